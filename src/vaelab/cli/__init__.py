@@ -1,0 +1,58 @@
+"""The command line. One function a command; its signature is its flags.
+
+Nothing here imports torch before a command runs, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vaelab._version import __version__
+from vaelab.errors import UserError
+
+if TYPE_CHECKING:
+    from vaelab.cli.dispatch import Command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code: 0 for success, 2 for bad input, 130 when interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if words[:1] == ["--version"]:
+            print(f"vaelab {__version__}")
+            return 0
+        from vaelab.cli.dispatch import dispatch
+
+        dispatch("vaelab", "Variational autoencoders: train, measure and see them.", _commands(), words)
+    except UserError as error:
+        return _complain(" ".join(str(error).split()))
+    except KeyboardInterrupt:
+        print(
+            "vaelab: interrupted; what was saved is kept, and the same run goes on with --resume",
+            file=sys.stderr,
+        )
+        return 130
+    except OSError as error:
+        return _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
+    except (MemoryError, RuntimeError) as error:
+        # torch reports memory that ran out, on the CPU or a GPU, as a RuntimeError.
+        if isinstance(error, MemoryError) or "memory" in str(error):
+            return _complain("memory ran out; lower --batch-size or --image-size")
+        raise
+    return 0
+
+
+def _complain(message: str) -> int:
+    print(f"vaelab: {message}", file=sys.stderr)
+    return 2
+
+
+def _commands() -> dict[str, Command]:
+    from vaelab.cli import data, study, train
+
+    return {"study": study.main, "train": train.main, "data": data.main}
+
+
+__all__ = ["main"]

@@ -1,0 +1,140 @@
+"""`vaelab train`: train a preset, with any field overridden and any piece switched."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from vaelab.cli.dispatch import Command, dispatch, parse
+from vaelab.data import Folder
+from vaelab.errors import UserError
+from vaelab.experiment import Experiment, read_experiment
+from vaelab.presets import PRESETS
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a model and leave a run folder: weights, metrics.csv, events.jsonl, experiment.json.
+
+    Pieces are switched by words, such as `prior:mixture` or `objective.beta:constant`, and their fields
+    set by flags, such as `--prior.components 20`.
+    """
+
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder of the run; made where absent, and required unless --resume names it."""
+    data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder."""
+    image_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Height and width that pictures of folder:PATH are brought to (default 64)."""
+    skip_broken: bool = False
+    """Leave out pictures of folder:PATH that cannot be decoded."""
+    quiet: bool = False
+    """Show no progress."""
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")] = Experiment()
+
+
+NOTE = """Other ways to begin:
+  --config FILE.json  from a saved tree of settings, such as a run's experiment.json
+  --resume DIR        go on with a run that was stopped; --epochs N for more of them
+
+`vaelab train PRESET --help` shows every flag."""
+
+
+def main(prog: str, words: list[str]) -> None:
+    """Train a preset, a saved configuration, or go on with a run."""
+    config, words = _take(words, "--config")
+    resumed, words = _take(words, "--resume")
+    if config and resumed:
+        raise UserError("--config and --resume are both given; a resumed run has settings of its own")
+    if resumed:
+        _go_on(prog, Path(resumed), words)
+    elif config:
+        _train(f"{prog} --config {config}", read_experiment(Path(config)), words)
+    else:
+        presets = {name: _command(text, experiment) for name, (text, experiment) in PRESETS.items()}
+        dispatch(prog, "Train a model and leave a run folder.", presets, words, NOTE, noun="preset")
+
+
+def _command(text: str, experiment: Experiment) -> Command:
+    def command(prog: str, words: list[str]) -> None:
+        _train(prog, experiment, words)
+
+    command.__doc__ = text
+    return command
+
+
+def _train(prog: str, default: Experiment, words: list[str]) -> None:
+    """Train `default` as changed by flags."""
+    chosen: Train = parse(Train, prog, words, default=Train(experiment=default))
+    if chosen.out is None:
+        raise UserError(
+            f"--out is missing; name a folder for the run, such as --out runs/{prog.rsplit(maxsplit=1)[-1]}"
+        )
+    experiment = chosen.experiment
+    if chosen.image_size is not None or chosen.skip_broken:
+        if not isinstance(experiment.data, Folder):
+            raise UserError(
+                f"--image-size and --skip-broken go with folder:PATH, but data is {experiment.data.kind!r}; drop them"
+            )
+        size = chosen.image_size if chosen.image_size is not None else experiment.data.image_size
+        skip = chosen.skip_broken or experiment.data.skip_broken
+        experiment = replace(experiment, data=replace(experiment.data, image_size=size, skip_broken=skip))
+    _run(experiment, chosen.out, chosen.data_dir, chosen.quiet, resume=False)
+
+
+def _go_on(prog: str, folder: Path, words: list[str]) -> None:
+    """Go on with a run, for more epochs where asked."""
+
+    def resume(
+        epochs: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None,
+        data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+        quiet: bool = False,
+    ) -> None:
+        """Go on with a run that was stopped, from its last checkpoint.
+
+        Args:
+            epochs: train for this many in all instead of the run's own number.
+            data_dir: folder of data sets.
+            quiet: show no progress.
+        """
+        if not (folder / "experiment.json").exists():
+            raise UserError(f"--resume is {str(folder)!r}, which holds no run; name a folder that `vaelab train` made")
+        experiment = read_experiment(folder / "experiment.json")
+        if epochs is not None:
+            if epochs < experiment.training.epochs:
+                raise UserError(
+                    f"--epochs is {epochs}, but the run is for {experiment.training.epochs}; it can only be prolonged"
+                )
+            experiment = replace(experiment, training=replace(experiment.training, epochs=epochs))
+        _run(experiment, folder, data_dir, quiet, resume=True)
+
+    parse(resume, f"{prog} --resume {folder}", words)
+
+
+def _run(experiment: Experiment, out: Path, data_dir: Path | None, quiet: bool, resume: bool) -> None:
+    from vaelab.training import train
+
+    run = train(experiment, out, resume=resume, data_directory=data_dir, show=not quiet)
+    last = run.rows[-1]
+    print(
+        f"{out}: {last['epoch']:.0f} epochs; test set: "
+        f"{run.record.reconstruction_is} {last['test_reconstruction']:.2f}, "
+        f"KL {last['test_kl']:.2f}, total {last['test_total']:.2f} nats an image"
+    )
+    sys.stdout.flush()
+
+
+def _take(words: list[str], flag: str) -> tuple[str | None, list[str]]:
+    """The value of a flag that is read before the others, and the words without it."""
+    for index, word in enumerate(words):
+        if word.startswith(flag + "="):
+            return word.partition("=")[2], words[:index] + words[index + 1 :]
+        if word == flag:
+            if index + 1 == len(words):
+                raise UserError(f"{flag} has no value; name a {'file' if flag == '--config' else 'run folder'}")
+            return words[index + 1], words[:index] + words[index + 2 :]
+    return None, words

@@ -1,0 +1,77 @@
+"""From stored bytes to the pixels that a model sees: grey, or binary by one of three protocols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from annotated_types import Ge, Gt, Le
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vaelab.piece import Piece, Tag
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class _Pixels(Piece):
+    """Bytes kept as they are and scaled by batch: what the protocols start from."""
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What is stored, once, before training."""
+        return images
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """What the model sees of a batch of bytes: float32 in [0, 1]."""
+        return images.float().div_(255)
+
+
+@dataclass(frozen=True)
+class Grey(_Pixels):
+    """Pixels as they are, x / 255 in [0, 1]."""
+
+    kind: Tag[Literal["grey"]] = field(default="grey", repr=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Static(_Pixels):
+    """Each pixel drawn once from Bernoulli(x / 255) and kept (the protocol of Salakhutdinov and Murray 2008).
+
+    The draw is this project's own, from `seed`; published numbers on "static MNIST" use Larochelle's draw.
+    """
+
+    seed: Annotated[int, Ge(0)] = 0
+    kind: Tag[Literal["static"]] = field(default="static", repr=False, kw_only=True)
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What is stored, once, before training."""
+        draw = np.random.default_rng(self.seed).integers(0, 255, images.shape, np.uint8)
+        return np.where(draw < images, 255, 0).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Dynamic(_Pixels):
+    """Each pixel drawn from Bernoulli(x / 255) anew whenever it is shown (Burda et al. 2016)."""
+
+    kind: Tag[Literal["dynamic"]] = field(default="dynamic", repr=False, kw_only=True)
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """What the model sees of a batch of bytes: 0 or 1, as float32."""
+        return super().pixels(images).bernoulli()
+
+
+@dataclass(frozen=True)
+class Threshold(_Pixels):
+    """1 where x / 255 >= level, otherwise 0."""
+
+    level: Annotated[float, Gt(0), Le(1)] = 0.5
+    kind: Tag[Literal["threshold"]] = field(default="threshold", repr=False, kw_only=True)
+
+    def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What is stored, once, before training."""
+        return np.where(images >= self.level * 255, 255, 0).astype(np.uint8)
+
+
+Binarisation = Annotated[Grey | Static | Dynamic | Threshold, Field(discriminator="kind")]

@@ -1,0 +1,28 @@
+"""Where data sets lie on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from vaelab.errors import UserError
+
+
+def data_directory(chosen: Path | None = None) -> Path:
+    """The folder that holds data sets, one subfolder each.
+
+    In this order: the folder given (`--data-dir`), the environment variable VAELAB_DATA, the user's
+    cache folder.
+
+    Raises:
+        UserError: a folder was named that does not exist.
+    """
+    named = chosen or (Path(os.environ["VAELAB_DATA"]) if os.environ.get("VAELAB_DATA") else None)
+    if named is None:
+        import pooch
+
+        return Path(pooch.os_cache("vaelab"))
+    if not named.is_dir():
+        where = "--data-dir" if chosen else "VAELAB_DATA"
+        raise UserError(f"{where} is {str(named)!r}, which is not a folder; create it or name another")
+    return named

@@ -1,0 +1,101 @@
+"""Pictures from a folder of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from vaelab.data.images import ImageData, held_out
+from vaelab.errors import UserError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+
+
+def load_folder(path: Path, image_size: int, skip_broken: bool = False) -> ImageData:
+    """Every picture below `path`, brought to `image_size` x `image_size` pixels, whole and undistorted in
+    proportion by a centred crop to a square.
+
+    Subfolders of `path`, where there are any, are the classes. Where there are subfolders `train` and
+    `test`, they are the splits; otherwise a fifth of the pictures, always the same, is the test split.
+    Pictures are grey (one channel) when all of them are, otherwise RGB.
+
+    Raises:
+        UserError: no folder, no pictures, or pictures that cannot be decoded and `skip_broken` is off.
+    """
+    if not path.is_dir():
+        raise UserError(f"data folder {str(path)!r} is not a folder; name one that holds pictures")
+    if (path / "train").is_dir() and (path / "test").is_dir():
+        files = [_pictures(path / split) for split in ("train", "test")]
+        roots = [path / "train", path / "test"]
+    else:
+        files, roots = [_pictures(path)], [path]
+    if not all(files):
+        raise UserError(f"data folder {str(path)!r} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+
+    decoded = [_decode_all(part, image_size) for part in files]
+    broken = [str(file) for part in decoded for file, picture in part if picture is None]
+    if broken and not skip_broken:
+        named = ", ".join(broken[:5]) + (f" and {len(broken) - 5} more" if len(broken) > 5 else "")
+        raise UserError(
+            f"{len(broken)} of {sum(map(len, files))} pictures cannot be decoded: {named}; "
+            "repair or remove them, or pass --skip-broken"
+        )
+    whole = [[(file, picture) for file, picture in part if picture is not None] for part in decoded]
+    if not all(whole):
+        raise UserError(f"data folder {str(path)!r}: none of its pictures can be decoded")
+
+    colour = any(picture.shape[0] == 3 for part in whole for _, picture in part)
+    names = [_class(file, root) for part, root in zip(whole, roots, strict=True) for file, _ in part]
+    if any(name is None for name in names) and any(names):
+        stray = next(file for part in whole for file, _ in part if file.parent in roots)
+        raise UserError(
+            f"data folder {str(path)!r} has class subfolders, but {stray.name} lies beside them; "
+            "move it into one of them"
+        )
+    classes = tuple(sorted({name for name in names if name is not None}))
+    images = np.stack([_channels(picture, colour) for part in whole for _, picture in part])
+    labels = np.array([classes.index(name) for name in names if name], np.int64) if classes else None
+    if len(whole) == 2:
+        train = len(whole[0])
+        splits = {"train": range(train), "test": range(train, len(images))}
+        return ImageData(f"folder:{path}", images, labels, classes, splits)
+    return held_out(f"folder:{path}", images, labels, classes)
+
+
+def _pictures(root: Path) -> list[Path]:
+    return sorted(file for file in root.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+
+
+def _class(file: Path, root: Path) -> str | None:
+    inside = file.relative_to(root).parts
+    return inside[0] if len(inside) > 1 else None
+
+
+def _decode_all(files: Sequence[Path], size: int) -> list[tuple[Path, NDArray[np.uint8] | None]]:
+    # Pillow releases the interpreter's lock while it decodes, so threads use every core.
+    with ThreadPoolExecutor() as pool:
+        return list(zip(files, pool.map(lambda file: _decode(file, size), files), strict=True))
+
+
+def _decode(file: Path, size: int) -> NDArray[np.uint8] | None:
+    """One picture as uint8 (C, size, size), or None where it cannot be decoded."""
+    try:
+        with Image.open(file) as opened:
+            opened.draft(None, (size, size))  # a JPEG decodes straight to a smaller size
+            upright = ImageOps.exif_transpose(opened)
+            grey = upright.mode in ("1", "L", "LA", "I", "I;16", "F")
+            picture = upright.convert("L" if grey else "RGB")
+            fitted = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+    pixels = np.asarray(fitted, np.uint8)
+    return pixels[None] if grey else np.moveaxis(pixels, -1, 0)
+
+
+def _channels(picture: NDArray[np.uint8], colour: bool) -> NDArray[np.uint8]:
+    return np.repeat(picture, 3, axis=0) if colour and len(picture) == 1 else picture

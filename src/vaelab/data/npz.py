@@ -1,0 +1,60 @@
+"""Pictures from a NumPy archive."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaelab.data.images import ImageData, held_out
+from vaelab.errors import UserError
+
+
+def load_npz(path: Path) -> ImageData:
+    """Arrays `images` (uint8, (N, H, W), (N, C, H, W) or (N, H, W, C)) and, optionally, `labels` (N,) and
+    `classes`; `test_images` and `test_labels` for a test split of the file's own.
+
+    The archive is read without unpickling.
+
+    Raises:
+        UserError: the file is absent, is no such archive or its arrays do not fit together.
+    """
+    if not path.is_file():
+        raise UserError(f"data file {str(path)!r} does not exist; name a .npz file with an array `images`")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} cannot be read as a .npz archive of plain arrays ({error})") from None
+    except AttributeError:
+        raise UserError(f"{path} is a single array, not an archive; save it with np.savez(images=...)") from None
+    if "images" not in arrays:
+        raise UserError(f"{path} has no array `images`; it has: {', '.join(arrays) or 'nothing'}")
+
+    parts = [_channels_first(path, arrays[key]) for key in ("images", "test_images") if key in arrays]
+    labels = [arrays[key].astype(np.int64) for key in ("labels", "test_labels") if key in arrays]
+    if labels and len(labels) != len(parts):
+        raise UserError(f"{path} has labels for only one of `images` and `test_images`; give both or none")
+    images, together = np.concatenate(parts), np.concatenate(labels) if labels else None
+    classes: tuple[str, ...] = ()
+    if together is not None:
+        named = arrays.get("classes", np.arange(int(together.max()) + 1))
+        classes = tuple(str(name) for name in named)
+    name = f"npz:{path}"
+    if len(parts) == 1:
+        return held_out(name, images, together, classes)
+    train = len(parts[0])
+    splits = {"train": range(train), "test": range(train, len(images))}
+    return ImageData(name, images, together, classes, splits)
+
+
+def _channels_first(path: Path, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if images.dtype != np.uint8:
+        raise UserError(f"{path}: images are {images.dtype}, but must be uint8 in 0 to 255")
+    if images.ndim == 3:
+        return images[:, None]
+    if images.ndim == 4 and images.shape[-1] in (1, 3) and images.shape[1] not in (1, 3):
+        return np.moveaxis(images, -1, 1)
+    return images

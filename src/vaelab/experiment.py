@@ -1,0 +1,105 @@
+"""The tree of settings that a run consists of, and its JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from annotated_types import Ge, Gt, Lt
+
+from vaelab._version import __version__
+from vaelab.codec import decode, encode
+from vaelab.data import Binarisation, Grey, ImageFormat, Mnist, SourceFlag
+from vaelab.files import FORMAT, read_json
+from vaelab.models import VAE, Model
+from vaelab.objectives import Elbo, Objective
+from vaelab.piece import Piece
+from vaelab.schedules import Constant, Schedule
+
+
+@dataclass(frozen=True)
+class Adam(Piece):
+    """Adam (Kingma and Ba 2015), or AdamW where weights decay (Loshchilov and Hutter 2019)."""
+
+    learning_rate: Annotated[float, Gt(0)] = 1e-3
+    """Before the schedule's factor."""
+    schedule: Schedule = Constant(1.0)
+    """Factor on the learning rate."""
+    beta1: Annotated[float, Ge(0), Lt(1)] = 0.9
+    """Memory of gradients."""
+    beta2: Annotated[float, Ge(0), Lt(1)] = 0.999
+    """Memory of squared gradients."""
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+    """Decoupled from the gradient."""
+
+
+@dataclass(frozen=True)
+class Training(Piece):
+    """How a model is trained, whatever it is."""
+
+    epochs: Annotated[int, Ge(1)] = 30
+    """Passes over the training images."""
+    batch_size: Annotated[int, Ge(1)] = 128
+    """Images a step."""
+    seed: Annotated[int, Ge(0)] = 0
+    """Decides initial weights, data order and noise."""
+    optimiser: Annotated[Adam, tyro.conf.arg(name="")] = Adam()
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """`auto`: bf16 where the hardware computes in it, otherwise fp32."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`, ..."""
+    compile: bool = False
+    """Compile the networks with torch.compile; on a GPU their kernels are then replayed as CUDA graphs."""
+    checkpoint_seconds: Annotated[float, Ge(0)] = 60.0
+    """Longest time between checkpoints; one is also written after every epoch."""
+
+
+@dataclass(frozen=True)
+class Experiment(Piece):
+    """Data, model, objective and training: all that a run is made from."""
+
+    data: SourceFlag = Mnist()
+    """Where the pictures come from."""
+    binarisation: Binarisation = Grey()
+    model: Annotated[Model, tyro.conf.arg(name="")] = VAE()
+    objective: Objective = Elbo()
+    training: Annotated[Training, tyro.conf.arg(name="")] = Training()
+
+
+@dataclass(frozen=True)
+class Record(Piece):
+    """What experiment.json holds: it alone rebuilds the model, without the data set."""
+
+    experiment: Experiment
+    images: ImageFormat
+    reconstruction_is: str
+    """What the reconstruction is: a negative log-likelihood, or a cross-entropy."""
+    format: int = FORMAT
+    vaelab: str = field(default=__version__)
+
+
+def read_record(path: Path) -> Record:
+    """The record of a run.
+
+    Raises:
+        UserError: the file is absent, was written by a newer version, or has a field that is unknown,
+            missing or unsuitable.
+    """
+    return decode(Record, read_json(path), str(path))
+
+
+def read_experiment(path: Path) -> Experiment:
+    """An experiment from its own JSON or from a run's experiment.json.
+
+    Raises:
+        UserError: as `read_record`.
+    """
+    values: Any = read_json(path)
+    if isinstance(values, dict) and "experiment" in values:
+        return decode(Record, values, str(path)).experiment
+    return decode(Experiment, values, str(path))
+
+
+__all__ = ["Adam", "Experiment", "Record", "Training", "encode", "read_experiment", "read_record"]

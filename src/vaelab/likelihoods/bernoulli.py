@@ -1,0 +1,28 @@
+"""The Bernoulli likelihood."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution, Independent
+
+from vaelab.likelihoods.likelihood import Likelihood
+
+
+class BernoulliLikelihood(Likelihood):
+    r"""p(x | z) = prod_i p_i^{x_i} (1 - p_i)^{1 - x_i}, with p = sigmoid(theta).
+
+    Kingma and Welling (2014), appendix C.1, equation 11. It is a density of binary pixels alone. On grey
+    pixels the same expression is the cross-entropy between x and p: a usable loss, but no log-likelihood,
+    since it does not sum to one over the values that x can take.
+    """
+
+    def forward(self, theta: Float[Tensor, "*N C H W"]) -> Distribution:
+        """Independent Bernoulli pixels with logits theta."""
+        pixels = torch.distributions.Bernoulli(logits=theta, validate_args=False)
+        return Independent(pixels, 3, validate_args=False)
+
+    def score_name(self, binary: bool) -> str:
+        """What -log_prob is called on pictures that are binary or not."""
+        return "negative log-likelihood" if binary else "cross-entropy"

@@ -1,0 +1,92 @@
+"""A model as one file: safetensors for the weights, JSON in its header for the composition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from vaelab._version import __version__
+from vaelab.codec import decode, encode
+from vaelab.data.images import ImageFormat
+from vaelab.errors import UserError
+from vaelab.files import FORMAT, check_format, write_atomically
+from vaelab.models import Model
+from vaelab.models.vae import VAEModel
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
+    """Write tensors and what is to be known of them, atomically and without pickle.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    # safetensors stores the plain layout; reading copies into whatever layout a module uses.
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header = json.dumps({"format": FORMAT, "vaelab": __version__, **about})
+    write_atomically(path, to_bytes(plain, {"vaelab": header}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `write_tensors` wrote.
+
+    Raises:
+        UserError: the file is absent, is not one of this project's, or was written by a newer version.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; name a .safetensors file or a run folder")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get("vaelab")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is not a whole safetensors file ({error})") from None
+    if header is None:
+        raise UserError(f"{path} holds weights, but not of a vaelab model; its header names no composition")
+    about = json.loads(header)
+    check_format(about, path)
+    return tensors, about
+
+
+def save(model: VAEModel, path: str | Path) -> None:
+    """Save a model as one `.safetensors` file that `load` rebuilds it from, bit for bit.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    about = {"model": encode(model.spec), "images": encode(model.images)}
+    write_tensors(Path(path), model.state_dict(), about)
+
+
+def load(path: str | Path) -> VAEModel:
+    """A saved model, on the CPU and in evaluation mode.
+
+    Args:
+        path: a file that `save` wrote, or a run folder, of which the last weights are taken
+            (`best.safetensors` in it holds those with the lowest total on held-out data).
+
+    Raises:
+        UserError: the file is absent, damaged, or was written by a newer version.
+    """
+    file = Path(path)
+    if file.is_dir():
+        file = file / "last.safetensors"
+    tensors, about = read_tensors(file)
+    images = decode(ImageFormat, about.get("images"), f"{file}: images")
+    spec = decode(Model, about.get("model"), f"{file}: model")
+    # The fresh weights are overwritten at once: the caller's random numbers are left as they were.
+    with torch.random.fork_rng(devices=[]):
+        model = spec.build(images)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise UserError(
+            f"{file}: its weights do not fit its composition ({str(error).splitlines()[1].strip()})"
+        ) from None
+    return model.eval()

@@ -1,0 +1,45 @@
+"""Fully connected networks."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import prod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vaelab.networks.network import Network, Sizes, with_condition
+
+
+class MlpNetwork(Network):
+    """Linear layers with ReLU between them; the condition is written behind the pixels and behind z."""
+
+    def __init__(self, hidden: tuple[int, ...], sizes: Sizes) -> None:
+        super().__init__()
+        colours, height, width = sizes.image
+        pixels = prod(sizes.image)
+        self.output = (sizes.parameters * colours, height, width)
+
+        down = [pixels + sizes.condition, *hidden]
+        self.features = down[-1]
+        encoder: list[nn.Module] = []
+        for wide, narrow in pairwise(down):
+            encoder += [nn.Linear(wide, narrow), nn.ReLU()]
+        self.encoder = nn.Sequential(*encoder)
+
+        up = [sizes.latent + sizes.condition, *reversed(hidden), prod(self.output)]
+        decoder: list[nn.Module] = []
+        for narrow, wide in pairwise(up):
+            decoder += [nn.Linear(narrow, wide), nn.ReLU()]
+        self.decoder = nn.Sequential(*decoder[:-1])
+
+    def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
+        """Features h of each picture; with no hidden layers, the pixels and the condition themselves."""
+        h: Tensor = self.encoder(with_condition(torch.flatten(x, 1), c))
+        return h
+
+    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N PC H W"]:
+        """Parameters of the likelihood for each pixel."""
+        theta: Tensor = self.decoder(with_condition(z, c))
+        return torch.unflatten(theta, -1, self.output)

@@ -1,0 +1,37 @@
+"""The evidence lower bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from annotated_types import Ge
+
+from vaelab.piece import Piece, Tag
+from vaelab.schedules import Constant, Progress, Schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vaelab.trace import Trace
+
+
+@dataclass(frozen=True)
+class Elbo(Piece):
+    """The negative ELBO with a weight on its KL.
+
+    loss = E_q[-log p(x | z)] + beta KL(q(z | x) || p(z)), in nats an image.
+
+    Kingma and Welling (2014), equation 3, with beta = 1; Higgins et al. (2017), equation 4, with a constant
+    beta above 1; warm-up with a schedule that rises to 1.
+    """
+
+    beta: Schedule = Constant(1.0)
+    samples: Annotated[int, Ge(1)] = 1
+    """Draws of z an image, over which the bound is averaged."""
+    kind: Tag[Literal["elbo"]] = field(default="elbo", repr=False, kw_only=True)
+
+    def __call__(self, trace: Trace, progress: Progress) -> Tensor:
+        """The loss, a scalar in nats."""
+        kl = self.beta(progress) * trace.kl.sum(0)
+        return (trace.reconstruction + kl + trace.penalty).mean()

@@ -1,0 +1,35 @@
+"""The mixture-of-Gaussians prior."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Categorical, Distribution, MixtureSameFamily
+from torch.nn.functional import softplus
+
+from vaelab.distributions import diagonal_normal
+from vaelab.priors.prior import Infer, Prior
+
+
+class MixturePrior(Prior):
+    r"""p(z) = sum_k w_k N(z; m_k, diag(s_k^2)), all learned.
+
+    The baseline "MoG" of Tomczak and Welling (2018), section 4. Means start at draws from N(0, I), so that
+    components differ, with equal weights and scales of one. The KL to it has no closed form and is sampled.
+    """
+
+    def __init__(self, components: int, latent: int) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(torch.zeros(components))
+        self.means = nn.Parameter(torch.randn(components, latent))
+        # softplus(0.5413...) = 1
+        self.raw_scales = nn.Parameter(torch.full((components, latent), 1.0).expm1().log())
+
+    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
+        """The mixture, of batch shape ()."""
+        return MixtureSameFamily(
+            Categorical(logits=self.logits, validate_args=False),
+            diagonal_normal(self.means, softplus(self.raw_scales)),
+            validate_args=False,
+        )

@@ -1,0 +1,25 @@
+"""What every prior offers to a model."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+Infer = Callable[[Tensor], Distribution]
+
+
+class Prior(nn.Module):
+    """A module that returns a distribution over the code of one latent."""
+
+    @abstractmethod
+    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
+        """The prior p(z | c), of batch shape (B,) or ().
+
+        Args:
+            c: the condition, for priors that depend on it.
+            infer: the model's own q(z | x), for priors built from posteriors of pseudo-inputs.
+        """

@@ -1,0 +1,28 @@
+"""The standard normal prior."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vaelab.distributions import diagonal_normal
+from vaelab.priors.prior import Infer, Prior
+
+
+class StandardNormalPrior(Prior):
+    """p(z) = N(0, I), the same for every condition (Kingma and Welling 2014)."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        # Buffers follow the model's device and precision; they hold nothing that was learned.
+        self.register_buffer("mean", torch.zeros(latent), persistent=False)
+        self.register_buffer("scale", torch.ones(latent), persistent=False)
+
+    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
+        """N(0, I), of batch shape ()."""
+        return diagonal_normal(self.mean, self.scale)
