@@ -5,6 +5,7 @@ Nothing here imports torch before a command runs, so that help is quick.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit code: 0 for success, 2 for bad input, 130 when interrupted."""
+    """Run a command line and return its exit code.
+
+    0 is success, 2 bad input, 130 an interruption, 1 a mistake of our own.
+    """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         if words[:1] == ["--version"]:
@@ -36,11 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except OSError as error:
         return _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
+        if os.environ.get("VAELAB_TRACEBACK"):
+            raise
         # torch reports memory that ran out, on the CPU or a GPU, as a RuntimeError.
-        if isinstance(error, MemoryError) or "memory" in str(error):
+        if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
             return _complain("memory ran out; lower --batch-size or --image-size")
-        raise
+        first = (str(error).splitlines() or [""])[0]
+        what = f"a mistake of vaelab's own, {type(error).__name__}: {first}"
+        _complain(f"{what}; VAELAB_TRACEBACK=1 shows where, please report it")
+        return 1
     return 0
 
 

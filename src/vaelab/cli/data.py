@@ -47,7 +47,11 @@ def _list(prog: str, words: list[str]) -> None:
 def _fetch(prog: str, words: list[str]) -> None:
     """Download a data set into the data folder and verify it."""
 
-    def fetch(name: str, /, data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None) -> None:
+    def fetch(
+        name: Annotated[str, tyro.conf.arg(metavar="NAME")],
+        /,
+        data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+    ) -> None:
         """Download a data set into the data folder and verify it by content.
 
         Args:

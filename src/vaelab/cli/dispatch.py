@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -50,14 +51,27 @@ def parse(function: Callable[..., Any], prog: str, words: Sequence[str], **optio
     Raises:
         UserError: a flag is unknown, missing or has an unsuitable value.
     """
+
+    @functools.wraps(function)
+    def later(*arguments: Any, **flags: Any) -> Callable[[], Any]:
+        return lambda: function(*arguments, **flags)
+
+    # Only the reading of flags speaks in boxes; what the command itself says goes where it belongs.
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(function, prog=prog, args=list(words), config=_CONFIG, **options)
+            ready = tyro.cli(
+                function if isinstance(function, type) else later,
+                prog=prog,
+                args=list(words),
+                config=_CONFIG,
+                **options,
+            )
     except SystemExit as stop:
         if not stop.code:
             raise
         raise UserError(f"{_one_line(complaint.getvalue())}; see {prog} --help") from None
+    return ready if isinstance(function, type) else ready()
 
 
 def _one_line(box: str) -> str:

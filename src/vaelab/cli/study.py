@@ -40,7 +40,7 @@ def _paper(prog: str, words: list[str]) -> None:
         Args:
             out: folder for all of it.
             data: where the pictures come from; auto is MNIST where it can be had, otherwise the digits set.
-            epochs: instead of the recipe's own number (paper 30, fast 7).
+            epochs: instead of the recipe's own number (paper 30, fast 6).
             seeds: how many seeds; with several the table has a spread.
             recipe: paper trains as the study did; fast reaches its totals in fewer epochs.
             data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.

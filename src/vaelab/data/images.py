@@ -108,7 +108,9 @@ def held_out(
     share: float = 0.2,
 ) -> ImageData:
     """Data with a test split of `share` of the rows, drawn with a fixed seed so that it is always the same."""
-    order = np.random.default_rng(0).permutation(len(images))
+    # Made first as it is: whatever does not fit together is refused before rows are reordered.
+    whole = ImageData(name, images, labels, classes)
+    order = np.random.default_rng(0).permutation(len(whole))
     train = len(images) - max(1, round(share * len(images)))
     if train < 1:
         raise UserError(f"{name}: {len(images)} images; at least two are needed, one of them for the test split")

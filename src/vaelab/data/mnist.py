@@ -81,6 +81,8 @@ def fetch_mnist(directory: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
     """
     import pooch
 
+    # Which mirror was tried is told once, in the error, if none works.
+    pooch.get_logger().setLevel("ERROR")
     folder = directory / "mnist"
     for name, digest in CONTENT.items():
         if _content(directory, name) is not None:

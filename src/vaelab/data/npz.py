@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def load_npz(path: Path) -> ImageData:
         raise UserError(f"{path} has no array `images`; it has: {', '.join(arrays) or 'nothing'}")
 
     parts = [_channels_first(path, arrays[key]) for key in ("images", "test_images") if key in arrays]
-    labels = [arrays[key].astype(np.int64) for key in ("labels", "test_labels") if key in arrays]
+    labels = [_integers(path, arrays[key]) for key in ("labels", "test_labels") if key in arrays]
     if labels and len(labels) != len(parts):
         raise UserError(f"{path} has labels for only one of `images` and `test_images`; give both or none")
     images, together = np.concatenate(parts), np.concatenate(labels) if labels else None
@@ -48,6 +49,12 @@ def load_npz(path: Path) -> ImageData:
     train = len(parts[0])
     splits = {"train": range(train), "test": range(train, len(images))}
     return ImageData(name, images, together, classes, splits)
+
+
+def _integers(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:
+    if labels.dtype.kind not in "iu":
+        raise UserError(f"{path}: labels are {labels.dtype}, but must be integers that number the classes from 0")
+    return labels.astype(np.int64)
 
 
 def _channels_first(path: Path, images: NDArray[np.uint8]) -> NDArray[np.uint8]:

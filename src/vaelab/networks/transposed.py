@@ -12,9 +12,9 @@ _STRIDE = [2, 2]
 _PADDING = [1, 1]
 
 
-def _gradients(grad: Tensor, image: Tensor, weight: Tensor, which: list[bool]) -> tuple[Tensor, ...]:
-    """Gradients of conv2d(image, weight), stride 2 and padding 1, with respect to (image, weight, bias)."""
-    gradients: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+def _gradients(grad: Tensor, image: Tensor, weight: Tensor, which: list[bool]) -> tuple[Any, ...]:
+    """Gradients of conv2d(image, weight), stride 2 and padding 1, for (image, weight, bias); None if not asked."""
+    gradients: tuple[Any, ...] = torch.ops.aten.convolution_backward(
         grad, image, weight, None, _STRIDE, _PADDING, [1, 1], False, [0, 0], 1, which
     )
     return gradients
@@ -34,7 +34,8 @@ class _Adjoint(torch.autograd.Function):
         shape = (len(x), weight.shape[1], height, width)
         # Only the shape and the layout of this tensor are read.
         like = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-        return _gradients(x, like, weight, [True, False, False])[0]
+        y: Tensor = _gradients(x, like, weight, [True, False, False])[0]
+        return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -89,7 +91,8 @@ def train(
         keep_freed_memory()
         images = torch.from_numpy(experiment.binarisation.prepare(train_split.images)).to(device)
         labels = None if train_split.labels is None else torch.from_numpy(train_split.labels).to(device)
-        batches = (len(images) + settings.batch_size - 1) // settings.batch_size
+        batch_size = min(settings.batch_size, len(images))
+        batches = math.ceil(len(images) / batch_size)
         if settings.compile:
             _compile_networks(model, device)
 
@@ -105,7 +108,7 @@ def train(
                     optimiser.param_groups[0]["lr"] = learning_rate = (
                         settings.optimiser.learning_rate * settings.optimiser.schedule(progress)
                     )
-                    rows_of_batch = order[step * settings.batch_size : (step + 1) * settings.batch_size]
+                    rows_of_batch = order[step * batch_size : (step + 1) * batch_size]
                     x = experiment.binarisation.pixels(images[rows_of_batch])
                     y = None if labels is None else labels[rows_of_batch]
 
@@ -124,12 +127,13 @@ def train(
                     now = time.monotonic()
                     if device.type == "cpu" and now - shown > _LIVE_SECONDS:
                         _refuse_bad_loss(first_bad, state, batches, folder)
-                        seen = min(state.step * settings.batch_size, len(images))
+                        seen = min(state.step * batch_size, len(images))
                         speed = seen / (state.seconds + now - began)
                         display.live(state.epoch, _totals(state.sums, seen), experiment.objective.beta(progress), speed)
                         shown = now
                     if interrupted.is_set() or now - saved > settings.checkpoint_seconds:
                         _refuse_bad_loss(first_bad, state, batches, folder)
+                        _refuse_bad_weights(model, state, folder)
                         state.seconds, began = state.seconds + now - began, now
                         write_checkpoint(folder.checkpoint, model, optimiser, state)
                         saved = now
@@ -139,6 +143,7 @@ def train(
 
                 # The epoch's numbers: running averages over training images, a full pass over test images.
                 _refuse_bad_loss(first_bad, state, batches, folder)
+                _refuse_bad_weights(model, state, folder)
                 seconds = state.seconds + time.monotonic() - began
                 running = _totals(state.sums, len(images))
                 test = full_pass(model, test_split, experiment.binarisation, bf16=bf16)
@@ -221,12 +226,21 @@ def _refuse_bad_loss(first_bad: Tensor, state: State, batches: int, folder: RunF
     """Stop before weights that are no longer numbers are saved over good ones."""
     step = int(first_bad)
     if step < batches:
-        folder.log("stopped", reason="loss not finite", epoch=state.epoch, step=step + 1)
-        kept = f"{folder.checkpoint} is kept" if folder.checkpoint.exists() else "nothing was saved before it"
-        raise UserError(
-            f"loss is not finite at epoch {state.epoch}, step {step + 1}; {kept}; "
-            f"lower --learning-rate or use --precision fp32"
-        )
+        _stop("loss", state.epoch, step + 1, folder)
+
+
+def _refuse_bad_weights(model: VAEModel, state: State, folder: RunFolder) -> None:
+    """The same for a step whose loss was finite and whose gradient was not: the loss shows it a step later."""
+    if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+        _stop("a weight", state.epoch, state.step, folder)
+
+
+def _stop(what: str, epoch: int, step: int, folder: RunFolder) -> NoReturn:
+    folder.log("stopped", reason=f"{what} is not finite", epoch=epoch, step=step)
+    kept = f"{folder.checkpoint} is kept" if folder.checkpoint.exists() else "nothing was saved before it"
+    raise UserError(
+        f"{what} is not finite at epoch {epoch}, step {step}; {kept}; lower --learning-rate or use --precision fp32"
+    )
 
 
 @contextmanager

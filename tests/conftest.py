@@ -1,0 +1,90 @@
+"""What all tests share: shapes checked at run time, small real data, and the command line as a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+# One thread a test process: two of them share the cores, and results do not depend on who else runs.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from jaxtyping import install_import_hook
+
+# Shapes written in signatures are checked wherever a test goes; users do not pay for it.
+_CHECKED = ["vaelab.networks.conv", "vaelab.networks.mlp", "vaelab.networks.transposed", "vaelab.networks.network"]
+_CHECKED += ["vaelab.priors.mixture", "vaelab.priors.standard_normal", "vaelab.likelihoods.bernoulli"]
+_CHECKED += ["vaelab.likelihoods.gaussian", "vaelab.posteriors.gaussian", "vaelab.trace", "vaelab.models.vae"]
+_CHECKED += ["vaelab.metrics.evidence"]
+_hook = install_import_hook(_CHECKED, "beartype.beartype")
+
+import numpy as np
+import pytest
+import torch
+
+from vaelab.data import Digits, ImageData, Mnist
+from vaelab.data.directory import data_directory
+from vaelab.data.mnist import MnistAbsent
+
+torch.set_num_threads(1)
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def digits() -> ImageData:
+    """Real digits, few enough for a test: 300 to train on, 60 to test on."""
+    data = Digits().load()
+    train, test = data.split("train"), data.split("test")
+    return ImageData(
+        "digits",
+        np.concatenate([train.images[:300], test.images[:60]]),
+        np.concatenate([train.labels[:300], test.labels[:60]]),
+        data.classes,
+        {"train": range(300), "test": range(300, 360)},
+    )
+
+
+@pytest.fixture(scope="session")
+def digits_file(digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same digits as a .npz file, for processes of their own."""
+    path = tmp_path_factory.mktemp("data") / "digits.npz"
+    train, test = digits.split("train"), digits.split("test")
+    np.savez(path, images=train.images, labels=train.labels, test_images=test.images, test_labels=test.labels)
+    return path
+
+
+@pytest.fixture(scope="session")
+def mnist() -> ImageData:
+    """The real MNIST, where this machine has it."""
+    try:
+        from vaelab.data.mnist import load_mnist
+
+        return load_mnist(data_directory(), download=False)
+    except MnistAbsent:
+        pytest.skip("MNIST is not at hand; name its folder with VAELAB_DATA")
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Run `vaelab` as a user does, in a process and a folder of its own."""
+
+    def run(*words: str | Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "vaelab", *map(str, words)],
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "100"} | environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+__all__ = ["Cli", "Mnist"]

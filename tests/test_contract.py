@@ -1,0 +1,219 @@
+"""One test over all compositions that the unions allow: a piece that joins a union is tested unasked."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+
+from vaelab import VAE, Conv, Experiment, Folder, UserError, load, save
+from vaelab.codec import decode, encode
+from vaelab.data import Binarisation, ImageFormat, Source
+from vaelab.experiment import Training
+from vaelab.likelihoods import Likelihood
+from vaelab.networks import Network
+from vaelab.objectives import Objective
+from vaelab.posteriors import Posterior
+from vaelab.presets import PRESETS
+from vaelab.priors import Prior
+from vaelab.schedules import Progress, Schedule
+
+
+def members(union: Any) -> tuple[type, ...]:
+    """The classes of a union such as `Annotated[A | B, ...]`, or the one class that stands for it."""
+    return get_args(get_args(union)[0]) if get_args(union) else (union,)
+
+
+FORMATS = (ImageFormat(1, 28, 28, ("a", "b", "c")), ImageFormat(3, 9, 14, ("a", "b")), ImageFormat(2, 33, 17, ("a",)))
+COMPOSITIONS = list(
+    itertools.product(
+        members(Network), members(Posterior), members(Prior), members(Likelihood), members(Objective), (False, True)
+    )
+)
+MIDWAY = Progress(epoch=2, step=1, steps=4, epochs=4)
+
+
+def names(value: Any) -> str:
+    return value.__name__ if isinstance(value, type) else str(value)
+
+
+@pytest.mark.parametrize("pieces", COMPOSITIONS, ids=lambda pieces: "-".join(map(names, pieces)))
+def test_every_composition_holds_the_contract(pieces: tuple[Any, ...], tmp_path: Path) -> None:
+    network, posterior, prior, likelihood, objective, conditional = pieces
+    spec = VAE(3, conditional, network(), posterior(), prior(), likelihood())
+    assert decode(VAE, encode(spec)) == spec
+
+    for images in FORMATS:
+        torch.manual_seed(0)
+        model = spec.build(images)
+        x, y = torch.rand(4, *images.shape), torch.arange(4) % len(images.classes)
+
+        trace = model(x, y, 5)
+        assert trace.reconstruction.shape == (5, 4)
+        assert trace.kl.shape == (1, 5, 4)
+        assert trace.log_weight.shape == (5, 4)
+        loss = objective()(trace, MIDWAY)
+        assert loss.shape == ()
+        loss.backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+            assert parameter.grad.abs().sum() > 0, name
+
+        assert model.encode(x, y).mean.shape == (4, 3)
+        assert model.decode(torch.zeros(4, 3), y).mean.shape == x.shape
+        assert model.generate(2).shape == (2, *images.shape)
+        assert model.generate(2, given=torch.zeros(2, 3)).shape == (2, *images.shape)
+
+        save(model, tmp_path / "model.safetensors")
+        again = load(tmp_path / "model.safetensors")
+        assert again.spec == spec
+        assert again.images == images
+        for name, tensor in model.state_dict().items():
+            assert torch.equal(tensor, again.state_dict()[name]), name
+        torch.manual_seed(1)
+        before = model.eval()(x, y).total
+        torch.manual_seed(1)
+        assert torch.equal(before, again(x, y).total)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_returns_from_json(name: str) -> None:
+    experiment = PRESETS[name][1]
+    assert decode(Experiment, encode(experiment)) == experiment
+
+
+@pytest.mark.parametrize("piece", [*members(Schedule), *members(Binarisation), *members(Source)], ids=names)
+def test_every_setting_returns_from_json(piece: type) -> None:
+    needed = {"path": "somewhere"} if "path" in {field.name for field in dataclasses.fields(piece)} else {}
+    value = piece(**needed)
+    assert decode(piece, encode(value)) == value
+
+
+def test_the_study_has_the_tables_shapes() -> None:
+    """Every layer of both tables: 28 x 28 -> 32 x 14 x 14 -> 64 x 7 x 7 -> 128 x 4 x 4 -> 2048 -> 2 and back."""
+    for conditional, classes in ((False, 0), (True, 10)):
+        model = VAE(conditional=conditional).build(ImageFormat(1, 28, 28, tuple("0123456789")))
+        network, shapes = model.network, []
+        for layer in [*network.down, *network.up]:
+            layer.register_forward_hook(lambda _, __, out, seen=shapes: seen.append(tuple(out.shape[1:])))
+        model(torch.rand(2, 1, 28, 28), torch.tensor([3, 7]))
+        down = [(32, 14, 14), (64, 7, 7), (128, 4, 4)]
+        up = [(64, 7, 7), (32, 14, 14)]
+        assert shapes == [s for s in down for _ in (0, 1)] + [s for s in up for _ in (0, 1)] + [(1, 28, 28)]
+        assert network.features == 2048
+        assert (model.posterior.mean.in_features, model.posterior.mean.out_features) == (2048, 2)
+        assert (network.expand.in_features, network.expand.out_features) == (2 + classes, 2048)
+        assert network.down[0].in_channels == 1 + classes
+        kernels = [layer.kernel_size for layer in [*network.down, *network.up] if hasattr(layer, "kernel_size")]
+        assert kernels == [(4, 4), (4, 4), (3, 3), (3, 3), (4, 4), (4, 4)]
+
+
+@pytest.mark.parametrize("network", members(Network), ids=names)
+def test_conditioning_changes_code_and_picture(network: type) -> None:
+    model = VAE(conditional=True, network=network()).build(ImageFormat(1, 28, 28, ("a", "b")))
+    x, z = torch.rand(1, 1, 28, 28), torch.zeros(1, 2)
+    a, b = torch.tensor([0]), torch.tensor([1])
+    assert not torch.equal(model.encode(x, a).mean, model.encode(x, b).mean)
+    assert not torch.equal(model.decode(z, a).mean, model.decode(z, b).mean)
+    plain = VAE(network=network()).build(ImageFormat(1, 28, 28, ("a", "b")))
+    assert torch.equal(plain.encode(x, a).mean, plain.encode(x, b).mean)
+
+
+def test_each_sample_is_decoded_under_its_own_label() -> None:
+    """With S samples the labels must be laid out as the codes are."""
+    torch.manual_seed(0)
+    model = VAE(conditional=True).build(ImageFormat(1, 28, 28, ("a", "b", "c")))
+    y = torch.tensor([0, 2])
+    trace = model(torch.rand(2, 1, 28, 28), y, 3)
+    for sample in range(3):
+        alone = model.decode(trace.latents[0].z[sample], y).mean
+        torch.testing.assert_close(trace.p.mean[sample], alone)
+
+
+def test_embedding_is_the_mean_not_a_draw() -> None:
+    model = VAE().build(ImageFormat(1, 28, 28))
+    x = torch.rand(2, 1, 28, 28)
+    assert torch.equal(model.encode(x).mean, model.encode(x).mean)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: VAE(latent=0), "VAE.latent is 0, but must be >= 1"),
+        (lambda: Training(epochs=2.5), "Training.epochs is 2.5, but must be of type int"),
+        (lambda: Training(seed=True), "must be of type int"),
+        (lambda: Conv(channels=()), "at least one"),
+        (lambda: Conv(channels=(32, 0)), "every width must be >= 1"),
+        (
+            lambda: VAE(conditional=True).build(ImageFormat(1, 28, 28)),
+            "conditional is True, but the data has no labels",
+        ),
+        (lambda: VAE().build(ImageFormat(1, 3, 3)), "cannot be halved"),
+        (lambda: VAE().build(ImageFormat(1, 28, 28))(torch.rand(1, 3, 28, 28)), "the model takes (1, 28, 28)"),
+        (lambda: VAE().build(ImageFormat(1, 28, 28)).generate(0), "n is 0"),
+        (lambda: VAE().build(ImageFormat(1, 28, 28)).generate(2, given=torch.zeros(3, 2)), "given holds 3 codes"),
+        (
+            lambda: VAE(conditional=True).build(ImageFormat(1, 28, 28, ("a",)))(torch.rand(1, 1, 28, 28)),
+            "y is None, but the model is conditional",
+        ),
+        (lambda: Folder("x", image_size=-4), "Folder.image_size is -4"),
+    ],
+)
+def test_mistakes_are_named(make: Any, says: str) -> None:
+    with pytest.raises(UserError) as caught:
+        make()
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"latent": 3, "latnet": 2}, "latnet: Unexpected keyword argument"),
+        ({"prior": {"kind": "mixture", "componets": 3}}, "prior.mixture.componets: Unexpected keyword argument"),
+        ({"prior": {"kind": "mixtur"}}, "prior: Input tag 'mixtur'"),
+        ({"latent": "3"}, "latent: Input should be a valid integer"),
+        ({"latent": -1}, "latent: Input should be greater than or equal to 1"),
+    ],
+)
+def test_json_is_read_strictly(values: Any, says: str) -> None:
+    with pytest.raises(UserError, match=says.replace(".", r"\.")):
+        decode(VAE, values)
+
+
+def test_grey_pixels_have_a_cross_entropy_and_no_log_likelihood() -> None:
+    from vaelab.metrics import importance_bound
+
+    model = VAE().build(ImageFormat(1, 28, 28))
+    assert model.likelihood.score_name(binary=False) == "cross-entropy"
+    assert model.likelihood.score_name(binary=True) == "negative log-likelihood"
+    with pytest.raises(UserError, match="grey pixels"):
+        importance_bound(model, torch.rand(2, 1, 28, 28), samples=2)
+    assert importance_bound(model, torch.rand(2, 1, 28, 28).round(), samples=2).log_p.isfinite().all()
+
+
+def test_fast_transposed_convolution_is_torchs_own() -> None:
+    """The detour by which the transposed convolution is fast in bf16 gives its values and its gradients."""
+    from vaelab.networks.transposed import TransposedConv2d
+
+    torch.manual_seed(0)
+    for kernel, size in ((3, (7, 7)), (4, (14, 14)), (4, (9, 15)), (3, (8, 5))):
+        layer = TransposedConv2d(6, 5, kernel, size)
+        down = [(n + 2 - kernel) // 2 + 1 for n in size]
+        x = torch.randn(3, 6, *down, requires_grad=True)
+        inputs = (x, layer.weight, layer.bias)
+        plain = layer(x)
+        assert plain.shape == (3, 5, *size)
+        direction = torch.randn_like(plain)
+        with torch.autocast("cpu", torch.bfloat16):
+            fast = layer(x)
+        assert fast.dtype == torch.bfloat16
+        torch.testing.assert_close(fast.float(), plain, atol=0.05, rtol=0.05)
+        expected = torch.autograd.grad((plain * direction).sum(), inputs)
+        for mine, theirs in zip(torch.autograd.grad((fast.float() * direction).sum(), inputs), expected, strict=True):
+            assert (mine - theirs).norm() / theirs.norm() < 0.02

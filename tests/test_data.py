@@ -1,0 +1,249 @@
+"""Data as users have it: real files, broken files, mirrors that fail."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vaelab import Dynamic, Grey, Static, Threshold, UserError, open_data
+from vaelab.data import Folder, ImageData, Mnist, Npz, parse_source, source_text
+from vaelab.data import mnist as mnist_module
+from vaelab.data.auto import open_auto
+from vaelab.data.directory import data_directory
+from vaelab.data.mnist import CONTENT, MnistAbsent, fetch_mnist, load_mnist
+
+
+@pytest.fixture(scope="session")
+def mnist_folder(mnist: ImageData) -> Path:
+    folder = data_directory()
+    return folder / "mnist" if (folder / "mnist").is_dir() else folder
+
+
+@contextmanager
+def mirror(folder: Path) -> Iterator[str]:
+    """A real web server on this machine that serves a folder."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_mnist_is_whole(mnist: ImageData) -> None:
+    assert mnist.images.shape == (70_000, 1, 28, 28)
+    assert len(mnist.split("train")) == 60_000
+    # Published facts: the first training digits, and how many of each there are.
+    assert mnist.split("train").labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    counts = np.bincount(mnist.split("train").labels)
+    assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert mnist.split("train").images.mean() / 255 == pytest.approx(0.1307, abs=5e-5)
+
+
+def test_mnist_comes_from_a_mirror_when_the_first_is_corrupt_and_the_second_absent(
+    mnist_folder: Path, tmp_path: Path
+) -> None:
+    corrupt, target = tmp_path / "corrupt", tmp_path / "target"
+    corrupt.mkdir()
+    target.mkdir()
+    for name in CONTENT:
+        with gzip.open(corrupt / f"{name}.gz", "wb") as file:
+            file.write(b"not MNIST")
+    with mirror(corrupt) as bad, mirror(tmp_path / "nothing") as absent, mirror(mnist_folder) as good:
+        fetch_mnist(target, mirrors=(bad, absent, good))
+    assert sorted(path.name for path in (target / "mnist").iterdir()) == sorted(f"{name}.gz" for name in CONTENT)
+    assert len(load_mnist(target, download=False)) == 70_000
+
+
+def test_mnist_is_read_unpacked_and_straight_from_the_folder(mnist_folder: Path, tmp_path: Path) -> None:
+    for name in CONTENT:
+        packed = mnist_folder / f"{name}.gz"
+        content = gzip.decompress(packed.read_bytes()) if packed.exists() else (mnist_folder / name).read_bytes()
+        (tmp_path / name).write_bytes(content)
+    assert len(load_mnist(tmp_path, download=False)) == 70_000
+
+
+def test_a_corrupt_mnist_is_refused_not_passed_over(mnist_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(mnist_folder, tmp_path / "mnist")
+    victim = next((tmp_path / "mnist").glob("t10k-labels*"))
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[: len(whole) // 2])
+    for load in (lambda: Mnist().load(tmp_path), lambda: open_auto(tmp_path)):
+        with pytest.raises(UserError, match="corrupt") as caught:
+            load()
+        assert not isinstance(caught.value, MnistAbsent)
+        assert str(victim) in str(caught.value)
+
+
+def test_without_network_the_error_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(MnistAbsent, match=r"cannot be downloaded.*--data-dir"):
+        fetch_mnist(tmp_path, mirrors=("http://127.0.0.1:9/",))
+    assert list(tmp_path.rglob("*.gz")) == []
+
+
+def test_auto_falls_back_to_digits_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mnist_module, "MIRRORS", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr(mnist_module.fetch_mnist, "__defaults__", (("http://127.0.0.1:9/",),))
+    source, data, notice = open_auto(tmp_path)
+    assert source.kind == data.name == "digits"
+    assert notice is not None
+    assert "not MNIST" in notice
+
+
+def test_digits_are_real_and_28_pixels_wide() -> None:
+    data = open_data("digits")
+    assert data.images.shape == (1797, 1, 28, 28)
+    assert data.images.max() == 255
+    assert np.bincount(data.labels).min() > 150
+    assert len(data.split("train")) + len(data.split("test")) == 1797
+
+
+def picture(path: Path, size: tuple[int, int] = (20, 30), mode: str = "L") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colour = 200 if mode == "L" else (200, 100, 0)
+    Image.new(mode, size, colour).save(path)
+    return path
+
+
+def test_a_folder_of_pictures_with_classes(tmp_path: Path) -> None:
+    for index in range(5):
+        picture(tmp_path / "cats" / f"{index}.png", (20 + index, 31))
+        picture(tmp_path / "dogs" / f"{index}.jpg", (300, 200))
+    data = Folder(str(tmp_path), image_size=16).load()
+    assert data.images.shape == (10, 1, 16, 16)
+    assert data.classes == ("cats", "dogs")
+    assert sorted(data.labels.tolist()) == [0] * 5 + [1] * 5
+    assert np.abs(data.images.astype(int) - 200).max() <= 2
+
+
+def test_a_folder_with_colour_is_colour_throughout(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png", mode="RGB")
+    picture(tmp_path / "b.png")
+    data = Folder(str(tmp_path), image_size=8).load()
+    assert data.images.shape == (2, 3, 8, 8)
+    assert {tuple(image[:, 0, 0]) for image in data.images} == {(200, 100, 0), (200, 200, 200)}
+    assert data.labels is None
+
+
+def test_a_folder_keeps_its_own_splits(tmp_path: Path) -> None:
+    for index in range(3):
+        picture(tmp_path / "train" / "x" / f"{index}.png")
+    picture(tmp_path / "test" / "y" / "0.png")
+    data = Folder(str(tmp_path), image_size=8).load()
+    assert (len(data.split("train")), len(data.split("test"))) == (3, 1)
+    assert data.classes == ("x", "y")
+    assert data.split("test").labels.tolist() == [1]
+
+
+def test_a_broken_picture_is_named_and_skipped_only_on_request(tmp_path: Path) -> None:
+    for index in range(3):
+        picture(tmp_path / f"{index}.png")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG not really")
+    cut = picture(tmp_path / "cut.jpg", (200, 200))
+    cut.write_bytes(cut.read_bytes()[:500])
+    with pytest.raises(UserError, match=r"2 of 5 pictures cannot be decoded: .*broken\.png.*--skip-broken"):
+        Folder(str(tmp_path), image_size=8).load()
+    assert len(Folder(str(tmp_path), image_size=8, skip_broken=True).load()) == 3
+
+
+def test_a_stray_picture_beside_class_folders_is_named(tmp_path: Path) -> None:
+    picture(tmp_path / "cats" / "0.png")
+    picture(tmp_path / "stray.png")
+    with pytest.raises(UserError, match=r"stray\.png lies beside them"):
+        Folder(str(tmp_path)).load()
+
+
+@pytest.mark.parametrize("shape", [(6, 9, 7), (6, 1, 9, 7), (6, 9, 7, 3), (6, 3, 9, 7)])
+def test_npz_takes_channels_first_last_or_none(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.savez(tmp_path / "x.npz", images=np.zeros(shape, np.uint8), labels=np.arange(6) % 2)
+    data = Npz(str(tmp_path / "x.npz")).load()
+    assert data.images.shape == (6, 3 if 3 in shape[1:] else 1, 9, 7)
+    assert data.classes == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"pictures": np.zeros((2, 4, 4), np.uint8)}, "has no array `images`; it has: pictures"),
+        ({"images": np.zeros((2, 4, 4))}, "images are float64, but must be uint8"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(3, int)}, "one label an image"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(2)}, "labels are float64"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([-1, 0])}, "number the classes from 0"),
+        ({"images": np.zeros((0, 4, 4), np.uint8)}, "no images"),
+        ({"images": np.array([{"a": 1}])}, "cannot be read"),
+    ],
+)
+def test_npz_mistakes_are_named(tmp_path: Path, arrays: dict[str, np.ndarray], says: str) -> None:
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(UserError, match=says):
+        Npz(str(tmp_path / "x.npz")).load()
+
+
+@pytest.mark.parametrize("text", ["mnist", "digits", "folder:some/where", "npz:a.npz", "folder:C:/pictures"])
+def test_source_texts_are_read_back(text: str) -> None:
+    assert source_text(parse_source(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "mnits", "folder", "folder:", "mnist:x", "auto"])
+def test_unknown_sources_are_named(text: str) -> None:
+    with pytest.raises(UserError, match="must be one of mnist, digits, folder:PATH, npz:PATH"):
+        parse_source(text)
+
+
+def test_binarisation_protocols() -> None:
+    images = np.tile(np.array([0, 64, 128, 255], np.uint8), (2000, 1, 1, 1))
+    batch = torch.from_numpy(images)
+
+    grey = Grey().pixels(torch.from_numpy(Grey().prepare(images)))
+    torch.testing.assert_close(grey, batch / 255)
+
+    static = Static(seed=3).prepare(images)
+    assert set(np.unique(static)) == {0, 255}
+    assert np.array_equal(static, Static(seed=3).prepare(images))
+    assert not np.array_equal(static, Static(seed=4).prepare(images))
+    assert (static.reshape(-1, 4).mean(0) / 255).tolist() == pytest.approx([0, 64 / 255, 128 / 255, 1], abs=0.04)
+
+    torch.manual_seed(0)
+    first, second = Dynamic().pixels(batch), Dynamic().pixels(batch)
+    assert set(first.unique().tolist()) == {0.0, 1.0}
+    assert not torch.equal(first, second)
+    assert first.mean((0, 1, 2)).tolist() == pytest.approx([0, 64 / 255, 128 / 255, 1], abs=0.04)
+
+    threshold = Threshold(level=0.5).prepare(images)
+    assert threshold[0].flatten().tolist() == [0, 0, 255, 255]
+
+
+def test_a_fully_white_pixel_is_always_one_under_static_binarisation() -> None:
+    assert (Static(seed=0).prepare(np.full((100, 1, 28, 28), 255, np.uint8)) == 255).all()
+    assert (Static(seed=0).prepare(np.zeros((100, 1, 28, 28), np.uint8)) == 0).all()
+
+
+def test_data_folder_comes_from_flag_then_variable_then_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flag, variable = tmp_path / "flag", tmp_path / "variable"
+    flag.mkdir()
+    variable.mkdir()
+    monkeypatch.setenv("VAELAB_DATA", str(variable))
+    assert data_directory(flag) == flag
+    assert data_directory() == variable
+    monkeypatch.delenv("VAELAB_DATA")
+    assert data_directory().name == "vaelab"
+    with pytest.raises(UserError, match=r"--data-dir is .* not a folder"):
+        data_directory(tmp_path / "absent")

@@ -1,0 +1,195 @@
+"""The study end to end on real digits, and its figures and report as a reader sees them."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vaelab import full_pass
+from vaelab.data import ImageData
+from vaelab.figures import image_grid, save_figure, to_svg, training_curves
+from vaelab.studies.paper import PAPER
+from vaelab.studies.recipes import Recipe, study_experiment
+from vaelab.training import open_run
+
+from .conftest import Cli
+
+
+@pytest.fixture(scope="module")
+def study(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from vaelab.cli import main
+
+    out = tmp_path_factory.mktemp("study") / "out"
+    words = ["study", "paper", "--out", out, "--data", f"npz:{digits_file}", "--epochs", "3", "--seeds", "2"]
+    assert main([str(word) for word in words]) == 0
+    return out
+
+
+def test_the_table_is_a_full_pass_with_the_final_weights(study: Path, digits: ImageData) -> None:
+    results = json.loads((study / "results.json").read_text())
+    for name in ("vae", "cvae"):
+        models = [open_run(study / f"{name}-seed{seed}").model for seed in (0, 1)]
+        for split, numbers in (("train", results[name]), ("test", results[name]["test"])):
+            totals = [full_pass(model, digits.split(split)) for model in models]
+            assert numbers["total"] == pytest.approx(np.mean([t.total for t in totals]), rel=1e-9)
+            assert numbers["kl"] == pytest.approx(np.mean([t.kl for t in totals]), rel=1e-9)
+            assert numbers["spread"]["total"] == pytest.approx(np.std([t.total for t in totals], ddof=1), rel=1e-9)
+    change = 100 * (1 - results["cvae"]["total"] / results["vae"]["total"])
+    assert results["improvement"]["total"] == pytest.approx(change)
+    assert results["paper"]["vae"] == {"reconstruction": 138.00, "kl": 6.59, "total": 144.59}
+    assert results["about"]["reconstruction_is"] == "cross-entropy"
+
+
+def test_the_studys_own_table_is_consistent() -> None:
+    for model in ("vae", "cvae"):
+        numbers = PAPER[model]
+        assert numbers["reconstruction"] + numbers["kl"] == pytest.approx(numbers["total"])
+    for name, percent in PAPER["improvement"].items():
+        assert 100 * (1 - PAPER["cvae"][name] / PAPER["vae"][name]) == pytest.approx(percent, abs=0.06)
+
+
+def test_the_paper_recipe_is_the_studys() -> None:
+    for model in ("vae", "cvae"):
+        experiment = study_experiment(model, Recipe.paper, images=60_000, epochs=None)
+        training = experiment.training
+        assert (training.epochs, training.batch_size) == (30, 128)
+        adam = training.optimiser
+        assert (adam.learning_rate, adam.schedule.kind, adam.beta1, adam.beta2) == (1e-3, "constant", 0.9, 0.999)
+        assert (experiment.objective.beta.kind, experiment.objective.beta.epochs) == ("linear", 10)
+        assert experiment.model.latent == 2
+        assert experiment.binarisation.kind == "grey"
+
+
+def test_the_fast_recipe_takes_a_quarter_of_the_epochs_or_fewer() -> None:
+    fast = study_experiment("vae", Recipe.fast, images=60_000, epochs=None)
+    assert fast.training.epochs <= 30 / 4
+    assert fast.model == study_experiment("vae", Recipe.paper, images=60_000, epochs=None).model
+
+
+def test_a_study_that_was_done_is_not_done_again(study: Path, digits_file: Path, cli: Cli) -> None:
+    before = {path: path.stat().st_mtime_ns for path in study.rglob("last.safetensors")}
+    results = json.loads((study / "results.json").read_text())
+    cli("study", "paper", "--out", study, "--data", f"npz:{digits_file}", "--epochs", "3", "--seeds", "2")
+    assert {path: path.stat().st_mtime_ns for path in study.rglob("last.safetensors")} == before
+    assert json.loads((study / "results.json").read_text())["vae"] == results["vae"]
+    words = ["--out", study, "--data", f"npz:{digits_file}", "--recipe", "fast"]
+    assert "other settings" in cli("study", "paper", *words, code=2).stderr
+
+
+def test_the_fallback_is_said_on_screen_and_in_the_report(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    blocked = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    words = ["--data", "auto", "--data-dir", "empty", "--epochs", "1", "--recipe", "fast", "--out", "out"]
+    done = cli("study", "paper", *words, **blocked)
+    assert "not MNIST but the embedded digits" in done.stderr
+    assert "not MNIST but the embedded digits" in done.stdout
+    assert "not MNIST but the embedded digits" in (tmp_path / "out" / "report.html").read_text()
+    assert "the study" not in done.stdout.split("report:")[0].split("Its numbers")[0]
+
+
+def test_the_report_is_self_contained(study: Path) -> None:
+    page = (study / "report.html").read_text()
+    assert not re.search(r'(?:src|href)="(?!data:|#)', page)
+    assert "http" not in re.sub(r'(xmlns(:\w+)?|rdf:\w+)="[^"]*"|<metadata>.*?</metadata>', "", page, flags=re.S)
+    assert page.count("<figure>") == page.count("<svg ") == 4
+    assert "prefers-color-scheme: dark" in page
+    results = json.loads((study / "results.json").read_text())
+    assert f"{results['vae']['total']:.2f}" in page
+    assert results["about"]["command"] in page
+
+
+def test_the_figures_are_files_of_some_size(study: Path) -> None:
+    for name in ("training-curves-vae", "training-curves-cvae"):
+        with Image.open(study / "figures" / f"{name}.png") as picture:
+            assert picture.width > 1000
+            assert len(picture.getcolors(1 << 20)) > 50
+
+
+def test_training_curves_hold_the_numbers_they_were_given() -> None:
+    epoch = np.arange(1, 21)
+    r, k, beta = 160 - epoch, 6 + np.sin(epoch), np.minimum(1, epoch / 10)
+    figure = training_curves(epoch, r, k, beta, r + 1, k + 1, reconstruction_is="cross-entropy", title="VAE")
+    panels = figure.axes
+    assert [axes.get_ylabel() for axes in panels] == [
+        "cross-entropy (nats)",
+        "KL before beta (nats)",
+        "reconstruction / KL",
+        "beta",
+    ]
+    for axes, values in zip(panels, (r, k, r / k, beta), strict=True):
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), values)
+    np.testing.assert_allclose(panels[0].lines[1].get_ydata(), r + 1)
+    # The shade covers the epochs whose beta is below one.
+    (shade,) = panels[0].patches
+    assert (shade.get_x(), shade.get_x() + shade.get_width()) == (1, 10)
+    constant = training_curves(epoch, r, k, np.ones(20))
+    assert not constant.axes[0].patches
+
+
+def test_no_letter_of_a_figure_is_cut(study: Path, tmp_path: Path) -> None:
+    """The outermost pixels of a figure are background: nothing runs over its edge."""
+    for path in (study / "figures").glob("*.png"):
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("L"))
+        edges = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+        assert (edges == 255).all(), path.name
+
+
+def test_image_grid_holds_the_pictures_in_their_places() -> None:
+    pictures = np.random.default_rng(0).random((2, 3, 1, 4, 5))
+    figure = image_grid(pictures, ["a", "b"], ["x", "y", "z"], "row", "column")
+    sheet = figure.axes[0].images[0].get_array()
+    assert sheet.shape == (8, 15)
+    np.testing.assert_allclose(sheet[4:8, 10:15], pictures[1, 2, 0])
+    colour = image_grid(np.zeros((1, 2, 3, 4, 5)))
+    assert colour.axes[0].images[0].get_array().shape == (4, 10, 3)
+
+
+def test_the_latent_plane_is_the_decoders_own(study: Path) -> None:
+    """The picture at the upper right is the decoder's at (3, 3), at the lower left its at (-3, -3)."""
+    from vaelab.studies.paper import _pictures
+
+    runs = {name: [open_run(study / f"{name}-seed0")] for name in ("vae", "cvae")}
+    (_, plane, _), (_, classes, _) = _pictures(runs)
+    sheet = plane.axes[0].images[0].get_array()
+    model = runs["vae"][0].model
+    with torch.no_grad():
+        for corner, z in (((0, 14), (3.0, 3.0)), ((14, 0), (-3.0, -3.0)), ((7, 7), (0.0, 0.0)), ((0, 0), (-3.0, 3.0))):
+            row, column = corner
+            shown = sheet[row * 28 : row * 28 + 28, column * 28 : column * 28 + 28]
+            np.testing.assert_allclose(shown, model.decode(torch.tensor([z])).mean[0, 0], atol=1e-5)
+    assert [label.get_text() for label in classes.axes[0].get_yticklabels()] == list("0123456789")
+
+
+def test_svg_is_well_formed_and_alike_each_time(tmp_path: Path) -> None:
+    figure = image_grid(np.zeros((1, 1, 1, 4, 4)), title="a < b")
+    ET.fromstring(to_svg(figure))
+    assert to_svg(figure) == to_svg(figure)
+    save_figure(figure, tmp_path / "deep" / "figure.pdf")
+    assert (tmp_path / "deep" / "figure.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_mnist_learns_as_it_should(mnist: ImageData, tmp_path: Path) -> None:
+    """A slice of real MNIST: half an epoch takes the total from about 540 to well under 220 nats an image."""
+    from dataclasses import replace
+
+    from vaelab import train
+
+    rows = np.r_[0:16_000, 60_000:61_000]
+    part = ImageData(
+        "mnist",
+        mnist.images[rows],
+        mnist.labels[rows],
+        mnist.classes,
+        {"train": range(16_000), "test": range(16_000, 17_000)},
+    )
+    experiment = study_experiment("cvae", Recipe.fast, images=60_000, epochs=1)
+    run = train(replace(experiment, training=replace(experiment.training, epochs=1)), tmp_path / "run", data=part)
+    assert run.rows[-1]["test_total"] < 190

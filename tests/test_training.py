@@ -1,0 +1,366 @@
+"""Training as users run it: real processes, killed at any moment, and folders that are never left half written."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from vaelab import Cosine, Elbo, Experiment, Iwae, UserError, full_pass, load, preset, save, train
+from vaelab.data import Dynamic, ImageData
+from vaelab.experiment import Adam, read_experiment
+from vaelab.models.files import read_tensors
+from vaelab.training import Totals, open_run
+from vaelab.training.device import choose_device
+
+from .conftest import Cli
+
+
+def small(name: str = "vae", **settings: object) -> Experiment:
+    return preset(name, data="digits", **{"epochs": 2, "batch_size": 64} | settings)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return read_tensors(folder / "last.safetensors")[0]
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_run_folder_holds_what_it_promises(digits: ImageData, tmp_path: Path) -> None:
+    run = train(small("cvae"), tmp_path / "run", data=digits)
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert {"train_running_total", "test_total", "beta", "learning_rate", "images_per_second"} <= rows[0].keys()
+    assert [float(row["beta"]) for row in rows] == [0.1, 0.2]
+    for row in rows:
+        total = float(row["test_reconstruction"]) + float(row["test_kl"])
+        assert float(row["test_total"]) == pytest.approx(total, rel=1e-6)
+    events = [json.loads(line)["event"] for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert events == ["started", "epoch", "epoch", "finished"]
+    record = json.loads((tmp_path / "run" / "experiment.json").read_text())
+    assert record["reconstruction_is"] == "cross-entropy"
+    assert record["images"] == {"channels": 1, "height": 28, "width": 28, "classes": list("0123456789")}
+    assert oct((tmp_path / "run" / "last.safetensors").stat().st_mode & 0o777) == oct(0o666 & ~_umask())
+    assert not run.model.training
+    assert run.model.spec.conditional
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_the_experiment_file_alone_rebuilds_the_model(digits: ImageData, tmp_path: Path) -> None:
+    from vaelab.experiment import read_record
+
+    run = train(small(), tmp_path / "run", data=digits)
+    record = read_record(tmp_path / "run" / "experiment.json")
+    model = record.experiment.model.build(record.images)
+    model.load_state_dict(weights(tmp_path / "run"))
+    z = torch.zeros(1, 2)
+    assert torch.equal(model.decode(z).mean, run.model.decode(z).mean)
+
+
+def test_best_weights_are_those_of_the_lowest_test_total(
+    digits: ImageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Totals are prescribed: the lowest comes after the second of three epochs."""
+    train(small(epochs=2), tmp_path / "two", data=digits)
+    totals = iter([Totals(50, 5), Totals(30, 3), Totals(40, 4)])
+    monkeypatch.setattr("vaelab.training.loop.full_pass", lambda *_, **__: next(totals))
+    train(small(epochs=3), tmp_path / "three", data=digits)
+    best, last = tmp_path / "three" / "best.safetensors", tmp_path / "three" / "last.safetensors"
+    assert best.read_bytes() == (tmp_path / "two" / "last.safetensors").read_bytes()
+    assert best.read_bytes() != last.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["vae", "cvae", "beta-vae"])
+def test_a_seed_gives_the_same_weights_bit_for_bit(name: str, digits: ImageData, tmp_path: Path) -> None:
+    first = train(small(name, seed=3), tmp_path / "a", data=digits)
+    torch.randn(7)  # the caller's own random numbers make no difference
+    second = train(small(name, seed=3), tmp_path / "b", data=digits)
+    other = train(small(name, seed=4), tmp_path / "c", data=digits)
+    assert same(first.model.state_dict(), second.model.state_dict())
+    assert not same(first.model.state_dict(), other.model.state_dict())
+    assert [row["test_total"] for row in first.rows] == [row["test_total"] for row in second.rows]
+
+
+def test_training_leaves_the_callers_random_numbers_alone(digits: ImageData, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.randn(3)
+    torch.manual_seed(5)
+    train(small(epochs=1), tmp_path / "run", data=digits)
+    assert torch.equal(torch.randn(3), expected)
+
+
+COMMAND = ["--batch-size", "32", "--epochs", "3", "--checkpoint-seconds", "0", "binarisation:dynamic"]
+
+
+def start(*words: str | Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "vaelab", *map(str, words)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def checkpoints(folder: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the run has written `count` checkpoints."""
+    seen, last, deadline = 0, None, time.monotonic() + 120
+    while seen < count and process.poll() is None and time.monotonic() < deadline:
+        try:
+            now = (folder / "checkpoint.safetensors").stat().st_ino
+        except FileNotFoundError:
+            now = None
+        seen, last = seen + (now is not None and now != last), now
+        time.sleep(0.001)
+
+
+def test_a_run_killed_at_several_moments_ends_bit_identical(
+    cli: Cli, digits_file: Path, digits: ImageData, tmp_path: Path
+) -> None:
+    """SIGKILL before the first step, within epochs and between them; resumed each time."""
+    words = ["train", "cvae", "--data", f"npz:{digits_file}", *COMMAND]
+    cli(*words, "--out", tmp_path / "whole")
+
+    killed = tmp_path / "killed"
+    process = start(*words, "--out", killed)
+    while not (killed / "experiment.json").exists() and process.poll() is None:
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    kills = 1
+    for moment in (1, 3, 8, 2, 5):
+        process = start("train", "--resume", killed)
+        checkpoints(killed, moment + 1, process)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills >= 4
+    cli("train", "--resume", killed)
+
+    assert (killed / "last.safetensors").read_bytes() == (tmp_path / "whole" / "last.safetensors").read_bytes()
+    assert (killed / "best.safetensors").read_bytes() == (tmp_path / "whole" / "best.safetensors").read_bytes()
+    timeless = [
+        {k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in open_run(killed).rows
+    ]
+    whole = [
+        {k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
+        for row in open_run(tmp_path / "whole").rows
+    ]
+    assert timeless == whole
+
+
+def test_an_interrupt_saves_and_exits_with_130(digits_file: Path, tmp_path: Path) -> None:
+    process = start("train", "vae", "--data", f"npz:{digits_file}", "--epochs", "500", "--out", tmp_path / "run")
+    checkpoints(tmp_path / "run", 1, process)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in complaint
+    assert b"--resume" in complaint
+    events = (tmp_path / "run" / "events.jsonl").read_text()
+    assert json.loads(events.splitlines()[-1])["event"] == "interrupted"
+
+
+def test_a_second_process_on_the_same_folder_is_refused(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+    process = start("train", "vae", "--data", f"npz:{digits_file}", "--epochs", "500", "--out", tmp_path / "run")
+    try:
+        checkpoints(tmp_path / "run", 1, process)
+        refused = cli("train", "--resume", tmp_path / "run", code=2)
+        assert "in use by another process" in refused.stderr
+        assert refused.stderr.count("\n") == 1
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_resuming_continues_for_more_epochs(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+    cli("train", "vae", "--data", f"npz:{digits_file}", "--epochs", "1", "--out", tmp_path / "run")
+    cli("train", "--resume", tmp_path / "run", "--epochs", "2")
+    cli("train", "vae", "--data", f"npz:{digits_file}", "--epochs", "2", "--out", tmp_path / "whole")
+    assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
+    assert "can only be prolonged" in cli("train", "--resume", tmp_path / "run", "--epochs", "1", code=2).stderr
+
+
+def test_a_finished_run_is_not_trained_over(cli: Cli, digits: ImageData, tmp_path: Path) -> None:
+    train(small(epochs=1), tmp_path / "run", data=digits)
+    with pytest.raises(UserError, match="already holds a run; continue it with --resume"):
+        train(small(epochs=1), tmp_path / "run", data=digits)
+    with pytest.raises(UserError, match="holds a run with other settings"):
+        train(small(epochs=1, seed=9), tmp_path / "run", data=digits, resume=True)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(digits: ImageData, tmp_path: Path) -> None:
+    wild = small(epochs=3, checkpoint_seconds=1000.0, batch_size=100)
+    # Three steps an epoch; the factor leaps in the second epoch.
+    optimiser = Adam(1e-3, schedule=Cosine(start=1e-9, stop=1.0))
+    calm = replace(wild, training=replace(wild.training, optimiser=optimiser, epochs=1))
+    train(calm, tmp_path / "run", data=digits)
+    good = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+
+    folder = tmp_path / "wild"
+    steep = replace(wild, training=replace(wild.training, optimiser=Adam(1e38)))
+    with pytest.raises(UserError, match=r"loss is not finite at epoch 1, step 2; nothing was saved before it"):
+        train(steep, folder, data=digits)
+    assert not (folder / "last.safetensors").exists()
+
+    # The same within a run that has a good checkpoint: its settings are changed beneath it.
+    record = json.loads((tmp_path / "run" / "experiment.json").read_text())
+    record["experiment"]["training"] |= {"epochs": 3, "optimiser": {**_adam(record), "learning_rate": 1e38}}
+    record["experiment"]["training"]["optimiser"]["schedule"] = {"kind": "constant", "value": 1.0}
+    (tmp_path / "run" / "experiment.json").write_text(json.dumps(record))
+    with pytest.raises(UserError, match=r"not finite at epoch 2, step 2; .*checkpoint\.safetensors is kept"):
+        train(read_experiment(tmp_path / "run" / "experiment.json"), tmp_path / "run", data=digits, resume=True)
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == good
+    assert load(tmp_path / "run").generate(1).isfinite().all()
+
+
+def _adam(record: dict) -> dict:
+    return record["experiment"]["training"]["optimiser"]
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(digits: ImageData, digits_file: Path, tmp_path: Path) -> None:
+    """The system itself refuses to write files beyond a size, as a full disk or a quota would."""
+    run = tmp_path / "run"
+    good = train(small(epochs=1), run, data=digits)
+    before = {path.name: path.read_bytes() for path in run.glob("*.safetensors")}
+    process = subprocess.run(
+        [sys.executable, "-m", "vaelab", "train", "vae", "--data", f"npz:{digits_file}", "--out", tmp_path / "full"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 2
+    last = process.stderr.strip().splitlines()[-1]
+    assert "cannot write" in last
+    assert "Traceback" not in process.stderr
+    assert not list((tmp_path / "full").glob("*.safetensors*"))
+
+    from vaelab.files import write_atomically
+
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(UserError, match="cannot write"):
+            write_atomically(run / "checkpoint.safetensors", b"x" * 5000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert {path.name: path.read_bytes() for path in run.glob("*.safetensors")} == before
+    assert good.rows
+
+
+def test_a_cut_checkpoint_is_named(digits: ImageData, tmp_path: Path) -> None:
+    train(small(epochs=1), tmp_path / "run", data=digits)
+    file = tmp_path / "run" / "last.safetensors"
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"last\.safetensors is not a whole safetensors file"):
+        load(tmp_path / "run")
+
+
+def test_nothing_is_ever_unpickled(digits: ImageData, tmp_path: Path) -> None:
+    """No module of the project names pickle or torch.load, and a pickle in place of a model is refused."""
+    import vaelab
+
+    for source in Path(vaelab.__file__).parent.rglob("*.py"):
+        text = source.read_text()
+        assert "torch.load" not in text
+        assert "import pickle" not in text
+        assert "allow_pickle=True" not in text
+    torch.save({"a": 1}, tmp_path / "model.safetensors")
+    with pytest.raises(UserError, match="not a whole safetensors file"):
+        load(tmp_path / "model.safetensors")
+
+
+def test_a_file_from_a_newer_version_is_refused(digits: ImageData, tmp_path: Path) -> None:
+    run = train(small(epochs=1), tmp_path / "run", data=digits)
+    file = tmp_path / "run" / "experiment.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 99, "vaelab": "9.0"}))
+    with pytest.raises(UserError, match=r"has format 99, but this version reads up to 1; upgrade vaelab"):
+        read_experiment(file)
+
+    from vaelab.codec import encode
+    from vaelab.models.files import write_tensors
+
+    about = {"model": encode(run.model.spec), "images": encode(run.model.images), "format": 2}
+    write_tensors(tmp_path / "new.safetensors", run.model.state_dict(), about)
+    with pytest.raises(UserError, match="has format 2"):
+        load(tmp_path / "new.safetensors")
+
+
+def test_a_full_pass_sees_every_image_once(digits: ImageData, tmp_path: Path) -> None:
+    """Whatever the batches: an evaluation that returns within its loop would see the first batch alone."""
+    model = train(small(epochs=1), tmp_path / "run", data=digits).model
+    test = digits.split("test")
+    x = torch.from_numpy(test.images).float() / 255
+    with torch.no_grad():
+        q = model.encode(x)
+        exact_kl = -0.5 * (1 + q.variance.log() - q.mean**2 - q.variance).sum(-1).mean().item()
+    for batch_size in (7, 60, 500):
+        assert full_pass(model, test, batch_size=batch_size).kl == pytest.approx(exact_kl, rel=1e-5)
+    few, many = full_pass(model, test, samples=1), full_pass(model, test, samples=400)
+    assert few.reconstruction == pytest.approx(many.reconstruction, rel=0.02)
+    assert few == full_pass(model, test, samples=1)
+
+
+def test_every_image_is_trained_on_once_an_epoch() -> None:
+    from vaelab.training.loop import _order
+
+    assert sorted(_order(0, 1, 1000).tolist()) == list(range(1000))
+    assert _order(0, 1, 1000).tolist() != _order(0, 2, 1000).tolist()
+    assert _order(0, 1, 1000).tolist() != _order(1, 1, 1000).tolist()
+
+
+def test_training_teaches(digits: ImageData, tmp_path: Path) -> None:
+    run = train(replace(small(epochs=25), objective=Elbo()), tmp_path / "run", data=digits)
+    assert run.rows[-1]["test_total"] < 0.6 * run.rows[0]["test_total"]
+    importance = train(replace(small(epochs=3), objective=Iwae(samples=5)), tmp_path / "iwae", data=digits)
+    assert importance.rows[-1]["test_total"] < importance.rows[0]["test_total"]
+
+
+def test_binary_pixels_are_named_a_likelihood(digits: ImageData, tmp_path: Path) -> None:
+    binary = replace(small(epochs=1), binarisation=Dynamic())
+    assert train(binary, tmp_path / "run", data=digits).record.reconstruction_is == "negative log-likelihood"
+
+
+def test_a_saved_model_is_one_file_with_its_composition(digits: ImageData, tmp_path: Path) -> None:
+    model = train(small("cvae", epochs=1), tmp_path / "run", data=digits).model
+    save(model, tmp_path / "digits.safetensors")
+    again = load(tmp_path / "digits.safetensors")
+    assert again.spec == model.spec
+    assert again.images.classes == tuple("0123456789")
+    z, y = torch.zeros(1, 2), torch.tensor([3])
+    assert torch.equal(again.decode(z, y).mean, model.decode(z, y).mean)
+
+
+def test_precisions_agree(digits: ImageData, tmp_path: Path) -> None:
+    totals = [
+        train(small(precision=precision), tmp_path / precision, data=digits).rows[-1]["test_total"]
+        for precision in ("fp32", "bf16")
+    ]
+    assert totals[0] == pytest.approx(totals[1], rel=0.03)
+
+
+def test_an_absent_device_is_named() -> None:
+    with pytest.raises(UserError, match="device is 'cuda:77', which is not at hand"):
+        choose_device("cuda:77")
+    with pytest.raises(UserError, match="device is 'gpu'"):
+        choose_device("gpu")
