@@ -149,7 +149,5 @@ def _parse_idx(data: bytes) -> NDArray[np.uint8]:
 
 
 def _brief(error: Exception) -> str:
-    """An error in one short line: libraries nest several causes into one message."""
-    reason = getattr(error, "args", None) and getattr(error.args[0], "reason", None)
-    text = str(reason or error) or type(error).__name__
-    return text.splitlines()[0].split("> ")[-1][:160]
+    """An error in a few words: network libraries nest several causes into one long message."""
+    return str(error) if isinstance(error, UserError) else type(error).__name__

@@ -21,7 +21,7 @@ class Recipe(StrEnum):
 
 # Six epochs of MNIST, and for a smaller set as many as show this many images.
 FAST_EPOCHS = 6
-FAST_IMAGES = 60_000
+FAST_IMAGES = 30_000
 
 
 def study_experiment(model: str, recipe: Recipe, images: int, epochs: int | None) -> Experiment:
