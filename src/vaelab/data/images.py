@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from annotated_types import Ge
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from vaelab.errors import UserError
 from vaelab.piece import Piece
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,13 @@ class ImageData:
         part = slice(rows.start, rows.stop)
         labels = None if self.labels is None else self.labels[part]
         return ImageData(self.name, self.images[part], labels, self.classes)
+
+    def tensors(self) -> tuple[Tensor, Tensor | None]:
+        """The pictures as float32 in [0, 1], (N, C, H, W), and the labels as int64, (N,), or None."""
+        import torch
+
+        labels = None if self.labels is None else torch.from_numpy(self.labels)
+        return torch.from_numpy(self.images).float() / 255, labels
 
 
 def held_out(

@@ -31,7 +31,8 @@ def image_grid(
     r, k, colours, h, w = pictures.shape
     sheet = pictures.transpose(0, 3, 1, 4, 2).reshape(r * h, k * w, colours)
     with styled():
-        figure = Figure(figsize=(6, 6 * r * h / (k * w) + 0.6), layout="constrained")
+        # The sheet fills the figure but for the room that its labels take.
+        figure = Figure(figsize=(6, 5.5 * r * h / (k * w) + 0.65), layout="constrained")
         axes = figure.subplots()
         axes.imshow(sheet.squeeze(-1) if colours == 1 else sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.grid(False)

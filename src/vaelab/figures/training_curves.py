@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike
 
 from vaelab.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, styled
@@ -57,6 +57,11 @@ def training_curves(
                 axes.axvspan(t[0], warm[-1] + 1, color=GREY, alpha=0.25, lw=0, label="warm-up")
         for axes in panels[2:]:
             axes.set_xlabel("epoch")
+        # The ratio falls through several powers of ten while the posterior wakes up.
+        panels[2].set_yscale("log")
+        panels[2].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        low, high = panels[2].get_ylim()
+        panels[2].yaxis.set_minor_formatter(StrMethodFormatter("{x:g}") if high < 10 * low else NullFormatter())
         panels[3].set_ylim(bottom=0)
         panels[0].legend()
         if title:

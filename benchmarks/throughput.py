@@ -1,0 +1,86 @@
+"""How fast a training step is, as a ratio to a plain PyTorch loop, and how much memory training takes.
+
+Each round times one epoch of the study's VAE twice on the same images: by benchmarks/plain_loop.py and by
+`vaelab train`, each in a process of its own, one after the other. The ratio is taken within a round, so that
+a slow spell of the machine slows both. Run nothing else meanwhile.
+
+    python benchmarks/throughput.py [--rounds 5] [--images 60000] [--precision auto] [--device cpu] [--compile]
+"""
+
+import argparse
+import csv
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from vaelab.data import Digits, Mnist
+from vaelab.data.mnist import MnistAbsent
+from vaelab.studies.machine import describe_machine
+from vaelab.training.device import choose_device, computes_in_bf16
+
+
+def training_images(count: int) -> tuple[str, np.ndarray]:
+    try:
+        data = Mnist().load()
+    except MnistAbsent:
+        data = Digits().load()
+    images = data.split("train").images
+    return data.name, np.resize(images, (count, *images.shape[1:]))
+
+
+def plain(images: Path, device: str) -> float:
+    command = [sys.executable, str(Path(__file__).with_name("plain_loop.py")), str(images), device]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def ours(archive: Path, out: Path, options: list[str]) -> tuple[float, float]:
+    """Images/s of the training steps, and the whole process's peak memory in MB."""
+    command = [sys.executable, "-m", "vaelab", "train", "vae", "--data", f"npz:{archive}", "--epochs", "1", "--quiet"]
+    process = subprocess.Popen([*command, "--out", str(out), *options], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    with (out / "metrics.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    return float(row["images_per_second"]), usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=60_000)
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--compile", action="store_true")
+    chosen = parser.parse_args()
+
+    name, images = training_images(chosen.images)
+    device = choose_device(chosen.device)
+    print(f"machine: {describe_machine(device, computes_in_bf16(device, chosen.precision))}")
+    print(f"data: {name}, {len(images):,} images, one epoch a round, batch 128")
+    options = ["--precision", chosen.precision, "--device", chosen.device, *["--compile"] * chosen.compile]
+    rounds = []
+    with tempfile.TemporaryDirectory() as folder:
+        array, archive = Path(folder) / "images.npy", Path(folder) / "images.npz"
+        np.save(array, images)
+        np.savez(archive, images=images, test_images=images[:10_000])
+        for index in range(chosen.rounds):
+            reference = plain(array, chosen.device)
+            speed, memory = ours(archive, Path(folder) / f"run{index}", options)
+            rounds.append((reference, speed, speed / reference, memory))
+            print(
+                f"round {index + 1}: plain {reference:,.0f}, vaelab {speed:,.0f} images/s, ratio {speed / reference:.2f}"
+            )
+    plain_speeds, speeds, ratios, memories = zip(*rounds, strict=True)
+    print(f"plain   median {statistics.median(plain_speeds):,.0f} images/s")
+    print(f"vaelab  median {statistics.median(speeds):,.0f} images/s")
+    print(f"ratio   median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to {max(ratios):.2f}")
+    print(f"peak memory of `vaelab train`: {max(memories):,.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
