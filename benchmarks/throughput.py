@@ -73,7 +73,9 @@ def main() -> None:
             speed, memory = ours(archive, Path(folder) / f"run{index}", options)
             rounds.append((reference, speed, speed / reference, memory))
             print(
-                f"round {index + 1}: plain {reference:,.0f}, vaelab {speed:,.0f} images/s, ratio {speed / reference:.2f}"
+                f"round {index + 1}: plain {reference:,.0f}, vaelab {speed:,.0f} images/s, "
+                f"ratio {speed / reference:.2f}",
+                flush=True,
             )
     plain_speeds, speeds, ratios, memories = zip(*rounds, strict=True)
     print(f"plain   median {statistics.median(plain_speeds):,.0f} images/s")

