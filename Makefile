@@ -19,7 +19,7 @@ lint: .venv/installed-dev
 bench: .venv/installed
 	$(BIN)/python benchmarks/throughput.py
 
-# Torch is installed from the pin first, so that no other requirement can choose a build with gigabytes of CUDA.
+# The pin keeps every requirement from choosing a build of torch with gigabytes of CUDA.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -c constraints.txt -e .

@@ -20,8 +20,7 @@ import numpy as np
 
 from vaelab.data import Digits, Mnist
 from vaelab.data.mnist import MnistAbsent
-from vaelab.studies.machine import describe_machine
-from vaelab.training.device import choose_device, computes_in_bf16
+from vaelab.training.device import choose_device, computes_in_bf16, describe_machine
 
 
 def training_images(count: int) -> tuple[str, np.ndarray]:

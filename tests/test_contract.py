@@ -7,11 +7,12 @@ import itertools
 from pathlib import Path
 from typing import Any, get_args
 
+import jaxtyping
 import pytest
 import torch
 from torch.nn.functional import conv_transpose2d
 
-from vaelab import VAE, Conv, Experiment, Folder, UserError, load, save
+from vaelab import VAE, Conv, Experiment, Folder, Mlp, UserError, load, save
 from vaelab.codec import decode, encode
 from vaelab.data import Binarisation, ImageFormat, Source
 from vaelab.experiment import Training
@@ -148,6 +149,10 @@ def test_embedding_is_the_mean_not_a_draw() -> None:
         (lambda: VAE(latent=0), "VAE.latent is 0, but must be >= 1"),
         (lambda: Training(epochs=2.5), "Training.epochs is 2.5, but must be of type int"),
         (lambda: Training(seed=True), "must be of type int"),
+        (lambda: Training(seed=2**64), "Training.seed is"),
+        (lambda: Training(precision="fp16"), "Training.precision is 'fp16', but must be one of auto, bf16, fp32"),
+        (lambda: VAE(prior="mixture"), "must be of type StandardNormal or Mixture"),
+        (lambda: VAE(posterior=Conv()), "must be of type Gaussian"),
         (lambda: Conv(channels=()), "at least one"),
         (lambda: Conv(channels=(32, 0)), "every width must be >= 1"),
         (
@@ -157,6 +162,11 @@ def test_embedding_is_the_mean_not_a_draw() -> None:
         (lambda: VAE().build(ImageFormat(1, 3, 3)), "cannot be halved"),
         (lambda: VAE().build(ImageFormat(1, 28, 28))(torch.rand(1, 3, 28, 28)), "the model takes (1, 28, 28)"),
         (lambda: VAE().build(ImageFormat(1, 28, 28)).generate(0), "n is 0"),
+        (
+            lambda: VAE(conditional=True).build(ImageFormat(1, 28, 28, ("a", "b"))).generate(2, y=9),
+            "y has labels from 9 to 9, but classes go from 0 to 1",
+        ),
+        (lambda: VAE().build(ImageFormat(1, 28, 28)).generate(2, given=torch.zeros(2, 3)), "z has 3 dimensions"),
         (lambda: VAE().build(ImageFormat(1, 28, 28)).generate(2, given=torch.zeros(3, 2)), "given holds 3 codes"),
         (
             lambda: VAE(conditional=True).build(ImageFormat(1, 28, 28, ("a",)))(torch.rand(1, 1, 28, 28)),
@@ -170,6 +180,17 @@ def test_mistakes_are_named(make: Any, says: str) -> None:
         make()
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_list_stands_for_a_tuple() -> None:
+    assert Mlp(hidden=[8, 4]) == Mlp(hidden=(8, 4))
+
+
+def test_shapes_are_checked_in_these_tests() -> None:
+    """The hook that conftest.py installs is at work: a picture without its batch axis is refused by its shape."""
+    model = VAE().build(ImageFormat(1, 28, 28))
+    with pytest.raises(jaxtyping.TypeCheckError):
+        model.network.encode(torch.zeros(1, 28, 28), None)
 
 
 @pytest.mark.parametrize(

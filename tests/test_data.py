@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import shutil
 import threading
@@ -100,7 +101,7 @@ def test_without_network_the_error_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_auto_falls_back_to_digits_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnist_module, "MIRRORS", ("http://127.0.0.1:9/",))
+    # The mirrors are a default argument, bound when the function was made.
     monkeypatch.setattr(mnist_module.fetch_mnist, "__defaults__", (("http://127.0.0.1:9/",),))
     source, data, notice = open_auto(tmp_path)
     assert source.kind == data.name == "digits"
@@ -143,6 +144,25 @@ def test_a_folder_with_colour_is_colour_throughout(tmp_path: Path) -> None:
     assert data.labels is None
 
 
+def test_sixteen_bits_transparency_and_palettes_are_seen_as_they_look(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)
+    Image.fromarray(np.tile(ramp, (256, 1))).save(tmp_path / "a.png")
+    clear = np.zeros((8, 8, 4), np.uint8)  # black, and wholly transparent
+    Image.fromarray(clear).save(tmp_path / "b.png")
+    Image.new("L", (8, 8), 100).convert("P").save(tmp_path / "c.png")
+    data = Folder(str(tmp_path), image_size=8).load()
+    assert data.images.shape == (3, 1, 8, 8)
+    means = sorted(data.images.mean((1, 2, 3)).round().tolist())
+    assert means == pytest.approx([100, 127, 255], abs=2)
+
+
+def test_floating_point_pictures_are_refused(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    Image.fromarray(np.ones((8, 8), np.float32)).save(tmp_path / "b.tif")
+    with pytest.raises(UserError, match=r"1 of 2 pictures cannot be decoded: .*b\.tif"):
+        Folder(str(tmp_path)).load()
+
+
 def test_a_folder_keeps_its_own_splits(tmp_path: Path) -> None:
     for index in range(3):
         picture(tmp_path / "train" / "x" / f"{index}.png")
@@ -161,7 +181,9 @@ def test_a_broken_picture_is_named_and_skipped_only_on_request(tmp_path: Path) -
     cut.write_bytes(cut.read_bytes()[:500])
     with pytest.raises(UserError, match=r"2 of 5 pictures cannot be decoded: .*broken\.png.*--skip-broken"):
         Folder(str(tmp_path), image_size=8).load()
-    assert len(Folder(str(tmp_path), image_size=8, skip_broken=True).load()) == 3
+    data = Folder(str(tmp_path), image_size=8, skip_broken=True).load()
+    assert len(data) == 3
+    assert [Path(file).name for file in data.skipped] == ["broken.png", "cut.jpg"]
 
 
 def test_a_stray_picture_beside_class_folders_is_named(tmp_path: Path) -> None:
@@ -189,12 +211,35 @@ def test_npz_takes_channels_first_last_or_none(tmp_path: Path, shape: tuple[int,
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([-1, 0])}, "number the classes from 0"),
         ({"images": np.zeros((0, 4, 4), np.uint8)}, "no images"),
         ({"images": np.array([{"a": 1}])}, "cannot be read"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "test_images": np.zeros((2, 5, 5), np.uint8)}, "bring them to one"),
+        ({"images": np.zeros((2, 8, 8, 4), np.uint8)}, "no axis is of one channel or three"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(0, int)}, "one label an image"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array(1)}, "one label an image"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, 10**9])}, "number the classes from 0"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(2, int), "classes": np.array("a")}, "one name"),
     ],
 )
 def test_npz_mistakes_are_named(tmp_path: Path, arrays: dict[str, np.ndarray], says: str) -> None:
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(UserError, match=says):
         Npz(str(tmp_path / "x.npz")).load()
+
+
+def test_a_damaged_archive_is_one_line_wherever_it_is_damaged(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez_compressed(tmp_path / "x.npz", images=rng.integers(0, 255, (20, 8, 8), np.uint8), labels=np.arange(20) % 3)
+    whole = (tmp_path / "x.npz").read_bytes()
+    for place in rng.integers(0, len(whole), 200):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        (tmp_path / "x.npz").write_bytes(damaged)
+        # Some bytes of a zip archive mean nothing; whatever else happens is a UserError.
+        with contextlib.suppress(UserError):
+            Npz(str(tmp_path / "x.npz")).load()
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
+    with pytest.raises(UserError, match=r"np\.savez"):
+        Npz(str(tmp_path / "array.npz")).load()
 
 
 @pytest.mark.parametrize("text", ["mnist", "digits", "folder:some/where", "npz:a.npz", "folder:C:/pictures"])

@@ -43,7 +43,7 @@ class Training(Piece):
     """Passes over the training images."""
     batch_size: Annotated[int, Ge(1)] = 128
     """Images a step."""
-    seed: Annotated[int, Ge(0)] = 0
+    seed: Annotated[int, Ge(0), Lt(2**63)] = 0
     """Decides initial weights, data order and noise."""
     optimiser: Annotated[Adam, tyro.conf.arg(name="")] = Adam()
     precision: Literal["auto", "bf16", "fp32"] = "auto"
@@ -76,6 +76,8 @@ class Record(Piece):
     images: ImageFormat
     reconstruction_is: str
     """What the reconstruction is: a negative log-likelihood, or a cross-entropy."""
+    data_sha256: str
+    """`ImageData.digest` of the pictures it is trained on, so that no run goes on with others."""
     format: int = FORMAT
     vaelab: str = field(default=__version__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +22,21 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         UserError: the file cannot be written, such as on a full disk; what was there before is untouched.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = ""
+    # One fixed name a file: what a kill leaves behind is overwritten by the next attempt.
+    temporary = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files that only their owner reads; results are as readable as any other file.
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
         _sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            temporary.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise UserError(
             f"cannot write {path} ({error.strerror}); free or choose another place, what was saved before is intact"
         ) from None
@@ -50,7 +50,7 @@ def append_line(path: Path, values: dict[str, Any]) -> None:
     """
     try:
         with path.open("a") as file:
-            file.write(json.dumps(values) + "\n")
+            file.write(json.dumps({name: _json(value) for name, value in values.items()}) + "\n")
     except OSError as error:
         raise UserError(f"cannot write {path} ({error.strerror}); free or choose another place") from None
 
@@ -85,11 +85,9 @@ def check_format(values: Any, path: Path) -> None:
         )
 
 
-def _umask() -> int:
-    # The only way to read the mask is to set it.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _json(value: Any) -> Any:
+    """JSON has no infinity and no NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _sync_folder(folder: Path) -> None:

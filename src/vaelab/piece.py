@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 from annotated_types import Ge, Gt, Le, Lt
@@ -46,12 +47,18 @@ class Piece:
 
     def __post_init__(self) -> None:
         piece: Any = type(self)
-        for name, (accepted, bounds) in _constraints(piece).items():
+        for name, (accepted, choices, bounds) in _constraints(piece).items():
             value = getattr(self, name)
             where = f"{type(self).__name__}.{name} is {value!r}"
+            if accepted == (tuple,) and isinstance(value, list):
+                # As JSON gives it; the piece stays comparable and hashable.
+                object.__setattr__(self, name, tuple(value))
+                continue
+            if choices and value not in choices:
+                raise UserError(f"{where}, but must be one of {', '.join(map(str, choices))}")
             # bool is a subclass of int, but `epochs=True` is a mistake.
             if accepted and (not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted)):
-                raise UserError(f"{where}, but must be of type {accepted[-1].__name__}")
+                raise UserError(f"{where}, but must be of type {' or '.join(kind.__name__ for kind in accepted)}")
             for bound in bounds:
                 sign, holds = _RULES[type(bound)]
                 limit = getattr(bound, type(bound).__name__.lower())
@@ -60,8 +67,8 @@ class Piece:
 
 
 @functools.cache
-def _constraints(piece: Any) -> dict[str, tuple[tuple[type, ...], list[Any]]]:
-    """The accepted types and the bounds of each field, read once from the type hints."""
+def _constraints(piece: Any) -> dict[str, tuple[tuple[type, ...], tuple[Any, ...], list[Any]]]:
+    """The accepted types, the choices and the bounds of each field, read once from the type hints."""
     hints = get_type_hints(piece, include_extras=True)
     found = {}
     for field in dataclasses.fields(piece):
@@ -69,5 +76,17 @@ def _constraints(piece: Any) -> dict[str, tuple[tuple[type, ...], list[Any]]]:
         if get_origin(hint) is Annotated:
             hint, *extras = get_args(hint)
             bounds = [extra for extra in extras if type(extra) in _RULES]
-        found[field.name] = (_ACCEPTS.get(hint, ()), bounds)
+        choices = get_args(hint) if get_origin(hint) is Literal else ()
+        found[field.name] = (_accepted(hint), choices, bounds)
     return found
+
+
+def _accepted(hint: Any) -> tuple[type, ...]:
+    """The types that a field of this hint takes; empty where anything may stand."""
+    if hint in _ACCEPTS:
+        return _ACCEPTS[hint]
+    if get_origin(hint) is tuple:
+        return (tuple,)
+    members = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    pieces = all(isinstance(member, type) and issubclass(member, Piece) for member in members)
+    return tuple(members) if pieces else ()

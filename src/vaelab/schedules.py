@@ -1,10 +1,13 @@
-"""Schedules: numbers that change while a model trains, such as beta and the learning rate."""
+"""Schedules: numbers that change while a model trains, such as beta and the learning rate.
+
+A schedule that `spans_run` depends on the number of epochs in all, so a run with it cannot be prolonged.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 from pydantic import Field
@@ -37,6 +40,7 @@ class Constant(Piece):
     """The same value throughout."""
 
     value: Annotated[float, Ge(0)] = 1.0
+    spans_run: ClassVar[bool] = False
     kind: Tag[Literal["constant"]] = field(default="constant", repr=False, kw_only=True)
 
     def __call__(self, progress: Progress) -> float:
@@ -63,6 +67,7 @@ class Linear(Piece):
     stop: Annotated[float, Ge(0)] = 1.0
     smooth: bool = False
     """Rise with every step instead of every epoch."""
+    spans_run: ClassVar[bool] = False
     kind: Tag[Literal["linear"]] = field(default="linear", repr=False, kw_only=True)
 
     def __call__(self, progress: Progress) -> float:
@@ -88,6 +93,7 @@ class Cyclical(Piece):
     """Share of a cycle that rises."""
     start: Annotated[float, Ge(0)] = 0.0
     stop: Annotated[float, Ge(0)] = 1.0
+    spans_run: ClassVar[bool] = True
     kind: Tag[Literal["cyclical"]] = field(default="cyclical", repr=False, kw_only=True)
 
     def __call__(self, progress: Progress) -> float:
@@ -112,6 +118,7 @@ class Cosine(Piece):
     stop: Annotated[float, Ge(0)] = 1.0
     warmup: Annotated[float, Ge(0), Le(1)] = 0.0
     """Share of the run that rises linearly from 0 to `start`."""
+    spans_run: ClassVar[bool] = True
     kind: Tag[Literal["cosine"]] = field(default="cosine", repr=False, kw_only=True)
 
     def __call__(self, progress: Progress) -> float:

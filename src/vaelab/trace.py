@@ -28,11 +28,11 @@ class Draw:
     penalty: Float[Tensor, " B"] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Latent(Draw):
     """A draw together with its prior p(code)."""
 
-    p: Distribution = None  # type: ignore[assignment]  # a dataclass wants a default after one
+    p: Distribution
 
     def log_ratio(self) -> Float[Tensor, "S B"]:
         """log q(code | x) - log p(code) of each draw: an unbiased estimate of the KL."""

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(" ".join(str(error).split()))
     except KeyboardInterrupt:
         print(
-            "vaelab: interrupted; what was saved is kept, and the same run goes on with --resume",
+            "vaelab: interrupted; what was saved is kept: `train --resume DIR` goes on, and so does the same study",
             file=sys.stderr,
         )
         return 130
@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("VAELAB_TRACEBACK"):
             raise
         # torch reports memory that ran out, on the CPU or a GPU, as a RuntimeError.
-        if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error)):
+        out_of_memory = any(words in str(error) for words in ("out of memory", "not enough memory"))
+        if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and out_of_memory):
             return _complain("memory ran out; lower --batch-size or --image-size")
         first = (str(error).splitlines() or [""])[0]
         what = f"a mistake of vaelab's own, {type(error).__name__}: {first}"

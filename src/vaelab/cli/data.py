@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from vaelab.cli.dispatch import dispatch, parse
-from vaelab.data import SOURCES
+from vaelab.data import SOURCES, Mnist, source_name
 from vaelab.data.directory import data_directory
 from vaelab.errors import UserError
 
@@ -31,10 +31,8 @@ def _list(prog: str, words: list[str]) -> None:
 
         folder = data_directory(data_dir)
         for source in SOURCES:
-            kind = source.__dataclass_fields__["kind"].default
-            name = f"{kind}:PATH" if "path" in source.__dataclass_fields__ else kind
-            state = ""
-            if kind == "mnist":
+            name, state = source_name(source), ""
+            if source is Mnist:
                 state = (
                     " [at hand]" if mnist_at_hand(folder) else f" [fetch with: {prog.removesuffix('list')}fetch mnist]"
                 )

@@ -48,11 +48,11 @@ def main(prog: str, words: list[str]) -> None:
     """Train a preset, a saved configuration, or go on with a run."""
     config, words = _take(words, "--config")
     resumed, words = _take(words, "--resume")
-    if config and resumed:
+    if config is not None and resumed is not None:
         raise UserError("--config and --resume are both given; a resumed run has settings of its own")
-    if resumed:
+    if resumed is not None:
         _go_on(prog, Path(resumed), words)
-    elif config:
+    elif config is not None:
         _train(f"{prog} --config {config}", read_experiment(Path(config)), words)
     else:
         presets = {name: _command(text, experiment) for name, (text, experiment) in PRESETS.items()}
@@ -105,10 +105,6 @@ def _go_on(prog: str, folder: Path, words: list[str]) -> None:
             raise UserError(f"--resume is {str(folder)!r}, which holds no run; name a folder that `vaelab train` made")
         experiment = read_experiment(folder / "experiment.json")
         if epochs is not None:
-            if epochs < experiment.training.epochs:
-                raise UserError(
-                    f"--epochs is {epochs}, but the run is for {experiment.training.epochs}; it can only be prolonged"
-                )
             experiment = replace(experiment, training=replace(experiment.training, epochs=epochs))
         _run(experiment, folder, data_dir, quiet, resume=True)
 
@@ -130,11 +126,11 @@ def _run(experiment: Experiment, out: Path, data_dir: Path | None, quiet: bool, 
 
 def _take(words: list[str], flag: str) -> tuple[str | None, list[str]]:
     """The value of a flag that is read before the others, and the words without it."""
-    for index, word in enumerate(words):
-        if word.startswith(flag + "="):
-            return word.partition("=")[2], words[:index] + words[index + 1 :]
-        if word == flag:
-            if index + 1 == len(words):
-                raise UserError(f"{flag} has no value; name a {'file' if flag == '--config' else 'run folder'}")
-            return words[index + 1], words[:index] + words[index + 2 :]
+    # `--flag=value` is the same as `--flag value`.
+    words = [part for word in words for part in (word.split("=", 1) if word.startswith(flag + "=") else [word])]
+    if flag in words:
+        index = words.index(flag)
+        if index + 1 == len(words) or not words[index + 1]:
+            raise UserError(f"{flag} has no value; name a {'file' if flag == '--config' else 'run folder'}")
+        return words[index + 1], words[:index] + words[index + 2 :]
     return None, words

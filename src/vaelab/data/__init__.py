@@ -80,15 +80,19 @@ class Npz(Piece):
 
 
 Source = Annotated[Mnist | Digits | Folder | Npz, Field(discriminator="kind")]
-SOURCES: tuple[type[Mnist | Digits | Folder | Npz], ...] = get_args(get_args(Source)[0])
-METAVAR = "mnist|digits|folder:PATH|npz:PATH"
+SOURCES: tuple[type[Source], ...] = get_args(get_args(Source)[0])
 
 
-def _takes_path(source: type) -> bool:
-    return "path" in source.__dataclass_fields__  # type: ignore[attr-defined]
+def source_name(source: type[Source]) -> str:
+    """How a source is named on the command line: a word, and `:PATH` where it takes one."""
+    fields = source.__dataclass_fields__
+    return str(fields["kind"].default) + (":PATH" if "path" in fields else "")
 
 
-def parse_source(text: str) -> Mnist | Digits | Folder | Npz:
+METAVAR = "|".join(map(source_name, SOURCES))
+
+
+def parse_source(text: str) -> Source:
     """The source that `text` names.
 
     >>> parse_source("folder:holiday/pictures")
@@ -97,19 +101,21 @@ def parse_source(text: str) -> Mnist | Digits | Folder | Npz:
     Raises:
         UserError: there is no such source, or a path is missing or too much.
     """
-    word, colon, path = text.partition(":")
+    word, _, path = text.partition(":")
     for source in SOURCES:
-        if source.__dataclass_fields__["kind"].default == word and _takes_path(source) == bool(colon and path):
-            return source(path) if _takes_path(source) else source()  # type: ignore[call-arg,arg-type]
+        if source_name(source) == (f"{word}:PATH" if path else text):
+            made: Source = source(path) if path else source()  # type: ignore[call-arg,arg-type]
+            return made
     raise UserError(f"data is {text!r}, but must be one of {METAVAR.replace('|', ', ')}")
 
 
-def source_text(source: Mnist | Digits | Folder | Npz) -> str:
+def source_text(source: Source) -> str:
     """The text that `parse_source` reads back, but for the size of a folder's pictures."""
-    return f"{source.kind}:{source.path}" if isinstance(source, Folder | Npz) else source.kind
+    path = getattr(source, "path", None)
+    return source.kind if path is None else f"{source.kind}:{path}"
 
 
-def open_data(source: str | Mnist | Digits | Folder | Npz, directory: Path | None = None) -> ImageData:
+def open_data(source: str | Source, directory: Path | None = None) -> ImageData:
     """The pictures of a source, given as a piece or as text.
 
     Raises:
@@ -149,5 +155,6 @@ __all__ = [
     "Threshold",
     "open_data",
     "parse_source",
+    "source_name",
     "source_text",
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vaelab.data import Digits, Folder, ImageData, Mnist, Npz, parse_source
+from vaelab.data import Digits, ImageData, Mnist, Source, parse_source
 from vaelab.data.mnist import MnistAbsent
 
-Opened = tuple[Mnist | Digits | Folder | Npz, ImageData, str | None]
+Opened = tuple[Source, ImageData, str | None]
 
 
 def open_named(text: str, directory: Path | None = None) -> Opened:

@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 from pydantic import Field
 
+from vaelab.data.images import ImageData
 from vaelab.piece import Piece, Tag
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 class _Pixels(Piece):
     """Bytes kept as they are and scaled by batch: what the protocols start from."""
+
+    def binary(self, data: ImageData) -> bool:
+        """Whether the model sees only 0 and 1."""
+        return True
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What is stored, once, before training."""
@@ -34,6 +39,10 @@ class Grey(_Pixels):
 
     kind: Tag[Literal["grey"]] = field(default="grey", repr=False, kw_only=True)
 
+    def binary(self, data: ImageData) -> bool:
+        """Whether the model sees only 0 and 1: whether the pictures are so themselves."""
+        return data.binary
+
 
 @dataclass(frozen=True)
 class Static(_Pixels):
@@ -48,7 +57,7 @@ class Static(_Pixels):
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What is stored, once, before training."""
         draw = np.random.default_rng(self.seed).integers(0, 255, images.shape, np.uint8)
-        return np.where(draw < images, 255, 0).astype(np.uint8)
+        return (draw < images).view(np.uint8) * np.uint8(255)
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ class Threshold(_Pixels):
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What is stored, once, before training."""
-        return np.where(images >= self.level * 255, 255, 0).astype(np.uint8)
+        return (images >= self.level * 255).view(np.uint8) * np.uint8(255)
 
 
 Binarisation = Annotated[Grey | Static | Dynamic | Threshold, Field(discriminator="kind")]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from vaelab.data.images import ImageData, held_out
 from vaelab.errors import UserError
@@ -17,12 +19,12 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", 
 
 
 def load_folder(path: Path, image_size: int, skip_broken: bool = False) -> ImageData:
-    """Every picture below `path`, brought to `image_size` x `image_size` pixels, whole and undistorted in
-    proportion by a centred crop to a square.
+    """Every picture below `path`, brought to `image_size` x `image_size` pixels by a centred crop to a square.
 
     Subfolders of `path`, where there are any, are the classes. Where there are subfolders `train` and
     `test`, they are the splits; otherwise a fifth of the pictures, always the same, is the test split.
-    Pictures are grey (one channel) when all of them are, otherwise RGB.
+    Pictures are grey (one channel) when all of them are, otherwise RGB. 16-bit grey is scaled to 8 bits;
+    what is transparent shows white. Pictures that were left out are named in `skipped`.
 
     Raises:
         UserError: no folder, no pictures, or pictures that cannot be decoded and `skip_broken` is off.
@@ -63,8 +65,10 @@ def load_folder(path: Path, image_size: int, skip_broken: bool = False) -> Image
     if len(whole) == 2:
         train = len(whole[0])
         splits = {"train": range(train), "test": range(train, len(images))}
-        return ImageData(f"folder:{path}", images, labels, classes, splits)
-    return held_out(f"folder:{path}", images, labels, classes)
+        data = ImageData(f"folder:{path}", images, labels, classes, splits)
+    else:
+        data = held_out(f"folder:{path}", images, labels, classes)
+    return replace(data, skipped=tuple(broken))
 
 
 def _pictures(root: Path) -> list[Path]:
@@ -77,6 +81,8 @@ def _class(file: Path, root: Path) -> str | None:
 
 
 def _decode_all(files: Sequence[Path], size: int) -> list[tuple[Path, NDArray[np.uint8] | None]]:
+    # A damaged file is reported by name below; Pillow's own lines about it would only confuse.
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     # Pillow releases the interpreter's lock while it decodes, so threads use every core.
     with ThreadPoolExecutor() as pool:
         return list(zip(files, pool.map(lambda file: _decode(file, size), files), strict=True))
@@ -87,14 +93,31 @@ def _decode(file: Path, size: int) -> NDArray[np.uint8] | None:
     try:
         with Image.open(file) as opened:
             opened.draft(None, (size, size))  # a JPEG decodes straight to a smaller size
-            upright = ImageOps.exif_transpose(opened)
-            grey = upright.mode in ("1", "L", "LA", "I", "I;16", "F")
-            picture = upright.convert("L" if grey else "RGB")
+            picture = _eight_bits(ImageOps.exif_transpose(opened))
             fitted = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except Exception:  # Pillow's decoders raise whatever a damaged file provokes
         return None
-    pixels = np.asarray(fitted, np.uint8)
-    return pixels[None] if grey else np.moveaxis(pixels, -1, 0)
+    pixels = np.moveaxis(np.asarray(fitted, np.uint8), -1, 0)
+    grey = (pixels == pixels[:1]).all()
+    return pixels[:1] if grey else pixels
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Any picture as 8-bit RGB: 16-bit grey is scaled, and what is transparent shows white.
+
+    Raises:
+        ValueError: a mode whose range of values cannot be known, such as floating point.
+    """
+    if picture.mode.startswith("I"):
+        values = np.asarray(picture).astype(np.int64)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise ValueError("integers beyond 16 bits")
+        picture = Image.fromarray((values >> 8).astype(np.uint8))
+    if picture.mode == "F":
+        raise ValueError("floating-point pixels")
+    if picture.has_transparency_data:
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+    return picture.convert("RGB")
 
 
 def _channels(picture: NDArray[np.uint8], colour: bool) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
@@ -42,6 +43,7 @@ class ImageData:
         labels: int64, (N,), each an index into `classes`; None where there are none.
         classes: the names of the classes; empty where there are no labels.
         splits: the rows of each split by name, such as {"train": range(0, 60000)}.
+        skipped: files that were left out because they cannot be decoded.
 
     Raises:
         UserError: the arrays do not fit together.
@@ -52,6 +54,7 @@ class ImageData:
     labels: NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
     splits: Mapping[str, range] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
@@ -86,13 +89,22 @@ class ImageData:
     @property
     def binary(self) -> bool:
         """Whether every pixel is 0 or 255."""
-        return bool(np.isin(self.images, (0, 255)).all())
+        return not bool(((self.images > 0) & (self.images < 255)).any())
+
+    @property
+    def digest(self) -> str:
+        """sha256 over pictures, labels and splits: whether two data sets are the same."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        if self.labels is not None:
+            digest.update(np.ascontiguousarray(self.labels).data)
+        digest.update(repr((self.images.shape, sorted(self.splits.items(), key=str))).encode())
+        return digest.hexdigest()
 
     def split(self, name: str) -> ImageData:
         """The pictures of one split, without a copy.
 
         Raises:
-            UserError: there is no split of this name.
+            UserError: there is no split of this name, or it is empty.
         """
         if name not in self.splits:
             known = ", ".join(self.splits) or "none"

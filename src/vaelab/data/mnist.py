@@ -78,40 +78,47 @@ def fetch_mnist(directory: Path, mirrors: Sequence[str] = MIRRORS) -> Path:
 
     Raises:
         MnistAbsent: no mirror gave the right content.
+        OSError: the folder cannot be written.
     """
-    import pooch
+    import requests
 
-    # Which mirror was tried is told once, in the error, if none works.
-    pooch.get_logger().setLevel("ERROR")
     folder = directory / "mnist"
     for name, digest in CONTENT.items():
         if _content(directory, name) is not None:
             continue
         trouble = "no mirror was tried"
-        for mirror in mirrors:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                # Next to its final place, so that the rename is atomic; removed whatever happens.
-                with tempfile.TemporaryDirectory(dir=folder) as unpacked:
-                    file = pooch.retrieve(
-                        mirror + name + ".gz",
-                        known_hash=None,
-                        fname=name + ".gz",
-                        path=unpacked,
-                        downloader=pooch.HTTPDownloader(timeout=20),
-                    )
-                    if hashlib.sha256(_decompressed(Path(file))).hexdigest() != digest:
-                        raise UserError("its content is not MNIST's (sha256 differs)")
-                    shutil.move(file, folder / (name + ".gz"))
-                break
-            except Exception as error:  # whatever a network can do; the next mirror is tried
-                trouble = f"{mirror}: {_brief(error)}"
-        else:
-            raise MnistAbsent(
-                f"MNIST: {name}.gz cannot be downloaded ({trouble}); "
-                "put the four files into a folder and name it with --data-dir or VAELAB_DATA"
-            )
+        # Next to its final place, so that the rename is atomic; removed whatever happens.
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as unpacked:
+            for mirror in mirrors:
+                try:
+                    file = Path(_download(mirror + name + ".gz", Path(unpacked)))
+                    if hashlib.sha256(_decompressed(file)).hexdigest() == digest:
+                        # Readable to all who share the folder, as a file made by hand would be.
+                        file.chmod(0o644)
+                        shutil.move(file, folder / (name + ".gz"))
+                        break
+                    trouble = f"{mirror}: its content is not MNIST's"
+                except (UserError, requests.RequestException) as error:
+                    trouble = f"{mirror}: {error if isinstance(error, UserError) else type(error).__name__}"
+            else:
+                raise MnistAbsent(
+                    f"MNIST: {name}.gz cannot be downloaded ({trouble}); "
+                    "put the four files into a folder and name it with --data-dir or VAELAB_DATA"
+                )
     return folder
+
+
+def _download(url: str, folder: Path) -> str:
+    """The path of the file that was fetched."""
+    import pooch
+
+    # Which mirror was tried is told once, in the error, if none works.
+    pooch.get_logger().setLevel("ERROR")
+    downloader = pooch.HTTPDownloader(timeout=(5, 20))
+    # Without a name of ours the file is named after the address, so that no mirror is taken for another.
+    fetched: str = pooch.retrieve(url, known_hash=None, path=folder, downloader=downloader)
+    return fetched
 
 
 def _content(directory: Path, name: str) -> bytes | None:
@@ -146,8 +153,3 @@ def _parse_idx(data: bytes) -> NDArray[np.uint8]:
     rank = data[3]
     shape = np.frombuffer(data, ">i4", count=rank, offset=4)
     return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
-
-
-def _brief(error: Exception) -> str:
-    """An error in a few words: network libraries nest several causes into one long message."""
-    return str(error) if isinstance(error, UserError) else type(error).__name__

@@ -18,11 +18,9 @@ class BernoulliLikelihood(Likelihood):
     since it does not sum to one over the values that x can take.
     """
 
+    binary = True
+
     def forward(self, theta: Float[Tensor, "*N C H W"]) -> Distribution:
         """Independent Bernoulli pixels with logits theta."""
         pixels = torch.distributions.Bernoulli(logits=theta, validate_args=False)
         return Independent(pixels, 3, validate_args=False)
-
-    def score_name(self, binary: bool) -> str:
-        """What -log_prob is called on pictures that are binary or not."""
-        return "negative log-likelihood" if binary else "cross-entropy"

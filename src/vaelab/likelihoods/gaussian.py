@@ -27,7 +27,3 @@ class GaussianLikelihood(Likelihood):
     def forward(self, theta: Float[Tensor, "*N C H W"]) -> Distribution:
         """Independent normal pixels with means theta."""
         return diagonal_normal(theta, self.sigma.expand_as(theta), event_dims=3)
-
-    def score_name(self, binary: bool) -> str:
-        """What -log_prob is called on pictures that are binary or not."""
-        return "negative log-likelihood"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.distributions import constraints
 
 from vaelab.errors import UserError
 from vaelab.models.vae import VAEModel
@@ -71,9 +70,7 @@ def refuse_cross_entropy(model: VAEModel, x: Tensor) -> None:
     Raises:
         UserError: a pixel lies outside the likelihood's support.
     """
-    support = model.likelihood(x[:1]).support
-    binary = isinstance(support, constraints.independent) and support.base_constraint is constraints.boolean
-    if binary and not bool(support.check(x).all()):
+    if model.likelihood.binary and not bool(((x == 0) | (x == 1)).all()):
         raise UserError(
             "x has grey pixels, under which a Bernoulli likelihood gives a cross-entropy and no log-likelihood; "
             "binarise them, such as with --binarisation dynamic, or choose another likelihood"

@@ -11,9 +11,9 @@ from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
 from vaelab.data.images import ImageFormat
+from vaelab.distributions import in_full
 from vaelab.errors import UserError
 from vaelab.networks.network import Sizes
-from vaelab.posteriors.gaussian import in_full
 from vaelab.priors.prior import Infer
 from vaelab.trace import Latent, Trace
 
@@ -54,7 +54,8 @@ class VAEModel(nn.Module):
         # The label of a picture goes with each of its draws.
         repeated = None if c is None else c.repeat(samples, 1)
         theta = self.network.decode(draw.z.flatten(0, 1), repeated).unflatten(0, (samples, -1))
-        latent = Latent(draw.q, draw.code, draw.z, draw.penalty, self.prior(c, self._infer(c)))
+        p = self.prior(c, self._infer(c))
+        latent = Latent(draw.q, draw.code, draw.z, draw.penalty, p=p)
         return Trace(x, self.likelihood(in_full(theta)), (latent,))
 
     def encode(self, x: Float[Tensor, "B C H W"], y: Int[Tensor, " B"] | None = None) -> Distribution:
@@ -63,16 +64,19 @@ class VAEModel(nn.Module):
         Raises:
             UserError: as `forward`.
         """
-        c = self._condition(y, len(x))
+        c = self._condition(self._labels(y), len(x))
         return self.posterior.distribution(self._features(x, c))
 
     def decode(self, z: Float[Tensor, "N D"], y: Int[Tensor, " N"] | None = None) -> Distribution:
         """p(x | z); its `.mean` is the picture, (N, C, H, W), values in [0, 1].
 
         Raises:
-            UserError: a conditional model has no labels.
+            UserError: codes of another width than the latent's, or a conditional model without labels.
         """
-        p: Distribution = self.likelihood(in_full(self.network.decode(z, self._condition(y, len(z)))))
+        if z.shape[-1] != self.spec.latent:
+            raise UserError(f"z has {z.shape[-1]} dimensions, but the model's latent has {self.spec.latent}")
+        c = self._condition(self._labels(y), len(z))
+        p: Distribution = self.likelihood(in_full(self.network.decode(z, c)))
         return p
 
     @torch.no_grad()
@@ -92,7 +96,7 @@ class VAEModel(nn.Module):
             temperature: factor on the codes drawn; below 1 they stay nearer to the prior's centre.
 
         Raises:
-            UserError: n < 1, or codes or labels of another number than n.
+            UserError: n < 1, codes or labels of another number than n, or a label that is no class.
         """
         if n < 1:
             raise UserError(f"n is {n}, but must be >= 1")
@@ -101,7 +105,7 @@ class VAEModel(nn.Module):
             y = torch.full((n,), y, device=device)
         elif y is None and self.spec.conditional:
             y = torch.randint(len(self.images.classes), (n,), device=device)
-        c = self._condition(y, n)
+        c = self._condition(self._labels(y), n)
         if given is None:
             given = temperature * self.prior(c, self._infer(c)).expand((n,)).sample()
         if len(given) != n:
@@ -115,6 +119,15 @@ class VAEModel(nn.Module):
                 "bring them to that shape"
             )
         return self.network.encode(x, c)
+
+    def _labels(self, y: Tensor | None) -> Tensor | None:
+        """Labels that a user gave, checked; a training step does not wait for this."""
+        classes = len(self.images.classes)
+        if self.spec.conditional and y is not None and len(y) and not bool(((y >= 0) & (y < classes)).all()):
+            raise UserError(
+                f"y has labels from {int(y.min())} to {int(y.max())}, but classes go from 0 to {classes - 1}"
+            )
+        return y
 
     def _condition(self, y: Tensor | None, n: int) -> Float[Tensor, "B K"] | None:
         """The labels as one-hot vectors; None for a model that is not conditional, whatever it is given."""

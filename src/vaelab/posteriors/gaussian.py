@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaelab.distributions import diagonal_normal
+from vaelab.distributions import diagonal_normal, in_full
 from vaelab.posteriors.posterior import Posterior
 from vaelab.trace import Draw
 
@@ -31,8 +31,3 @@ class GaussianPosterior(Posterior):
         q = self.distribution(h)
         z = q.rsample((samples,))
         return Draw(q=q, code=z, z=z)
-
-
-def in_full(values: Tensor) -> Tensor:
-    """Numbers of a lower precision as float32: densities are computed in full. float64 stays as it is."""
-    return values.float() if values.element_size() < 4 else values

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -12,15 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from vaelab.data import Digits, Folder, ImageData, Mnist, Npz
+from vaelab.data import ImageData, Source
 from vaelab.errors import UserError
+from vaelab.experiment import Experiment, read_record
 from vaelab.figures import image_grid, save_figure, to_svg, training_curves
 from vaelab.files import write_atomically
 from vaelab.report import Fact, FigureBlock, write_report
-from vaelab.studies.machine import describe_machine
 from vaelab.studies.recipes import Recipe, study_experiment
 from vaelab.training import Run, Totals, full_pass, train
-from vaelab.training.device import choose_device, computes_in_bf16
+from vaelab.training.device import choose_device
+from vaelab.training.run import RunFolder
 
 MODELS = ("vae", "cvae")
 QUANTITIES = ("reconstruction", "kl", "total")
@@ -35,7 +35,7 @@ PAPER: dict[str, dict[str, float]] = {
 
 def run_paper_study(
     out: Path,
-    source: Mnist | Digits | Folder | Npz,
+    source: Source,
     data: ImageData,
     recipe: Recipe = Recipe.paper,
     epochs: int | None = None,
@@ -70,26 +70,36 @@ def run_paper_study(
     """
     if seeds < 1:
         raise UserError(f"seeds is {seeds}, but must be >= 1")
-    began = time.monotonic()
+    # Whatever is wrong with any of the runs is said before the first is trained.
+    planned = {
+        (model, seed): _plan(model, recipe, source, data, epochs, seed, device)
+        for seed in range(seeds)
+        for model in MODELS
+    }
+    for (model, seed), experiment in planned.items():
+        experiment.model.check(data.format)
+        folder = RunFolder(out / f"{model}-seed{seed}")
+        if folder.record.exists():
+            stored = read_record(folder.record)
+            folder.settle(
+                replace(stored, experiment=experiment, images=data.format, data_sha256=data.digest), True, False
+            )
+
     runs: dict[str, list[Run]] = {model: [] for model in MODELS}
     measured: dict[str, dict[str, list[Totals]]] = {model: {"train": [], "test": []} for model in MODELS}
-    for seed in range(seeds):
-        for model in MODELS:
-            experiment = study_experiment(model, recipe, len(data.splits["train"]), epochs)
-            settings = replace(experiment.training, seed=seed, device=device)
-            experiment = replace(experiment, data=source, training=settings)
-            title = f"{model.upper()} seed {seed}" if seeds > 1 else model.upper()
-            run = train(experiment, out / f"{model}-seed{seed}", resume=True, data=data, show=show, title=title)
-            # Measured in full precision, whatever the training computed in.
-            on_device = run.model.to(choose_device(device))
-            for split in ("train", "test"):
-                measured[model][split].append(full_pass(on_device, data.split(split)))
-            runs[model].append(replace(run, model=on_device.cpu()))
+    for (model, seed), experiment in planned.items():
+        title = f"{model.upper()} seed {seed}" if seeds > 1 else model.upper()
+        run = train(experiment, out / f"{model}-seed{seed}", resume=True, data=data, show=show, title=title)
+        # Measured in full precision, whatever the training computed in.
+        on_device = run.model.to(choose_device(device))
+        for split in ("train", "test"):
+            measured[model][split].append(full_pass(on_device, data.split(split)))
+        runs[model].append(replace(run, model=on_device.cpu()))
 
     results: dict[str, Any] = {model: _summary(measured[model]) for model in MODELS}
-    results["improvement"] = _improvement(results)
+    results["improvement"] = _improvement(measured, "train") | {"test": _improvement(measured, "test")}
     results["paper"] = PAPER
-    used = choose_device(device)
+    folders = [RunFolder(run.folder) for model in MODELS for run in runs[model]]
     results["about"] = {
         "data": data.name,
         "notice": notice,
@@ -101,15 +111,21 @@ def run_paper_study(
         "epochs": runs["vae"][0].experiment.training.epochs,
         "seeds": list(range(seeds)),
         "command": command,
-        "machine": describe_machine(used, computes_in_bf16(used, "auto")),
-        "training_seconds": round(
-            sum(row["seconds"] for model in MODELS for run in runs[model] for row in run.rows), 1
-        ),
-        "seconds": round(time.monotonic() - began, 1),
+        "machine": folders[0].events()[0]["machine"],
+        "training_seconds": round(sum(folder.seconds() for folder in folders), 1),
     }
     write_atomically(out / "results.json", json.dumps(results, indent=2) + "\n")
     _illustrate(out, runs, results)
     return results
+
+
+def _plan(
+    model: str, recipe: Recipe, source: Source, data: ImageData, epochs: int | None, seed: int, device: str
+) -> Experiment:
+    """The experiment of one model and seed."""
+    experiment = study_experiment(model, recipe, len(data.split("train")), epochs)
+    settings = replace(experiment.training, seed=seed, device=device)
+    return replace(experiment, data=source, training=settings)
 
 
 def table_rows(results: dict[str, Any]) -> list[list[str]]:
@@ -119,7 +135,7 @@ def table_rows(results: dict[str, Any]) -> list[list[str]]:
     def cells(values: dict[str, Any], unit: str = "") -> list[str]:
         spread = values.get("spread")
         return [
-            f"{values[name]:.{1 if unit else 2}f}{unit}" + (f" ± {spread[name]:.2f}" if spread else "")
+            f"{values[name]:.{1 if unit else 2}f}{unit}" + (f" ± {spread[name]:.{1 if unit else 2}f}" if spread else "")
             for name in QUANTITIES
         ]
 
@@ -155,14 +171,20 @@ def _summary(measured: dict[str, list[Totals]]) -> dict[str, Any]:
     return of("train") | {"test": of("test")}
 
 
-def _improvement(results: dict[str, Any]) -> dict[str, Any]:
-    """How much lower the CVAE is, in percent of the VAE."""
+def _improvement(measured: dict[str, dict[str, list[Totals]]], split: str) -> dict[str, Any]:
+    """How much lower the CVAE is than the VAE, in percent: of the means, and its spread over pairs of one seed."""
 
-    def percent(vae: dict[str, float], cvae: dict[str, float]) -> dict[str, float]:
-        return {name: 100 * (1 - cvae[name] / vae[name]) for name in QUANTITIES}
+    def percent(vae: float, cvae: float) -> float:
+        return 100 * (1 - cvae / vae)
 
-    improvement: dict[str, Any] = percent(results["vae"], results["cvae"])
-    improvement["test"] = percent(results["vae"]["test"], results["cvae"]["test"])
+    improvement: dict[str, Any] = {}
+    spread = {}
+    for name in QUANTITIES:
+        vae, cvae = ([getattr(totals, name) for totals in measured[model][split]] for model in MODELS)
+        improvement[name] = percent(mean(vae), mean(cvae))
+        if len(vae) > 1:
+            spread[name] = stdev(map(percent, vae, cvae))
+    improvement["spread"] = spread or None
     return improvement
 
 
@@ -214,12 +236,9 @@ def _illustrate(out: Path, runs: dict[str, list[Run]], results: dict[str, Any]) 
             Fact("command", about["command"]),
             Fact("data", about["data"]),
             Fact("machine", about["machine"]),
-            Fact(
-                "duration",
-                f"{about['seconds']:.0f} s, of which training steps {about['training_seconds']:.0f} s",
-            ),
+            Fact("training", f"{about['training_seconds']:.0f} s in all, with the test passes after each epoch"),
             Fact("seeds", ", ".join(map(str, about["seeds"]))),
-            Fact("rerun", f"{about['command']} in an empty folder gives the same weights on the same machine"),
+            Fact("rerun", f"{about['command']} in an empty folder; on the same processor it gives the same weights"),
         ],
         figures=blocks,
     )

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from vaelab.errors import UserError
 from vaelab.models.files import read_tensors, write_tensors
+from vaelab.training.device import random_state, set_random_state
 
 
 @dataclass
@@ -40,8 +42,9 @@ def write_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, state: 
     for index, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
     tensors["random.cpu"] = torch.get_rng_state()
-    if state.sums.is_cuda:
-        tensors["random.cuda"] = torch.cuda.get_rng_state(state.sums.device)
+    on_device = random_state(state.sums.device)
+    if on_device is not None:
+        tensors["random.device"] = on_device
     tensors["sums"] = state.sums
     about = {"epoch": state.epoch, "step": state.step, "seconds": state.seconds}
     # JSON has no infinity: before the first epoch ends there is no best total.
@@ -55,6 +58,8 @@ def read_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, state: S
         UserError: the file is damaged or was written by a newer version.
     """
     tensors, about = read_tensors(path)
+    if "epoch" not in about:
+        raise UserError(f"{path} is no checkpoint; it holds a model alone")
     model.load_state_dict({name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
 
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
@@ -69,8 +74,8 @@ def read_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, state: S
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
 
     torch.set_rng_state(tensors["random.cpu"])
-    if "random.cuda" in tensors and state.sums.is_cuda:
-        torch.cuda.set_rng_state(tensors["random.cuda"], state.sums.device)
+    if "random.device" in tensors:
+        set_random_state(state.sums.device, tensors["random.device"])
     state.sums.copy_(tensors["sums"])
     state.epoch, state.step, state.seconds = about["epoch"], about["step"], about["seconds"]
     state.best = about.get("best", float("inf"))

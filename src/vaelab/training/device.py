@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from vaelab.errors import UserError
 
@@ -57,6 +63,55 @@ def keep_freed_memory() -> None:
         return
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of <malloc.h>
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(mmap_threshold, 1 << 30)
+    if mallopt is None:
+        return
+    # Older versions of glibc take at most 32 MB for the first.
+    if mallopt(mmap_threshold, 1 << 30) or mallopt(mmap_threshold, 1 << 25):
         mallopt(trim_threshold, 1 << 30)
+
+
+def random_state(device: torch.device) -> Tensor | None:
+    """The accelerator's generator of random numbers; None on the CPU, whose generator is torch's own."""
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else None
+
+
+def set_random_state(device: torch.device, state: Tensor) -> None:
+    """Set the accelerator's generator to what `random_state` gave."""
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(state)
+
+
+@contextmanager
+def random_numbers_apart(device: torch.device) -> Iterator[None]:
+    """Whatever is drawn within leaves the random numbers that follow as they would have been."""
+    on_cpu, on_device = torch.get_rng_state(), random_state(device)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(on_cpu)
+        if on_device is not None:
+            set_random_state(device, on_device)
+
+
+def describe_machine(device: torch.device, bf16: bool) -> str:
+    """Processor, cores, threads, precision and versions, in one line."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = f"{_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
+    versions = f"torch {torch.__version__}, Python {platform.python_version()}, {platform.system()}"
+    return f"{name}, {'bf16' if bf16 else 'fp32'}, {versions}"
+
+
+def _processor() -> str:
+    """The processor's name; Linux tells it nowhere else than in /proc."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -49,6 +49,10 @@ class Display:
     ) -> None:
         self.bar.stop()
 
+    def say(self, line: str) -> None:
+        """A line of its own."""
+        self.console.print(line, soft_wrap=True)
+
     def step(self, epoch: int, step: int) -> None:
         """Move the bar."""
         self.bar.update(self.task, completed=(epoch - 1) * self.steps + step)

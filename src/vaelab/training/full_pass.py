@@ -10,7 +10,7 @@ from torch import Tensor
 from vaelab.data import Binarisation, Grey, ImageData
 from vaelab.models.vae import VAEModel
 from vaelab.trace import Trace
-from vaelab.training.device import autocast
+from vaelab.training.device import autocast, random_numbers_apart
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,32 @@ def accumulator(device: torch.device) -> Tensor:
     return torch.zeros(2, device=device, dtype=torch.float32 if device.type == "mps" else torch.float64)
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Resident:
+    """A split that lies on the device as bytes, to be made pixels by batch.
+
+    Args:
+        images: uint8, (N, C, H, W).
+        labels: int64, (N,), or None.
+        binarisation: from bytes to pixels.
+    """
+
+    images: Tensor
+    labels: Tensor | None
+    binarisation: Binarisation
+
+    def batch(self, rows: Tensor | slice) -> tuple[Tensor, Tensor | None]:
+        """Pixels, float32, and labels of the rows named."""
+        return self.binarisation.pixels(self.images[rows]), None if self.labels is None else self.labels[rows]
+
+
+def place(data: ImageData, binarisation: Binarisation, device: torch.device) -> Resident:
+    """A split on a device."""
+    images = torch.from_numpy(binarisation.prepare(data.images)).to(device)
+    labels = None if data.labels is None else torch.from_numpy(data.labels).to(device)
+    return Resident(images, labels, binarisation)
+
+
 def full_pass(
     model: VAEModel,
     data: ImageData,
@@ -63,24 +88,40 @@ def full_pass(
         batch_size: pictures at a time; it changes memory and time, and the numbers only by the draws.
         bf16: compute the networks in bf16.
         seed: of the draws.
+
+    Raises:
+        UserError: the pictures have another shape than the model's, or a conditional model has no labels.
+
+    >>> from vaelab import VAE, open_data
+    >>> data = open_data("digits").split("test")
+    >>> full_pass(VAE().build(data.format), data).reconstruction > 500  # nats, before any training
+    True
     """
-    binarisation = binarisation or Grey()
     device = next(model.parameters()).device
-    images = torch.from_numpy(binarisation.prepare(data.images))
-    labels = None if data.labels is None else torch.from_numpy(data.labels)
+    return measure(model, place(data, binarisation or Grey(), device), samples, batch_size, bf16, seed)
+
+
+@torch.no_grad()
+def measure(
+    model: VAEModel, split: Resident, samples: int = 1, batch_size: int = 500, bf16: bool = False, seed: int = 0
+) -> Totals:
+    """`full_pass` over a split that lies on the model's device already."""
+    device = split.images.device
     was_training = model.training
     model.eval()
     sums = accumulator(device)
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with random_numbers_apart(device):
         torch.manual_seed(seed)
-        for start in range(0, len(images), batch_size):
-            part = slice(start, start + batch_size)
-            x = binarisation.pixels(images[part].to(device))
-            y = None if labels is None else labels[part].to(device)
+        for start in range(0, len(split.images), batch_size):
+            x, y = split.batch(slice(start, start + batch_size))
             with autocast(device, bf16):
                 trace = model(x, y, samples)
             sums += batch_sums(trace)
     model.train(was_training)
-    reconstruction, kl = (sums / len(images)).tolist()
+    return mean_over(sums, len(split.images))
+
+
+def mean_over(sums: Tensor, images: int) -> Totals:
+    """Means from the sums of so many images."""
+    reconstruction, kl = (sums / images).tolist()
     return Totals(reconstruction, kl)

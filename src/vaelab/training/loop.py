@@ -22,9 +22,16 @@ from vaelab.models.files import save
 from vaelab.models.vae import VAEModel
 from vaelab.schedules import Progress
 from vaelab.training.checkpoint import State, read_checkpoint, write_checkpoint
-from vaelab.training.device import autocast, choose_device, computes_in_bf16, keep_freed_memory
+from vaelab.training.device import (
+    autocast,
+    choose_device,
+    computes_in_bf16,
+    describe_machine,
+    keep_freed_memory,
+    random_numbers_apart,
+)
 from vaelab.training.display import Display
-from vaelab.training.full_pass import Totals, accumulator, batch_sums, full_pass
+from vaelab.training.full_pass import Totals, accumulator, batch_sums, mean_over, measure, place
 from vaelab.training.run import Run, RunFolder, open_run
 
 _LIVE_SECONDS = 0.5
@@ -60,57 +67,50 @@ def train(
         KeyboardInterrupt: on SIGINT, after a checkpoint was written.
     """
     folder, settings = RunFolder(Path(out)), experiment.training
-    with folder.locked(), _own_random_numbers(), _interruptions() as interrupted:
-        folder.settle(experiment, resume)
+    device = choose_device(settings.device)
+    bf16 = computes_in_bf16(device, settings.precision)
+    with folder.locked(), random_numbers_apart(device):
         data = data or experiment.data.load(data_directory)
         experiment.model.check(data.format)
-        train_split, test_split = data.split("train"), data.split("test")
 
-        # The model, its weights drawn from the seed.
-        device = choose_device(settings.device)
-        bf16 = computes_in_bf16(device, settings.precision)
+        # The model, its weights drawn from the seed, or as the last checkpoint left it.
         torch.manual_seed(settings.seed)
         model = experiment.model.build(data.format).to(device).train()
+        record = _record(experiment, data, model)
+        folder.settle(record, resume)
         optimiser = _optimiser(settings.optimiser, model)
         state = State(sums=accumulator(device))
-
-        folder.write_record(_record(experiment, data, model))
         if folder.checkpoint.exists():
             read_checkpoint(folder.checkpoint, model, optimiser, state)
+        folder.write_record(record)
         rows = folder.rows(epochs=state.epoch - 1)
-        folder.log(
-            "started",
-            epoch=state.epoch,
-            step=state.step,
-            device=str(device),
-            bf16=bf16,
-            threads=torch.get_num_threads(),
-        )
 
         # The data stay on the device as bytes; a batch becomes pixels there.
         keep_freed_memory()
-        images = torch.from_numpy(experiment.binarisation.prepare(train_split.images)).to(device)
-        labels = None if train_split.labels is None else torch.from_numpy(train_split.labels).to(device)
-        batch_size = min(settings.batch_size, len(images))
-        batches = math.ceil(len(images) / batch_size)
+        training = place(data.split("train"), experiment.binarisation, device)
+        testing = place(data.split("test"), experiment.binarisation, device)
+        images = len(training.images)
+        batch_size = min(settings.batch_size, images)
+        batches = math.ceil(images / batch_size)
         if settings.compile:
             _compile_networks(model, device)
 
-        with Display(title, settings.epochs, batches, show) as display:
+        folder.log("started", epoch=state.epoch, step=state.step, machine=describe_machine(device, bf16))
+        with _interruptions() as interrupted, Display(title, settings.epochs, batches, show) as display:
+            if data.skipped:
+                folder.log("skipped", files=list(data.skipped))
+                display.say(f"left out, since they cannot be decoded: {', '.join(data.skipped)}")
+
             while state.epoch <= settings.epochs:
-                order = _order(settings.seed, state.epoch, len(images)).to(device)
+                order = _order(settings.seed, state.epoch, images).to(device)
                 # The first step of this epoch whose loss was not finite; read only where waiting is cheap.
                 first_bad = torch.full((), batches, device=device)
                 began = saved = shown = time.monotonic()
 
                 for step in range(state.step, batches):
                     progress = Progress(state.epoch, step, batches, settings.epochs)
-                    optimiser.param_groups[0]["lr"] = learning_rate = (
-                        settings.optimiser.learning_rate * settings.optimiser.schedule(progress)
-                    )
-                    rows_of_batch = order[step * batch_size : (step + 1) * batch_size]
-                    x = experiment.binarisation.pixels(images[rows_of_batch])
-                    y = None if labels is None else labels[rows_of_batch]
+                    optimiser.param_groups[0]["lr"] = _learning_rate(settings.optimiser, progress)
+                    x, y = training.batch(order[step * batch_size : (step + 1) * batch_size])
 
                     with autocast(device, bf16):
                         trace = model(x, y, experiment.objective.samples)
@@ -127,9 +127,10 @@ def train(
                     now = time.monotonic()
                     if device.type == "cpu" and now - shown > _LIVE_SECONDS:
                         _refuse_bad_loss(first_bad, state, batches, folder)
-                        seen = min(state.step * batch_size, len(images))
+                        seen = min(state.step * batch_size, images)
                         speed = seen / (state.seconds + now - began)
-                        display.live(state.epoch, _totals(state.sums, seen), experiment.objective.beta(progress), speed)
+                        beta = experiment.objective.beta(progress)
+                        display.live(state.epoch, mean_over(state.sums, seen), beta, speed)
                         shown = now
                     if interrupted.is_set() or now - saved > settings.checkpoint_seconds:
                         _refuse_bad_loss(first_bad, state, batches, folder)
@@ -137,19 +138,20 @@ def train(
                         state.seconds, began = state.seconds + now - began, now
                         write_checkpoint(folder.checkpoint, model, optimiser, state)
                         saved = now
-                        if interrupted.is_set():
-                            folder.log("interrupted", epoch=state.epoch, step=state.step)
-                            raise KeyboardInterrupt
+                    _stop_if(interrupted, state, folder)
 
                 # The epoch's numbers: running averages over training images, a full pass over test images.
                 _refuse_bad_loss(first_bad, state, batches, folder)
                 _refuse_bad_weights(model, state, folder)
+                last = Progress(state.epoch, batches - 1, batches, settings.epochs)
+                beta, learning_rate = experiment.objective.beta(last), _learning_rate(settings.optimiser, last)
                 seconds = state.seconds + time.monotonic() - began
-                running = _totals(state.sums, len(images))
-                test = full_pass(model, test_split, experiment.binarisation, bf16=bf16)
-                beta, speed = experiment.objective.beta(progress), len(images) / seconds
-                rows.append(_row(state.epoch, beta, learning_rate, running, test, seconds, speed))
-                display.epoch(state.epoch, running, test, beta, speed)
+                running = mean_over(state.sums, images)
+                test = measure(model, testing, bf16=bf16)
+                if not math.isfinite(test.total):
+                    _stop("the test total", state.epoch, batches, folder)
+                rows.append(_row(state.epoch, beta, learning_rate, running, test, seconds, images / seconds))
+                display.epoch(state.epoch, running, test, beta, images / seconds)
 
                 # Saved in this order, a kill between two writes costs nothing: the epoch is done again, alike.
                 folder.write_rows(rows)
@@ -161,15 +163,19 @@ def train(
                 state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
                 state.sums.zero_()
                 write_checkpoint(folder.checkpoint, model, optimiser, state)
+                _stop_if(interrupted, state, folder)
         folder.log("finished", epochs=settings.epochs)
     return open_run(folder.path)
 
 
 def _record(experiment: Experiment, data: ImageData, model: VAEModel) -> Record:
     """What the run folder says of itself."""
-    probe = experiment.binarisation.pixels(torch.from_numpy(experiment.binarisation.prepare(data.images[:1000])))
-    binary = bool(((probe == 0) | (probe == 1)).all())
-    return Record(experiment, data.format, model.likelihood.score_name(binary))
+    score = model.likelihood.score_name(experiment.binarisation.binary(data))
+    return Record(experiment, data.format, score, data.digest)
+
+
+def _learning_rate(settings: Adam, progress: Progress) -> float:
+    return settings.learning_rate * settings.schedule(progress)
 
 
 def _order(seed: int, epoch: int, images: int) -> Tensor:
@@ -194,11 +200,6 @@ def _compile_networks(model: VAEModel, device: torch.device) -> None:
     network = model.network
     network.encode = torch.compile(network.encode, mode=mode)  # type: ignore[method-assign]
     network.decode = torch.compile(network.decode, mode=mode)  # type: ignore[method-assign]
-
-
-def _totals(sums: Tensor, images: int) -> Totals:
-    reconstruction, kl = (sums / images).tolist()
-    return Totals(reconstruction, kl)
 
 
 def _row(
@@ -243,12 +244,11 @@ def _stop(what: str, epoch: int, step: int, folder: RunFolder) -> NoReturn:
     )
 
 
-@contextmanager
-def _own_random_numbers() -> Iterator[None]:
-    """Leave the caller's random numbers as they were."""
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=devices):
-        yield
+def _stop_if(interrupted: threading.Event, state: State, folder: RunFolder) -> None:
+    """Stop where everything has just been saved."""
+    if interrupted.is_set():
+        folder.log("interrupted", epoch=state.epoch, step=state.step)
+        raise KeyboardInterrupt
 
 
 @contextmanager

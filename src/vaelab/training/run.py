@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,27 +83,46 @@ class RunFolder:
         finally:
             lock.release()
 
-    def settle(self, experiment: Experiment, resume: bool) -> None:
-        """Check that this folder may hold this experiment.
+    def settle(self, record: Record, resume: bool, prolong: bool = True) -> None:
+        """Check that this folder may hold the run that `record` describes.
+
+        Args:
+            record: the run that is to be here.
+            resume: whether it may be here already.
+            prolong: whether it may have more epochs than before.
 
         Raises:
-            UserError: it holds a run that is not to be resumed, or one of another experiment.
+            UserError: the folder holds a run that is not to be resumed, or one of other settings or pictures.
         """
         if not self.record.exists():
             return
         if not resume:
             raise UserError(f"{self.path} already holds a run; continue it with --resume, or choose another folder")
-        stored = read_record(self.record).experiment
-        # More epochs than before are a continuation; anything else is another experiment.
-        if replace(stored, training=replace(stored.training, epochs=experiment.training.epochs)) != experiment:
+        stored = read_record(self.record)
+        if (stored.data_sha256, stored.images) != (record.data_sha256, record.images):
+            raise UserError(f"{self.path} holds a run on other pictures; give it the same, or choose another folder")
+        before, now = stored.experiment, record.experiment
+        if replace(before, training=replace(before.training, epochs=now.training.epochs)) != now or (
+            before.training.epochs != now.training.epochs and not prolong
+        ):
             raise UserError(
                 f"{self.path} holds a run with other settings; resume it with its own, or choose another folder"
+            )
+        if now.training.epochs < before.training.epochs:
+            raise UserError(
+                f"epochs is {now.training.epochs}, but the run is for {before.training.epochs}; "
+                "it can only be prolonged"
+            )
+        schedules = (now.training.optimiser.schedule, now.objective.beta)
+        spanning = [schedule.kind for schedule in schedules if schedule.spans_run]
+        if now.training.epochs > before.training.epochs and spanning:
+            raise UserError(
+                f"epochs is {now.training.epochs}, but the run's {spanning[0]} schedule spans its "
+                f"{before.training.epochs} epochs, so it cannot be prolonged; start a new run"
             )
 
     def write_record(self, record: Record) -> None:
         """Write experiment.json."""
-        import json
-
         write_atomically(self.record, json.dumps(encode(record), indent=2) + "\n")
 
     def rows(self, epochs: int | None = None) -> list[Row]:
@@ -119,6 +140,25 @@ class RunFolder:
         writer.writeheader()
         writer.writerows({name: f"{value:.10g}" for name, value in row.items()} for row in rows)
         write_atomically(self.metrics, text.getvalue())
+
+    def events(self) -> list[dict[str, Any]]:
+        """What events.jsonl holds; a last line that a kill cut short is left out."""
+        path = self.path / "events.jsonl"
+        events = []
+        for line in path.read_text().splitlines() if path.exists() else ():
+            with contextlib.suppress(ValueError):
+                events.append(json.loads(line))
+        return events
+
+    def seconds(self) -> float:
+        """Wall-clock time of all its processes together, from each one's start to its last sign of life."""
+        total, began, last = 0.0, None, 0.0
+        for event in self.events():
+            if event["event"] == "started":
+                total += last - began if began is not None else 0.0
+                began = event["time"]
+            last = event["time"]
+        return total + (last - began if began is not None else 0.0)
 
     def log(self, event: str, **values: Any) -> None:
         """Append an event to events.jsonl."""
