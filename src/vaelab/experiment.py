@@ -21,7 +21,10 @@ from vaelab.schedules import Constant, Schedule
 
 @dataclass(frozen=True)
 class Adam(Piece):
-    """Adam (Kingma and Ba 2015), or AdamW where weights decay (Loshchilov and Hutter 2019)."""
+    """Adam (Kingma and Ba 2015, algorithm 1), or AdamW where weights decay (Loshchilov and Hutter 2019).
+
+    w <- w - rate (m / (sqrt(v) + 1e-8) + weight_decay w), m and v the bias-corrected moments of the gradient.
+    """
 
     learning_rate: Annotated[float, Gt(0)] = 1e-3
     """Before the schedule's factor."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Bernoulli(Piece):
-    """Independent binary pixels; on grey pixels its score is a cross-entropy, not a likelihood."""
+    """Independent binary pixels, p = sigmoid(theta(z)); on grey pixels a cross-entropy, not a likelihood."""
 
     kind: Tag[Literal["bernoulli"]] = field(default="bernoulli", repr=False, kw_only=True)
 
@@ -32,7 +32,7 @@ class Bernoulli(Piece):
 
 @dataclass(frozen=True)
 class GaussianPixels(Piece):
-    """Independent normal pixels with one fixed standard deviation, on the scale where white is 1."""
+    """p(x | z) = N(x; theta(z), sigma^2 I), one fixed sigma, on the scale where white is 1."""
 
     sigma: Annotated[float, Gt(0)] = 0.1
     kind: Tag[Literal["gaussian-pixels"]] = field(default="gaussian-pixels", repr=False, kw_only=True)

@@ -16,6 +16,9 @@ class GaussianLikelihood(Likelihood):
 
     Kingma and Welling (2014), appendix C.2. With an affine decoder this is probabilistic PCA (Tipping and
     Bishop 1999), whose evidence is known exactly.
+
+    Args:
+        sigma: the standard deviation of a pixel, on the scale where white is 1.
     """
 
     sigma: Tensor

@@ -32,6 +32,10 @@ class ConvNetwork(Network):
     Other sizes round down at each 4 x 4 layer; the decoder pads its output so that it meets them again.
     A condition is broadcast to planes behind the picture's channels, and written behind z.
 
+    Args:
+        channels: after each halving, from the picture inwards.
+        sizes: what the network is built for.
+
     Raises:
         UserError: the picture is too small to be halved once a layer.
     """

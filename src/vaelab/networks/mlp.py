@@ -13,7 +13,15 @@ from vaelab.networks.network import Network, Sizes, with_condition
 
 
 class MlpNetwork(Network):
-    """Linear layers with ReLU between them; the condition is written behind the pixels and behind z."""
+    """Linear layers with ReLU between them; the condition is written behind the pixels and behind z.
+
+    The encoder of Kingma and Welling (2014), appendix C, with ReLU. With no hidden layers the decoder is affine,
+    and with normal pixels the model is probabilistic PCA.
+
+    Args:
+        hidden: widths of the encoder's layers; the decoder's are these in reverse.
+        sizes: what the network is built for.
+    """
 
     def __init__(self, hidden: tuple[int, ...], sizes: Sizes) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Gaussian(Piece):
-    """A normal distribution with diagonal covariance (Kingma and Welling 2014)."""
+    """q(z | x) = N(z; mu(x), diag(sigma(x)^2)) (Kingma and Welling 2014, equation 9)."""
 
     kind: Tag[Literal["gaussian"]] = field(default="gaussian", repr=False, kw_only=True)
 

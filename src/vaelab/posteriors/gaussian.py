@@ -15,6 +15,10 @@ class GaussianPosterior(Posterior):
     """q(z | x) = N(z; mu(h), diag(exp(log_variance(h)))), two linear heads on the features h.
 
     Drawn by z = mu + sigma epsilon (Kingma and Welling 2014, equation 10).
+
+    Args:
+        features: F, width of h.
+        latent: D, dimensions of z.
     """
 
     def __init__(self, features: int, latent: int) -> None:

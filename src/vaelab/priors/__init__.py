@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StandardNormal(Piece):
-    """N(0, I), without parameters (Kingma and Welling 2014)."""
+    """p(z) = N(0, I), without parameters (Kingma and Welling 2014)."""
 
     kind: Tag[Literal["standard-normal"]] = field(default="standard-normal", repr=False, kw_only=True)
 
@@ -32,7 +32,7 @@ class StandardNormal(Piece):
 
 @dataclass(frozen=True)
 class Mixture(Piece):
-    """A mixture of Gaussians with learned weights, means and scales."""
+    """A mixture of Gaussians, p(z) = sum_k w_k N(z; m_k, diag(s_k^2)), all learned (Tomczak and Welling 2018)."""
 
     components: Annotated[int, Ge(1)] = 10
     kind: Tag[Literal["mixture"]] = field(default="mixture", repr=False, kw_only=True)

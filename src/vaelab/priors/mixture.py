@@ -17,6 +17,10 @@ class MixturePrior(Prior):
 
     The baseline "MoG" of Tomczak and Welling (2018), section 4. Means start at draws from N(0, I), so that
     components differ, with equal weights and scales of one. The KL to it has no closed form and is sampled.
+
+    Args:
+        components: K, how many.
+        latent: D, dimensions of z.
     """
 
     def __init__(self, components: int, latent: int) -> None:
