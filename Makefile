@@ -20,9 +20,10 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/throughput.py
 
 # The pin keeps every requirement from choosing a build of torch with gigabytes of CUDA.
+# For the demo, modules are compiled when they are first used: compiling all of them takes twenty of its seconds.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e .
 	touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt
