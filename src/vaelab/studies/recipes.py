@@ -20,7 +20,7 @@ class Recipe(StrEnum):
 
 # Six epochs of MNIST in batches of 64. A set of few images needs more steps an image: smaller batches, more epochs.
 FAST_EPOCHS, FAST_BATCH = 6, 64
-FEW_IMAGES, FEW_EPOCHS, FEW_BATCH = 10_000, 12, 16
+FEW_IMAGES, FEW_EPOCHS, FEW_BATCH = 10_000, 10, 16
 
 
 def study_experiment(model: str, recipe: Recipe, images: int, epochs: int | None) -> Experiment:
