@@ -51,6 +51,17 @@ def test_kl_gradients_are_mu_and_sigma_minus_its_inverse() -> None:
     torch.testing.assert_close(grad_sigma, sigma - 1 / sigma)
 
 
+def test_the_heads_are_the_mean_and_the_log_variance() -> None:
+    """KL = -0.5 sum(1 + logvar - mu^2 - exp(logvar)), read from the two heads of a whole model."""
+    model = VAE().build(ImageFormat(1, 28, 28)).double()
+    x = torch.rand(3, 1, 28, 28, dtype=torch.float64)
+    h = model.network.encode(x, None)
+    mean, log_variance = model.posterior.mean(h), model.posterior.log_variance(h)
+    by_hand = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(-1)
+    torch.testing.assert_close(model(x).kl[0, 0], by_hand)
+    torch.testing.assert_close(model.encode(x).variance, log_variance.exp())
+
+
 def test_kl_without_closed_form_is_sampled() -> None:
     torch.manual_seed(0)
     q = diagonal_normal(torch.zeros(2, 2), torch.ones(2, 2))
