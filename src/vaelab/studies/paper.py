@@ -130,7 +130,7 @@ def _plan(
 
 def table_rows(results: dict[str, Any]) -> list[list[str]]:
     """The table, measured beside the study's own: a heading and its rows, as text."""
-    comparable = results["about"]["data"] == "mnist"
+    comparable = _comparable(results)
 
     def cells(values: dict[str, Any], unit: str = "") -> list[str]:
         spread = values.get("spread")
@@ -150,6 +150,11 @@ def table_rows(results: dict[str, Any]) -> list[list[str]]:
     rows += [[f"{model.upper()}, test", *cells(results[model]["test"])] for model in MODELS]
     rows.append(["improvement, test", *cells(results["improvement"]["test"], " %")])
     return rows
+
+
+def _comparable(results: dict[str, Any]) -> bool:
+    """Whether the study's own numbers may stand beside these: only where the data are its own."""
+    return bool(results["about"]["data"] == "mnist")
 
 
 def table_columns(results: dict[str, Any]) -> list[str]:
@@ -219,18 +224,23 @@ def _illustrate(out: Path, runs: dict[str, list[Run]], results: dict[str, Any]) 
         blocks.append(FigureBlock(to_svg(figure), caption))
 
     vae, cvae = results["vae"], results["cvae"]
+    seeds = "one seed" if len(about["seeds"]) == 1 else f"{len(about['seeds'])} seeds"
+    notes = [f"Measured: {about['protocol']}. KL before beta. The reconstruction is a {about['reconstruction_is']}."]
+    if about["reconstruction_is"] == "cross-entropy":
+        notes.append("A cross-entropy on grey pixels is not a log-likelihood.")
+    if _comparable(results):
+        notes.append("The study's own rows are running averages over the last epoch's training images.")
     write_report(
         out / "report.html",
         title=f"VAE and CVAE on {about['data']}",
         summary=f"Two-dimensional latent space, {about['epochs']} epochs by the {about['recipe']} recipe, "
-        f"{len(about['seeds'])} seed(s). On the training set the VAE reaches a total of {vae['total']:.2f} nats "
+        f"{seeds}. On the training set the VAE reaches a total of {vae['total']:.2f} nats "
         f"an image and the CVAE {cvae['total']:.2f}, {results['improvement']['total']:.1f} % lower.",
         notice=about["notice"],
         table={
             "columns": table_columns(results),
             "rows": table_rows(results),
-            "note": f"Measured: {about['protocol']}. The study's own rows are running averages over the last epoch's "
-            "training images. KL before beta. Cross-entropy on grey pixels is not a log-likelihood.",
+            "note": " ".join(notes),
         },
         facts=[
             Fact("command", about["command"]),

@@ -82,6 +82,8 @@ def train(
         state = State(sums=accumulator(device))
         if folder.checkpoint.exists():
             read_checkpoint(folder.checkpoint, model, optimiser, state)
+        if state.epoch > settings.epochs:
+            return open_run(folder.path)  # done before, and left as it was
         folder.write_record(record)
         rows = folder.rows(epochs=state.epoch - 1)
 
