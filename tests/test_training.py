@@ -374,8 +374,16 @@ def test_a_full_pass_sees_every_image_once(digits: ImageData, tmp_path: Path) ->
     assert few == full_pass(model, test, samples=1)
 
 
-def test_every_image_is_trained_on_once_an_epoch() -> None:
-    from vaelab.training.loop import _order
+def test_every_image_is_trained_on_once_an_epoch_in_an_order_of_its_own(
+    digits: ImageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vaelab.training import loop
+
+    _order, orders = loop._order, []
+    monkeypatch.setattr(loop, "_order", lambda *asked: orders.append(_order(*asked)) or orders[-1])
+    train(small(epochs=3), tmp_path / "run", data=digits)
+    assert [sorted(order.tolist()) for order in orders] == [list(range(300))] * 3
+    assert len({tuple(order.tolist()) for order in orders}) == 3
 
     assert sorted(_order(0, 1, 1000).tolist()) == list(range(1000))
     assert _order(0, 1, 1000).tolist() != _order(0, 2, 1000).tolist()
