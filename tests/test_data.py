@@ -82,11 +82,18 @@ def test_mnist_is_read_unpacked_and_straight_from_the_folder(mnist_folder: Path,
     assert len(load_mnist(tmp_path, download=False)) == 70_000
 
 
-def test_a_corrupt_mnist_is_refused_not_passed_over(mnist_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["cut short", "one label changed"])
+def test_a_corrupt_mnist_is_refused_not_passed_over(damage: str, mnist_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(mnist_folder, tmp_path / "mnist")
     victim = next((tmp_path / "mnist").glob("t10k-labels*"))
     whole = victim.read_bytes()
-    victim.write_bytes(whole[: len(whole) // 2])
+    if damage == "cut short":
+        victim.write_bytes(whole[: len(whole) // 2])
+    else:
+        packed = victim.suffix == ".gz"
+        content = bytearray(gzip.decompress(whole) if packed else whole)
+        content[100] ^= 1
+        victim.write_bytes(gzip.compress(bytes(content)) if packed else bytes(content))
     for load in (lambda: Mnist().load(tmp_path), lambda: open_auto(tmp_path)):
         with pytest.raises(UserError, match="corrupt") as caught:
             load()
