@@ -14,10 +14,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from jaxtyping import install_import_hook
 
 # Shapes written in signatures are checked wherever a test goes; users do not pay for it.
-_CHECKED = ["vaelab.networks.conv", "vaelab.networks.mlp", "vaelab.networks.transposed", "vaelab.networks.network"]
-_CHECKED += ["vaelab.priors.mixture", "vaelab.priors.standard_normal", "vaelab.likelihoods.bernoulli"]
-_CHECKED += ["vaelab.likelihoods.gaussian", "vaelab.posteriors.gaussian", "vaelab.trace", "vaelab.models.vae"]
-_CHECKED += ["vaelab.metrics.evidence"]
+_ROOMS = {
+    "networks": "attention cells conv mlp network resnet transposed",
+    "priors": "autoregressive conditional_normal flow mixture standard_normal uniform_codes vamp",
+    "likelihoods": "bernoulli categorical continuous_bernoulli discretised_logistic gaussian learned_gaussian "
+    "logistic_mixture optimal_gaussian",
+    "posteriors": "codebook flow full_gaussian gaussian posterior",
+    "objectives": "decomposition discriminator mmd multiplier",
+    "distributions": "point_mass",
+    "models": "ladder model vae",
+    "metrics": "evidence",
+}
+_CHECKED = ["vaelab.trace"] + [f"vaelab.{room}.{name}" for room, names in _ROOMS.items() for name in names.split()]
 _hook = install_import_hook(_CHECKED, "beartype.beartype")
 
 import numpy as np

@@ -224,12 +224,41 @@ def test_npz_takes_channels_first_last_or_none(tmp_path: Path, shape: tuple[int,
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array(1)}, "one label an image"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, 10**9])}, "number the classes from 0"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(2, int), "classes": np.array("a")}, "one name"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "test_labels": np.zeros(2, int)}, "labels for only one of"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "attributes": np.zeros(2)}, r"must be numbers of shape \(N, A\)"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "attributes": np.array([["a"]] * 2)}, "attributes are <U1"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "attributes": np.zeros((3, 1))}, r"attributes have shape \(3, 1\)"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "attributes": np.full((2, 1), 1e300)}, "is inf, but must be finite"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "test_attributes": np.zeros((2, 1))}, "attributes for only one of"),
+        (
+            {"images": np.zeros((2, 4, 4), np.uint8), "attributes": np.zeros((2, 2)), "attribute_names": ["one"]},
+            "1 attribute names, but the attributes have 2 columns",
+        ),
     ],
 )
 def test_npz_mistakes_are_named(tmp_path: Path, arrays: dict[str, np.ndarray], says: str) -> None:
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(UserError, match=says):
         Npz(str(tmp_path / "x.npz")).load()
+
+
+def test_npz_attributes_are_read_with_their_names(tmp_path: Path) -> None:
+    images, path = np.zeros((10, 4, 4), np.uint8), tmp_path / "x.npz"
+    images[:, 0, 0] = np.arange(10)
+    heights = np.stack([np.arange(10), -np.arange(10)], axis=1)
+    np.savez(path, images=images, attributes=heights, attribute_names=["height", "depth"])
+    data = Npz(str(path)).load()
+    assert data.format.attributes == ("height", "depth")
+    assert data.attributes.dtype == np.float32
+    # Held out at random, each picture keeps its own.
+    assert data.attributes[:, 0].tolist() == data.images[:, 0, 0, 0].tolist()
+
+    tests = {"test_images": images[:3] + 100, "test_attributes": heights[:3] + 100}
+    np.savez(path, images=images, attributes=heights, labels=np.arange(10), test_labels=np.arange(3), **tests)
+    data = Npz(str(path)).load()
+    assert data.attribute_names == ("attribute 0", "attribute 1")
+    assert data.split("test").attributes[:, 0].tolist() == [100, 101, 102]
+    assert data.split("train").labels.tolist() == list(range(10))
 
 
 def test_a_damaged_archive_is_one_line_wherever_it_is_damaged(tmp_path: Path) -> None:
@@ -249,14 +278,31 @@ def test_a_damaged_archive_is_one_line_wherever_it_is_damaged(tmp_path: Path) ->
         Npz(str(tmp_path / "array.npz")).load()
 
 
-@pytest.mark.parametrize("text", ["mnist", "digits", "folder:some/where", "npz:a.npz", "folder:C:/pictures"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mnist",
+        "fashion-mnist",
+        "emnist",
+        "emnist:letters",
+        "celeba",
+        "celeba:some/where",
+        "shapes3d",
+        "digits",
+        "folder:some/where",
+        "npz:a.npz",
+        "folder:C:/pictures",
+    ],
+)
 def test_source_texts_are_read_back(text: str) -> None:
     assert source_text(parse_source(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "mnits", "folder", "folder:", "mnist:x", "auto"])
+@pytest.mark.parametrize(
+    "text", ["", "mnits", "folder", "folder:", "mnist:x", "auto", "emnist:", "dsprites:9", "mnist:"]
+)
 def test_unknown_sources_are_named(text: str) -> None:
-    with pytest.raises(UserError, match="must be one of mnist, digits, folder:PATH, npz:PATH"):
+    with pytest.raises(UserError, match=r"must be one of mnist, .*, digits, folder:PATH, npz:PATH"):
         parse_source(text)
 
 

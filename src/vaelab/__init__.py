@@ -13,43 +13,76 @@ from vaelab._version import __version__
 if TYPE_CHECKING:
     from vaelab.data import (
         Binarisation,
+        CelebA,
+        Cifar10,
         Digits,
+        DSprites,
         Dynamic,
+        Emnist,
+        FashionMnist,
         Folder,
         Grey,
         ImageData,
+        Kmnist,
         Mnist,
         Npz,
+        Shapes3D,
         Static,
         Threshold,
+        open_data,
     )
-    from vaelab.data import open_data as open_data
     from vaelab.errors import UserError
     from vaelab.experiment import Adam, Experiment, Training
-    from vaelab.likelihoods import Bernoulli, GaussianPixels
-    from vaelab.models import VAE
+    from vaelab.likelihoods import (
+        Bernoulli,
+        CategoricalPixels,
+        ContinuousBernoulli,
+        DiscretisedLogistic,
+        GaussianPixels,
+        LearnedGaussian,
+        OptimalGaussian,
+    )
+    from vaelab.models import VAE, Ladder
     from vaelab.models.files import load, save
-    from vaelab.networks import Conv, Mlp
-    from vaelab.objectives import Elbo, Iwae
-    from vaelab.posteriors import Gaussian
+    from vaelab.networks import Bottleneck, Conv, Depthwise, Mlp, ResNet
+    from vaelab.objectives import (
+        Capacity,
+        DipI,
+        DipII,
+        Dreg,
+        Elbo,
+        Factor,
+        FreeBits,
+        Geco,
+        Info,
+        Iwae,
+        TotalCorrelation,
+    )
+    from vaelab.posteriors import Codebook, FiniteScalar, FlowPosterior, FullGaussian, Gaussian, ResidualCodebook
     from vaelab.presets import PRESETS, preset
-    from vaelab.priors import Mixture, StandardNormal
+    from vaelab.priors import AutoregressiveCodes, ConditionalNormal, Flow, Mixture, StandardNormal, UniformCodes, Vamp
     from vaelab.schedules import Constant, Cosine, Cyclical, Linear
     from vaelab.trace import Trace
     from vaelab.training import Run, full_pass, train
 
 _ROOMS = {
-    "data": "Binarisation Digits Dynamic Folder Grey ImageData Mnist Npz Static Threshold open_data",
+    "data": (
+        "Binarisation CelebA Cifar10 Digits DSprites Dynamic Emnist FashionMnist Folder Grey "
+        "ImageData Kmnist Mnist Npz Shapes3D Static Threshold open_data"
+    ),
     "errors": "UserError",
     "experiment": "Adam Experiment Training",
-    "likelihoods": "Bernoulli GaussianPixels",
-    "models": "VAE",
+    "likelihoods": (
+        "Bernoulli CategoricalPixels ContinuousBernoulli DiscretisedLogistic GaussianPixels "
+        "LearnedGaussian OptimalGaussian"
+    ),
+    "models": "VAE Ladder",
     "models.files": "load save",
-    "networks": "Conv Mlp",
-    "objectives": "Elbo Iwae",
-    "posteriors": "Gaussian",
+    "networks": "Bottleneck Conv Depthwise Mlp ResNet",
+    "objectives": "Capacity DipI DipII Dreg Elbo Factor FreeBits Geco Info Iwae TotalCorrelation",
+    "posteriors": "Codebook FiniteScalar FlowPosterior FullGaussian Gaussian ResidualCodebook",
     "presets": "PRESETS preset",
-    "priors": "Mixture StandardNormal",
+    "priors": "AutoregressiveCodes ConditionalNormal Flow Mixture StandardNormal UniformCodes Vamp",
     "schedules": "Constant Cosine Cyclical Linear",
     "trace": "Trace",
     "training": "Run full_pass train",
@@ -60,34 +93,69 @@ __all__ = [
     "PRESETS",
     "VAE",
     "Adam",
+    "AutoregressiveCodes",
     "Bernoulli",
     "Binarisation",
+    "Bottleneck",
+    "Capacity",
+    "CategoricalPixels",
+    "CelebA",
+    "Cifar10",
+    "Codebook",
+    "ConditionalNormal",
     "Constant",
+    "ContinuousBernoulli",
     "Conv",
     "Cosine",
     "Cyclical",
+    "DSprites",
+    "Depthwise",
     "Digits",
+    "DipI",
+    "DipII",
+    "DiscretisedLogistic",
+    "Dreg",
     "Dynamic",
     "Elbo",
+    "Emnist",
     "Experiment",
+    "Factor",
+    "FashionMnist",
+    "FiniteScalar",
+    "Flow",
+    "FlowPosterior",
     "Folder",
+    "FreeBits",
+    "FullGaussian",
     "Gaussian",
     "GaussianPixels",
+    "Geco",
     "Grey",
     "ImageData",
+    "Info",
     "Iwae",
+    "Kmnist",
+    "Ladder",
+    "LearnedGaussian",
     "Linear",
     "Mixture",
     "Mlp",
     "Mnist",
     "Npz",
+    "OptimalGaussian",
+    "ResNet",
+    "ResidualCodebook",
     "Run",
+    "Shapes3D",
     "StandardNormal",
     "Static",
     "Threshold",
+    "TotalCorrelation",
     "Trace",
     "Training",
+    "UniformCodes",
     "UserError",
+    "Vamp",
     "__version__",
     "full_pass",
     "load",

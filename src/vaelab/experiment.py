@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Lt
 from vaelab._version import __version__
 from vaelab.codec import decode, encode
 from vaelab.data import Binarisation, Grey, ImageFormat, Mnist, SourceFlag
+from vaelab.errors import UserError
 from vaelab.files import FORMAT, read_json
 from vaelab.models import VAE, Model
 from vaelab.objectives import Elbo, Objective
@@ -36,6 +37,10 @@ class Adam(Piece):
     """Memory of squared gradients."""
     weight_decay: Annotated[float, Ge(0)] = 0.0
     """Decoupled from the gradient."""
+    gradient_clip: Annotated[float, Ge(0)] = 0.0
+    """Largest norm of a step's gradient; a larger one is scaled down to it (Pascanu et al. 2013); 0 for any."""
+    gradient_skip: Annotated[float, Ge(0)] = 0.0
+    """A step whose gradient's norm is above this, or not finite, is left out (Child 2021, section 4); 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,10 @@ class Training(Piece):
     """`auto`: bf16 where the hardware computes in it, otherwise fp32."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`, ..."""
+    average: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Memory of the moving average of weights that is tested and saved, such as 0.999; 0 for none."""
+    fit: Literal["all", "prior"] = "all"
+    """What is trained: all of the model, or the prior alone while the rest stays as `start` gave it."""
     compile: bool = False
     """Compile the networks with torch.compile; on a GPU their kernels are then replayed as CUDA graphs."""
     checkpoint_seconds: Annotated[float, Ge(0)] = 60.0
@@ -69,6 +78,30 @@ class Experiment(Piece):
     model: Annotated[Model, tyro.conf.arg(name="")] = VAE()
     objective: Objective = Elbo()
     training: Annotated[Training, tyro.conf.arg(name="")] = Training()
+    start: str | None = None
+    """A saved model, or the folder of a run, whose weights this one begins with; its prior may be another."""
+
+    def check(self, images: ImageFormat) -> None:
+        """Refuse, before anything is built, what cannot be trained.
+
+        >>> from vaelab import DipI, FlowPosterior
+        >>> Experiment(model=VAE(posterior=FlowPosterior()), objective=DipI()).check(ImageFormat(1, 28, 28))
+        Traceback (most recent call last):
+        ...
+        vaelab.errors.UserError: objective is DipI, which needs a posterior whose mean and covariance are known, but \
+the model is VAE with posterior FlowPosterior and prior StandardNormal; choose other pieces
+
+        Raises:
+            UserError: the pieces of the model, or the model and the objective, do not go together.
+        """
+        self.model.check(images)
+        self.objective.check(self.model.traits, self.model.summary)
+        if self.training.fit == "prior" and not isinstance(self.model, VAE):
+            raise UserError(
+                f"fit is 'prior', but in a {type(self.model).__name__} the prior is part of every layer; use --fit all"
+            )
+        if self.training.fit == "prior" and self.start is None:
+            raise UserError("fit is 'prior', but start is missing; name the run whose model is to get a prior")
 
 
 @dataclass(frozen=True)

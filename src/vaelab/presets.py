@@ -5,14 +5,53 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from vaelab.data import Mnist, Source, parse_source
+from vaelab.data import CelebA, Cifar10, Dynamic, Mnist, Source, parse_source
 from vaelab.errors import UserError
-from vaelab.experiment import Experiment
-from vaelab.models import VAE
-from vaelab.objectives import Elbo
-from vaelab.schedules import Constant, Linear
+from vaelab.experiment import Adam, Experiment, Training
+from vaelab.likelihoods import DiscretisedLogistic
+from vaelab.models import VAE, Ladder
+from vaelab.networks import Depthwise, Mlp, ResNet
+from vaelab.objectives import Elbo, Iwae, TotalCorrelation
+from vaelab.posteriors import Codebook, FiniteScalar
+from vaelab.priors import Flow, UniformCodes, Vamp
+from vaelab.schedules import Constant, Cosine, Linear
 
 _VAE = Experiment(data=Mnist(), model=VAE(latent=2), objective=Elbo(beta=Linear(epochs=10)))
+
+# Binary pixels drawn anew whenever they are shown, under which a Bernoulli likelihood is a density. The learning
+# rate falls to zero along a cosine, which a third of the epochs of a constant one then does without.
+_COSINE = Cosine(start=1.0, stop=0.0, warmup=0.02)
+_MLP = VAE(latent=40, network=Mlp(hidden=(300, 300)))
+_BINARY = Experiment(
+    data=Mnist(),
+    binarisation=Dynamic(),
+    model=_MLP,
+    objective=Elbo(beta=Linear(epochs=10, smooth=True)),
+    training=Training(epochs=60, optimiser=Adam(learning_rate=1e-3, schedule=_COSINE)),
+)
+_BURDA = replace(_BINARY, model=VAE(latent=50, network=Mlp(hidden=(200, 200))), objective=Elbo())
+
+# What keeps deep hierarchies stable: clipped gradients, no step after an outlier, averaged weights.
+_DEEP = Training(
+    epochs=20,
+    batch_size=64,
+    average=0.999,
+    optimiser=Adam(learning_rate=2e-3, schedule=_COSINE, gradient_clip=200.0, gradient_skip=2000.0),
+)
+_LADDER = replace(_BINARY, model=Ladder(), objective=Elbo(beta=Linear(epochs=4, smooth=True)), training=_DEEP)
+
+_MAP = VAE(
+    latent=16,
+    network=ResNet(channels=(32, 64), spatial=True),
+    posterior=Codebook(size=128),
+    prior=UniformCodes(),
+)
+_CODES = replace(
+    _BINARY,
+    model=_MAP,
+    objective=Elbo(),
+    training=Training(epochs=10, batch_size=64, optimiser=Adam(learning_rate=2e-3, schedule=_COSINE)),
+)
 
 PRESETS: dict[str, tuple[str, Experiment]] = {
     "vae": ("the study's VAE: 2-D latent, KL warm-up over 10 epochs", _VAE),
@@ -23,6 +62,73 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
     "beta-vae": (
         "beta = 4 and 10 latent dimensions (Higgins et al. 2017)",
         replace(_VAE, model=VAE(latent=10), objective=Elbo(beta=Constant(4.0))),
+    ),
+    "beta-tcvae": (
+        "total correlation weighed by 6, 10 latent dimensions (Chen et al. 2018)",
+        replace(_VAE, model=VAE(latent=10), objective=TotalCorrelation(weight=6.0)),
+    ),
+    "iwae": (
+        "50 importance samples in training, 10 latent dimensions (Burda et al. 2016)",
+        replace(
+            _BINARY,
+            model=VAE(latent=10, network=Mlp(hidden=(256, 128))),
+            objective=Iwae(samples=50),
+            training=replace(_BINARY.training, epochs=10),
+        ),
+    ),
+    "vamp": (
+        "a prior made of the model's own posteriors at 500 pseudo-inputs (Tomczak and Welling 2018)",
+        replace(_BINARY, model=replace(_MLP, prior=Vamp(components=500))),
+    ),
+    "flow-vae": (
+        "a neural spline flow as prior (Durkan et al. 2019)",
+        replace(_BINARY, model=replace(_MLP, prior=Flow())),
+    ),
+    "vq-vae": ("a map of 7 x 7 codes from a codebook of 128 (van den Oord et al. 2017)", _CODES),
+    "fsq-vae": (
+        "a map of 7 x 7 codes, each of three numbers rounded to 8, 5 and 5 levels (Mentzer et al. 2024)",
+        replace(_CODES, model=replace(_MAP, posterior=FiniteScalar(levels=(8, 5, 5)))),
+    ),
+    "ladder": ("a hierarchy of five groups at three resolutions, cells of VDVAE (Child 2021)", _LADDER),
+    "nvae-small": (
+        "the same hierarchy with the depthwise cells of NVAE (Vahdat and Kautz 2020)",
+        replace(_LADDER, model=Ladder(cell=Depthwise())),
+    ),
+    "celeba": (
+        "faces at 64 x 64 in colour: residual network, 128 latent dimensions, discretised logistics",
+        Experiment(
+            data=CelebA(),
+            model=VAE(
+                latent=128,
+                network=ResNet(channels=(64, 128, 256, 256)),
+                likelihood=DiscretisedLogistic(),
+            ),
+            objective=Elbo(beta=Linear(epochs=2, smooth=True)),
+            training=Training(epochs=20, optimiser=Adam(learning_rate=1e-3, schedule=_COSINE, gradient_clip=1000.0)),
+        ),
+    ),
+    "cifar10-ladder": (
+        "a hierarchy of ten groups at three resolutions on CIFAR-10, in bits per dimension",
+        Experiment(
+            data=Cifar10(),
+            model=Ladder(groups=(2, 4, 4), latent=8, width=128, likelihood=DiscretisedLogistic(components=10)),
+            objective=Elbo(beta=Linear(epochs=5, smooth=True)),
+            training=replace(_DEEP, epochs=100, average=0.9998),
+        ),
+    ),
+    "davidson-d2": (
+        "the MLP 784-256-128-2 of Davidson et al. (2018, table 1), dynamic binarisation",
+        replace(
+            _BINARY,
+            model=VAE(latent=2, network=Mlp(hidden=(256, 128))),
+            objective=Elbo(beta=Linear(epochs=20, smooth=True)),
+            training=replace(_BINARY.training, epochs=200),
+        ),
+    ),
+    "burda-vae": ("the MLP 784-200-200-50 of Burda et al. (2016), k = 1, dynamic binarisation", _BURDA),
+    "burda-iwae": (
+        "the same trained with 50 importance samples",
+        replace(_BURDA, objective=Iwae(samples=50), training=replace(_BURDA.training, epochs=20)),
     ),
 }
 

@@ -23,6 +23,8 @@ class Progress:
     step: int
     steps: int
     epochs: int
+    images: int | None = None
+    """Training images in all, where an objective needs to know."""
 
     @property
     def elapsed(self) -> float:

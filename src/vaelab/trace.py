@@ -8,7 +8,9 @@ from functools import cached_property
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Distribution, kl_divergence
+from torch.distributions import Distribution, Independent, Normal, kl_divergence
+
+from vaelab.distributions import PointMass
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,24 @@ class Latent(Draw):
         except NotImplementedError:
             return self.log_ratio()
         return exact.expand(len(self.code), -1)
+
+    def kl_by_dimension(self) -> Float[Tensor, "S B D"]:
+        """`kl` dimension by dimension where both are normal with independent dimensions; otherwise D is one."""
+        both = [d.base_dist for d in (self.q, self.p) if isinstance(d, Independent) and isinstance(d.base_dist, Normal)]
+        if len(both) < 2:
+            return self.kl()[..., None]
+        return kl_divergence(*both).expand(self.code.shape)
+
+    def log_q_along_the_path(self) -> Float[Tensor, "S B"]:
+        """log q(code | x), whose gradient reaches the posterior through the code alone.
+
+        What is left out is the score function, which has mean zero (Roeder, Wu and Duvenaud 2017, equation 6).
+        """
+        code = self.code.detach().requires_grad_()
+        with torch.enable_grad():
+            log_q = self.q.log_prob(code)
+            (slope,) = torch.autograd.grad(log_q.sum(), code, retain_graph=True)
+        return log_q.detach() + (slope * (self.code - self.code.detach())).flatten(2).sum(-1)
 
 
 @dataclass(frozen=True)
@@ -89,3 +109,13 @@ class Trace:
         """The sum of what posteriors add to every objective."""
         penalties = [latent.penalty for latent in self.latents if latent.penalty is not None]
         return torch.stack(penalties).sum(0) if penalties else self.x.new_zeros(len(self.x))
+
+    @cached_property
+    def distortion(self) -> Float[Tensor, "S B"]:
+        """Reconstruction plus penalty: what every objective pays besides the KL."""
+        return self.reconstruction + self.penalty
+
+    @property
+    def codes(self) -> PointMass | None:
+        """The posterior that quantises; None where codes are real numbers."""
+        return next((latent.q for latent in self.latents if isinstance(latent.q, PointMass)), None)

@@ -60,9 +60,9 @@ def _complain(message: str) -> int:
 
 
 def _commands() -> dict[str, Command]:
-    from vaelab.cli import data, study, train
+    from vaelab.cli import data, fit_prior, study, train
 
-    return {"study": study.main, "train": train.main, "data": data.main}
+    return {"study": study.main, "train": train.main, "fit-prior": fit_prior.main, "data": data.main}
 
 
 __all__ = ["main"]

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from vaelab.cli.dispatch import dispatch, parse
-from vaelab.data import SOURCES, Mnist, source_name
+from vaelab.data import SOURCES, Stored, source_name
 from vaelab.data.directory import data_directory
 from vaelab.errors import UserError
 
@@ -22,21 +22,24 @@ def _list(prog: str, words: list[str]) -> None:
     """Every source of data, and whether it is at hand."""
 
     def show(data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None) -> None:
-        """Show every source of data, and whether it is at hand.
+        """Show every source of data, and whether it is at hand or how to get it.
 
         Args:
             data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
         """
-        from vaelab.data.mnist import mnist_at_hand
-
         folder = data_directory(data_dir)
+        width = max(len(source_name(source)) for source in SOURCES)
         for source in SOURCES:
-            name, state = source_name(source), ""
-            if source is Mnist:
-                state = (
-                    " [at hand]" if mnist_at_hand(folder) else f" [fetch with: {prog.removesuffix('list')}fetch mnist]"
-                )
-            print(f"{name:<12}{(source.__doc__ or '').splitlines()[0]}{state}")
+            state = ""
+            if issubclass(source, Stored):
+                files = source().files()
+                if files.at_hand(folder):
+                    state = " [at hand]"
+                elif files.downloads:
+                    state = f" [fetch with: {prog.removesuffix('list')}fetch {files.kind}]"
+                else:
+                    state = f" [{files.instruction(files.folders(folder)[0])}]"
+            print(f"{source_name(source):<{width}}  {(source.__doc__ or '').splitlines()[0]}{state}")
         print(f"\ndata folder: {folder}")
 
     parse(show, prog, words)
@@ -45,27 +48,32 @@ def _list(prog: str, words: list[str]) -> None:
 def _fetch(prog: str, words: list[str]) -> None:
     """Download a data set into the data folder and verify it."""
 
-    def fetch(
+    def command(
         name: Annotated[str, tyro.conf.arg(metavar="NAME")],
         /,
         data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
     ) -> None:
-        """Download a data set into the data folder and verify it by content.
+        """Download a data set into the data folder and verify it.
 
         Args:
             name: the data set, such as mnist.
             data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
         """
-        from vaelab.data.mnist import fetch_mnist, load_mnist
+        from vaelab.data.fetching import fetch
 
         if name == "digits":
             print("digits is embedded; there is nothing to fetch")
             return
-        if name != "mnist":
-            raise UserError(f"name is {name!r}, but what can be fetched is: mnist")
+        stored = {source().files().kind: source().files() for source in SOURCES if issubclass(source, Stored)}
         folder = data_directory(data_dir)
-        fetch_mnist(folder)
-        data = load_mnist(folder, download=False)
-        print(f"mnist: {len(data):,} images, verified by content, in {folder}")
+        if name not in stored:
+            fetched = ", ".join(kind for kind, files in stored.items() if files.downloads)
+            raise UserError(f"name is {name!r}, but what can be fetched is: {fetched}")
+        files, home = stored[name], stored[name].folders(folder)[0]
+        if not files.downloads:
+            raise UserError(f"{name} cannot be fetched; {files.instruction(home)}")
+        if not files.at_hand(folder):
+            print(f"{name}: fetching {', '.join(download.name for download in files.downloads)}", flush=True)
+        print(f"{name}: {fetch(files, folder)}; in {home}")
 
-    parse(fetch, prog, words)
+    parse(command, prog, words)

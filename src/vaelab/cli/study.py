@@ -15,7 +15,7 @@ from vaelab.data import METAVAR
 
 def main(prog: str, words: list[str]) -> None:
     """Run a study: several trainings, one table, one report."""
-    dispatch(prog, "Run a study.", {"paper": _paper}, words)
+    dispatch(prog, "Run a study.", {"paper": _paper, "families": _families}, words)
 
 
 def _paper(prog: str, words: list[str]) -> None:
@@ -50,6 +50,68 @@ def _paper(prog: str, words: list[str]) -> None:
         _run_paper(out, data, epochs, seeds, recipe, data_dir, device, quiet, command)
 
     parse(paper, prog, words)
+
+
+def _families(prog: str, words: list[str]) -> None:
+    """Every preset for MNIST, trained and measured on the test set: one table."""
+    command = shlex.join([*prog.split(), *words])
+
+    def families(
+        out: Annotated[Path, tyro.conf.arg(metavar="DIR")],
+        only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = (),
+        data: Annotated[str, tyro.conf.arg(metavar=METAVAR)] = "mnist",
+        epochs: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None,
+        samples: int = 500,
+        data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+        device: str = "auto",
+        quiet: bool = False,
+    ) -> None:
+        """Train every preset that is meant for MNIST and measure it on the test set.
+
+        Writes OUT/results.json and a run folder a row. A study that was stopped goes on when the same command is
+        given again.
+
+        Args:
+            out: folder for all of it.
+            only: rows to make, instead of all.
+            data: where the pictures come from.
+            epochs: instead of each preset's own number.
+            samples: importance samples an image.
+            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
+            device: auto, cpu, cuda, ...
+            quiet: show no progress.
+        """
+        _run_families(out, only, data, epochs, samples, data_dir, device, quiet, command)
+
+    parse(families, prog, words)
+
+
+def _run_families(
+    out: Path,
+    only: tuple[str, ...],
+    data: str,
+    epochs: int | None,
+    samples: int,
+    data_dir: Path | None,
+    device: str,
+    quiet: bool,
+    command: str,
+) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from vaelab.data.auto import open_named
+    from vaelab.studies.families import COLUMNS, run_families_study, table
+
+    source, images, _ = open_named(data, data_dir)
+    results = run_families_study(out, source, images, only, epochs, samples, device, command, not quiet)
+    shown = Table(title=f"{images.name}, test set, nats an image")
+    for index, column in enumerate(COLUMNS):
+        shown.add_column(column, justify="right" if index else "left")
+    for row in table(results):
+        shown.add_row(*row)
+    Console(highlight=False).print(shown)
+    print(f"results: {out / 'results.json'}")
 
 
 def _run_paper(

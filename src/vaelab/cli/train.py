@@ -53,7 +53,7 @@ def main(prog: str, words: list[str]) -> None:
     if resumed is not None:
         _go_on(prog, Path(resumed), words)
     elif config is not None:
-        _train(f"{prog} --config {config}", read_experiment(Path(config)), words)
+        train_as(f"{prog} --config {config}", read_experiment(Path(config)), words)
     else:
         presets = {name: _command(text, experiment) for name, (text, experiment) in PRESETS.items()}
         dispatch(prog, "Train a model and leave a run folder.", presets, words, NOTE, noun="preset")
@@ -61,13 +61,13 @@ def main(prog: str, words: list[str]) -> None:
 
 def _command(text: str, experiment: Experiment) -> Command:
     def command(prog: str, words: list[str]) -> None:
-        _train(prog, experiment, words)
+        train_as(prog, experiment, words)
 
     command.__doc__ = text
     return command
 
 
-def _train(prog: str, default: Experiment, words: list[str]) -> None:
+def train_as(prog: str, default: Experiment, words: list[str]) -> None:
     """Train `default` as changed by flags."""
     chosen: Train = parse(Train, prog, words, default=Train(experiment=default))
     if chosen.out is None:

@@ -1,30 +1,47 @@
 """Data: sources of pictures, all giving one value type.
 
-A source is named by a word (`mnist`, `digits`, `auto`) or by a word and a path (`folder:PATH`, `npz:PATH`).
-Adding one is a dataclass here, which reads as its own documentation, and a file with the loader.
+A source is named by a word (`mnist`, `digits`, `auto`), with an argument where it takes one (`folder:PATH`,
+`emnist:letters`). Adding one is a dataclass here, which reads as its own documentation, and a file with the loader.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import tyro
 from annotated_types import Ge
-from pydantic import Field
+from pydantic import Field as Tagged
 
 from vaelab.data.binarisation import Binarisation, Dynamic, Grey, Static, Threshold
 from vaelab.data.images import ImageData, ImageFormat
 from vaelab.errors import UserError
 from vaelab.piece import Piece, Tag
 
+if TYPE_CHECKING:
+    from vaelab.data.store import FileSet
+
+
+class Stored(Piece):
+    """A source whose files lie in the folder of data sets."""
+
+    def files(self) -> FileSet:
+        """The files: where they lie and how to come by them."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
-class Mnist(Piece):
+class Mnist(Stored):
     """The 70,000 digits of LeCun, Cortes and Burges (1998), 28 x 28, grey; downloaded where not at hand."""
 
     kind: Tag[Literal["mnist"]] = field(default="mnist", repr=False, kw_only=True)
+
+    def files(self) -> FileSet:
+        """The files: where they lie and how to come by them."""
+        from vaelab.data.mnist import mnist_files
+
+        return mnist_files()
 
     def load(self, directory: Path | None = None) -> ImageData:
         """The pictures, verified by content; `directory` is the folder of data sets."""
@@ -32,6 +49,164 @@ class Mnist(Piece):
         from vaelab.data.mnist import load_mnist
 
         return load_mnist(data_directory(directory))
+
+
+@dataclass(frozen=True)
+class FashionMnist(Stored):
+    """The 70,000 pictures of clothes of Xiao, Rasul and Vollgraf (2017), 28 x 28, grey."""
+
+    kind: Tag[Literal["fashion-mnist"]] = field(default="fashion-mnist", repr=False, kw_only=True)
+
+    def files(self) -> FileSet:
+        """The files: where they lie and how to come by them."""
+        from vaelab.data.fashion_mnist import FILES
+
+        return FILES
+
+    def load(self, directory: Path | None = None) -> ImageData:
+        """The pictures; `directory` is the folder of data sets."""
+        from vaelab.data.directory import data_directory
+        from vaelab.data.fashion_mnist import load_fashion_mnist
+
+        return load_fashion_mnist(data_directory(directory))
+
+
+@dataclass(frozen=True)
+class Kmnist(Stored):
+    """The 70,000 cursive hiragana of Clanuwat et al. (2018), 28 x 28, grey."""
+
+    kind: Tag[Literal["kmnist"]] = field(default="kmnist", repr=False, kw_only=True)
+
+    def files(self) -> FileSet:
+        """The files: where they lie and how to come by them."""
+        from vaelab.data.kmnist import FILES
+
+        return FILES
+
+    def load(self, directory: Path | None = None) -> ImageData:
+        """The pictures; `directory` is the folder of data sets."""
+        from vaelab.data.directory import data_directory
+        from vaelab.data.kmnist import load_kmnist
+
+        return load_kmnist(data_directory(directory))
+
+
+@dataclass(frozen=True)
+class Emnist(Stored):
+    """Up to 814,255 digits and letters of Cohen et al. (2017), 28 x 28, grey; six subsets."""
+
+    subset: Literal["balanced", "byclass", "bymerge", "letters", "digits", "mnist"] = "balanced"
+    """Which of the six divisions into classes and splits."""
+    kind: Tag[Literal["emnist"]] = field(default="emnist", repr=False, kw_only=True)
+
+    def files(self) -> FileSet:
+        """The files: where they lie and how to come by them."""
+        from vaelab.data.emnist import emnist_files
+
+        return emnist_files(self.subset)
+
+    def load(self, directory: Path | None = None) -> ImageData:
+        """The pictures; `directory` is the folder of data sets."""
+        from vaelab.data.directory import data_directory
+        from vaelab.data.emnist import load_emnist
+
+        return load_emnist(data_directory(directory), self.subset)
+
+
+@dataclass(frozen=True)
+class Cifar10(Stored):
+    """The 60,000 small photographs of Krizhevsky (2009), 32 x 32, RGB."""
+
+    kind: Tag[Literal["cifar10"]] = field(default="cifar10", repr=False, kw_only=True)
+
+    def files(self) -> FileSet:
+        """The files: where they lie and how to come by them."""
+        from vaelab.data.cifar10 import FILES
+
+        return FILES
+
+    def load(self, directory: Path | None = None) -> ImageData:
+        """The pictures; `directory` is the folder of data sets."""
+        from vaelab.data.cifar10 import load_cifar10
+        from vaelab.data.directory import data_directory
+
+        return load_cifar10(data_directory(directory))
+
+
+@dataclass(frozen=True)
+class CelebA(Stored):
+    """202,599 faces of Liu et al. (2015), RGB, with 40 attributes; put into its folder by hand."""
+
+    path: str = ""
+    """Folder with `img_align_celeba` and the two lists; otherwise `celeba` in the folder of data sets."""
+    image_size: Annotated[int, Ge(4)] = 64
+    """Height and width, in pixels, that the middle of every picture is brought to."""
+    kind: Tag[Literal["celeba"]] = field(default="celeba", repr=False, kw_only=True)
+
+    def files(self) -> FileSet:
+        """The files: where they lie and how to come by them."""
+        from vaelab.data.celeba import celeba_files
+
+        return celeba_files(self.path)
+
+    def load(self, directory: Path | None = None) -> ImageData:
+        """The pictures, decoded, cut and resized; `directory` is the folder of data sets."""
+        from vaelab.data.celeba import load_celeba
+        from vaelab.data.directory import data_directory
+
+        return load_celeba(data_directory(directory), self.path, self.image_size)
+
+
+@dataclass(frozen=True)
+class DSprites(Stored):
+    """737,280 shapes of Matthey et al. (2017), 64 x 64, black and white, and their four factors."""
+
+    limit: int | None = None
+    """Take this many, always the same random ones, instead of all."""
+    kind: Tag[Literal["dsprites"]] = field(default="dsprites", repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_limit(self, self.limit)
+
+    def files(self) -> FileSet:
+        """The files: where they lie and how to come by them."""
+        from vaelab.data.dsprites import FILES
+
+        return FILES
+
+    def load(self, directory: Path | None = None) -> ImageData:
+        """The pictures; `directory` is the folder of data sets."""
+        from vaelab.data.directory import data_directory
+        from vaelab.data.dsprites import load_dsprites
+
+        return load_dsprites(data_directory(directory), self.limit)
+
+
+@dataclass(frozen=True)
+class Shapes3D(Stored):
+    """480,000 rendered rooms of Burgess and Kim (2018), 64 x 64, RGB, and their six factors."""
+
+    limit: int | None = None
+    """Take this many, always the same random ones, instead of all."""
+    kind: Tag[Literal["shapes3d"]] = field(default="shapes3d", repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_limit(self, self.limit)
+
+    def files(self) -> FileSet:
+        """The files: where they lie and how to come by them."""
+        from vaelab.data.shapes3d import FILES
+
+        return FILES
+
+    def load(self, directory: Path | None = None) -> ImageData:
+        """The pictures; `directory` is the folder of data sets."""
+        from vaelab.data.directory import data_directory
+        from vaelab.data.shapes3d import load_shapes3d
+
+        return load_shapes3d(data_directory(directory), self.limit)
 
 
 @dataclass(frozen=True)
@@ -67,7 +242,7 @@ class Folder(Piece):
 
 @dataclass(frozen=True)
 class Npz(Piece):
-    """A NumPy archive with an array `images` (uint8) and, optionally, `labels`."""
+    """A NumPy archive with an array `images` (uint8) and, optionally, `labels` or `attributes`."""
 
     path: str
     kind: Tag[Literal["npz"]] = field(default="npz", repr=False, kw_only=True)
@@ -79,14 +254,49 @@ class Npz(Piece):
         return load_npz(Path(self.path))
 
 
-Source = Annotated[Mnist | Digits | Folder | Npz, Field(discriminator="kind")]
+Source = Annotated[
+    Mnist | FashionMnist | Kmnist | Emnist | Cifar10 | CelebA | DSprites | Shapes3D | Digits | Folder | Npz,
+    Tagged(discriminator="kind"),
+]
 SOURCES: tuple[type[Source], ...] = get_args(get_args(Source)[0])
 
 
+def _check_limit(source: Piece, limit: int | None) -> None:
+    """Refuse what is no number of pictures to train on and to test on."""
+    where = f"{type(source).__name__}.limit is {limit!r}"
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
+        raise UserError(f"{where}, but must be of type int, or None for all")
+    if limit is not None and limit < 2:
+        raise UserError(f"{where}, but must be >= 2, one of them for the test split")
+
+
+def _argument(source: type[Source]) -> Field[Any] | None:
+    """The field that a source's name may carry after a colon: its first text."""
+    hints = get_type_hints(source)
+
+    def is_text(hint: Any) -> bool:
+        return hint is str or (
+            get_origin(hint) is Literal and all(isinstance(choice, str) for choice in get_args(hint))
+        )
+
+    return next((entry for entry in fields(source) if entry.name != "kind" and is_text(hints[entry.name])), None)
+
+
+def _word(source: type[Source]) -> str:
+    return str(source.__dataclass_fields__["kind"].default)
+
+
 def source_name(source: type[Source]) -> str:
-    """How a source is named on the command line: a word, and `:PATH` where it takes one."""
-    fields = source.__dataclass_fields__
-    return str(fields["kind"].default) + (":PATH" if "path" in fields else "")
+    """How a source is named on the command line: a word, and its argument, in brackets where it has a default.
+
+    >>> [source_name(source) for source in (Mnist, Folder, Emnist)]
+    ['mnist', 'folder:PATH', 'emnist[:SUBSET]']
+    """
+    argument = _argument(source)
+    if argument is None:
+        return _word(source)
+    shown = f":{argument.name.upper()}"
+    return _word(source) + (shown if argument.default is MISSING else f"[{shown}]")
 
 
 METAVAR = "|".join(map(source_name, SOURCES))
@@ -97,22 +307,31 @@ def parse_source(text: str) -> Source:
 
     >>> parse_source("folder:holiday/pictures")
     Folder(path='holiday/pictures', image_size=64, skip_broken=False)
+    >>> parse_source("emnist:letters")
+    Emnist(subset='letters')
 
     Raises:
-        UserError: there is no such source, or a path is missing or too much.
+        UserError: there is no such source, or an argument is missing, unsuitable or too much.
     """
-    word, _, path = text.partition(":")
+    word, colon, value = text.partition(":")
     for source in SOURCES:
-        if source_name(source) == (f"{word}:PATH" if path else text):
-            made: Source = source(path) if path else source()  # type: ignore[call-arg,arg-type]
-            return made
+        if _word(source) == word:
+            argument = _argument(source)
+            optional = argument is None or argument.default is not MISSING
+            if argument is not None and value:
+                given: dict[str, Any] = {argument.name: value}
+                return source(**given)
+            if optional and not colon:
+                return source()  # type: ignore[call-arg]
     raise UserError(f"data is {text!r}, but must be one of {METAVAR.replace('|', ', ')}")
 
 
 def source_text(source: Source) -> str:
-    """The text that `parse_source` reads back, but for the size of a folder's pictures."""
-    path = getattr(source, "path", None)
-    return source.kind if path is None else f"{source.kind}:{path}"
+    """The text that `parse_source` reads back, but for further fields such as the size of a folder's pictures."""
+    argument = _argument(type(source))
+    if argument is None or getattr(source, argument.name) == argument.default:
+        return source.kind
+    return f"{source.kind}:{getattr(source, argument.name)}"
 
 
 def open_data(source: str | Source, directory: Path | None = None) -> ImageData:
@@ -141,17 +360,25 @@ SourceFlag = Annotated[
 __all__ = [
     "SOURCES",
     "Binarisation",
+    "CelebA",
+    "Cifar10",
+    "DSprites",
     "Digits",
     "Dynamic",
+    "Emnist",
+    "FashionMnist",
     "Folder",
     "Grey",
     "ImageData",
     "ImageFormat",
+    "Kmnist",
     "Mnist",
     "Npz",
+    "Shapes3D",
     "Source",
     "SourceFlag",
     "Static",
+    "Stored",
     "Threshold",
     "open_data",
     "parse_source",

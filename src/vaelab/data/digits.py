@@ -21,4 +21,4 @@ def load_digits() -> ImageData:
     for row, small in enumerate(np.round(bunch.images * (255 / 16)).astype(np.uint8)):
         large = Image.fromarray(small).resize((24, 24), Image.Resampling.BICUBIC)
         images[row, 0, 2:26, 2:26] = np.asarray(large)
-    return held_out("digits", images, bunch.target.astype(np.int64), tuple("0123456789"))
+    return held_out(ImageData("digits", images, bunch.target.astype(np.int64), tuple("0123456789")))

@@ -67,7 +67,7 @@ def load_folder(path: Path, image_size: int, skip_broken: bool = False) -> Image
         splits = {"train": range(train), "test": range(train, len(images))}
         data = ImageData(f"folder:{path}", images, labels, classes, splits)
     else:
-        data = held_out(f"folder:{path}", images, labels, classes)
+        data = held_out(ImageData(f"folder:{path}", images, labels, classes))
     return replace(data, skipped=tuple(broken))
 
 

@@ -1,11 +1,11 @@
-"""The one value that every data source gives: images, labels, class names and splits."""
+"""The one value that every data source gives: images, labels, attributes and splits."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from annotated_types import Ge
@@ -20,12 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageFormat(Piece):
-    """What a model must know of its pictures: channels, height and width in pixels, class names."""
+    """What a model must know of its pictures: channels, height and width in pixels, classes or attributes."""
 
     channels: Annotated[int, Ge(1)]
     height: Annotated[int, Ge(1)]
     width: Annotated[int, Ge(1)]
     classes: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+
+    @property
+    def condition_size(self) -> int:
+        """Numbers in a condition: one for each class, or, where there are no labels, for each attribute."""
+        return len(self.classes or self.attributes)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -44,9 +50,16 @@ class ImageData:
         classes: the names of the classes; empty where there are no labels.
         splits: the rows of each split by name, such as {"train": range(0, 60000)}.
         skipped: files that were left out because they cannot be decoded.
+        attributes: float32, (N, A), numbers that describe a picture; None where there are none.
+        attribute_names: one name a column; empty where there are no attributes.
 
     Raises:
         UserError: the arrays do not fit together.
+
+    >>> tilts = np.array([[0.0], [0.5]], np.float32)
+    >>> data = ImageData("bars", np.zeros((2, 1, 8, 8), np.uint8), attributes=tilts, attribute_names=("tilt",))
+    >>> data.format
+    ImageFormat(channels=1, height=8, width=8, classes=(), attributes=('tilt',))
     """
 
     name: str
@@ -55,6 +68,8 @@ class ImageData:
     classes: tuple[str, ...] = ()
     splits: Mapping[str, range] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    attributes: NDArray[np.float32] | None = None
+    attribute_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
@@ -76,15 +91,44 @@ class ImageData:
                     f"{self.name}: labels run from {low} to {high}, but there are {len(self.classes)} "
                     "classes; number the classes from 0"
                 )
+        self._check_attributes()
+
+    def _check_attributes(self) -> None:
+        columns = 0
+        if self.attributes is not None:
+            if self.attributes.ndim != 2 or len(self.attributes) != len(self.images) or self.attributes.shape[1] == 0:
+                raise UserError(
+                    f"{self.name}: attributes have shape {self.attributes.shape}, "
+                    f"but there are {len(self.images)} images; give (N, A), one row an image"
+                )
+            if self.attributes.dtype != np.float32:
+                raise UserError(f"{self.name}: attributes are {self.attributes.dtype}, but must be float32")
+            if not np.isfinite(self.attributes).all():
+                row, column = np.argwhere(~np.isfinite(self.attributes))[0].tolist()
+                raise UserError(
+                    f"{self.name}: attributes[{row}, {column}] is {self.attributes[row, column]}, but must be finite; "
+                    "leave such pictures out or fill the value in"
+                )
+            columns = self.attributes.shape[1]
+        if len(self.attribute_names) != columns:
+            raise UserError(
+                f"{self.name}: there are {len(self.attribute_names)} attribute names, but the attributes have "
+                f"{columns} columns; give one name a column"
+            )
 
     def __len__(self) -> int:
         return len(self.images)
 
     @property
     def format(self) -> ImageFormat:
-        """The shape of a picture and the class names."""
+        """The shape of a picture and the names of classes and attributes."""
         channels, height, width = self.images.shape[1:]
-        return ImageFormat(channels, height, width, self.classes)
+        return ImageFormat(channels, height, width, self.classes, self.attribute_names)
+
+    @property
+    def condition(self) -> NDArray[np.int64] | NDArray[np.float32] | None:
+        """What a conditional model is given: the labels where there are any, otherwise the attributes."""
+        return self.attributes if self.labels is None else self.labels
 
     @property
     def binary(self) -> bool:
@@ -93,11 +137,15 @@ class ImageData:
 
     @property
     def digest(self) -> str:
-        """sha256 over pictures, labels and splits: whether two data sets are the same."""
+        """sha256 over pictures, labels, splits and attributes: whether two data sets are the same."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels).data)
         digest.update(repr((self.images.shape, sorted(self.splits.items(), key=str))).encode())
+        # Runs from before there were attributes know their data by the lines above alone.
+        if self.attributes is not None:
+            digest.update(np.ascontiguousarray(self.attributes).data)
+            digest.update(repr(self.attribute_names).encode())
         return digest.hexdigest()
 
     def split(self, name: str) -> ImageData:
@@ -111,35 +159,47 @@ class ImageData:
             raise UserError(f"split is {name!r}, but {self.name} has: {known}")
         rows = self.splits[name]
         part = slice(rows.start, rows.stop)
-        labels = None if self.labels is None else self.labels[part]
-        return ImageData(self.name, self.images[part], labels, self.classes)
+        return replace(
+            self,
+            images=self.images[part],
+            labels=None if self.labels is None else self.labels[part],
+            attributes=None if self.attributes is None else self.attributes[part],
+            splits={},
+            skipped=(),
+        )
 
     def tensors(self) -> tuple[Tensor, Tensor | None]:
-        """The pictures as float32 in [0, 1], (N, C, H, W), and the labels as int64, (N,), or None."""
+        """The pictures as float32 in [0, 1], (N, C, H, W), and `condition`, (N,) or (N, A), or None."""
         import torch
 
-        labels = None if self.labels is None else torch.from_numpy(self.labels)
-        return torch.from_numpy(self.images).float() / 255, labels
+        condition = None if self.condition is None else torch.from_numpy(self.condition)
+        return torch.from_numpy(self.images).float() / 255, condition
 
 
-def held_out(
-    name: str,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64] | None,
-    classes: tuple[str, ...],
-    share: float = 0.2,
-) -> ImageData:
-    """Data with a test split of `share` of the rows, drawn with a fixed seed so that it is always the same."""
-    # Made first as it is: whatever does not fit together is refused before rows are reordered.
-    whole = ImageData(name, images, labels, classes)
-    order = np.random.default_rng(0).permutation(len(whole))
-    train = len(images) - max(1, round(share * len(images)))
+def as_attributes(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Numbers as `ImageData.attributes` has them; what float32 cannot hold becomes infinite, which is refused there."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
+
+
+def held_out(whole: ImageData, share: float = 0.2) -> ImageData:
+    """The same data with a test split of `share` of the rows, drawn with a fixed seed so that it is always the same.
+
+    Raises:
+        UserError: there are fewer than two pictures.
+
+    >>> held_out(ImageData("bars", np.zeros((10, 1, 8, 8), np.uint8))).splits
+    {'train': range(0, 8), 'test': range(8, 10)}
+    """
+    rows = len(whole)
+    order = np.random.default_rng(0).permutation(rows)
+    train = rows - max(1, round(share * rows))
     if train < 1:
-        raise UserError(f"{name}: {len(images)} images; at least two are needed, one of them for the test split")
-    return ImageData(
-        name,
-        images[order],
-        None if labels is None else labels[order],
-        classes,
-        {"train": range(train), "test": range(train, len(images))},
+        raise UserError(f"{whole.name}: {rows} images; at least two are needed, one of them for the test split")
+    return replace(
+        whole,
+        images=whole.images[order],
+        labels=None if whole.labels is None else whole.labels[order],
+        attributes=None if whole.attributes is None else whole.attributes[order],
+        splits={"train": range(train), "test": range(train, rows)},
     )

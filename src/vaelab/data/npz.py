@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vaelab.data.images import ImageData, held_out
+from vaelab.data.images import ImageData, as_attributes, held_out
 from vaelab.errors import UserError
 
 
 def load_npz(path: Path) -> ImageData:
-    """Arrays `images` (uint8, (N, H, W), (N, C, H, W) or (N, H, W, C)) and, optionally, `labels` (N,) and
-    `classes`; `test_images` and `test_labels` for a test split of the file's own.
+    """Arrays `images` (uint8, (N, H, W), (N, C, H, W) or (N, H, W, C)) and, optionally, `labels` (N,) with
+    `classes` and `attributes` (N, A) with `attribute_names`; `test_images`, `test_labels` and
+    `test_attributes` for a test split of the file's own.
 
     The archive is read without unpickling.
 
@@ -35,22 +37,52 @@ def load_npz(path: Path) -> ImageData:
         raise UserError(f"{path} has no array `images`; it has: {', '.join(arrays) or 'nothing'}")
 
     parts = [_channels_first(path, arrays[key]) for key in ("images", "test_images") if key in arrays]
-    labels = [_integers(path, arrays[key]) for key in ("labels", "test_labels") if key in arrays]
-    if labels and len(labels) != len(parts):
-        raise UserError(f"{path} has labels for only one of `images` and `test_images`; give both or none")
-    if len({part.shape[1:] for part in parts}) > 1:
-        shapes = " and ".join(str(part.shape[1:]) for part in parts)
-        raise UserError(f"{path}: `images` and `test_images` have shapes {shapes}; bring them to one")
-    images, together = np.concatenate(parts), np.concatenate(labels) if labels else None
-    classes: tuple[str, ...] = ()
-    if together is not None:
-        classes = _classes(path, together, arrays.get("classes"))
-    name = f"npz:{path}"
+    labels = [_integers(path, array) for array in _of_each(path, arrays, "labels")]
+    attributes = [_numbers(path, array) for array in _of_each(path, arrays, "attributes")]
+    for name, both in (("images", parts), ("attributes", attributes)):
+        if len({part.shape[1:] for part in both}) > 1:
+            shapes = " and ".join(str(part.shape[1:]) for part in both)
+            raise UserError(f"{path}: `{name}` and `test_{name}` have shapes {shapes}; bring them to one")
+    together = np.concatenate(labels) if labels else None
+    described = np.concatenate(attributes) if attributes else None
+    data = ImageData(
+        f"npz:{path}",
+        np.concatenate(parts),
+        together,
+        () if together is None else _classes(path, together, arrays.get("classes")),
+        attributes=described,
+        attribute_names=() if described is None else _names(path, described, arrays.get("attribute_names")),
+    )
     if len(parts) == 1:
-        return held_out(name, images, together, classes)
+        return held_out(data)
     train = len(parts[0])
-    splits = {"train": range(train), "test": range(train, len(images))}
-    return ImageData(name, images, together, classes, splits)
+    return replace(data, splits={"train": range(train), "test": range(train, len(data))})
+
+
+def _of_each(path: Path, arrays: dict[str, NDArray[Any]], name: str) -> list[NDArray[Any]]:
+    """What the file says of `images` and, where it has them, of `test_images`; nothing where it says nothing."""
+    told = [key for key in (name, f"test_{name}") if key in arrays]
+    due = [name, f"test_{name}"] if "test_images" in arrays else [name]
+    if told and told != due:
+        raise UserError(f"{path} has {name} for only one of `images` and `test_images`; give both or none")
+    return [arrays[key] for key in told]
+
+
+def _numbers(path: Path, attributes: NDArray[Any]) -> NDArray[np.float32]:
+    if attributes.dtype.kind not in "iufb" or attributes.ndim != 2:
+        raise UserError(
+            f"{path}: attributes are {attributes.dtype} of shape {attributes.shape}, "
+            "but must be numbers of shape (N, A), one row an image"
+        )
+    return as_attributes(attributes)
+
+
+def _names(path: Path, attributes: NDArray[np.float32], names: NDArray[Any] | None) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"attribute {column}" for column in range(attributes.shape[1]))
+    if names.ndim != 1:
+        raise UserError(f"{path}: attribute_names have shape {names.shape}, but must be (A,), one name a column")
+    return tuple(str(name) for name in names)
 
 
 def _integers(path: Path, labels: NDArray[Any]) -> NDArray[np.int64]:

@@ -24,3 +24,7 @@ class BernoulliLikelihood(Likelihood):
         """Independent Bernoulli pixels with logits theta."""
         pixels = torch.distributions.Bernoulli(logits=theta, validate_args=False)
         return Independent(pixels, 3, validate_args=False)
+
+    def discrete(self, binary: bool) -> bool:
+        """A mass on binary pixels; on grey ones nothing of the kind."""
+        return binary

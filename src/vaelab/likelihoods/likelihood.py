@@ -10,18 +10,26 @@ from torch.distributions import Distribution
 
 
 class Likelihood(nn.Module):
-    """A module that turns the decoder's output into a distribution over a picture.
+    """A module that turns the decoder's output theta into a distribution over a picture.
 
-    `parameters_per_pixel` is P, the channels it takes for each channel of the picture. `binary` says that it
-    is a density of binary pixels alone.
+    Pictures are in [0, 1]. A fresh decoder gives theta near 0, which is a sane start for every likelihood.
+    `binary` says that it is a density of binary pixels alone.
     """
 
-    parameters_per_pixel: int = 1
     binary: bool = False
 
     @abstractmethod
-    def forward(self, theta: Float[Tensor, "*N PC H W"]) -> Distribution:
+    def forward(self, theta: Float[Tensor, "*N P H W"]) -> Distribution:
         """p(x | z), whose event is a picture of (C, H, W)."""
+
+    # Not `parameters`, which is what torch calls the weights of a module.
+    def outputs(self, channels: int) -> int:
+        """P, how many channels theta has in all for a picture of `channels` channels."""
+        return channels
+
+    def discrete(self, binary: bool) -> bool:
+        """Whether p(x | z) is a mass on discrete pixels, binary or not: only then are there bits per dimension."""
+        return False
 
     def score_name(self, binary: bool) -> str:
         """What -log_prob is called on pictures that are binary or not."""

@@ -1,5 +1,5 @@
 """Metrics: (model, data) to numbers."""
 
-from vaelab.metrics.evidence import Evidence, importance_bound
+from vaelab.metrics.evidence import Evidence, importance_bound, importance_bound_over
 
-__all__ = ["Evidence", "importance_bound"]
+__all__ = ["Evidence", "importance_bound", "importance_bound_over"]

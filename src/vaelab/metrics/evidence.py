@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
+from vaelab.data import Binarisation, Grey, ImageData
 from vaelab.errors import UserError
-from vaelab.models.vae import VAEModel
+from vaelab.models.model import Model
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Evidence:
 
 @torch.no_grad()
 def importance_bound(
-    model: VAEModel, x: Float[Tensor, "B C H W"], y: Int[Tensor, " B"] | None = None, samples: int = 100
+    model: Model, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 100
 ) -> Evidence:
     r"""log (1/k) sum_i p(x, z_i) / q(z_i | x) for each image, at most log p(x) in expectation.
 
@@ -48,7 +49,7 @@ def importance_bound(
     Args:
         model: any model.
         x: pictures in [0, 1].
-        y: labels, for a conditional model.
+        y: labels or attributes, for a conditional model.
         samples: k.
 
     Raises:
@@ -64,7 +65,44 @@ def importance_bound(
     return Evidence(total - math.log(samples), samples)
 
 
-def refuse_cross_entropy(model: VAEModel, x: Tensor) -> None:
+def importance_bound_over(
+    model: Model,
+    data: ImageData,
+    binarisation: Binarisation | None = None,
+    samples: int = 500,
+    batch_size: int = 1000,
+    seed: int = 0,
+) -> Evidence:
+    """`importance_bound` for every picture of a split, with random numbers of its own.
+
+    Where pixels are drawn, as by dynamic binarisation, each picture is drawn once.
+
+    Args:
+        model: any model, on any device.
+        data: the pictures of one split.
+        binarisation: from bytes to pixels; grey by default.
+        samples: k.
+        batch_size: pictures at a time.
+        seed: of the draws.
+
+    Raises:
+        UserError: as `importance_bound`.
+    """
+    protocol, condition = binarisation or Grey(), data.condition
+    images = torch.from_numpy(protocol.prepare(data.images))
+    bounds = []
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        for start in range(0, len(images), batch_size):
+            rows = slice(start, start + batch_size)
+            x = protocol.pixels(images[rows].to(model.device))
+            y = None if condition is None else torch.from_numpy(condition[rows]).to(model.device)
+            bounds.append(importance_bound(model, x, y, samples).log_p)
+    return Evidence(torch.cat(bounds), samples)
+
+
+def refuse_cross_entropy(model: Model, x: Tensor) -> None:
     """Refuse pixels that the model's likelihood gives no density to.
 
     Raises:

@@ -17,8 +17,9 @@ from vaelab.codec import decode, encode
 from vaelab.data.images import ImageFormat
 from vaelab.errors import UserError
 from vaelab.files import FORMAT, check_format, write_atomically
-from vaelab.models import Model
-from vaelab.models.vae import VAEModel
+from vaelab.models import VAE, Ladder
+from vaelab.models import Model as Composition
+from vaelab.models.model import Model
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
@@ -54,7 +55,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, about
 
 
-def save(model: VAEModel, path: str | Path) -> None:
+def save(model: Model, path: str | Path) -> None:
     """Save a model as one `.safetensors` file that `load` rebuilds it from, bit for bit.
 
     Raises:
@@ -64,7 +65,7 @@ def save(model: VAEModel, path: str | Path) -> None:
     write_tensors(Path(path), model.state_dict(), about)
 
 
-def load(path: str | Path) -> VAEModel:
+def load(path: str | Path) -> Model:
     """A saved model, on the CPU and in evaluation mode.
 
     Args:
@@ -74,15 +75,14 @@ def load(path: str | Path) -> VAEModel:
     Raises:
         UserError: the file is absent, damaged, or was written by a newer version.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / "last.safetensors"
+    file = _file(path)
     tensors, about = read_tensors(file)
     images = decode(ImageFormat, about.get("images"), f"{file}: images")
-    spec = decode(Model, about.get("model"), f"{file}: model")
+    union: Any = Composition
+    spec: VAE | Ladder = decode(union, about.get("model"), f"{file}: model")
     # The fresh weights are overwritten at once: the caller's random numbers are left as they were.
     with torch.random.fork_rng(devices=[]):
-        model = spec.build(images)
+        model: Model = spec.build(images)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
@@ -90,3 +90,30 @@ def load(path: str | Path) -> VAEModel:
             f"{file}: its weights do not fit its composition ({str(error).splitlines()[1].strip()})"
         ) from None
     return model.eval()
+
+
+def begin_with(model: Model, path: str | Path) -> None:
+    """Give a model the weights of a saved one; their priors may differ.
+
+    Raises:
+        UserError: the file is absent or damaged, or the weights are of another composition.
+    """
+    file = _file(path)
+    tensors, _ = read_tensors(file)
+    own = model.state_dict()
+    # A prior of another kind keeps its fresh weights; one of the same kind is taken over.
+    fits = {name: name in own and own[name].shape == tensor.shape for name, tensor in tensors.items()}
+    given = {name: tensor for name, tensor in tensors.items() if fits[name] or not name.startswith("prior.")}
+    given |= {name: tensor for name, tensor in own.items() if name.startswith("prior.") and name not in given}
+    try:
+        model.load_state_dict(given)
+    except RuntimeError as error:
+        raise UserError(
+            f"start is {str(path)!r}, whose weights are of another composition "
+            f"({str(error).splitlines()[1].strip()}); only the prior may differ"
+        ) from None
+
+
+def _file(path: str | Path) -> Path:
+    """The file of weights; of a run folder, the last ones."""
+    return Path(path) / "last.safetensors" if Path(path).is_dir() else Path(path)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from vaelab.errors import UserError
-from vaelab.networks.network import Network, Sizes, as_planes, with_condition
+from vaelab.networks.network import Network, as_planes, with_condition
 from vaelab.networks.transposed import TransposedConv2d
+from vaelab.sizes import Sizes
 
 
 def _kernel(layer: int, layers: int) -> int:
@@ -67,7 +68,7 @@ class ConvNetwork(Network):
 
         up: list[nn.Module] = []
         for layer in reversed(range(depth)):
-            thin = channels[layer - 1] if layer else sizes.parameters * colours
+            thin = channels[layer - 1] if layer else sizes.parameters
             up += [
                 TransposedConv2d(channels[layer], thin, _kernel(layer, depth), extents[layer]),
                 nn.ReLU(inplace=True),
@@ -82,7 +83,7 @@ class ConvNetwork(Network):
         x = as_planes(x, c).contiguous(memory_format=torch.channels_last)
         return torch.flatten(self.down(x), 1)
 
-    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N PC H W"]:
+    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
         """Parameters of the likelihood for each pixel."""
         h = relu(self.expand(with_condition(z, c))).unflatten(1, self.base)
         theta: Tensor = self.up(h.contiguous(memory_format=torch.channels_last))

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vaelab.networks.network import Network, Sizes, with_condition
+from vaelab.networks.network import Network, with_condition
+from vaelab.sizes import Sizes
 
 
 class MlpNetwork(Network):
@@ -25,9 +26,9 @@ class MlpNetwork(Network):
 
     def __init__(self, hidden: tuple[int, ...], sizes: Sizes) -> None:
         super().__init__()
-        colours, height, width = sizes.image
+        _, height, width = sizes.image
         pixels = prod(sizes.image)
-        self.output = (sizes.parameters * colours, height, width)
+        self.output = (sizes.parameters, height, width)
 
         down = [pixels + sizes.condition, *hidden]
         self.features = down[-1]
@@ -47,7 +48,7 @@ class MlpNetwork(Network):
         h: Tensor = self.encoder(with_condition(torch.flatten(x, 1), c))
         return h
 
-    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N PC H W"]:
+    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
         """Parameters of the likelihood for each pixel."""
         theta: Tensor = self.decoder(with_condition(z, c))
         return torch.unflatten(theta, -1, self.output)

@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 
-class Sizes(NamedTuple):
-    """What a network is built for: numbers of pixels, channels and dimensions."""
-
-    image: tuple[int, int, int]
-    """(C, H, W) of a picture."""
-    latent: int
-    """D, dimensions of z."""
-    condition: int
-    """K, dimensions of the condition; 0 where there is none."""
-    parameters: int
-    """P, parameters that the likelihood takes for each pixel and channel."""
-
-
 class Network(nn.Module):
     """An encoder trunk and a decoder, each conditional or not.
 
-    `features` is F, the width of h, which the posterior turns into a distribution over z.
+    `features` is F, the width of h, which the posterior turns into a distribution over z. `positions` is how
+    many places of the picture have a latent vector of their own: one, unless the network keeps a map of them.
+    With `latent` dimensions a place, z has D = positions x latent of them, place by place.
     """
 
     features: int
+    positions: int = 1
+
+    def head(self, outputs: int) -> nn.Module:
+        """A linear layer from h, (B, F), to `outputs` numbers a place, (B, positions x outputs)."""
+        return nn.Linear(self.features, outputs)
 
     @abstractmethod
     def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
         """Features h of each picture."""
 
     @abstractmethod
-    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N PC H W"]:
-        """Parameters of the likelihood for each pixel, P C channels."""
+    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
+        """Parameters of the likelihood for each pixel, P channels."""
 
 
 def with_condition(values: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N DK"]:

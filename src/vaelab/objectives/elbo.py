@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge
 
-from vaelab.piece import Piece, Tag
+from vaelab.objectives.objective import ObjectivePiece
+from vaelab.piece import Tag
 from vaelab.schedules import Constant, Progress, Schedule
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Elbo(Piece):
+class Elbo(ObjectivePiece):
     """The negative ELBO with a weight on its KL.
 
     loss = E_q[-log p(x | z)] + beta KL(q(z | x) || p(z)), in nats an image.
@@ -34,4 +35,4 @@ class Elbo(Piece):
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
         kl = self.beta(progress) * trace.kl.sum(0)
-        return (trace.reconstruction + kl + trace.penalty).mean()
+        return (trace.distortion + kl).mean()

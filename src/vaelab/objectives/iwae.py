@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge
 
-from vaelab.piece import Piece, Tag
-from vaelab.schedules import Constant, Progress
+from vaelab.objectives.objective import ObjectivePiece
+from vaelab.piece import Tag
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vaelab.schedules import Progress
     from vaelab.trace import Trace
 
 
 @dataclass(frozen=True)
-class Iwae(Piece):
+class Iwae(ObjectivePiece):
     """The negative importance-weighted bound of k samples.
 
     loss = -log (1/k) sum_i p(x, z_i) / q(z_i | x), in nats an image: Burda, Grosse and Salakhutdinov (2016),
@@ -29,12 +30,11 @@ class Iwae(Piece):
     """k, draws of z an image."""
     kind: Tag[Literal["iwae"]] = field(default="iwae", repr=False, kw_only=True)
 
-    @property
-    def beta(self) -> Constant:
-        """The bound has no weight on a KL."""
-        return Constant(1.0)
-
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
-        bound = trace.log_weight.logsumexp(0) - math.log(len(trace.log_weight))
-        return (trace.penalty - bound).mean()
+        return (trace.penalty - importance_bound(trace.log_weight)).mean()
+
+
+def importance_bound(log_weight: Tensor) -> Tensor:
+    """log (1/k) sum_i w_i over the first dimension, nats."""
+    return log_weight.logsumexp(0) - math.log(len(log_weight))

@@ -6,28 +6,168 @@ Adding one is a dataclass here, a file with the module it builds and its name in
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from math import prod
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
+from annotated_types import Ge, Gt, Lt
+from pydantic import Field
+
+from vaelab.errors import UserError
 from vaelab.piece import Piece, Tag
+from vaelab.traits import Trait
 
 if TYPE_CHECKING:
+    from vaelab.networks.network import Network
     from vaelab.posteriors.posterior import Posterior as PosteriorModule
 
 
+class PosteriorPiece(Piece):
+    """A posterior that can be chosen."""
+
+    discrete: ClassVar[bool] = False
+    """Its codes are integers that number a codebook, instead of real vectors."""
+    traits: ClassVar[frozenset[Trait]] = frozenset()
+
+
 @dataclass(frozen=True)
-class Gaussian(Piece):
+class Gaussian(PosteriorPiece):
     """q(z | x) = N(z; mu(x), diag(sigma(x)^2)) (Kingma and Welling 2014, equation 9)."""
 
+    traits: ClassVar[frozenset[Trait]] = frozenset(
+        {Trait.real_codes, Trait.known_moments, Trait.independent_dimensions}
+    )
     kind: Tag[Literal["gaussian"]] = field(default="gaussian", repr=False, kw_only=True)
 
-    def build(self, features: int, latent: int) -> PosteriorModule:
-        """The posterior over `latent` dimensions, read from `features` numbers."""
+    def build(self, network: Network, latent: int) -> PosteriorModule:
+        """The posterior over `latent` dimensions a place of the network's."""
         from vaelab.posteriors.gaussian import GaussianPosterior
 
-        return GaussianPosterior(features, latent)
+        return GaussianPosterior(network, latent)
 
 
-# A union of one: the second posterior makes it `Annotated[Gaussian | ..., Field(discriminator="kind")]`.
-Posterior = Gaussian
+@dataclass(frozen=True)
+class FullGaussian(PosteriorPiece):
+    """q(z | x) = N(z; mu(x), L(x) L(x)^T), L triangular (Kingma and Welling 2019, section 2.5.1)."""
 
-__all__ = ["Gaussian", "Posterior"]
+    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.real_codes, Trait.known_moments})
+    kind: Tag[Literal["full-gaussian"]] = field(default="full-gaussian", repr=False, kw_only=True)
+
+    def build(self, network: Network, latent: int) -> PosteriorModule:
+        """The posterior over `latent` dimensions a place of the network's, all places together."""
+        from vaelab.posteriors.full_gaussian import FullGaussianPosterior
+
+        return FullGaussianPosterior(network, latent)
+
+
+@dataclass(frozen=True)
+class FlowPosterior(PosteriorPiece):
+    """A diagonal Gaussian bent by neural splines (Rezende and Mohamed 2015; Durkan et al. 2019)."""
+
+    transforms: Annotated[int, Ge(1)] = 2
+    """Transformations, one after another."""
+    hidden: tuple[int, ...] = (64, 64)
+    """Widths of the network of each."""
+    context: Annotated[int, Ge(1)] = 32
+    """Numbers that these networks are told of the picture."""
+    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.real_codes})
+    kind: Tag[Literal["flow-posterior"]] = field(default="flow-posterior", repr=False, kw_only=True)
+
+    def build(self, network: Network, latent: int) -> PosteriorModule:
+        """The posterior over `latent` dimensions a place of the network's, all places together."""
+        from vaelab.posteriors.flow import SplinePosterior
+
+        return SplinePosterior(network, latent, self.transforms, self.hidden, self.context)
+
+
+@dataclass(frozen=True)
+class Codebook(PosteriorPiece):
+    """Each place's vector replaced by the nearest of a codebook (van den Oord et al. 2017, eqs. 1 and 2)."""
+
+    size: Annotated[int, Ge(2)] = 512
+    """K, vectors in the codebook."""
+    commitment: Annotated[float, Gt(0)] = 0.25
+    """Weight of the squared distance between a vector and its code (equation 3)."""
+    decay: Annotated[float, Gt(0), Lt(1)] = 0.99
+    """Memory of the moving averages that the codebook follows (appendix A.1)."""
+    restart_below: Annotated[float, Ge(0)] = 1.0
+    """A code used less often than this a batch, on average, restarts at a vector of the batch; 0 for never."""
+    discrete: ClassVar[bool] = True
+    kind: Tag[Literal["codebook"]] = field(default="codebook", repr=False, kw_only=True)
+
+    def build(self, network: Network, latent: int) -> PosteriorModule:
+        """The posterior, a code a place of the network's."""
+        from vaelab.posteriors.codebook import CodebookPosterior
+
+        return CodebookPosterior(network, latent, self.size, self.commitment, self.decay, self.restart_below)
+
+
+@dataclass(frozen=True)
+class ResidualCodebook(PosteriorPiece):
+    """Codebooks in a row, each for what those before it left over (Zeghidour et al. 2021, algorithm 1)."""
+
+    size: Annotated[int, Ge(2)] = 256
+    """K, vectors in each codebook."""
+    levels: Annotated[int, Ge(1)] = 2
+    """Codebooks, and codes a place."""
+    commitment: Annotated[float, Gt(0)] = 0.25
+    """Weight of the squared distance between a vector and what its codes add up to."""
+    decay: Annotated[float, Gt(0), Lt(1)] = 0.99
+    """Memory of the moving averages that the codebooks follow."""
+    restart_below: Annotated[float, Ge(0)] = 1.0
+    """A code used less often than this a batch, on average, restarts at a vector of the batch; 0 for never."""
+    discrete: ClassVar[bool] = True
+    kind: Tag[Literal["residual-codebook"]] = field(default="residual-codebook", repr=False, kw_only=True)
+
+    def build(self, network: Network, latent: int) -> PosteriorModule:
+        """The posterior, `levels` codes a place of the network's."""
+        from vaelab.posteriors.codebook import ResidualCodebookPosterior
+
+        return ResidualCodebookPosterior(
+            network, latent, self.size, self.levels, self.commitment, self.decay, self.restart_below
+        )
+
+
+@dataclass(frozen=True)
+class FiniteScalar(PosteriorPiece):
+    """Each number of a place's vector rounded to one of a few levels (Mentzer et al. 2024, section 3.1)."""
+
+    levels: tuple[int, ...] = (8, 8, 8)
+    """Levels of each number; the codebook has as many codes as their product."""
+    discrete: ClassVar[bool] = True
+    kind: Tag[Literal["finite-scalar"]] = field(default="finite-scalar", repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.levels or min(self.levels) < 2:
+            raise UserError(f"FiniteScalar.levels is {self.levels}, but needs numbers of at least 2")
+
+    @property
+    def size(self) -> int:
+        """Codes in all.
+
+        >>> FiniteScalar(levels=(8, 5, 5)).size
+        200
+        """
+        return prod(self.levels)
+
+    def build(self, network: Network, latent: int) -> PosteriorModule:
+        """The posterior, a code a place of the network's."""
+        from vaelab.posteriors.codebook import FiniteScalarPosterior
+
+        return FiniteScalarPosterior(network, latent, self.levels)
+
+
+Posterior = Annotated[
+    Gaussian | FullGaussian | FlowPosterior | Codebook | ResidualCodebook | FiniteScalar,
+    Field(discriminator="kind"),
+]
+
+__all__ = [
+    "Codebook",
+    "FiniteScalar",
+    "FlowPosterior",
+    "FullGaussian",
+    "Gaussian",
+    "Posterior",
+    "ResidualCodebook",
+]

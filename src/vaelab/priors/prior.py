@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-Infer = Callable[[Tensor], Distribution]
+# q(z | x, c) of the model that the prior is part of, from pictures and their conditions.
+Infer = Callable[[Tensor, Tensor | None], Distribution]
 
 
 class Prior(nn.Module):
@@ -21,5 +22,10 @@ class Prior(nn.Module):
 
         Args:
             c: the condition, for priors that depend on it.
-            infer: the model's own q(z | x), for priors built from posteriors of pseudo-inputs.
+            infer: the model's own q(z | x, c), for priors built from posteriors of pseudo-inputs.
         """
+
+    def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
+        """`n` codes; real ones are multiplied by the temperature, below 1 towards the prior's centre."""
+        drawn: Tensor = self.forward(c, infer).expand((n,)).sample()
+        return temperature * drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from torch.optim import Optimizer
 from vaelab.errors import UserError
 from vaelab.models.files import read_tensors, write_tensors
 from vaelab.training.device import random_state, set_random_state
+
+# What of the state is a number, and stands in the checkpoint's header.
+_NUMBERS = ("images", "skipped", "epoch", "step", "seconds")
 
 
 @dataclass
@@ -24,6 +28,10 @@ class State:
 
     sums: Tensor
     """Reconstruction and KL summed over the epoch's images so far, (2,)."""
+    images: int = 0
+    """Images in those sums."""
+    skipped: int = 0
+    """Steps of this epoch that were left out for their gradient."""
     epoch: int = 1
     step: int = 0
     seconds: float = 0.0
@@ -32,13 +40,17 @@ class State:
     """Lowest total on the test split, nats."""
 
 
-def write_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, state: State) -> None:
+Parts = Mapping[str, nn.Module]
+"""What has weights of its own in a training, by name: the model, its moving average, an objective that learns."""
+
+
+def write_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: State) -> None:
     """Write weights, optimiser, random numbers and position.
 
     Raises:
         UserError: the file cannot be written; the previous checkpoint is intact.
     """
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors = {f"{part}.{name}": tensor for part, of in parts.items() for name, tensor in of.state_dict().items()}
     for index, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
     tensors["random.cpu"] = torch.get_rng_state()
@@ -46,13 +58,13 @@ def write_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, state: 
     if on_device is not None:
         tensors["random.device"] = on_device
     tensors["sums"] = state.sums
-    about = {"epoch": state.epoch, "step": state.step, "seconds": state.seconds}
+    about = {name: getattr(state, name) for name in _NUMBERS}
     # JSON has no infinity: before the first epoch ends there is no best total.
     write_tensors(path, tensors, about | ({"best": state.best} if state.best < float("inf") else {}))
 
 
-def read_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, state: State) -> None:
-    """Bring model, optimiser, random numbers and `state` to where `write_checkpoint` found them.
+def read_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: State) -> None:
+    """Bring weights, optimiser, random numbers and `state` to where `write_checkpoint` found them.
 
     Raises:
         UserError: the file is damaged or was written by a newer version.
@@ -60,7 +72,10 @@ def read_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, state: S
     tensors, about = read_tensors(path)
     if "epoch" not in about:
         raise UserError(f"{path} is no checkpoint; it holds a model alone")
-    model.load_state_dict({name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
+    for part, module in parts.items():
+        prefix = f"{part}."
+        own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        module.load_state_dict(own)
 
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
@@ -77,5 +92,6 @@ def read_checkpoint(path: Path, model: nn.Module, optimiser: Optimizer, state: S
     if "random.device" in tensors:
         set_random_state(state.sums.device, tensors["random.device"])
     state.sums.copy_(tensors["sums"])
-    state.epoch, state.step, state.seconds = about["epoch"], about["step"], about["seconds"]
+    for name in _NUMBERS:
+        setattr(state, name, about[name])
     state.best = about.get("best", float("inf"))

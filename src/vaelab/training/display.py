@@ -67,8 +67,9 @@ class Display:
 
     def epoch(self, epoch: int, running: Totals, test: Totals, beta: float, speed: float) -> None:
         """The line that an epoch leaves behind."""
+        use = "" if test.codes is None else f"  perplexity {test.codes.perplexity:.0f}, dead {test.codes.dead:.0%}"
         self.console.print(
             f"{self.title} epoch {epoch:>3}/{self.epochs}  running train {_numbers(running)}  "
-            f"test total {test.total:7.2f}  beta {beta:.2f}  {speed:,.0f} images/s",
+            f"test total {test.total:7.2f}  beta {beta:.2f}{use}  {speed:,.0f} images/s",
             soft_wrap=True,
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from vaelab.data import Binarisation, Grey, ImageData
-from vaelab.models.vae import VAEModel
+from vaelab.data import Binarisation, Grey, ImageData, ImageFormat
+from vaelab.models.model import Model
 from vaelab.trace import Trace
 from vaelab.training.device import autocast, random_numbers_apart
 
@@ -19,6 +20,8 @@ class Totals:
 
     reconstruction: float
     kl: float
+    codes: CodeUse | None = None
+    """How a codebook is used, for models that have one."""
 
     @property
     def total(self) -> float:
@@ -29,6 +32,28 @@ class Totals:
     def ratio(self) -> float:
         """Reconstruction over KL; infinite for a collapsed posterior."""
         return self.reconstruction / self.kl if self.kl > 0 else float("inf")
+
+
+@dataclass(frozen=True)
+class CodeUse:
+    """How often each code of a codebook was used.
+
+    Args:
+        counts: of each code, all places and levels together.
+    """
+
+    counts: tuple[int, ...]
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the entropy of the codes' frequencies: as many codes, used equally, would be as diverse."""
+        shares = [count / sum(self.counts) for count in self.counts if count]
+        return math.exp(-sum(share * math.log(share) for share in shares))
+
+    @property
+    def dead(self) -> float:
+        """Share of codes that were never used, in [0, 1]."""
+        return self.counts.count(0) / len(self.counts)
 
 
 def batch_sums(trace: Trace) -> Tensor:
@@ -47,28 +72,28 @@ class Resident:
 
     Args:
         images: uint8, (N, C, H, W).
-        labels: int64, (N,), or None.
+        conditions: labels, int64 (N,), or attributes, float32 (N, A), or None.
         binarisation: from bytes to pixels.
     """
 
     images: Tensor
-    labels: Tensor | None
+    conditions: Tensor | None
     binarisation: Binarisation
 
     def batch(self, rows: Tensor | slice) -> tuple[Tensor, Tensor | None]:
-        """Pixels, float32, and labels of the rows named."""
-        return self.binarisation.pixels(self.images[rows]), None if self.labels is None else self.labels[rows]
+        """Pixels, float32, and conditions of the rows named."""
+        return self.binarisation.pixels(self.images[rows]), None if self.conditions is None else self.conditions[rows]
 
 
 def place(data: ImageData, binarisation: Binarisation, device: torch.device) -> Resident:
     """A split on a device."""
     images = torch.from_numpy(binarisation.prepare(data.images)).to(device)
-    labels = None if data.labels is None else torch.from_numpy(data.labels).to(device)
-    return Resident(images, labels, binarisation)
+    conditions = None if data.condition is None else torch.from_numpy(data.condition).to(device)
+    return Resident(images, conditions, binarisation)
 
 
 def full_pass(
-    model: VAEModel,
+    model: Model,
     data: ImageData,
     binarisation: Binarisation | None = None,
     samples: int = 1,
@@ -103,13 +128,13 @@ def full_pass(
 
 @torch.no_grad()
 def measure(
-    model: VAEModel, split: Resident, samples: int = 1, batch_size: int = 500, bf16: bool = False, seed: int = 0
+    model: Model, split: Resident, samples: int = 1, batch_size: int = 500, bf16: bool = False, seed: int = 0
 ) -> Totals:
     """`full_pass` over a split that lies on the model's device already."""
     device = split.images.device
     was_training = model.training
     model.eval()
-    sums = accumulator(device)
+    sums, counts = accumulator(device), None
     with random_numbers_apart(device):
         torch.manual_seed(seed)
         for start in range(0, len(split.images), batch_size):
@@ -117,8 +142,21 @@ def measure(
             with autocast(device, bf16):
                 trace = model(x, y, samples)
             sums += batch_sums(trace)
+            if trace.codes is not None:
+                used = trace.codes.codes.flatten().bincount(minlength=trace.codes.size)
+                counts = used if counts is None else counts + used
     model.train(was_training)
-    return mean_over(sums, len(split.images))
+    codes = None if counts is None else CodeUse(tuple(counts.tolist()))
+    return replace(mean_over(sums, len(split.images)), codes=codes)
+
+
+def bits_per_dimension(nats: float, images: ImageFormat) -> float:
+    """nats / (D ln 2), D the pixels times channels of a picture: for masses of discrete pixels alone.
+
+    >>> bits_per_dimension(784 * math.log(256), ImageFormat(1, 28, 28))
+    8.0
+    """
+    return nats / (math.prod(images.shape) * math.log(2))
 
 
 def mean_over(sums: Tensor, images: int) -> Totals:

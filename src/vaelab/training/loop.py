@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import numpy as np
 import torch
@@ -18,8 +18,8 @@ from torch import Tensor
 from vaelab.data import ImageData
 from vaelab.errors import UserError
 from vaelab.experiment import Adam, Experiment, Record
-from vaelab.models.files import save
-from vaelab.models.vae import VAEModel
+from vaelab.models.files import begin_with, save
+from vaelab.models.model import Model
 from vaelab.schedules import Progress
 from vaelab.training.checkpoint import State, read_checkpoint, write_checkpoint
 from vaelab.training.device import (
@@ -31,7 +31,14 @@ from vaelab.training.device import (
     random_numbers_apart,
 )
 from vaelab.training.display import Display
-from vaelab.training.full_pass import Totals, accumulator, batch_sums, mean_over, measure, place
+from vaelab.training.full_pass import Totals, accumulator, batch_sums, bits_per_dimension, mean_over, measure, place
+from vaelab.training.optimiser import (
+    make_optimiser,
+    moving_average,
+    parts_with_weights,
+    tame,
+    trained_parameters,
+)
 from vaelab.training.run import Run, RunFolder, open_run
 
 _LIVE_SECONDS = 0.5
@@ -71,17 +78,26 @@ def train(
     bf16 = computes_in_bf16(device, settings.precision)
     with folder.locked(), random_numbers_apart(device):
         data = data or experiment.data.load(data_directory)
-        experiment.model.check(data.format)
+        experiment.check(data.format)
 
         # The model, its weights drawn from the seed, or as the last checkpoint left it.
         torch.manual_seed(settings.seed)
-        model = experiment.model.build(data.format).to(device).train()
+        model = experiment.model.build(data.format)
         record = _record(experiment, data, model)
         folder.settle(record, resume)
-        optimiser = _optimiser(settings.optimiser, model)
+        if experiment.start is not None and not folder.checkpoint.exists():
+            begin_with(model, experiment.start)
+        model.to(device).train(settings.fit == "all")
+        # What is tested and saved: the weights themselves, or their moving average.
+        average = moving_average(model, settings.average) if settings.average else None
+        tested = model if average is None else cast(Model, average.module)
+        objective = experiment.objective.build(sum(model.widths))
+        parts = parts_with_weights(model, average, objective, device)
+        trained = trained_parameters(model, objective, settings.fit)
+        optimiser = make_optimiser(settings.optimiser, trained)
         state = State(sums=accumulator(device))
         if folder.checkpoint.exists():
-            read_checkpoint(folder.checkpoint, model, optimiser, state)
+            read_checkpoint(folder.checkpoint, parts, optimiser, state)
         if state.epoch > settings.epochs:
             return open_run(folder.path)  # done before, and left as it was
         folder.write_record(record)
@@ -95,7 +111,7 @@ def train(
         batch_size = min(settings.batch_size, images)
         batches = math.ceil(images / batch_size)
         if settings.compile:
-            _compile_networks(model, device)
+            model.compile_networks("reduce-overhead" if device.type == "cuda" else "default")
 
         folder.log("started", epoch=state.epoch, step=state.step, machine=describe_machine(device, bf16))
         with _interruptions() as interrupted, Display(title, settings.epochs, batches, show) as display:
@@ -110,49 +126,61 @@ def train(
                 began = saved = shown = time.monotonic()
 
                 for step in range(state.step, batches):
-                    progress = Progress(state.epoch, step, batches, settings.epochs)
+                    progress = Progress(state.epoch, step, batches, settings.epochs, images)
                     optimiser.param_groups[0]["lr"] = _learning_rate(settings.optimiser, progress)
                     x, y = training.batch(order[step * batch_size : (step + 1) * batch_size])
 
                     with autocast(device, bf16):
                         trace = model(x, y, experiment.objective.samples)
-                    loss = experiment.objective(trace, progress)
+                    loss = objective(trace, progress)
                     loss.backward()
-                    optimiser.step()
+                    taken = tame(trained, loss, settings.optimiser)
+                    if taken:
+                        optimiser.step()
+                        state.sums += batch_sums(trace)
+                        state.images += len(x)
+                        if average is not None:
+                            average.update_parameters(model)
                     optimiser.zero_grad()
 
-                    state.step = step + 1
-                    state.sums += batch_sums(trace)
-                    first_bad = torch.where(loss.isfinite(), first_bad, first_bad.clamp(max=step))
+                    state.step, state.skipped = step + 1, state.skipped + (not taken)
+                    if taken:
+                        first_bad = torch.where(loss.isfinite(), first_bad, first_bad.clamp(max=step))
                     display.step(state.epoch, state.step)
 
                     now = time.monotonic()
                     if device.type == "cpu" and now - shown > _LIVE_SECONDS:
                         _refuse_bad_loss(first_bad, state, batches, folder)
-                        seen = min(state.step * batch_size, images)
-                        speed = seen / (state.seconds + now - began)
+                        speed = min(state.step * batch_size, images) / (state.seconds + now - began)
                         beta = experiment.objective.beta(progress)
-                        display.live(state.epoch, mean_over(state.sums, seen), beta, speed)
+                        display.live(state.epoch, mean_over(state.sums, state.images), beta, speed)
                         shown = now
                     if interrupted.is_set() or now - saved > settings.checkpoint_seconds:
                         _refuse_bad_loss(first_bad, state, batches, folder)
                         _refuse_bad_weights(model, state, folder)
                         state.seconds, began = state.seconds + now - began, now
-                        write_checkpoint(folder.checkpoint, model, optimiser, state)
+                        write_checkpoint(folder.checkpoint, parts, optimiser, state)
                         saved = now
                     _stop_if(interrupted, state, folder)
 
                 # The epoch's numbers: running averages over training images, a full pass over test images.
                 _refuse_bad_loss(first_bad, state, batches, folder)
                 _refuse_bad_weights(model, state, folder)
+                if state.images == 0:
+                    _stop("every gradient of the epoch was above gradient_skip or", state.epoch, batches, folder)
                 last = Progress(state.epoch, batches - 1, batches, settings.epochs)
                 beta, learning_rate = experiment.objective.beta(last), _learning_rate(settings.optimiser, last)
                 seconds = state.seconds + time.monotonic() - began
-                running = mean_over(state.sums, images)
-                test = measure(model, testing, bf16=bf16)
+                running = mean_over(state.sums, state.images)
+                test = measure(tested, testing, bf16=bf16)
                 if not math.isfinite(test.total):
                     _stop("the test total", state.epoch, batches, folder)
-                rows.append(_row(state.epoch, beta, learning_rate, running, test, seconds, images / seconds))
+                row = _row(state.epoch, beta, learning_rate, running, test, seconds, images / seconds)
+                if model.likelihood.discrete(experiment.binarisation.binary(data)):
+                    row["test_bits_per_dimension"] = bits_per_dimension(test.total, data.format)
+                if settings.optimiser.gradient_skip:
+                    row["skipped_steps"] = state.skipped
+                rows.append(row)
                 display.epoch(state.epoch, running, test, beta, images / seconds)
 
                 # Saved in this order, a kill between two writes costs nothing: the epoch is done again, alike.
@@ -160,17 +188,18 @@ def train(
                 folder.log("epoch", **rows[-1])
                 if test.total < state.best:
                     state.best = test.total
-                    save(model, folder.best)
-                save(model, folder.last)
+                    save(tested, folder.best)
+                save(tested, folder.last)
                 state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
+                state.images, state.skipped = 0, 0
                 state.sums.zero_()
-                write_checkpoint(folder.checkpoint, model, optimiser, state)
+                write_checkpoint(folder.checkpoint, parts, optimiser, state)
                 _stop_if(interrupted, state, folder)
         folder.log("finished", epochs=settings.epochs)
     return open_run(folder.path)
 
 
-def _record(experiment: Experiment, data: ImageData, model: VAEModel) -> Record:
+def _record(experiment: Experiment, data: ImageData, model: Model) -> Record:
     """What the run folder says of itself."""
     score = model.likelihood.score_name(experiment.binarisation.binary(data))
     return Record(experiment, data.format, score, data.digest)
@@ -185,29 +214,12 @@ def _order(seed: int, epoch: int, images: int) -> Tensor:
     return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(images))
 
 
-def _optimiser(settings: Adam, model: VAEModel) -> torch.optim.AdamW:
-    """AdamW, which without weight decay is Adam; one fused kernel for all weights."""
-    return torch.optim.AdamW(
-        model.parameters(),
-        lr=settings.learning_rate,
-        betas=(settings.beta1, settings.beta2),
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
-
-
-def _compile_networks(model: VAEModel, device: torch.device) -> None:
-    """Compile the encoder and the decoder in place, under the names by which their weights are saved."""
-    mode = "reduce-overhead" if device.type == "cuda" else "default"
-    network = model.network
-    network.encode = torch.compile(network.encode, mode=mode)  # type: ignore[method-assign]
-    network.decode = torch.compile(network.decode, mode=mode)  # type: ignore[method-assign]
-
-
 def _row(
     epoch: int, beta: float, learning_rate: float, running: Totals, test: Totals, seconds: float, speed: float
 ) -> dict[str, float]:
     """An epoch in metrics.csv."""
+    codes = test.codes
+    use = {} if codes is None else {"test_code_perplexity": codes.perplexity, "test_dead_codes": codes.dead}
     return {
         "epoch": epoch,
         "beta": beta,
@@ -222,6 +234,7 @@ def _row(
         "test_ratio": test.ratio,
         "seconds": seconds,
         "images_per_second": speed,
+        **use,
     }
 
 
@@ -232,7 +245,7 @@ def _refuse_bad_loss(first_bad: Tensor, state: State, batches: int, folder: RunF
         _stop("loss", state.epoch, step + 1, folder)
 
 
-def _refuse_bad_weights(model: VAEModel, state: State, folder: RunFolder) -> None:
+def _refuse_bad_weights(model: Model, state: State, folder: RunFolder) -> None:
     """The same for a step whose loss was finite and whose gradient was not: the loss shows it a step later."""
     if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
         _stop("a weight", state.epoch, state.step, folder)

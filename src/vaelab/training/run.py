@@ -20,7 +20,7 @@ from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, read_record
 from vaelab.files import append_line, write_atomically
 from vaelab.models.files import load
-from vaelab.models.vae import VAEModel
+from vaelab.models.model import Model
 
 Row = dict[str, float]
 
@@ -113,7 +113,7 @@ class RunFolder:
                 f"epochs is {now.training.epochs}, but the run is for {before.training.epochs}; "
                 "it can only be prolonged"
             )
-        schedules = (now.training.optimiser.schedule, now.objective.beta)
+        schedules = (now.training.optimiser.schedule, *now.objective.schedules)
         spanning = [schedule.kind for schedule in schedules if schedule.spans_run]
         if now.training.epochs > before.training.epochs and spanning:
             raise UserError(
@@ -171,7 +171,7 @@ class Run:
 
     folder: Path
     record: Record
-    model: VAEModel
+    model: Model
     rows: list[Row]
 
     @property

@@ -1,0 +1,40 @@
+"""All mass on one code: the posterior of a model that quantises."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.distributions import Distribution
+
+
+class PointMass(Distribution):
+    """q(code) = 1 at one code, 0 elsewhere, so that its KL to p is -log p(code).
+
+    Args:
+        codes: integers, (B, slots).
+        size: what each is below.
+        vectors: what the codes stand for, (B, D).
+    """
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, codes: Int[Tensor, "B slots"], size: int, vectors: Float[Tensor, "B D"]) -> None:
+        self.codes, self.size, self.vectors = codes, size, vectors
+        super().__init__(torch.Size(codes.shape[:-1]), torch.Size(codes.shape[-1:]), validate_args=False)
+
+    @property
+    def mean(self) -> Float[Tensor, "B D"]:
+        """The vectors that the codes stand for: integers that number a codebook have no mean of their own."""
+        return self.vectors
+
+    def sample(self, sample_shape: Any = ()) -> Int[Tensor, "*S B slots"]:
+        """The code, as often as asked for."""
+        return self.codes.expand(*sample_shape, *self.codes.shape)
+
+    def log_prob(self, value: Int[Tensor, "*S B slots"]) -> Float[Tensor, "*S B"]:
+        """0 at the code, -inf elsewhere."""
+        hit = (value == self.codes).all(-1)
+        return torch.where(hit, 0.0, -torch.inf).to(self.vectors.dtype)

@@ -1,0 +1,35 @@
+"""Self-attention between all places of a map."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+from vaelab.networks.cells import GroupNorm
+
+
+class SelfAttention(nn.Module):
+    """x + W softmax(q k^T / sqrt(C)) v, each place of a map reading from all others.
+
+    Vaswani et al. (2017), equation 1, with one head over the places of a picture as in Wang et al. (2018); the
+    map is normalised first, and q, k and v are 1x1 convolutions of it. It knows nothing of where a place lies:
+    permuted places give permuted results.
+
+    Args:
+        channels: C of the map.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.normalise = GroupNorm(channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.project = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
+        """The map and what its places read from one another."""
+        places = self.qkv(self.normalise(x)).flatten(2).transpose(1, 2)  # (N, H W, 3 C)
+        q, k, v = places.unsqueeze(1).chunk(3, dim=-1)  # one head
+        read = scaled_dot_product_attention(q, k, v).squeeze(1)
+        y: Tensor = x + self.project(read.transpose(1, 2).unflatten(2, x.shape[2:]))
+        return y

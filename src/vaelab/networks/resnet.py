@@ -1,0 +1,117 @@
+"""Residual networks, with one latent vector for the whole picture or one for each place of a map."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vaelab.networks import Cell
+from vaelab.networks.attention import SelfAttention
+from vaelab.networks.network import Network, as_planes, with_condition
+from vaelab.sizes import Sizes
+
+
+class ResNetNetwork(Network):
+    """Residual cells between convolutions that halve the picture, and their mirror image (He et al. 2016).
+
+    For 28 x 28 grey pictures and channels (32, 64, 128)::
+
+        encoder  Conv 3x3 s2 -> 32 x 14 x 14, cells, -> 64 x 7 x 7, cells, -> 128 x 4 x 4, cells
+        decoder  Linear D -> 128 x 4 x 4, cells, nearest and Conv 3x3 -> 64 x 7 x 7, cells, -> 32 x 14 x 14,
+                 cells, -> 32 x 28 x 28, Conv 3x3 -> 1 x 28 x 28
+
+    with GELU before every convolution that is not a cell's, save on the picture and z. Halving rounds up, and the
+    decoder enlarges to the very size of each stage, so any picture will do. A condition is broadcast to planes
+    behind the picture's channels, and written behind z.
+
+    A `spatial` network keeps a map of latents: a vector of `sizes.latent` dimensions for each of the h x w
+    places of the coarsest stage. Places are counted row by row, and flat vectors run place by place::
+
+        h[place * channels + channel]    head(outputs)(h)[place * outputs + output]    z[place * latent + dimension]
+
+    Args:
+        channels: after each halving, from the picture inwards.
+        blocks: cells after each halving.
+        cell: what they are.
+        attention: let the places of the coarsest stage read from one another, in encoder and decoder.
+        spatial: keep a map of latents.
+        sizes: what the network is built for.
+    """
+
+    def __init__(
+        self, channels: tuple[int, ...], blocks: int, cell: Cell, attention: bool, spatial: bool, sizes: Sizes
+    ) -> None:
+        super().__init__()
+        colours, height, width = sizes.image
+        deepest, depth = channels[-1], blocks * len(channels)
+
+        # Height and width before the first stage and after each stage.
+        extents = [(height, width)]
+        for _ in channels:
+            extents.append(((extents[-1][0] + 1) // 2, (extents[-1][1] + 1) // 2))
+        self.map = (*extents[-1], deepest)
+        self.features = self.map[0] * self.map[1] * deepest
+        self.spatial = spatial
+        if spatial:
+            self.positions = self.map[0] * self.map[1]
+
+        def cells(width: int) -> list[nn.Module]:
+            return [cell.build(width, depth) for _ in range(blocks)]
+
+        def mixing() -> list[nn.Module]:
+            return [SelfAttention(deepest)] if attention else []
+
+        down: list[nn.Module] = []
+        for wide, deep in pairwise((colours + sizes.condition, *channels)):
+            down += [nn.GELU(), nn.Conv2d(wide, deep, 3, stride=2, padding=1), *cells(deep)]
+        # A picture's pixels are taken as they are.
+        self.down = nn.Sequential(*down[1:], *mixing(), nn.GELU())
+
+        entry = sizes.latent + sizes.condition
+        self.begin = nn.Conv2d(entry, deepest, 3, padding=1) if spatial else nn.Linear(entry, self.features)
+
+        up = [*cells(deepest), *mixing()]
+        for stage in reversed(range(len(channels))):
+            thin = channels[max(stage - 1, 0)]
+            up += [nn.GELU(), nn.Upsample(extents[stage]), nn.Conv2d(channels[stage], thin, 3, padding=1)]
+            up += cells(thin) if stage else []
+        self.up = nn.Sequential(*up, nn.GELU(), nn.Conv2d(channels[0], sizes.parameters, 3, padding=1))
+
+        # torch's own weights would let differences between pictures fade by two thirds a stage; these, of
+        # He et al. (2015), keep them.
+        for layer in [*self.down, *self.up]:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+        # Channels last is the layout in which convolutions in bf16 are fast, on CPUs and on GPUs.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def head(self, outputs: int) -> nn.Module:
+        """A linear layer from h, (B, F), to `outputs` numbers a place, (B, positions x outputs).
+
+        In a spatial network all places share it: a 1x1 convolution, which place by place is this.
+        """
+        if not self.spatial:
+            return super().head(outputs)
+        places = (self.positions, self.map[-1])
+        return nn.Sequential(nn.Unflatten(1, places), nn.Linear(self.map[-1], outputs), nn.Flatten())
+
+    def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
+        """Features h of each picture, place by place."""
+        h = self.down(as_planes(x, c).contiguous(memory_format=torch.channels_last))
+        # In the channels-last layout the numbers already lie so, and nothing is copied.
+        return torch.flatten(h.permute(0, 2, 3, 1), 1)
+
+    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
+        """Parameters of the likelihood for each pixel."""
+        if self.spatial:
+            codes = z.unflatten(1, (*self.map[:2], -1)).permute(0, 3, 1, 2)
+            h = self.begin(as_planes(codes, c).contiguous(memory_format=torch.channels_last))
+        else:
+            h = self.begin(with_condition(z, c)).unflatten(1, self.map).permute(0, 3, 1, 2)
+        theta: Tensor = self.up(h)
+        return theta

@@ -1,0 +1,50 @@
+"""The KL of an average posterior in three parts, estimated from a batch."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Independent
+
+from vaelab.trace import Latent
+
+
+def decompose_kl(latent: Latent, images: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Index-code mutual information, total correlation and dimension-wise KL of each draw, (S, B), nats.
+
+    log q(z | x) - log q(z), log q(z) - sum_d log q(z_d) and sum_d log q(z_d) - log p(z), which add up to the
+    latent's log ratio: Chen et al. (2018), equation 2.
+
+    Args:
+        latent: a draw from a posterior with independent dimensions.
+        images: N, of which the batch is a part.
+    """
+    assert isinstance(latent.q, Independent)
+    # [s, i, j, d] is log q(z_i,d | x_j): each draw under each picture's posterior.
+    each = latent.q.base_dist.log_prob(latent.code[:, :, None])
+    log_weights = stratified_log_weights(latent.code.shape[1], images).to(each)
+    # A density of all dimensions takes the weight once; each dimension's own density takes it once as well.
+    log_joint = (each.sum(-1) + log_weights).logsumexp(2)
+    log_marginals = (each + log_weights[..., None]).logsumexp(2).sum(-1)
+    log_q, log_p = latent.q.log_prob(latent.code), latent.p.log_prob(latent.code)
+    return log_q - log_joint, log_joint - log_marginals, log_marginals - log_p
+
+
+def stratified_log_weights(batch: int, images: int) -> Float[Tensor, "batch batch"]:
+    """log weights with which row i averages q(z_i | x_j) over a batch to estimate q(z_i) over all images.
+
+    Chen et al. (2018), appendix C.2: the draw's own picture stands for itself, 1/N; the others stand for the rest,
+    and each row sums to one.
+
+    >>> stratified_log_weights(3, 10).exp().sum(1)
+    tensor([1., 1., 1.])
+    """
+    if batch == 1:
+        return torch.zeros(1, 1)
+    others = batch - 1
+    weights = torch.full((batch, batch), 1 / others)
+    rows = torch.arange(batch)
+    weights[rows, (rows + 1) % batch] = (images - others) / (images * others)
+    weights[rows, rows] = 1 / images
+    return weights.log()

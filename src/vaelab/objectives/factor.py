@@ -1,0 +1,36 @@
+"""Total correlation by a discriminator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge
+
+from vaelab.objectives.objective import Loss, ObjectivePiece
+from vaelab.piece import Tag
+from vaelab.traits import Trait
+
+
+@dataclass(frozen=True)
+class Factor(ObjectivePiece):
+    """FactorVAE: total correlation estimated by a discriminator that learns along.
+
+    loss = -ELBO + gamma E_q(z)[log D(z) / (1 - D(z))] with D trained to tell draws of q(z) from draws whose
+    dimensions were shuffled across the batch: Kim and Mnih (2018), equation 2 and algorithm 2. The discriminator is
+    part of the objective: the run's own optimiser trains it, the checkpoint keeps it, the saved model leaves it out.
+    """
+
+    gamma: Annotated[float, Ge(0)] = 10.0
+    """Weight of the total correlation."""
+    hidden: tuple[int, ...] = (256, 256, 256)
+    """Widths of the discriminator."""
+    samples: Annotated[int, Ge(1)] = 1
+    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes})
+    kind: Tag[Literal["factor"]] = field(default="factor", repr=False, kw_only=True)
+
+    def build(self, latent: int) -> Loss:
+        """The loss with a fresh discriminator of `latent` dimensions."""
+        from vaelab.objectives.discriminator import FactorLoss
+
+        return FactorLoss(self.gamma, latent, self.hidden)

@@ -1,0 +1,57 @@
+"""The divergence of the aggregate posterior from the prior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Le
+
+from vaelab.objectives.objective import ObjectivePiece
+from vaelab.piece import Tag
+from vaelab.traits import Trait
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vaelab.schedules import Progress
+    from vaelab.trace import Trace
+
+
+@dataclass(frozen=True)
+class Info(ObjectivePiece):
+    """InfoVAE with the maximum mean discrepancy (MMD-VAE with alpha = 1).
+
+    loss = E_q[-log p(x | z)] + (1 - alpha) KL(q(z | x) || p(z)) + (alpha + weight - 1) MMD^2(q(z), p(z)), in nats
+    an image: Zhao, Song and Ermon (2019), "InfoVAE", equation 6, lambda the weight.
+    """
+
+    alpha: Annotated[float, Le(1)] = 1.0
+    """How much of the KL is given up: mutual information between x and z is then free."""
+    weight: Annotated[float, Ge(0)] = 1000.0
+    """lambda, nats a unit of squared discrepancy."""
+    samples: Annotated[int, Ge(1)] = 1
+    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes})
+    kind: Tag[Literal["info"]] = field(default="info", repr=False, kw_only=True)
+
+    def requirements(self) -> frozenset[Trait]:
+        """Without any KL, the discrepancy alone must teach the prior."""
+        return self.needs | ({Trait.reparameterised_prior} if self.alpha == 1 else set())
+
+    def beta(self, progress: Progress) -> float:
+        """1 - alpha, the weight of the KL."""
+        return 1 - self.alpha
+
+    def __call__(self, trace: Trace, progress: Progress) -> Tensor:
+        """The loss, a scalar in nats."""
+        from vaelab.objectives.mmd import squared_mmd
+
+        (latent,) = trace.latents
+        codes = latent.code.flatten(0, 1)
+        samples, batch = latent.code.shape[:2]
+        drawn = latent.p.expand((batch,))
+        # A prior with weights learns from this as well, where it can be drawn from by reparameterisation.
+        priors = (drawn.rsample if drawn.has_rsample else drawn.sample)((samples,)).flatten(0, 1)
+        kl = (1 - self.alpha) * trace.kl.sum(0)
+        weight = self.alpha + self.weight - 1
+        return (trace.distortion + kl).mean() + weight * squared_mmd(codes, priors)

@@ -1,0 +1,48 @@
+"""The Gaussian posterior with a full covariance."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vaelab.distributions import MultivariateNormal, full_precision, in_full
+from vaelab.networks.network import Network
+from vaelab.posteriors.posterior import Posterior
+
+
+class FullGaussianPosterior(Posterior):
+    """q(z | x) = N(z; mu, L L^T), drawn by z = mu + L epsilon.
+
+    Kingma and Welling (2019), section 2.5.1, algorithm 3. L is lower triangular: exp(log_scale) on the diagonal and
+    a third head below it, which starts small, so that training begins close to the diagonal posterior.
+
+    Args:
+        network: whose features it reads.
+        latent: dimensions of z, a place; the covariance is over all places together.
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, network: Network, latent: int) -> None:
+        super().__init__()
+        self.mean = network.head(latent)
+        self.log_scale = network.head(latent)
+        rows, columns = torch.tril_indices(*2 * (network.positions * latent,), offset=-1)
+        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("columns", columns, persistent=False)
+        # In one dimension there is nothing below the diagonal.
+        self.below = nn.Linear(network.features, len(rows)) if len(rows) else None
+        if self.below is not None:
+            self.below.weight.data.mul_(0.1)
+
+    def distribution(self, h: Float[Tensor, "B F"]) -> Distribution:
+        """q(z | x), of batch shape (B,)."""
+        with full_precision(h):
+            h = in_full(h)
+            scale_tril = torch.diag_embed(self.log_scale(h).exp())
+            if self.below is not None:
+                scale_tril[:, self.rows, self.columns] = self.below(h)
+            return MultivariateNormal(self.mean(h), scale_tril=scale_tril, validate_args=False)

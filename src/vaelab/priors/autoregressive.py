@@ -1,0 +1,117 @@
+"""The autoregressive prior over discrete codes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.distributions import Categorical, Distribution
+from torch.distributions.constraints import independent, nonnegative_integer
+
+from vaelab.distributions import in_full
+from vaelab.priors.prior import Infer, Prior
+from vaelab.sizes import Codes
+
+
+class AutoregressivePrior(Prior):
+    """p(code | c) = prod_i p(code_i | code_<i, c), a causal transformer over the slots in their order.
+
+    The prior that van den Oord, Vinyals and Kavukcuoglu (2017), section 3.3, fit after training, with
+    the transformer of Vaswani et al. (2017) in place of a PixelCNN. Discrete codes pass no gradient, so fitting it
+    along with the model, where the KL trains it, leaves encoder and decoder as they would be.
+
+    Args:
+        codes: how many integers, and below what.
+        condition: K, dimensions of the condition; 0 where there is none.
+        layers, width, heads: of the transformer.
+    """
+
+    def __init__(self, codes: Codes, condition: int, layers: int, width: int, heads: int) -> None:
+        super().__init__()
+        self.codes = codes
+        # What stands before the first code: a vector of its own, moved by the condition.
+        self.start = nn.Parameter(0.02 * torch.randn(width))
+        self.condition = nn.Linear(condition, width, bias=False) if condition else None
+        self.embedding = nn.Embedding(codes.size, width) if codes.slots > 1 else None
+        self.position = nn.Parameter(0.02 * torch.randn(codes.slots, width))
+        layer = nn.TransformerEncoderLayer(
+            width, heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.transformer = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
+        self.logits = nn.Linear(width, codes.size)
+
+    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
+        """The distribution over all slots, of batch shape () or, given a condition, (B,)."""
+        return AutoregressiveDistribution(self, c)
+
+    def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
+        """`n` codes, their logits divided by the temperature."""
+        return AutoregressiveDistribution(self, c, temperature).expand((n,)).sample()
+
+    def next_logits(self, before: Int[Tensor, "N T"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N _ V"]:
+        """Logits of each slot up to the first that is not given: T codes give T + 1 slots, but at most all."""
+        first = self.start if self.condition is None or c is None else self.start + self.condition(c)
+        states = first.expand(len(before), -1)[:, None]
+        if self.embedding is not None:
+            given = before[:, : self.codes.slots - 1]
+            states = torch.cat([states, self.embedding(given)], 1)
+        length = states.shape[1]
+        mask = nn.Transformer.generate_square_subsequent_mask(length, device=states.device, dtype=states.dtype)
+        states = self.transformer(states + self.position[:length], mask, is_causal=True)
+        logits: Tensor = self.logits(states)
+        return in_full(logits)
+
+
+class AutoregressiveDistribution(Distribution):
+    """What `AutoregressivePrior` gives: integers (slots,), the chain rule for their log-probability.
+
+    Args:
+        prior: the network.
+        c: the condition, (B, K), or None.
+        temperature: that logits are divided by.
+    """
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, prior: AutoregressivePrior, c: Tensor | None, temperature: float = 1.0) -> None:
+        self.prior, self.c, self.temperature = prior, c, temperature
+        batch = torch.Size() if c is None else torch.Size(c.shape[:1])
+        super().__init__(batch, torch.Size([prior.codes.slots]), validate_args=False)
+
+    @property
+    def support(self) -> Any:
+        """Integers from 0."""
+        return independent(nonnegative_integer, 1)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> AutoregressiveDistribution:
+        """The same distribution for a batch of one dimension."""
+        c = None if self.c is None else self.c.expand(*batch_shape, -1)
+        new = AutoregressiveDistribution(self.prior, c, self.temperature)
+        new._batch_shape = torch.Size(batch_shape)
+        return new
+
+    def log_prob(self, value: Int[Tensor, "*S B slots"]) -> Float[Tensor, "*S B"]:
+        """log p(code), nats, summed over slots."""
+        flat = value.flatten(0, -2)
+        logits = self.prior.next_logits(flat, self._conditions(len(flat)))
+        scores = Categorical(logits=logits / self.temperature, validate_args=False).log_prob(flat)
+        log_p: Tensor = scores.sum(-1).unflatten(0, value.shape[:-1])
+        return log_p
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = ()) -> Int[Tensor, "*S slots"]:
+        """Codes drawn slot by slot."""
+        shape = torch.Size(sample_shape) + self.batch_shape
+        n = shape.numel()
+        codes = torch.empty(n, 0, dtype=torch.long, device=self.prior.start.device)
+        c = self._conditions(n)
+        for _ in range(self.prior.codes.slots):
+            logits = self.prior.next_logits(codes, c)[:, -1] / self.temperature
+            codes = torch.cat([codes, Categorical(logits=logits, validate_args=False).sample()[:, None]], 1)
+        return codes.reshape(*shape, -1)
+
+    def _conditions(self, n: int) -> Tensor | None:
+        """The condition of each of `n` codes: batches come after samples, so they repeat."""
+        return None if self.c is None else self.c.repeat(n // len(self.c), 1)

@@ -1,0 +1,37 @@
+"""The learned normal prior of each class."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from vaelab.distributions import diagonal_normal, in_full
+from vaelab.priors.prior import Infer, Prior
+
+
+class ConditionalNormalPrior(Prior):
+    """p(z | c) = N(z; A c, diag(exp(B c))), A and B learned.
+
+    The conditional prior network of Sohn, Lee and Yan (2015), section 4.1, linear in the condition: with
+    labels as one-hot vectors that is one normal a class. It starts at N(0, I) for all of them, but for means that
+    differ slightly.
+
+    Args:
+        latent: D, dimensions of z.
+        condition: K, dimensions of the condition.
+    """
+
+    def __init__(self, latent: int, condition: int) -> None:
+        super().__init__()
+        self.mean = nn.Linear(condition, latent, bias=False)
+        self.log_variance = nn.Linear(condition, latent, bias=False)
+        nn.init.normal_(self.mean.weight, std=0.1)
+        nn.init.zeros_(self.log_variance.weight)
+
+    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
+        """One normal for each condition, of batch shape (B,)."""
+        assert c is not None
+        scale = torch.exp(in_full(self.log_variance(c)) / 2)
+        return diagonal_normal(in_full(self.mean(c)), scale)

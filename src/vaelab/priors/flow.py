@@ -1,0 +1,35 @@
+"""The normalising-flow prior."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution
+from zuko.flows import NSF
+
+from vaelab.distributions import full_precision
+from vaelab.priors.prior import Infer, Prior
+
+
+class FlowPrior(Prior):
+    """p(z) = N(f(z); 0, I) |det df/dz|, f a stack of autoregressive monotonic rational-quadratic splines.
+
+    Rezende and Mohamed (2015), equation 5, with the transformations of Durkan et al. (2019), section 3. Splines
+    cover [-5, 5] in each dimension; outside f is the identity.
+
+    Args:
+        latent: D, dimensions of z.
+        condition: K, dimensions of the condition; 0 where there is none.
+        transforms: how many transformations.
+        hidden: widths of the network that conditions each of them.
+    """
+
+    def __init__(self, latent: int, condition: int, transforms: int, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        self.flow = NSF(latent, condition, transforms=transforms, hidden_features=hidden)
+
+    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
+        """The flow, of batch shape () or, given a condition, (B,)."""
+        with full_precision(c):
+            p: Distribution = self.flow(c)
+        return p

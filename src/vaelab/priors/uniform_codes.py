@@ -1,0 +1,35 @@
+"""The uniform prior over discrete codes."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Categorical, Distribution, Independent
+
+from vaelab.priors.prior import Infer, Prior
+from vaelab.sizes import Codes
+
+
+class UniformCodesPrior(Prior):
+    """p(code) = size^-slots: the KL of a deterministic posterior to it is slots x log(size) nats.
+
+    Van den Oord, Vinyals and Kavukcuoglu (2017), section 3.1.
+
+    Args:
+        codes: how many integers, and below what.
+    """
+
+    logits: Tensor
+
+    def __init__(self, codes: Codes) -> None:
+        super().__init__()
+        self.register_buffer("logits", torch.zeros(codes), persistent=False)
+
+    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
+        """Independent uniform integers, of batch shape ()."""
+        return Independent(Categorical(logits=self.logits, validate_args=False), 1, validate_args=False)
+
+    def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
+        """`n` codes; the temperature makes no difference."""
+        return self.forward(c, infer).sample((n,))

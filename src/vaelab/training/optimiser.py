@@ -1,0 +1,68 @@
+"""What is trained and by what: parameters, their optimiser and their moving average."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from vaelab.errors import UserError
+from vaelab.experiment import Adam
+from vaelab.models.model import Model
+from vaelab.objectives.objective import Loss
+
+
+def moving_average(model: Model, memory: float) -> AveragedModel:
+    """The exponential moving average of weights: memory x average + (1 - memory) x weight, after every step."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(memory)).eval()
+
+
+def parts_with_weights(
+    model: Model, average: nn.Module | None, objective: Loss, device: torch.device
+) -> dict[str, nn.Module]:
+    """All that has weights of its own, by the name it has in a checkpoint."""
+    parts: dict[str, nn.Module] = {"model": model}
+    if average is not None:
+        parts["average"] = average
+    if isinstance(objective, nn.Module):
+        parts["objective"] = objective.to(device)
+    return parts
+
+
+def trained_parameters(model: Model, objective: Loss, fit: str) -> list[nn.Parameter]:
+    """The parameters that are trained: of the prior alone, or of the model and an objective that learns along."""
+    if fit == "prior":
+        prior: nn.Module = model.prior  # type: ignore[assignment]  # Experiment.check lets only a VAE come here
+        model.requires_grad_(False)
+        prior.requires_grad_(True)
+        parameters = list(prior.parameters())
+        if not parameters:
+            raise UserError(
+                "fit is 'prior', but the model's prior has nothing to learn; choose another, such as prior:flow"
+            )
+        return parameters
+    learned = objective.parameters() if isinstance(objective, nn.Module) else ()
+    return [*model.parameters(), *learned]
+
+
+def tame(parameters: list[nn.Parameter], loss: Tensor, settings: Adam) -> bool:
+    """Clip the gradient where asked, and say whether the step is to be taken."""
+    if not (settings.gradient_clip or settings.gradient_skip):
+        return True
+    norm = clip_grad_norm_(parameters, settings.gradient_clip or math.inf)
+    # An accelerator waits here; without gradient_skip it does not.
+    return not settings.gradient_skip or bool(loss.isfinite() & (norm < settings.gradient_skip))
+
+
+def make_optimiser(settings: Adam, parameters: list[nn.Parameter]) -> torch.optim.AdamW:
+    """AdamW, which without weight decay is Adam; one fused kernel for all weights."""
+    return torch.optim.AdamW(
+        parameters,
+        lr=settings.learning_rate,
+        betas=(settings.beta1, settings.beta2),
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )

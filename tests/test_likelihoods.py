@@ -1,0 +1,439 @@
+"""Likelihoods against mathematics: masses that sum to one, densities that integrate to one, samples that follow."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any, get_args
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vaelab import UserError
+from vaelab.codec import decode, encode
+from vaelab.likelihoods import (
+    Bernoulli,
+    CategoricalPixels,
+    ContinuousBernoulli,
+    DiscretisedLogistic,
+    GaussianPixels,
+    LearnedGaussian,
+    Likelihood,
+    OptimalGaussian,
+)
+
+ALL = get_args(get_args(Likelihood)[0])
+GAUSSIANS = (GaussianPixels, LearnedGaussian, OptimalGaussian)
+LEVELS = torch.arange(256, dtype=torch.float64) / 255
+
+
+def built(piece: Any, channels: int = 1, size: int = 1) -> Any:
+    """A likelihood in double precision and evaluation mode."""
+    return piece.build((channels, size, size)).double().eval()
+
+
+def random_theta(likelihood: Any, *shape: int, channels: int = 1, size: int = 1, spread: float = 1.0) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    outputs = likelihood.outputs(channels)
+    return spread * torch.randn(*shape, outputs, size, size, generator=generator, dtype=torch.float64)
+
+
+def lone_pixels(values: Tensor) -> Tensor:
+    """A batch of pictures of one grey pixel."""
+    return values.reshape(-1, 1, 1, 1)
+
+
+# Masses sum to one, densities integrate to one.
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 4.0, 30.0])
+@pytest.mark.parametrize("piece", [DiscretisedLogistic(), DiscretisedLogistic(components=1), CategoricalPixels()])
+def test_masses_of_a_grey_pixel_sum_to_one(piece: Any, spread: float) -> None:
+    likelihood = built(piece)
+    p = likelihood(random_theta(likelihood, 7, 1, spread=spread))
+    total = p.log_prob(lone_pixels(LEVELS)).exp().sum(1)
+    torch.testing.assert_close(total, torch.ones(7, dtype=torch.float64), atol=1e-6, rtol=0)
+
+
+@pytest.fixture(scope="module")
+def colour() -> tuple[Distribution, Tensor]:
+    """A colour pixel under a mixture of two, and its mass: all 256^3 colours in cells of 16 x 16 x 16 each."""
+    likelihood = built(DiscretisedLogistic(components=2), channels=3)
+    p = likelihood(random_theta(likelihood, 1, channels=3))
+    cells = torch.zeros(16, 16, 16, dtype=torch.float64)
+    for red, green in itertools.product(range(256), range(0, 256, 64)):
+        plane = torch.cartesian_prod(LEVELS[red, None], LEVELS[green : green + 64], LEVELS)
+        mass = p.log_prob(plane[:, :, None, None]).exp().reshape(4, 16, 16, 16).sum((1, 3))
+        cells[red // 16, green // 16 : green // 16 + 4] += mass
+    return p, cells
+
+
+def test_masses_of_a_colour_pixel_sum_to_one(colour: tuple[Distribution, Tensor]) -> None:
+    assert colour[1].sum().item() == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 4.0, 30.0])
+def test_a_channel_summed_over_leaves_the_mass_of_those_before_it(spread: float) -> None:
+    """So that, grey pixels summing to one, colours do too; and no channel knows of a later one."""
+    colour, two, grey = (built(DiscretisedLogistic(), channels) for channels in (3, 2, 1))
+    theta = random_theta(colour, 1, channels=3, spread=spread)
+    # logit, locations 1 2 3, scales 1 2 3, coefficients 21 31 32
+    each = theta.unflatten(1, (5, 10))
+    p, q, r = (
+        colour(theta),
+        two(each[:, :, [0, 1, 2, 4, 5, 7]].flatten(1, 2)),
+        grey(each[:, :, [0, 1, 4]].flatten(1, 2)),
+    )
+    for red, green in ((0, 255), (255, 3), (100, 120)):
+        blues = torch.cartesian_prod(LEVELS[red, None], LEVELS[green, None], LEVELS)[:, :, None, None]
+        greens = torch.cartesian_prod(LEVELS[red, None], LEVELS)[:, :, None, None]
+        torch.testing.assert_close(p.log_prob(blues).logsumexp(0), q.log_prob(blues[:1, :2])[0])
+        torch.testing.assert_close(q.log_prob(greens).logsumexp(0), r.log_prob(greens[:1, :1])[0])
+
+
+def test_masses_of_two_categorical_channels_sum_to_one() -> None:
+    likelihood = built(CategoricalPixels(), channels=2)
+    p = likelihood(random_theta(likelihood, 1, channels=2, spread=3))
+    both = torch.cartesian_prod(LEVELS, LEVELS)[:, :, None, None]
+    assert p.log_prob(both).exp().sum().item() == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("theta", [0.0, 1e-8, 1e-3, -0.49, 0.51, 3.0, -17.0, 30.0, -30.0, 90.0])
+def test_continuous_bernoulli_integrates_to_one(theta: float, dtype: torch.dtype) -> None:
+    """In float32 torch's own integrates to 0.53 at a logit of 30."""
+    p = ContinuousBernoulli().build((1, 1, 1))(torch.full((1, 1, 1), theta, dtype=dtype))
+    x = torch.linspace(0, 1, 200_001, dtype=torch.float64)
+    density = p.log_prob(lone_pixels(x.to(dtype))).double().exp()
+    assert torch.trapezoid(density, x).item() == pytest.approx(1, abs=2e-5)
+    assert p.mean.item() == pytest.approx(torch.trapezoid(x * density, x).item(), abs=2e-5)
+
+
+def test_continuous_bernoulli_is_smooth_where_its_formulas_meet() -> None:
+    theta = torch.tensor([0.5 - 1e-9, 0.5 + 1e-9], dtype=torch.float64).requires_grad_()
+    p = ContinuousBernoulli().build((1, 1, 1))(theta[:, None, None, None])
+    score = p.log_prob(torch.full((2, 1, 1, 1), 0.3, dtype=torch.float64))
+    (slope,) = torch.autograd.grad(score.sum(), theta)
+    torch.testing.assert_close(score[0], score[1], atol=2e-9, rtol=0)
+    torch.testing.assert_close(slope[0], slope[1], atol=1e-8, rtol=0)
+    torch.testing.assert_close(p.mean[0], p.mean[1], atol=2e-7, rtol=0)
+    # The slope of an exponential family's score is x less the mean.
+    torch.testing.assert_close(slope, 0.3 - p.mean.flatten(), atol=2e-7, rtol=0)
+
+
+@pytest.mark.parametrize("piece", GAUSSIANS)
+def test_gaussians_integrate_to_one(piece: Any) -> None:
+    p = built(piece())(torch.full((1, 1, 1), 0.4, dtype=torch.float64))
+    x = torch.linspace(-12, 12, 200_001, dtype=torch.float64)
+    assert torch.trapezoid(p.log_prob(lone_pixels(x)).exp(), x).item() == pytest.approx(1, abs=1e-6)
+
+
+# Sigma.
+
+
+def test_learned_sigma_rests_where_its_square_is_the_mean_squared_error() -> None:
+    likelihood = built(LearnedGaussian(), channels=3, size=4)
+    theta, x = torch.randn(2, 5, 3, 4, 4, dtype=torch.float64), torch.rand(5, 3, 4, 4, dtype=torch.float64)
+    rest = (theta - x).square().mean().log() / 2
+    slopes = []
+    for log_sigma in (rest - 0.1, rest, rest + 0.1):
+        likelihood.log_sigma.data.copy_(log_sigma)
+        loss = -likelihood(theta).log_prob(x).mean()
+        slopes.append(torch.autograd.grad(loss, likelihood.log_sigma)[0].item())
+    assert slopes[0] < -1
+    assert slopes[1] == pytest.approx(0, abs=1e-10)
+    assert slopes[2] > 1
+
+
+@pytest.fixture
+def batch() -> tuple[Any, Tensor, Tensor]:
+    """An optimal-sigma likelihood in training mode, with two draws for each of five colour pictures."""
+    torch.manual_seed(0)
+    likelihood = OptimalGaussian().build((3, 4, 4)).double().train()
+    theta = torch.randn(2, 5, 3, 4, 4, dtype=torch.float64).requires_grad_()
+    return likelihood, theta, torch.rand(5, 3, 4, 4, dtype=torch.float64)
+
+
+def test_optimal_sigma_scores_a_batch_as_its_closed_form(batch: tuple[Any, Tensor, Tensor]) -> None:
+    likelihood, theta, x = batch
+    error = (theta - x).square().mean()
+    closed = 48 / 2 * (2 * math.pi * math.e * error).log()
+    score = -likelihood(theta).log_prob(x)
+    assert score.shape == (2, 5)
+    torch.testing.assert_close(score.mean(), closed)
+    # Although sigma is held constant in the one and not in the other.
+    ours, theirs = torch.autograd.grad(score.mean(), theta)[0], torch.autograd.grad(closed, theta)[0]
+    assert theirs.abs().min() > 0
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_optimal_sigma_keeps_an_average_for_evaluation(batch: tuple[Any, Tensor, Tensor]) -> None:
+    likelihood, theta, x = batch
+    average = None
+    for step in range(30):
+        likelihood.train()
+        scaled = theta * (1 + step)
+        likelihood(scaled).log_prob(x).sum().backward()
+        error = (scaled - x).square().mean().item()
+        rate = max(1 / (step + 1), 0.05)
+        average = error if average is None else average + rate * (error - average)
+        assert likelihood.variance.item() == pytest.approx(average, rel=1e-9)
+
+    likelihood.eval()
+    p = likelihood(theta)
+    one, all_of_them = p.log_prob(x[:1])[:, 0], p.log_prob(x)[:, 0]
+    assert torch.equal(one, all_of_them)  # the score of a picture does not depend on its company
+    expected = torch.distributions.Normal(theta, math.sqrt(average)).log_prob(x).sum((-3, -2, -1))
+    torch.testing.assert_close(p.log_prob(x), expected)
+    assert likelihood.variance.item() == pytest.approx(average, rel=1e-9)  # evaluation moves nothing
+
+
+def test_optimal_sigma_is_saved_with_the_model(batch: tuple[Any, Tensor, Tensor]) -> None:
+    likelihood, theta, x = batch
+    likelihood(theta).log_prob(x)
+    again = OptimalGaussian().build((3, 4, 4)).double().eval()
+    again.load_state_dict(likelihood.state_dict())
+    assert torch.equal(again(theta).log_prob(x), likelihood.eval()(theta).log_prob(x))
+
+
+def test_optimal_sigma_survives_a_perfect_picture_and_a_batch_scored_twice(batch: tuple[Any, Tensor, Tensor]) -> None:
+    likelihood, theta, x = batch
+    p = likelihood(theta)
+    (p.log_prob(x).sum() + p.log_prob(x).sum()).backward()
+    torch.testing.assert_close(p.expand((3, 2, 5)).log_prob(x)[1], p.log_prob(x))
+    perfect = x.clone().requires_grad_()
+    score = likelihood(perfect).log_prob(x).sum()
+    score.backward()
+    assert score.isfinite()
+    assert perfect.grad.isfinite().all()
+
+
+# Samples and means.
+
+
+def agrees(counts: Tensor, mass: Tensor) -> bool:
+    """Whether counts come from a mass, by Pearson's statistic over cells that expect ten or more."""
+    expected = mass * counts.sum()
+    often = expected >= 10
+    # The rest is one cell more, so that nothing can hide there.
+    seen = torch.cat([counts[often], counts[~often].sum()[None]])
+    meant = torch.cat([expected[often], expected[~often].sum()[None]])
+    statistic = ((seen - meant).square() / meant.clamp(min=1)).sum()
+    freedom = len(seen) - 1
+    return bool(statistic < freedom + 5 * math.sqrt(2 * freedom) + 10)
+
+
+def histogram(pixels: Tensor) -> Tensor:
+    """How often each of the 256 values occurs."""
+    levels = pixels.flatten() * 255
+    assert torch.allclose(levels, levels.round(), atol=1e-4)
+    assert 0 <= levels.min() <= levels.max() <= 255.001
+    return torch.bincount(levels.round().long(), minlength=256).double()
+
+
+@pytest.mark.parametrize("narrower", [0.0, 6.0])
+@pytest.mark.parametrize("piece", [DiscretisedLogistic(), CategoricalPixels()])
+def test_samples_of_a_grey_pixel_follow_the_mass(piece: Any, narrower: float) -> None:
+    torch.manual_seed(1)
+    likelihood = built(piece)
+    theta = random_theta(likelihood, 1, spread=1.5)
+    if isinstance(piece, DiscretisedLogistic):
+        theta[:, 2::3] -= narrower  # the scales: down to a bin or two, where half a bin would show
+    p = likelihood(theta)
+    mass = p.log_prob(lone_pixels(LEVELS)).exp()
+    assert agrees(histogram(p.sample((200_000,))), mass)
+    assert not agrees(histogram(likelihood(theta * 0.9).sample((200_000,))), mass)
+
+
+@pytest.mark.parametrize("piece", [DiscretisedLogistic(), CategoricalPixels()])
+def test_a_pixel_is_read_as_the_nearest_value(piece: Any) -> None:
+    likelihood = built(piece)
+    p = likelihood(random_theta(likelihood, 1))
+    exact = p.log_prob(lone_pixels(LEVELS))
+    for off in (-0.4 / 255, 0.4 / 255):
+        assert torch.equal(p.log_prob(lone_pixels(LEVELS + off)), exact)
+    bytes_as_pixels = torch.arange(256, dtype=torch.uint8).float() / 255
+    assert torch.equal(p.log_prob(lone_pixels(bytes_as_pixels).double()), exact)
+
+
+def test_samples_of_a_colour_pixel_follow_the_mass(colour: tuple[Distribution, Tensor]) -> None:
+    torch.manual_seed(2)
+    p, mass = colour
+    draws = p.sample((300_000,)).reshape(-1, 3)
+
+    def counts(colours: Tensor) -> Tensor:
+        cell = (colours * 255).round().long() // 16
+        return torch.bincount((cell * torch.tensor([256, 16, 1])).sum(1), minlength=16**3).double()
+
+    assert agrees(counts(draws), mass.flatten())
+    # Channels that are drawn apart from each other are told from this mass.
+    apart = torch.stack([draws[:, 0], draws[:, 1].roll(1), draws[:, 2].roll(2)], 1)
+    assert not agrees(counts(apart), mass.flatten())
+
+
+@pytest.mark.parametrize("theta", [0.0, 0.3, -4.0, 30.0])
+def test_samples_of_the_continuous_bernoulli_follow_its_density(theta: float) -> None:
+    torch.manual_seed(3)
+    p = built(ContinuousBernoulli())(torch.full((1, 1, 1), theta, dtype=torch.float64))
+    draws = p.sample((200_000,)).flatten()
+    assert 0 <= draws.min() <= draws.max() <= 1
+    edges = torch.linspace(0, 1, 51, dtype=torch.float64)
+    middle = edges[:-1, None] + torch.linspace(0, 0.02, 201, dtype=torch.float64)
+    mass = torch.trapezoid(p.log_prob(lone_pixels(middle.flatten())).exp().reshape(50, 201), middle)
+    counts = torch.histc(draws, 50, 0, 1)
+    assert agrees(counts, mass)
+
+
+@pytest.mark.parametrize("piece", ALL)
+def test_the_mean_is_that_of_samples(piece: Any) -> None:
+    torch.manual_seed(4)
+    likelihood = built(piece(), channels=3, size=2)
+    theta = random_theta(likelihood, 2, channels=3, size=2, spread=0.7)
+    p = likelihood(theta)
+    draws = p.sample((20_000,))
+    assert draws.shape == (20_000, 2, 3, 2, 2)
+    error = 5 * draws.std(0) / math.sqrt(20_000)
+    # Later channels of the logistic mixture follow the mean of earlier ones, which is nearly right.
+    slack = 0.05 if piece is DiscretisedLogistic else 1e-6
+    assert ((p.mean - draws.mean(0)).abs() < error + slack).all()
+
+
+@pytest.mark.parametrize("theta", [-3.0, 0.0, 3.0])
+def test_the_mean_of_a_grey_logistic_mixture_counts_its_tails(theta: float) -> None:
+    """Locations far outside, as black pixels have them, count as black and no further."""
+    likelihood = built(DiscretisedLogistic(components=3))
+    parameters = random_theta(likelihood, 1)
+    parameters[:, 1] += theta
+    p = likelihood(parameters)
+    exact = (p.log_prob(lone_pixels(LEVELS)).exp() * LEVELS).sum()
+    assert p.mean.item() == pytest.approx(exact.item(), abs=1e-3)
+
+
+# The start, and what is extreme.
+
+
+def test_a_fresh_decoder_starts_sanely() -> None:
+    for piece in (ContinuousBernoulli(), DiscretisedLogistic(), DiscretisedLogistic(components=1), CategoricalPixels()):
+        likelihood = built(piece, channels=3)
+        p = likelihood(torch.zeros(1, likelihood.outputs(3), 1, 1, dtype=torch.float64))
+        torch.testing.assert_close(p.mean, torch.full((1, 3, 1, 1), 0.5, dtype=torch.float64))
+    for piece in GAUSSIANS:
+        assert built(piece(), channels=3)(torch.zeros(1, 3, 1, 1)).mean.abs().max() == 0
+    # A tenth of the range: the standard deviation of a logistic is pi / sqrt(3) of its scale.
+    lone = built(DiscretisedLogistic(components=1))
+    mass = lone(torch.zeros(1, 3, 1, 1, dtype=torch.float64)).log_prob(lone_pixels(LEVELS)).exp()
+    deviation = (mass * (LEVELS - 0.5).square()).sum().sqrt().item()
+    assert deviation == pytest.approx(0.1 * math.pi / math.sqrt(3), rel=0.05)
+
+
+def test_bits_per_dimension_of_a_uniform_categorical_are_eight() -> None:
+    p = built(CategoricalPixels(), channels=3, size=5)(torch.zeros(2, 768, 5, 5, dtype=torch.float64))
+    bits = -p.log_prob(torch.rand(2, 3, 5, 5, dtype=torch.float64)) / (75 * math.log(2))
+    torch.testing.assert_close(bits, torch.full((2,), 8.0, dtype=torch.float64), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("piece", ALL)
+def test_scores_and_gradients_are_finite_at_the_extremes(
+    piece: Any, channels: int, training: bool, dtype: torch.dtype
+) -> None:
+    likelihood = piece().build((channels, 8, 8)).to(dtype).train(training)
+    outputs = likelihood.outputs(channels)
+    generator = torch.Generator().manual_seed(5)
+    mixed = 30 * torch.randint(-1, 2, (1, 2, outputs, 8, 8), generator=generator)
+    for theta in (mixed, torch.full_like(mixed, 30), torch.full_like(mixed, -30), torch.zeros_like(mixed)):
+        parameters = theta.to(dtype).requires_grad_()
+        for x in (torch.zeros(2, channels, 8, 8), torch.ones(2, channels, 8, 8), torch.rand(2, channels, 8, 8)):
+            p = likelihood(parameters)
+            score = p.log_prob(x.to(dtype))
+            assert score.isfinite().all()
+            (gradient,) = torch.autograd.grad(score.sum(), parameters)
+            assert gradient.isfinite().all()
+            assert p.mean.isfinite().all()
+            assert p.sample().isfinite().all()
+
+
+def test_float32_is_as_good_as_float64() -> None:
+    """The tails of a narrow mixture, where a difference of two sigmoids would be 0 and its logarithm infinite."""
+    for piece in (DiscretisedLogistic(), CategoricalPixels(), ContinuousBernoulli()):
+        likelihood = built(piece, channels=3, size=6)
+        theta = random_theta(likelihood, 2, channels=3, size=6, spread=5)
+        x = torch.rand(2, 3, 6, 6)
+        exact = likelihood(theta).log_prob(x.double())
+        single = likelihood.float()(theta.float()).log_prob(x)
+        torch.testing.assert_close(single.double(), exact, rtol=2e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("piece", ALL)
+def test_every_channel_and_weight_has_a_gradient(piece: Any, channels: int) -> None:
+    likelihood = piece().build((channels, 3, 5)).double().train()
+    theta = torch.randn(2, 4, likelihood.outputs(channels), 3, 5, dtype=torch.float64).requires_grad_()
+    x = torch.randint(1, 255, (4, channels, 3, 5)).double() / 255
+    score = likelihood(theta).log_prob(x)
+    assert score.shape == (2, 4)
+    score.sum().backward()
+    assert (theta.grad.abs().sum((0, 1, 3, 4)) > 0).all()
+    for name, weight in likelihood.named_parameters():
+        assert weight.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("piece", ALL)
+def test_each_picture_is_scored_under_its_own_parameters(piece: Any) -> None:
+    likelihood = built(piece(), channels=2, size=3)
+    theta = random_theta(likelihood, 3, 4, channels=2, size=3)
+    x = torch.rand(4, 2, 3, 3, dtype=torch.float64)
+    together = likelihood(theta).log_prob(x)
+    for s, b in itertools.product(range(3), range(4)):
+        p: Distribution = likelihood(theta[s, b])
+        assert p.batch_shape == ()
+        assert p.event_shape == (2, 3, 3)
+        torch.testing.assert_close(p.log_prob(x[b]), together[s, b])
+        torch.testing.assert_close(p.expand((2,)).log_prob(x[b]), together[s, b].expand(2))
+
+
+def test_later_channels_follow_earlier_ones() -> None:
+    """The order of the coefficients: a_21, a_31, a_32."""
+    likelihood = built(DiscretisedLogistic(components=1), channels=3)
+    theta = torch.zeros(1, 10, 1, 1, dtype=torch.float64)
+    theta[:, 4:7] = -5  # narrow
+    theta[:, 1] = 0.8  # red is near 0.9
+    theta[:, 9] = 20  # blue follows green, and nothing else follows
+    theta[:, 2] = -0.4  # green is near 0.3
+    red, green, blue = likelihood(theta).sample((2000,)).reshape(-1, 3).unbind(1)
+    assert red.mean().item() == pytest.approx(0.9, abs=0.01)
+    assert green.mean().item() == pytest.approx(0.3, abs=0.01)
+    assert blue.mean().item() == pytest.approx(0.3, abs=0.01)
+    follow = torch.corrcoef(torch.stack([red, green, blue]))
+    assert follow[1, 2] > 0.5
+    assert follow[0, 1:].abs().max() < 0.1
+
+
+# Names.
+
+
+@pytest.mark.parametrize("piece", ALL)
+def test_names_of_scores(piece: Any) -> None:
+    likelihood = built(piece())
+    grey = "cross-entropy" if piece is Bernoulli else "negative log-likelihood"
+    assert likelihood.score_name(binary=False) == grey
+    assert likelihood.score_name(binary=True) == "negative log-likelihood"
+    mass = piece in (DiscretisedLogistic, CategoricalPixels)
+    assert likelihood.discrete(binary=False) == mass
+    assert likelihood.discrete(binary=True) == (mass or piece is Bernoulli)
+    # `parameters` stays what it is in torch.
+    assert all(isinstance(weight, torch.nn.Parameter) for weight in likelihood.parameters())
+
+
+@pytest.mark.parametrize("piece", [*(piece() for piece in ALL), DiscretisedLogistic(components=3)])
+def test_pieces_return_from_json(piece: Any) -> None:
+    assert decode(Likelihood, encode(piece)) == piece
+
+
+def test_a_mixture_of_nothing_is_refused() -> None:
+    with pytest.raises(UserError, match=r"DiscretisedLogistic\.components is 0, but must be >= 1"):
+        DiscretisedLogistic(components=0)

@@ -1,0 +1,242 @@
+"""Networks and their parts: shapes, gradients, where a place of a map lies, and the same numbers in bf16."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+import torch
+import tyro
+from torch import Tensor, nn
+
+from vaelab.codec import decode, encode
+from vaelab.errors import UserError
+from vaelab.networks import Bottleneck, Cell, Depthwise, Network, ResNet
+from vaelab.networks.attention import SelfAttention
+from vaelab.networks.network import Network as NetworkModule
+from vaelab.sizes import Sizes
+
+# The last leaves maps of a single pixel.
+IMAGES = ((1, 28, 28), (3, 9, 14), (2, 33, 17), (1, 3, 5))
+CELLS = (Bottleneck(), Depthwise())
+NETWORKS = [
+    ResNet((8, 12, 16), cell=cell, attention=attention, spatial=spatial)
+    for cell, attention, spatial in itertools.product(CELLS, (False, True), (False, True))
+]
+
+
+def name(network: ResNet) -> str:
+    return "-".join([network.cell.kind, *["attention"] * network.attention, *["spatial"] * network.spatial])
+
+
+def built(network: ResNet, image: tuple[int, int, int], condition: int = 0) -> NetworkModule:
+    torch.manual_seed(0)
+    return network.build(Sizes(image, latent=2, condition=condition, parameters=5))
+
+
+def loss(network: NetworkModule, head: nn.Module, x: Tensor, c: Tensor | None) -> Tensor:
+    """A number that depends on everything there is, and not on the sum of the outputs alone."""
+    theta = network.decode(head(network.encode(x, c)), c).to(x.dtype)
+    return (theta * torch.linspace(-1, 1, theta.numel(), dtype=x.dtype).view_as(theta)).sum() + theta.square().mean()
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=str)
+@pytest.mark.parametrize("condition", [0, 3])
+@pytest.mark.parametrize("spec", NETWORKS, ids=name)
+def test_any_picture_passes_and_every_parameter_learns(
+    spec: ResNet, condition: int, image: tuple[int, int, int]
+) -> None:
+    network = built(spec, image, condition)
+    rows, columns = (-(-n // 8) for n in image[1:])
+    assert network.positions == (rows * columns if spec.spatial else 1)
+    assert network.features == 16 * rows * columns
+
+    x = torch.rand(4, *image)
+    c = torch.rand(4, condition, requires_grad=True) if condition else None
+    head = network.head(2)
+    h = network.encode(x, c)
+    assert h.shape == (4, network.features)
+    z = head(h)
+    assert z.shape == (4, 2 * network.positions)
+    assert network.decode(z, c).shape == (4, 5, *image[1:])
+
+    loss(network, head, x, c).backward()
+    for key, parameter in [*network.named_parameters(), *head.named_parameters()]:
+        assert parameter.grad is not None, key
+        assert parameter.grad.isfinite().all(), key
+        assert parameter.grad.abs().sum() > 0, key
+    if c is not None:
+        assert (c.grad.abs() > 0).all()
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_each_stage_has_its_cells_and_halves_the_picture(blocks: int) -> None:
+    network, shapes = built(ResNet((4, 6, 10), blocks), (3, 33, 17)), []
+    for layer in [*network.down, *network.up]:
+        if not isinstance(layer, nn.GELU | nn.Upsample):
+            layer.register_forward_hook(lambda _, __, out: shapes.append(tuple(out.shape[1:])))
+    network.decode(torch.zeros(1, 2), network.encode(torch.rand(1, 3, 33, 17), None)[:, :0])
+    down = [(4, 17, 9), (6, 9, 5), (10, 5, 3)]
+    expected = [shape for shape in down for _ in range(blocks + 1)] + [(10, 5, 3)] * blocks
+    expected += [shape for shape in [(6, 9, 5), (4, 17, 9)] for _ in range(blocks + 1)]
+    assert shapes == [*expected, (4, 33, 17), (5, 33, 17)]
+
+
+def centre(weights: Tensor) -> Tensor:
+    """The centre of gravity of non-negative weights on pixels, (row, column)."""
+    weights = weights / weights.sum()
+    rows, columns = (torch.arange(n, dtype=weights.dtype) for n in weights.shape)
+    return torch.stack([weights.sum(1) @ rows, weights.sum(0) @ columns])
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.kind)
+def test_a_place_of_the_map_lies_where_it_belongs(cell: Cell) -> None:
+    """Place p, row by row, sees the pixels around it and paints the pixels around it, in each of its dimensions."""
+    image, stride, rows, columns = (1, 33, 17), 4, 9, 5
+    network = built(ResNet((16, 16), cell=cell, spatial=True), image).double()
+    head = network.head(2).double()
+    x = torch.rand(1, *image, dtype=torch.float64, requires_grad=True)
+    code = head(network.encode(x, None))[0]
+    z = torch.randn(1, 2 * rows * columns, dtype=torch.float64)
+    plain = network.decode(z, None)
+    shifts: dict[str, list[Tensor]] = {"seen": [], "painted": []}
+    for place, dimension in itertools.product(range(rows * columns), range(2)):
+        index, row, column = 2 * place + dimension, place // columns, place % columns
+        (seen,) = torch.autograd.grad(code[index], x, retain_graph=True)
+        changed = z.clone()
+        changed[0, index] += 1
+        painted = (network.decode(changed, None) - plain)[0].abs().sum(0).detach()
+        for what, weights in (("seen", seen[0, 0].abs()), ("painted", painted)):
+            near = torch.zeros_like(weights, dtype=torch.bool)
+            top, left = (max(0, stride * n - 2 * stride) for n in (row, column))
+            near[top : stride * row + 2 * stride + 1, left : stride * column + 2 * stride + 1] = True
+            assert weights[near].mean() > 2 * weights[~near].mean(), (what, place, dimension)
+            # Places on the border have pixels on one side only, which draws their centres inwards.
+            if 0 < row < rows - 1 and 0 < column < columns - 1:
+                shifts[what].append(centre(weights) - stride * torch.tensor([row, column]))
+    for what, shift in shifts.items():
+        assert torch.stack(shift).mean(0).abs().max() < stride / 2, what
+
+
+def test_a_spatial_head_is_the_same_at_every_place() -> None:
+    """Feature maps that are shifted by a place give codes that are shifted by a place."""
+    network = built(ResNet((8, 16), spatial=True), (1, 12, 16))
+    head = network.head(5)
+    h = torch.randn(2, 12, 16)  # 3 x 4 places
+    codes = head(h.flatten(1)).view(2, 12, 5)
+    torch.testing.assert_close(head(h.roll(1, 1).flatten(1)).view(2, 12, 5), codes.roll(1, 1))
+    torch.testing.assert_close(head(h[:, :1].repeat(1, 12, 1).flatten(1)).view(2, 12, 5)[:, 7], codes[:, 0])
+
+
+@pytest.mark.parametrize("channels", [3, 16, 64])
+@pytest.mark.parametrize("cell", [*CELLS, Bottleneck(1.0), Depthwise(1)], ids=str)
+def test_cells_start_near_identity_and_deeper_stacks_nearer(cell: Cell, channels: int) -> None:
+    x = torch.randn(2, channels, 7, 5)
+
+    def change(depth: int) -> Tensor:
+        torch.manual_seed(0)
+        return cell.build(channels, depth)(x) - x
+
+    assert change(1).shape == x.shape
+    assert 0 < change(1).norm() < 0.3 * x.norm()
+    assert (2 * change(16) - change(4)).norm() < 0.05 * change(4).norm()
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.kind)
+def test_a_stack_of_many_cells_keeps_its_scale(cell: Cell) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 32, 7, 7, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = nn.Sequential(*[cell.build(32, 50) for _ in range(50)])(x.to(torch.bfloat16))
+    y.float().sum().backward()
+    assert 0.8 < y.float().norm() / x.norm() < 1.25
+    assert 0.8 < x.grad.square().mean().sqrt() < 1.25
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.kind)
+def test_differences_reach_the_other_end_of_many_stages(cell: Cell) -> None:
+    network = built(ResNet((8, 16, 32, 32, 64), cell=cell), (3, 64, 64))
+    assert network.encode(torch.rand(16, 3, 64, 64), None).std(0).mean() > 0.03
+    assert network.decode(torch.randn(16, 2), None).std(0).mean() > 0.03
+
+
+@pytest.mark.parametrize("spec", NETWORKS, ids=name)
+def test_a_picture_gets_the_same_numbers_alone_and_in_company(spec: ResNet) -> None:
+    network = built(spec, (3, 9, 14))
+    x = torch.rand(5, 3, 9, 14)
+    h = network.encode(x, None)
+    torch.testing.assert_close(network.encode(x[2:3], None), h[2:3])
+    assert torch.equal(network.eval().encode(x, None), h)
+
+
+@pytest.mark.parametrize("spec", NETWORKS, ids=name)
+def test_bf16_is_close_to_fp32(spec: ResNet) -> None:
+    network = built(spec, (1, 28, 28), condition=3)
+    head = network.head(2)
+    x, c = torch.rand(16, 1, 28, 28), torch.rand(16, 3)
+    parameters = [*network.parameters(), *head.parameters()]
+
+    def measured(bf16: bool) -> tuple[Tensor, Tensor]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            theta = network.decode(head(network.encode(x, c)), c)
+            assert theta.dtype == (torch.bfloat16 if bf16 else torch.float32)
+        gradients = torch.autograd.grad((theta.float() - x).square().sum(), parameters)
+        return theta.float(), torch.cat([gradient.flatten() for gradient in gradients])
+
+    for half, full in zip(measured(True), measured(False), strict=True):
+        assert half.isfinite().all()
+        assert (half - full).norm() < 0.03 * full.norm()
+
+
+def test_attention_reads_from_all_places_and_knows_none() -> None:
+    torch.manual_seed(0)
+    attention = SelfAttention(16).double()
+    x = torch.randn(2, 16, 3, 5, dtype=torch.float64, requires_grad=True)
+    y = attention(x)
+    order = torch.randperm(15)
+    permuted = attention(x.flatten(2)[..., order].unflatten(2, (3, 5)))
+    torch.testing.assert_close(permuted.flatten(2), y.flatten(2)[..., order])
+    (gradient,) = torch.autograd.grad(y[0, :, 0, 0].square().sum(), x)
+    assert (gradient[0].abs().sum(0) > 0).all()
+    assert (gradient[1] == 0).all()
+
+
+def test_attention_is_softmax_of_scaled_products() -> None:
+    torch.manual_seed(0)
+    attention = SelfAttention(8).double()
+    x = torch.randn(1, 8, 2, 3, dtype=torch.float64)
+    places = nn.functional.group_norm(x, 1).flatten(2)[0].T  # (6, 8)
+    q, k, v = (places @ attention.qkv.weight.flatten(1).T + attention.qkv.bias).split(8, dim=1)
+    read = torch.softmax(q @ k.T / 8**0.5, dim=1) @ v
+    added = read @ attention.project.weight.flatten(1).T + attention.project.bias
+    torch.testing.assert_close(attention(x), x + added.T.view_as(x))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: ResNet(channels=()), "ResNet.channels is empty, but needs at least one"),
+        (lambda: ResNet(channels=(8, 0)), "ResNet.channels is (8, 0), but every width must be >= 1"),
+        (lambda: ResNet(blocks=0), "ResNet.blocks is 0, but must be >= 1"),
+        (lambda: ResNet(cell="bottleneck"), "must be of type Bottleneck or Depthwise"),
+        (lambda: Bottleneck(ratio=0.1), "Bottleneck.ratio is 0.1, but must be >= 0.25"),
+        (lambda: Depthwise(factor=0), "Depthwise.factor is 0, but must be >= 1"),
+    ],
+)
+def test_mistakes_are_named(make: Any, says: str) -> None:
+    with pytest.raises(UserError) as caught:
+        make()
+    assert says in str(caught.value)
+
+
+def test_cells_return_from_json_within_their_network() -> None:
+    for cell in (*CELLS, Bottleneck(0.25), Depthwise(6)):
+        network = ResNet((8,), 2, cell, attention=True, spatial=True)
+        assert decode(ResNet, encode(network)) == network
+
+
+def test_the_command_lines_word_is_the_tag_in_json() -> None:
+    choice: Any = tyro.cli(Network, args=["resnet", "--spatial", "cell:depthwise", "--cell.factor", "2"])
+    assert choice == ResNet(spatial=True, cell=Depthwise(2))
+    assert encode(choice)["kind"] == "resnet"
