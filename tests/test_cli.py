@@ -21,6 +21,9 @@ HELP = [
     ["train", "cvae", "--help"],
     ["study", "--help"],
     ["study", "paper", "--help"],
+    ["study", "families", "--help"],
+    ["train", "ladder", "--help"],
+    ["fit-prior", "--help"],
     ["data", "--help"],
     ["data", "list", "--help"],
     ["data", "fetch", "--help"],
@@ -65,7 +68,7 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("bogus", "command is 'bogus', but vaelab has: study, train, data"),
+        ("bogus", "command is 'bogus', but vaelab has: study, train, fit-prior, data"),
         ("train zae --out x", "preset is 'zae', but vaelab train has: vae, cvae, beta-vae"),
         ("train vae", "--out is missing"),
         ("train vae --out x --data digits --epochs -3", "Training.epochs is -3, but must be >= 1"),
@@ -73,9 +76,32 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
         ("train vae --out x --data digits --epochs three", "--epochs"),
         ("train vae --out x --data digits --epoch 3", "Unrecognized"),
         ("train vae --out x --data digits --network.channels 8 -2", "every width must be >= 1"),
-        ("train vae --out x --data digits prior:vamp", "prior:vamp"),
+        ("train vae --out x --data digits prior:vampire", "prior:vampire"),
+        (
+            "train vae --out x --data digits prior:uniform-codes",
+            "prior is UniformCodes, over integers, but posterior is",
+        ),
+        (
+            "train vae --out x --data digits prior:conditional-normal",
+            "prior is ConditionalNormal, but the model",
+        ),
+        ("train vq-vae --out x --data digits objective:dreg", "objective is Dreg, which needs codes that are real"),
+        ("train ladder --out x --data digits --groups 0 1", "Ladder.groups is (0, 1)"),
+        ("train ladder --out x --data digits objective:total-correlation", "needs a posterior whose dimensions"),
+        ("train vae --out x --data digits --fit prior", "fit is 'prior', but start is missing"),
+        ("train vae --out x --data digits --start nowhere", "nowhere does not exist"),
+        (
+            "train vae --out x --data digits posterior:finite-scalar --posterior.levels 1 prior:uniform-codes",
+            "levels is",
+        ),
+        ("train vae --out x --data digits --limit 3", "--limit goes with dsprites, shapes3d, but data is 'digits'"),
+        ("train celeba --out x --data-dir .", "celeba"),
+        ("train cifar10-ladder --out x --data-dir .", "cifar"),
+        ("fit-prior absent --out y", "run is 'absent', which holds no run"),
+        ("study families --out x --data digits --only vae nothing", "only has 'nothing', but the rows are"),
+        ("study families --out x --data digits --only vq-vae-prior-after", "which is made from 'vq-vae'"),
         ("train vae --out x --data mnits", "mnits"),
-        ("train vae --out x --data digits --image-size 32", "go with folder:PATH"),
+        ("train vae --out x --data digits --image-size 32", "--image-size goes with"),
         ("train vae --out x --data digits --device cuda:9", "device is 'cuda:9', which is not at hand"),
         ("train vae --out x --data folder:absent", "'absent' is not a folder"),
         ("train vae --out x --data npz:absent.npz", "'absent.npz' does not exist"),
@@ -131,7 +157,7 @@ def test_a_picture_folder_with_one_broken_file(cli: Cli, tmp_path: Path) -> None
     assert "1 of 13 pictures cannot be decoded: pictures/broken.png" in refused.stderr
     assert "left out, since they cannot be decoded: pictures/broken.png" in cli(*words, "--skip-broken").stderr
     record = json.loads((tmp_path / "run" / "experiment.json").read_text())
-    assert record["images"] == {"channels": 3, "height": 16, "width": 16, "classes": []}
+    assert record["images"] == {"channels": 3, "height": 16, "width": 16, "classes": [], "attributes": []}
     assert record["experiment"]["data"]["skip_broken"] is True
 
 

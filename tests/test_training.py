@@ -17,7 +17,28 @@ import numpy as np
 import pytest
 import torch
 
-from vaelab import Cosine, Elbo, Experiment, Iwae, Static, UserError, full_pass, load, preset, save, train
+from vaelab import (
+    VAE,
+    Codebook,
+    Constant,
+    Cosine,
+    Elbo,
+    Experiment,
+    Factor,
+    Geco,
+    Iwae,
+    Ladder,
+    OptimalGaussian,
+    ResNet,
+    Static,
+    UniformCodes,
+    UserError,
+    full_pass,
+    load,
+    preset,
+    save,
+    train,
+)
 from vaelab.data import Dynamic, ImageData
 from vaelab.experiment import Adam, read_experiment
 from vaelab.models.files import read_tensors
@@ -53,7 +74,13 @@ def test_a_run_folder_holds_what_it_promises(digits: ImageData, tmp_path: Path) 
     assert events == ["started", "epoch", "epoch", "finished"]
     record = json.loads((tmp_path / "run" / "experiment.json").read_text())
     assert record["reconstruction_is"] == "cross-entropy"
-    assert record["images"] == {"channels": 1, "height": 28, "width": 28, "classes": list("0123456789")}
+    assert record["images"] == {
+        "channels": 1,
+        "height": 28,
+        "width": 28,
+        "classes": list("0123456789"),
+        "attributes": [],
+    }
     assert oct((tmp_path / "run" / "last.safetensors").stat().st_mode & 0o777) == oct(0o666 & ~_umask())
     assert not run.model.training
     assert run.model.spec.conditional
@@ -158,23 +185,39 @@ def test_a_run_killed_at_several_moments_ends_bit_identical(
 
     assert (killed / "last.safetensors").read_bytes() == (tmp_path / "whole" / "last.safetensors").read_bytes()
     assert (killed / "best.safetensors").read_bytes() == (tmp_path / "whole" / "best.safetensors").read_bytes()
-    timeless = [
-        {k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in open_run(killed).rows
-    ]
-    whole = [
-        {k: v for k, v in row.items() if k not in ("seconds", "images_per_second")}
-        for row in open_run(tmp_path / "whole").rows
-    ]
-    assert timeless == whole
+    assert _timeless(open_run(killed).rows) == _timeless(open_run(tmp_path / "whole").rows)
 
 
+def _timeless(rows: list[dict[str, float]]) -> list[dict[str, float]]:
+    return [{k: v for k, v in row.items() if k not in ("seconds", "images_per_second")} for row in rows]
+
+
+STATEFUL = {
+    "moving average, clipped and skipped gradients": replace(
+        small("vae"),
+        model=Ladder(groups=(1, 1), width=4),
+        training=replace(small("vae").training, average=0.9, optimiser=Adam(gradient_clip=1.0, gradient_skip=1700.0)),
+    ),
+    "a codebook that follows averages": replace(
+        small("vq-vae"), model=VAE(4, network=ResNet((4, 4), spatial=True), posterior=Codebook(8), prior=UniformCodes())
+    ),
+    "a multiplier": replace(small("vae"), objective=Geco(tolerance=300.0, rate=0.01)),
+    "a discriminator": replace(small("vae"), objective=Factor(hidden=(8,))),
+    "moving variance": replace(small("vae"), model=VAE(likelihood=OptimalGaussian())),
+    "a condition": small("cvae"),
+}
+
+
+@pytest.mark.parametrize("state", STATEFUL)
 def test_stopped_after_any_checkpoint_it_ends_bit_identical(
-    digits: ImageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    state: str, digits: ImageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each checkpoint of the run, the one after an epoch's last step among them, is one that it can go on from."""
     from vaelab.training import loop
 
-    experiment = small("cvae", batch_size=100, checkpoint_seconds=0.0)
+    experiment = STATEFUL[state]
+    training = replace(experiment.training, batch_size=100, checkpoint_seconds=0.0)
+    experiment = replace(experiment, training=training)
     train(experiment, tmp_path / "whole", data=digits)
     written = loop.write_checkpoint
 
@@ -193,6 +236,9 @@ def test_stopped_after_any_checkpoint_it_ends_bit_identical(
             break
     assert stops == 2 * (3 + 1)
     assert same(weights(tmp_path / "stopped"), weights(tmp_path / "whole"))
+    ends = [read_tensors(tmp_path / run / "checkpoint.safetensors")[0] for run in ("stopped", "whole")]
+    assert same(*ends)
+    assert _timeless(open_run(tmp_path / "stopped").rows) == _timeless(open_run(tmp_path / "whole").rows)
 
 
 def test_an_interrupt_saves_and_exits_with_130(digits_file: Path, tmp_path: Path) -> None:
@@ -432,3 +478,126 @@ def test_an_absent_device_is_named() -> None:
         choose_device("cuda:77")
     with pytest.raises(UserError, match="device is 'gpu'"):
         choose_device("gpu")
+
+
+def test_the_moving_average_is_what_is_tested_and_saved(digits: ImageData, tmp_path: Path) -> None:
+    """One step an epoch, so that runs of one, two and three epochs show the weights after each step."""
+    plain = replace(small("vae"), objective=Elbo())
+    plain = replace(plain, training=replace(plain.training, batch_size=300))
+    steps = []
+    for epochs in (1, 2, 3):
+        run = replace(plain, training=replace(plain.training, epochs=epochs))
+        train(run, tmp_path / str(epochs), data=digits)
+        steps.append(weights(tmp_path / str(epochs)))
+    averaged = replace(plain, training=replace(plain.training, epochs=3, average=0.9))
+    run = train(averaged, tmp_path / "averaged", data=digits)
+    expected = {
+        name: 0.9 * (0.9 * first + 0.1 * second) + 0.1 * third
+        for (name, first), second, third in zip(steps[0].items(), steps[1].values(), steps[2].values(), strict=True)
+    }
+    found = weights(tmp_path / "averaged")
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-6)
+    assert not same(found, steps[2])
+    assert run.rows[-1]["test_total"] == pytest.approx(
+        full_pass(run.model, digits.split("test"), bf16=run.experiment.training.precision != "fp32").total, rel=1e-2
+    )
+
+
+def test_gradients_are_clipped_and_outliers_left_out(digits: ImageData, tmp_path: Path) -> None:
+    from vaelab.training.optimiser import tame
+
+    weight = torch.nn.Parameter(torch.zeros(4))
+    for size, clip, skip, taken, norm in (
+        (10.0, 0.0, 0.0, True, 10.0),
+        (10.0, 2.0, 0.0, True, 2.0),
+        (1.0, 2.0, 0.0, True, 1.0),
+        (10.0, 2.0, 20.0, True, 2.0),
+        (30.0, 2.0, 20.0, False, 2.0),
+    ):
+        weight.grad = torch.tensor([size, 0.0, 0.0, 0.0])
+        assert tame([weight], torch.ones(()), Adam(gradient_clip=clip, gradient_skip=skip)) is taken
+        assert weight.grad.norm().item() == pytest.approx(norm, rel=1e-4)
+    weight.grad = torch.full((4,), torch.nan)
+    assert not tame([weight], torch.ones(()), Adam(gradient_skip=5.0))
+    weight.grad = torch.ones(4)
+    assert not tame([weight], torch.tensor(torch.inf), Adam(gradient_skip=5.0))
+
+    strict = small("vae", optimiser=Adam(gradient_skip=1e-6))
+    with pytest.raises(UserError, match=r"every step of epoch 1 was left out"):
+        train(strict, tmp_path / "none", data=digits)
+    some = train(small("vae", optimiser=Adam(gradient_skip=1500.0)), tmp_path / "some", data=digits)
+    assert {"skipped_steps"} <= some.rows[0].keys()
+
+
+def test_codebook_use_and_bits_stand_in_every_row(digits: ImageData, tmp_path: Path) -> None:
+    spec = VAE(4, network=ResNet((4, 4), spatial=True), posterior=Codebook(8), prior=UniformCodes())
+    experiment = replace(small("vq-vae"), model=spec)
+    rows = train(experiment, tmp_path / "vq", data=digits).rows
+    for row in rows:
+        assert 1 <= row["test_code_perplexity"] <= 8
+        assert 0 <= row["test_dead_codes"] < 1
+        assert row["test_kl"] == pytest.approx(49 * np.log(8), rel=1e-5)
+        assert row["test_bits_per_dimension"] == pytest.approx(row["test_total"] / (784 * np.log(2)), rel=1e-6)
+    # Grey pixels under a Bernoulli likelihood have no bits, for it is no mass of theirs.
+    assert "test_bits_per_dimension" not in train(small("vae"), tmp_path / "grey", data=digits).rows[0]
+
+
+def test_a_prior_is_fitted_after_training(cli: Cli, digits_file: Path, digits: ImageData, tmp_path: Path) -> None:
+    """The rest of the model keeps its weights bit for bit, and the codes cost fewer nats."""
+    words = ["--data", f"npz:{digits_file}", "--epochs", "2", "--batch-size", "20"]
+    cli("train", "vq-vae", *words, "--latent", "4", "--network.channels", "8", "8", "--out", "codes")
+    fit = [
+        "fit-prior",
+        "codes",
+        "--out",
+        "fitted",
+        "--epochs",
+        "4",
+        "prior:autoregressive-codes",
+        "--prior.width",
+        "16",
+    ]
+    cli(*fit)
+    before, after = weights(tmp_path / "codes"), weights(tmp_path / "fitted")
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    assert any(name.startswith("prior.") for name in after)
+    plain, fitted = open_run(tmp_path / "codes").rows[-1], open_run(tmp_path / "fitted").rows
+    assert fitted[-1]["test_kl"] < 0.9 * plain["test_kl"]
+    assert fitted[-1]["test_kl"] < fitted[0]["test_kl"]
+    assert fitted[-1]["test_reconstruction"] == pytest.approx(plain["test_reconstruction"], rel=1e-3)
+    assert load(tmp_path / "fitted").generate(3).shape == (3, 1, 28, 28)
+    assert "already holds a run" in cli(*fit, code=2).stderr
+    # A prior for real codes: by default a flow.
+    cli("train", "vae", *words, "--out", "plane")
+    cli("fit-prior", "plane", "--out", "flowing", "--epochs", "1")
+    experiment = read_experiment(tmp_path / "flowing" / "experiment.json")
+    assert experiment.model.prior.kind == "flow"
+    same_start = {n: t for n, t in weights(tmp_path / "flowing").items() if not n.startswith("prior.")}
+    assert same(same_start, weights(tmp_path / "plane"))
+
+
+def test_a_run_can_begin_with_the_weights_of_another(digits: ImageData, tmp_path: Path) -> None:
+    first = train(small("vae", epochs=3), tmp_path / "first", data=digits)
+    onward = replace(small("vae", epochs=1), objective=Elbo(beta=Constant(0.1)), start=str(tmp_path / "first"))
+    second = train(onward, tmp_path / "second", data=digits)
+    assert second.rows[0]["train_running_total"] < first.rows[0]["train_running_total"]
+    other = replace(onward, model=VAE(latent=3))
+    with pytest.raises(UserError, match=r"whose weights are of another composition .*only the prior may differ"):
+        train(other, tmp_path / "third", data=digits)
+
+
+def test_attributes_condition_a_model_too(digits: ImageData, cli: Cli, tmp_path: Path) -> None:
+    """Continuous conditions: here how bright either half is, which generated pictures then follow."""
+    light = np.random.default_rng(0).uniform(size=(360, 2)).astype(np.float32)
+    images = digits.images * np.repeat(light, 14, axis=1)[:, None, :, None]
+    arrays = {"images": images.astype(np.uint8), "attributes": light, "attribute_names": np.array(["top", "bottom"])}
+    np.savez(tmp_path / "light.npz", **arrays)
+    words = ["--data", f"npz:{tmp_path / 'light.npz'}", "--epochs", "20", "--batch-size", "20", "--out", "run"]
+    cli("train", "cvae", *words)
+    model = load(tmp_path / "run")
+    assert model.images.attributes == ("top", "bottom")
+    upper = model.generate(50, y=torch.tensor([1.0, 0.0]).expand(50, -1))
+    assert upper[:, :, :14].mean() > 2 * upper[:, :, 14:].mean()
+    with pytest.raises(UserError, match="y is None, but the model is conditional; give a row of 2 attributes"):
+        model.generate(2)

@@ -78,7 +78,7 @@ class Experiment(Piece):
     model: Annotated[Model, tyro.conf.arg(name="")] = VAE()
     objective: Objective = Elbo()
     training: Annotated[Training, tyro.conf.arg(name="")] = Training()
-    start: str | None = None
+    start: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
     """A saved model, or the folder of a run, whose weights this one begins with; its prior may be another."""
 
     def check(self, images: ImageFormat) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from vaelab.cli.dispatch import Command, dispatch, parse
-from vaelab.data import Folder
+from vaelab.data import SOURCES, source_name
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, read_experiment
 from vaelab.presets import PRESETS
@@ -29,7 +29,9 @@ class Train:
     data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder."""
     image_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Height and width that pictures of folder:PATH are brought to (default 64)."""
+    """Height and width that pictures of folder:PATH and celeba are brought to (default 64)."""
+    limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Take so many pictures of dsprites or shapes3d, always the same random ones, instead of all."""
     skip_broken: bool = False
     """Leave out pictures of folder:PATH that cannot be decoded."""
     quiet: bool = False
@@ -75,14 +77,14 @@ def train_as(prog: str, default: Experiment, words: list[str]) -> None:
             f"--out is missing; name a folder for the run, such as --out runs/{prog.rsplit(maxsplit=1)[-1]}"
         )
     experiment = chosen.experiment
-    if chosen.image_size is not None or chosen.skip_broken:
-        if not isinstance(experiment.data, Folder):
-            raise UserError(
-                f"--image-size and --skip-broken go with folder:PATH, but data is {experiment.data.kind!r}; drop them"
-            )
-        size = chosen.image_size if chosen.image_size is not None else experiment.data.image_size
-        skip = chosen.skip_broken or experiment.data.skip_broken
-        experiment = replace(experiment, data=replace(experiment.data, image_size=size, skip_broken=skip))
+    asked = {"image_size": chosen.image_size, "limit": chosen.limit, "skip_broken": chosen.skip_broken or None}
+    given = {name: value for name, value in asked.items() if value is not None}
+    for name in given:
+        if not hasattr(experiment.data, name):
+            having = [source_name(source) for source in SOURCES if name in source.__dataclass_fields__]
+            flag = f"--{name.replace('_', '-')}"
+            raise UserError(f"{flag} goes with {', '.join(having)}, but data is {experiment.data.kind!r}; drop it")
+    experiment = replace(experiment, data=replace(experiment.data, **given))
     _run(experiment, chosen.out, chosen.data_dir, chosen.quiet, resume=False)
 
 

@@ -23,7 +23,7 @@ def decompose_kl(latent: Latent, images: int) -> tuple[Tensor, Tensor, Tensor]:
     assert isinstance(latent.q, Independent)
     # [s, i, j, d] is log q(z_i,d | x_j): each draw under each picture's posterior.
     each = latent.q.base_dist.log_prob(latent.code[:, :, None])
-    log_weights = stratified_log_weights(latent.code.shape[1], images).to(each)
+    log_weights = stratified_log_weights(latent.code.shape[1], images, each.dtype, each.device)
     # A density of all dimensions takes the weight once; each dimension's own density takes it once as well.
     log_joint = (each.sum(-1) + log_weights).logsumexp(2)
     log_marginals = (each + log_weights[..., None]).logsumexp(2).sum(-1)
@@ -31,7 +31,9 @@ def decompose_kl(latent: Latent, images: int) -> tuple[Tensor, Tensor, Tensor]:
     return log_q - log_joint, log_joint - log_marginals, log_marginals - log_p
 
 
-def stratified_log_weights(batch: int, images: int) -> Float[Tensor, "batch batch"]:
+def stratified_log_weights(
+    batch: int, images: int, dtype: torch.dtype | None = None, device: torch.device | None = None
+) -> Float[Tensor, "batch batch"]:
     """log weights with which row i averages q(z_i | x_j) over a batch to estimate q(z_i) over all images.
 
     Chen et al. (2018), appendix C.2: the draw's own picture stands for itself, 1/N; the others stand for the rest,
@@ -41,10 +43,11 @@ def stratified_log_weights(batch: int, images: int) -> Float[Tensor, "batch batc
     tensor([1., 1., 1.])
     """
     if batch == 1:
-        return torch.zeros(1, 1)
+        return torch.zeros(1, 1, dtype=dtype, device=device)
     others = batch - 1
-    weights = torch.full((batch, batch), 1 / others)
-    rows = torch.arange(batch)
-    weights[rows, (rows + 1) % batch] = (images - others) / (images * others)
-    weights[rows, rows] = 1 / images
+    # Filled where they are used: a copy from elsewhere would make an accelerator wait.
+    weights = torch.full((batch, batch), 1 / others, dtype=dtype, device=device)
+    for part in (weights.diagonal(1), weights[-1, 0]):
+        part.fill_((images - others) / (images * others))
+    weights.fill_diagonal_(1 / images)
     return weights.log()

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 
+from vaelab.errors import UserError
 from vaelab.objectives.objective import Loss, ObjectivePiece
 from vaelab.piece import Tag
 from vaelab.traits import Trait
@@ -28,6 +29,11 @@ class Factor(ObjectivePiece):
     samples: Annotated[int, Ge(1)] = 1
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes})
     kind: Tag[Literal["factor"]] = field(default="factor", repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(width < 1 for width in self.hidden):
+            raise UserError(f"Factor.hidden is {self.hidden}, but every width must be >= 1")
 
     def build(self, latent: int) -> Loss:
         """The loss with a fresh discriminator of `latent` dimensions."""

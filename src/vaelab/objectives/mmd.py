@@ -11,7 +11,7 @@ def squared_mmd(a: Float[Tensor, "N D"], b: Float[Tensor, "M D"]) -> Tensor:
     """Squared maximum mean discrepancy between two sets of points, never negative.
 
     mean k(a, a') + mean k(b, b') - 2 mean k(a, b), with k(u, v) = exp(-|u - v|^2 / D): Gretton et al. (2012),
-    equation 5, with the bandwidth of Zhao, Song and Ermon (2019).
+    equation 5. The bandwidth grows with D as squared distances do.
 
     >>> points = torch.zeros(3, 2)
     >>> squared_mmd(points, points).item()

@@ -15,7 +15,8 @@ _LARGEST = 10.0
 class GecoLoss(nn.Module):
     """KL + lambda (reconstruction - tolerance), lambda moved by the constraint's moving average.
 
-    Rezende and Viola (2018), algorithm 1. The value in the loss is the average's, its gradient the batch's.
+    Rezende and Viola (2018), algorithm 1. The value in the loss is the average's, its gradient the batch's. What the
+    posterior adds is no part of the constraint.
 
     Args:
         tolerance: nats an image.
@@ -34,12 +35,15 @@ class GecoLoss(nn.Module):
 
     def forward(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
-        constraint = trace.distortion.mean() - self.tolerance
+        constraint = trace.reconstruction.mean() - self.tolerance
         now = constraint.detach().to(self.average)
         # The first batch is the average's beginning.
         before = torch.where(self.average.isnan(), now, self.average)
-        self.average.copy_(self.memory * before + (1 - self.memory) * now)
-        smoothed = constraint + (self.average - now)
-        loss = trace.kl.sum(0).mean() + self.log_multiplier.exp() * smoothed
-        self.log_multiplier.add_(self.rate * self.average).clamp_(-_LARGEST, _LARGEST)
+        average = self.memory * before + (1 - self.memory) * now
+        smoothed = constraint + (average - now)
+        loss = (trace.kl.sum(0) + trace.penalty).mean() + self.log_multiplier.exp() * smoothed
+        # A batch without a finite constraint may be left out by the optimiser; here too it leaves nothing behind.
+        finite = now.isfinite()
+        self.log_multiplier.add_(torch.where(finite, self.rate * average, 0.0)).clamp_(-_LARGEST, _LARGEST)
+        self.average.copy_(torch.where(finite, average, self.average))
         return loss

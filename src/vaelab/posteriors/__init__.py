@@ -138,8 +138,8 @@ class FiniteScalar(PosteriorPiece):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.levels or min(self.levels) < 2:
-            raise UserError(f"FiniteScalar.levels is {self.levels}, but needs numbers of at least 2")
+        if not self.levels or min(self.levels) < 3:
+            raise UserError(f"FiniteScalar.levels is {self.levels}, but needs numbers of at least 3")
 
     @property
     def size(self) -> int:

@@ -11,6 +11,7 @@ from torch.distributions import Distribution
 from vector_quantize_pytorch import FSQ, ResidualVQ, VectorQuantize
 
 from vaelab.distributions import PointMass, full_precision, in_full
+from vaelab.errors import UserError
 from vaelab.networks.network import Network
 from vaelab.posteriors.posterior import Posterior
 from vaelab.sizes import Codes
@@ -43,7 +44,7 @@ class QuantisingPosterior(Posterior):
 
     @abstractmethod
     def look_up(self, codes: Tensor) -> Tensor:
-        """The vectors (N, positions, latent) that codes (N, positions, ...) stand for."""
+        """The vectors, (N, positions, latent), that codes, (N, slots), stand for."""
 
     def penalty(self, vectors: Tensor, quantised: Tensor) -> Tensor | None:
         """What is added to every objective, (B,); None for nothing."""
@@ -58,8 +59,17 @@ class QuantisingPosterior(Posterior):
         return self._draw(h, samples, learn=self.training)
 
     def read(self, codes: Int[Tensor, "N slots"]) -> Float[Tensor, "N D"]:
-        """The vectors that the codes stand for, place by place."""
-        return self.look_up(codes.unflatten(1, (self.positions, -1)).squeeze(-1)).flatten(1)
+        """The vectors that the codes stand for, place by place.
+
+        Raises:
+            UserError: another number of codes than slots, or a code that the codebook does not have.
+        """
+        slots, size = self.codes
+        if codes.shape[1] != slots:
+            raise UserError(f"codes are {codes.shape[1]} a picture, but the model has {slots}; give one a slot")
+        if len(codes) and not bool(((codes >= 0) & (codes < size)).all()):
+            raise UserError(f"codes run from {codes.min()} to {codes.max()}, but must be from 0 to {size - 1}")
+        return self.look_up(codes).flatten(1)
 
     def _draw(self, h: Tensor, samples: int, learn: bool) -> Draw:
         with full_precision(h):
@@ -101,8 +111,8 @@ class CodebookPosterior(QuantisingPosterior):
 
     def quantise(self, vectors: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
         """The nearest vectors; with `learn` the codebook moves."""
-        quantised, codes, _ = self.quantiser(vectors, freeze_codebook=not learn)
-        return quantised, codes
+        quantised, codes, _ = self.quantiser(vectors.detach(), freeze_codebook=not learn)
+        return straight_through(vectors, quantised), codes
 
     def look_up(self, codes: Tensor) -> Tensor:
         """The codebook's vectors."""
@@ -147,17 +157,13 @@ class ResidualCodebookPosterior(QuantisingPosterior):
 
     def quantise(self, vectors: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
         """What the codes of all levels add up to; with `learn` the codebooks move."""
-        quantised, codes, _ = self.quantiser(vectors, freeze_codebook=not learn)
-        return quantised, codes
+        quantised, codes, _ = self.quantiser(vectors.detach(), freeze_codebook=not learn)
+        return straight_through(vectors, quantised), codes
 
     def look_up(self, codes: Tensor) -> Tensor:
         """The sums of the codebooks' vectors."""
         vectors: Tensor = self.quantiser.get_output_from_indices(codes.unflatten(1, (self.positions, -1)))
         return vectors
-
-    def read(self, codes: Int[Tensor, "N slots"]) -> Float[Tensor, "N D"]:
-        """The vectors that the codes stand for, place by place."""
-        return self.look_up(codes).flatten(1)
 
     def penalty(self, vectors: Tensor, quantised: Tensor) -> Tensor:
         """commitment |vector - sum of codes|^2, (B,)."""
@@ -189,6 +195,14 @@ class FiniteScalarPosterior(QuantisingPosterior):
         """The grid's vectors."""
         vectors: Tensor = self.quantiser.indices_to_codes(codes)
         return vectors
+
+
+def straight_through(vectors: Tensor, quantised: Tensor) -> Tensor:
+    """The very numbers of `quantised`, with the gradient of `vectors`, whatever the mode of the model.
+
+    The library would turn and stretch the gradient (its rotation trick), and for codebooks in a row add it up.
+    """
+    return quantised.detach() + (vectors - vectors.detach())
 
 
 def commitment_loss(weight: float, vectors: Tensor, quantised: Tensor) -> Float[Tensor, " B"]:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import AffineTransform, Distribution
-from torch.quasirandom import SobolEngine
-from zuko.distributions import NormalizingFlow
 from zuko.flows import NSF
 from zuko.transforms import ComposedTransform
 
 from vaelab.distributions import diagonal_normal, full_precision, in_full
+from vaelab.distributions.bent_normal import BentNormal
 from vaelab.networks.network import Network
 from vaelab.posteriors.posterior import Posterior
-from vaelab.trace import Draw
-
-_POINTS = 64
 
 
 class SplinePosterior(Posterior):
@@ -48,36 +42,8 @@ class SplinePosterior(Posterior):
         """q(z | x), of batch shape (B,)."""
         with full_precision(h):
             h = in_full(h)
-            standard: NormalizingFlow = self.flow(self.context(h).tanh())
+            standard = self.flow(self.context(h).tanh())
             mean, scale = self.mean(h), (self.log_variance(h) / 2).exp()
             affine = AffineTransform(mean, scale, event_dim=1)
             base = diagonal_normal(torch.zeros_like(mean), torch.ones_like(mean))
             return BentNormal(ComposedTransform(affine.inv, standard.transform), base)
-
-    def forward(self, h: Float[Tensor, "B F"], samples: int) -> Draw:
-        """`samples` reparameterised draws."""
-        with full_precision(h):
-            return super().forward(h, samples)
-
-
-class BentNormal(NormalizingFlow):  # type: ignore[misc]
-    """A normal distribution sent through a flow."""
-
-    @property
-    def event_shape(self) -> torch.Size:
-        """(D,): what comes out is as wide as what goes in, whatever the batch of the affine part."""
-        shape: torch.Size = self.base.event_shape
-        return shape
-
-    @property
-    def mean(self) -> Float[Tensor, "B D"]:
-        """The average over 64 fixed quasi-random points, the same at each call: it has no closed form."""
-        uniform = SobolEngine(self.event_shape[-1], scramble=True, seed=0).draw(_POINTS)
-        normal = torch.special.ndtri(uniform.clamp(1e-4, 1 - 1e-4)).to(self.base.mean)
-        points = normal[:, None].expand(-1, *self.batch_shape, -1)
-        mean: Tensor = self.transform.inv(points).mean(0)
-        return mean
-
-    def expand(self, batch_shape: Any, new: Any = None) -> BentNormal:
-        """The same distribution for a larger batch."""
-        return BentNormal(self.transform, self.base.expand(batch_shape))

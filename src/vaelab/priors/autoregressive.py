@@ -14,6 +14,9 @@ from vaelab.distributions import in_full
 from vaelab.priors.prior import Infer, Prior
 from vaelab.sizes import Codes
 
+# Below it nothing but the likeliest code is drawn, and 0 cannot be divided by.
+_COLDEST = 1e-6
+
 
 class AutoregressivePrior(Prior):
     """p(code | c) = prod_i p(code_i | code_<i, c), a causal transformer over the slots in their order.
@@ -47,7 +50,7 @@ class AutoregressivePrior(Prior):
         return AutoregressiveDistribution(self, c)
 
     def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
-        """`n` codes, their logits divided by the temperature."""
+        """`n` codes, their logits divided by the temperature; at 0 the likeliest, slot by slot."""
         return AutoregressiveDistribution(self, c, temperature).expand((n,)).sample()
 
     def next_logits(self, before: Int[Tensor, "N T"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N _ V"]:
@@ -70,13 +73,13 @@ class AutoregressiveDistribution(Distribution):
     Args:
         prior: the network.
         c: the condition, (B, K), or None.
-        temperature: that logits are divided by.
+        temperature: that logits are divided by; 0 stands for all but 0.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, prior: AutoregressivePrior, c: Tensor | None, temperature: float = 1.0) -> None:
-        self.prior, self.c, self.temperature = prior, c, temperature
+        self.prior, self.c, self.temperature = prior, c, max(temperature, _COLDEST)
         batch = torch.Size() if c is None else torch.Size(c.shape[:1])
         super().__init__(batch, torch.Size([prior.codes.slots]), validate_args=False)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Distribution
 from zuko.flows import NSF
 
 from vaelab.distributions import full_precision
+from vaelab.distributions.bent_normal import BentNormal
 from vaelab.priors.prior import Infer, Prior
 
 
@@ -28,8 +28,12 @@ class FlowPrior(Prior):
         super().__init__()
         self.flow = NSF(latent, condition, transforms=transforms, hidden_features=hidden)
 
-    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
+    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> BentNormal:
         """The flow, of batch shape () or, given a condition, (B,)."""
         with full_precision(c):
-            p: Distribution = self.flow(c)
-        return p
+            flow = self.flow(c)
+        return BentNormal(flow.transform, flow.base)
+
+    def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
+        """`n` codes from a normal narrowed by the temperature (Kingma and Dhariwal 2018, section 6)."""
+        return self.forward(c, infer).expand((n,)).draw(temperature)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -26,6 +27,6 @@ class Prior(nn.Module):
         """
 
     def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
-        """`n` codes; real ones are multiplied by the temperature, below 1 towards the prior's centre."""
-        drawn: Tensor = self.forward(c, infer).expand((n,)).sample()
-        return temperature * drawn
+        """`n` codes, their distances from the prior's mean multiplied by the temperature."""
+        p = self.forward(c, infer)
+        return torch.lerp(p.mean, p.expand((n,)).sample(), temperature)

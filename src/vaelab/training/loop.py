@@ -167,7 +167,11 @@ def train(
                 _refuse_bad_loss(first_bad, state, batches, folder)
                 _refuse_bad_weights(model, state, folder)
                 if state.images == 0:
-                    _stop("every gradient of the epoch was above gradient_skip or", state.epoch, batches, folder)
+                    folder.log("stopped", reason="every step was left out", epoch=state.epoch)
+                    raise UserError(
+                        f"every step of epoch {state.epoch} was left out: no gradient was finite with a norm below "
+                        f"--gradient-skip {settings.optimiser.gradient_skip:g}; raise that"
+                    )
                 last = Progress(state.epoch, batches - 1, batches, settings.epochs)
                 beta, learning_rate = experiment.objective.beta(last), _learning_rate(settings.optimiser, last)
                 seconds = state.seconds + time.monotonic() - began

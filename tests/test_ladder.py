@@ -1,0 +1,137 @@
+"""The hierarchical model: what it draws, what it holds, what its groups cost."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from vaelab import Depthwise, Elbo, Ladder, UserError
+from vaelab.data import ImageFormat
+from vaelab.models.ladder import LadderModel
+from vaelab.schedules import Progress
+
+GREY = ImageFormat(1, 28, 28, ("a", "b"))
+
+
+@pytest.fixture
+def model() -> LadderModel:
+    torch.manual_seed(0)
+    return Ladder(groups=(1, 2), width=8, latent=2).build(GREY)
+
+
+def loud(model: LadderModel) -> LadderModel:
+    """The same with posteriors far from their priors."""
+    for group in model.groups:
+        group.residual.weight.data.mul_(30)
+    return model
+
+
+def test_groups_lie_at_their_resolutions(model: LadderModel) -> None:
+    assert model.extents == [(7, 7), (14, 14), (28, 28)]
+    assert model.widths == (2 * 49, 2 * 196, 2 * 196)
+    odd = Ladder(groups=(1, 0, 1), width=8).build(ImageFormat(3, 33, 17))
+    assert odd.extents == [(5, 3), (9, 5), (17, 9), (33, 17)]
+    assert odd.widths == (4 * 15, 4 * 17 * 9)
+    assert odd.generate(2).shape == (2, 3, 33, 17)
+
+
+def test_a_group_that_the_picture_changes_nothing_in_costs_no_nats(model: LadderModel) -> None:
+    """The residual parameterisation: shift 0 and stretch 1 make the posterior the prior, whatever that is."""
+    for group in model.groups:
+        group.residual.weight.data.zero_()
+    trace = model(torch.rand(3, 1, 28, 28))
+    assert trace.kl.abs().max() == 0
+    assert loud(model)(torch.rand(3, 1, 28, 28)).kl.abs().max() == 0
+    model.groups[1].residual.bias.data.fill_(0.1)
+    kl = model(torch.rand(3, 1, 28, 28)).kl
+    assert (kl[1] > 1).all()
+    assert (kl[[0, 2]] == 0).all()
+
+
+def test_the_residual_normal_is_the_papers(model: LadderModel) -> None:
+    """q = N(mean + scale shift, scale stretch), so KL = 1/2 sum [shift^2 + stretch^2 - log stretch^2 - 1]."""
+    group = model.groups[0].double()
+    h, e = torch.randn(2, 8, 7, 7, dtype=torch.float64), torch.randn(2, 8, 7, 7, dtype=torch.float64)
+    mean, scale = group.read_prior(h)
+    q_mean, q_scale = group.read_posterior(h, e, mean, scale)
+    shift, stretch = (q_mean - mean) / scale, q_scale / scale
+    by_hand = 0.5 * (shift**2 + stretch**2 - (stretch**2).log() - 1).flatten(1).sum(1)
+    q, p = (model._normal(m, s, 1) for m, s in ((q_mean, q_scale), (mean, scale)))
+    torch.testing.assert_close(torch.distributions.kl_divergence(q, p)[0], by_hand)
+
+
+def test_exact_kl_meets_sampled_kl(model: LadderModel) -> None:
+    """Given the draws above it, each group's KL is exact; over many draws the log ratio averages to it."""
+    with torch.no_grad():
+        trace = loud(model)(torch.rand(2, 1, 28, 28), None, 400)
+        ratio = torch.stack([latent.log_ratio() for latent in trace.latents])
+    assert (trace.kl > 0.1).all()
+    difference = (ratio - trace.kl).sum(0)
+    error = 4 * difference.std(0) / math.sqrt(len(difference))
+    assert (difference.mean(0).abs() < error).all()
+
+
+def test_each_sample_goes_its_own_way_with_its_own_picture() -> None:
+    torch.manual_seed(0)
+    model = loud(Ladder(groups=(1, 1), width=8, latent=2, conditional=True).build(GREY))
+    x, y = torch.rand(2, 1, 28, 28), torch.tensor([0, 1])
+    trace = model(x, y, 3)
+    for sample in range(3):
+        z = torch.cat([latent.z[sample] for latent in trace.latents], 1)
+        torch.testing.assert_close(trace.p.mean[sample], model.decode(z, y).mean)
+    # A picture's posterior does not depend on who else is in the batch.
+    torch.testing.assert_close(model.encode(x, y).mean[1:], model.encode(x[1:], y[1:]).mean)
+
+
+def test_lower_groups_depend_on_draws_above(model: LadderModel) -> None:
+    trace = loud(model)(torch.rand(1, 1, 28, 28), None, 2)
+    top, below = trace.latents[0].q.mean, trace.latents[1].q.mean
+    torch.testing.assert_close(top[0], top[1])
+    assert (below[0] - below[1]).abs().max() > 1e-3
+
+
+def test_given_top_codes_are_held_and_the_rest_is_drawn(model: LadderModel) -> None:
+    loud(model)
+    for group in model.groups:
+        group.project.weight.data.mul_(20)
+    x = torch.rand(1, 1, 28, 28)
+    top = model.encode(x).mean[:, : model.widths[0]].repeat(200, 1)
+    held, free = model.generate(200, given=top), model.generate(200)
+    assert held.var(0).sum() > 0
+    assert held.var(0).sum() < free.var(0).sum()
+    drawn = model._draw(200, None, top, 1.0)
+    assert torch.equal(drawn[:, : model.widths[0]], top)
+    assert (drawn[:, model.widths[0] :].std(0) > 0.1).all()
+    whole = model.encode(x).mean
+    torch.testing.assert_close(model.generate(1, given=whole), model.decode(whole).mean)
+    cold = model.generate(2, given=top[:2], temperature=0.0)
+    torch.testing.assert_close(cold[0], cold[1])
+    with pytest.raises(UserError, match=r"given has 99 dimensions, but the first groups of latents have 98, 490, 882"):
+        model.generate(1, given=torch.zeros(1, 99))
+
+
+@pytest.mark.parametrize("cell", [None, Depthwise()], ids=["bottleneck", "depthwise"])
+def test_bf16_is_stable(cell: Depthwise | None) -> None:
+    """Thirty steps at a high rate in bf16: densities stay in float32, and the loss falls as it does in fp32."""
+    spec = Ladder(groups=(2, 2), width=8) if cell is None else Ladder(groups=(2, 2), width=8, cell=cell)
+    torch.manual_seed(1)
+    x = (torch.rand(16, 1, 28, 28) < torch.linspace(0, 1, 28)).float()
+    ends = {}
+    for bf16 in (False, True):
+        torch.manual_seed(2)
+        model = spec.build(GREY)
+        optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+        for step in range(30):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                trace = model(x)
+            assert trace.total.dtype == torch.float32
+            loss = Elbo()(trace, Progress(1, step, 30, 1))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        ends[bf16] = loss.item()
+        assert math.isfinite(ends[bf16])
+    assert ends[True] == pytest.approx(ends[False], rel=0.1)
+    assert ends[False] < 450

@@ -1,0 +1,496 @@
+"""Priors against mathematics: what integrates to one, what draws follow, what conditions and temperatures do."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+import math
+from typing import Any, get_args
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+from torch.testing import assert_close
+
+from vaelab import (
+    VAE,
+    AutoregressiveCodes,
+    ConditionalNormal,
+    Flow,
+    Mixture,
+    Mlp,
+    StandardNormal,
+    UniformCodes,
+    UserError,
+    Vamp,
+)
+from vaelab.data import ImageFormat
+from vaelab.distributions import PointMass, diagonal_normal
+from vaelab.models.vae import VAEModel
+from vaelab.posteriors import Posterior
+from vaelab.priors import Prior
+from vaelab.sizes import Codes, PriorSizes
+from vaelab.trace import Latent
+
+IMAGES = ImageFormat(1, 4, 4, ("a", "b", "c"))
+ATTRIBUTES = ImageFormat(1, 4, 4, attributes=("tilt", "size"))
+LABELS = torch.arange(3)
+
+# Small instances; whoever joins the union is tested with its defaults.
+SMALL: dict[type, Any] = {
+    Mixture: Mixture(components=4),
+    Vamp: Vamp(components=4),
+    Flow: Flow(transforms=2, hidden=(8,)),
+    AutoregressiveCodes: AutoregressiveCodes(layers=2, width=16, heads=2),
+}
+UNION = [SMALL.get(piece) or piece() for piece in get_args(get_args(Prior)[0])]
+REAL = [piece for piece in UNION if not piece.discrete]
+DISCRETE = [piece for piece in UNION if piece.discrete]
+# Every real prior, without a condition and with one.
+CASES = [
+    pytest.param(piece, conditional, id=f"{type(piece).__name__}-{'conditional' if conditional else 'plain'}")
+    for piece, conditional in itertools.product(REAL, (False, True))
+    if conditional or not piece.needs_condition
+]
+
+
+def name(piece: Any) -> str:
+    return type(piece).__name__
+
+
+def stirred(module: Any, size: float = 0.3) -> Any:
+    """Weights away from where they begin, so that nothing holds by their being zero or one."""
+    for parameter in module.parameters():
+        parameter.data.add_(size * torch.randn_like(parameter))
+    return module
+
+
+def small_model(piece: Any, conditional: bool = False, images: ImageFormat = IMAGES, **pieces: Any) -> VAEModel:
+    """A model of two latent dimensions in double precision, whose prior is well away from N(0, I)."""
+    torch.manual_seed(0)
+    model = VAE(2, conditional, Mlp(hidden=(8,)), prior=piece, **pieces).build(images).double()
+    stirred(model.prior)
+    # Posteriors that differ from picture to picture, for priors that are made of them.
+    for head, factor in (("mean", 4.0), ("log_variance", 2.0)):
+        if hasattr(model.posterior, head):
+            getattr(model.posterior, head).weight.data.mul_(factor)
+    return model
+
+
+def conditions(conditional: bool) -> Tensor | None:
+    return one_hot(LABELS).double() if conditional else None
+
+
+def density(model: VAEModel, conditional: bool) -> Any:
+    """p(z | c) for each of the three labels, or p(z)."""
+    return model.prior(conditions(conditional), model._infer)
+
+
+def on_a_grid(p: Any, reach: float = 6.0, steps: int = 300) -> tuple[Tensor, Tensor]:
+    """Points of the plane and the mass that p gives to the cell of each, for every distribution of its batch."""
+    line = torch.linspace(-reach, reach, steps, dtype=torch.float64)
+    points = torch.cartesian_prod(line, line)
+    with torch.no_grad():
+        return points, p.log_prob(points[:, None]).exp() * (line[1] - line[0]) ** 2
+
+
+def moments(z: Tensor) -> Tensor:
+    """Both coordinates, their squares and their product, and a bounded function that tells modes apart."""
+    x, y = z.unbind(-1)
+    return torch.stack([x, y, x * x, y * y, x * y, (2 * x).sin() * (2 * y).cos()], -1)
+
+
+@functools.cache
+def quadrature(piece: Any, conditional: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """The mass on the whole grid, the mean and the moments of the small model's prior, each label's own."""
+    points, mass = on_a_grid(density(small_model(piece, conditional), conditional))
+    return mass.sum(0), torch.einsum("nb,nd->bd", mass, points), torch.einsum("nb,nm->bm", mass, moments(points))
+
+
+def within_errors(drawn: Tensor, expected: Tensor, errors: float = 4) -> None:
+    """The averages over the first axis meet what is expected within so many standard errors."""
+    error = drawn.std(0) / math.sqrt(len(drawn))
+    assert ((drawn.mean(0) - expected).abs() < errors * error).all(), (drawn.mean(0), expected, error)
+
+
+@pytest.mark.parametrize(("piece", "conditional"), CASES)
+def test_a_real_prior_integrates_to_one(piece: Any, conditional: bool) -> None:
+    mass, _, _ = quadrature(piece, conditional)
+    assert_close(mass, torch.ones_like(mass), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("piece", "conditional"), CASES)
+def test_draws_follow_the_density(piece: Any, conditional: bool) -> None:
+    model, n = small_model(piece, conditional), 20_000
+    expected, c = quadrature(piece, conditional)[2], conditions(conditional)
+    for label in range(3 if conditional else 1):
+        chosen = None if c is None else c[label].expand(n, -1)
+        within_errors(moments(model.prior.draw(n, chosen, model._infer, 1.0)), expected[label])
+
+
+@pytest.mark.parametrize(("piece", "conditional"), CASES)
+def test_each_draw_has_the_condition_of_its_own_row(piece: Any, conditional: bool) -> None:
+    """log p(z | c) of many samples for each of three labels is that of each label alone."""
+    model = small_model(piece, conditional)
+    z, c = torch.randn(5, 3, 2, dtype=torch.float64), conditions(conditional)
+    together = model.prior(c, model._infer).log_prob(z)
+    assert together.shape == (5, 3)
+    for label in range(3):
+        alone = model.prior(None if c is None else c[label : label + 1], model._infer)
+        assert_close(together[:, label : label + 1], alone.log_prob(z[:, label : label + 1]))
+
+
+@pytest.mark.parametrize(("piece", "conditional"), CASES)
+def test_temperature_draws_real_codes_to_the_centre(piece: Any, conditional: bool) -> None:
+    model, c = small_model(piece, conditional), conditions(conditional)
+    rows = None if c is None else c.repeat(100, 1)
+    cold, half, warm = (model.prior.draw(300, rows, model._infer, t) for t in (0.0, 0.5, 1.0))
+    assert cold.shape == half.shape == warm.shape == (300, 2)
+    centre, *_ = by_label = cold.unflatten(0, (100, 3))
+    assert (by_label == centre).all()
+    spread = [(drawn.unflatten(0, (100, 3)) - centre).square().mean() for drawn in (half, warm)]
+    assert 0 < spread[0] < 0.6 * spread[1]
+
+    if isinstance(piece, Flow):
+        # The centre of the normal that the flow bends; the middle of its draws may hold no mass.
+        assert density(model, conditional).transform(centre).abs().max() < 1e-9
+    else:
+        assert_close(centre, quadrature(piece, conditional)[1].expand(3, 2), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("piece", [Mixture(components=3), ConditionalNormal()], ids=name)
+def test_temperature_multiplies_distances_from_the_mean(piece: Any) -> None:
+    model, rows = small_model(piece, True), one_hot(LABELS).double()
+
+    def draw(temperature: float) -> Tensor:
+        torch.manual_seed(5)
+        return model.prior.draw(3, rows, None, temperature)
+
+    assert_close(draw(0.3), draw(0.0) + 0.3 * (draw(1.0) - draw(0.0)))
+
+
+def test_temperature_narrows_the_normal_that_a_flow_bends() -> None:
+    model, rows = small_model(Flow(transforms=2, hidden=(8,)), True), one_hot(LABELS).double()
+    transform, drawn = density(model, True).transform, {}
+    for temperature in (0.3, 1.0):
+        torch.manual_seed(5)
+        drawn[temperature] = model.prior.draw(3, rows, None, temperature)
+    assert_close(transform(drawn[0.3]), 0.3 * transform(drawn[1.0]))
+
+
+@pytest.mark.parametrize("piece", REAL, ids=name)
+def test_densities_are_in_full_precision_amid_a_network_in_bf16(piece: Any) -> None:
+    """Under autocast log p is float32, and for priors without an encoder in them that of double precision."""
+    model = small_model(piece, True)
+    single, c = copy.deepcopy(model).float(), one_hot(LABELS)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        torch.manual_seed(3)
+        z = single.prior.draw(3, c.float(), single._infer, 1.0)
+        log_p = single.prior(c.float(), single._infer).log_prob(z)
+    assert z.dtype == log_p.dtype == torch.float32
+    if not isinstance(piece, (Vamp, ConditionalNormal)):
+        assert_close(log_p.double(), model.prior(c.double()).log_prob(z.double()), atol=1e-3, rtol=0)
+        torch.manual_seed(3)
+        assert_close(z, single.prior.draw(3, c.float(), single._infer, 1.0), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("piece", [piece for piece in REAL if piece != StandardNormal()], ids=name)
+def test_real_priors_learn(piece: Any) -> None:
+    """-log p of three tight clusters falls well below what N(0, I) gives them, towards their entropy."""
+    torch.manual_seed(0)
+    labels = LABELS.repeat(40)
+    z = torch.tensor([[2.0, 2.0], [-2.0, 1.0], [0.0, -2.0]])[labels] + 0.3 * torch.randn(120, 2)
+    model = VAE(2, True, Mlp(hidden=(8,)), prior=piece).build(IMAGES)
+    normal = -diagonal_normal(torch.zeros(2), torch.ones(2)).log_prob(z).mean()
+    entropy = math.log(2 * math.pi * math.e * 0.3**2)
+    # The encoder learns along, for priors that are made of posteriors.
+    weights = [*model.prior.parameters(), *model.network.parameters(), *model.posterior.parameters()]
+    optimiser = torch.optim.Adam(weights, 0.05)
+    for _ in range(100):
+        optimiser.zero_grad()
+        loss = -model.prior(one_hot(labels).float(), model._infer).log_prob(z).mean()
+        loss.backward()
+        optimiser.step()
+    assert loss < entropy + math.log(3) + 1.2 < normal - 1.5
+
+
+# Codes.
+
+
+def discrete(piece: Any, slots: int, condition: int = 0, size: int = 4) -> Any:
+    torch.manual_seed(1)
+    return stirred(piece.build(PriorSizes((1, 4, 4), 2, condition, Codes(slots, size)))).double().eval()
+
+
+def all_codes(slots: int, size: int = 4) -> Tensor:
+    return torch.tensor(list(itertools.product(range(size), repeat=slots)))
+
+
+@pytest.mark.parametrize("condition", [0, 3])
+@pytest.mark.parametrize("slots", [1, 2, 3])
+@pytest.mark.parametrize("piece", DISCRETE, ids=name)
+def test_a_discrete_prior_sums_to_one_over_all_codes(piece: Any, slots: int, condition: int) -> None:
+    prior = discrete(piece, slots, condition)
+    p = prior(one_hot(LABELS).double() if condition else None)
+    mass = p.log_prob(all_codes(slots)[:, None].expand(-1, 3 if condition else 1, -1)).exp().sum(0)
+    assert_close(mass, torch.ones_like(mass))
+
+
+@pytest.mark.parametrize("condition", [0, 3])
+@pytest.mark.parametrize("piece", DISCRETE, ids=name)
+def test_drawn_codes_follow_their_probabilities(piece: Any, condition: int) -> None:
+    prior, codes, n = discrete(piece, 2, condition), all_codes(2), 9000
+    c = one_hot(LABELS).double() if condition else None
+    drawn = prior.draw(n, None if c is None else c.repeat(n // 3, 1), None, 1.0)
+    assert drawn.shape == (n, 2)
+    assert drawn.dtype == torch.long
+    hits = (drawn[:, None] == codes).all(-1).double()
+    if c is None:
+        groups, expected = [hits], prior().log_prob(codes).exp()[:, None]
+    else:
+        groups = [hits[label::3] for label in range(3)]
+        expected = prior(c).log_prob(codes[:, None].expand(-1, 3, -1)).exp()
+    for label, group in enumerate(groups):
+        p = expected[:, label].detach()
+        error = (p * (1 - p) / len(group)).sqrt()
+        assert ((group.mean(0) - p).abs() < 5 * error).all()
+
+
+@pytest.mark.parametrize("slots", [1, 4])
+def test_a_point_mass_is_slots_log_size_from_uniform_codes(slots: int) -> None:
+    code = torch.randint(7, (5, slots))
+    z = torch.zeros(5, 2, dtype=torch.float64)
+    p = UniformCodes().build(PriorSizes((1, 4, 4), 2, 0, Codes(slots, 7))).double()()
+    latent = Latent(q=PointMass(code, 7, z), code=code.expand(3, -1, -1), z=z.expand(3, -1, -1), p=p)
+    assert_close(latent.kl(), torch.full((3, 5), slots * math.log(7), dtype=torch.float64))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_no_code_is_known_before_its_turn(training: bool) -> None:
+    """Changing a code leaves the logits of its own slot and of all before it, and changes all after it."""
+    prior = discrete(AutoregressiveCodes(width=16, heads=2), slots=5).train(training)
+    codes = torch.randint(4, (6, 5))
+    with torch.no_grad():
+        before = prior.next_logits(codes, None)
+        assert before.shape == (6, 5, 4)
+        for slot in range(5):
+            changed = codes.clone()
+            changed[:, slot] = (codes[:, slot] + 1) % 4
+            after = prior.next_logits(changed, None)
+            assert_close(after[:, : slot + 1], before[:, : slot + 1])
+            assert ((after[:, slot + 1 :] - before[:, slot + 1 :]).abs().amax(-1) > 1e-6).all()
+
+
+def test_logits_are_the_same_whether_codes_come_one_by_one_or_together() -> None:
+    prior = discrete(AutoregressiveCodes(width=16, heads=2), slots=4)
+    codes = torch.randint(4, (6, 4))
+    whole = prior.next_logits(codes, None)
+    for known in range(4):
+        assert_close(prior.next_logits(codes[:, :known], None), whole[:, : known + 1])
+
+
+def test_positions_matter() -> None:
+    """One layer of attention sees the codes before the last as a set, but for where they stand."""
+    prior = discrete(AutoregressiveCodes(layers=1, width=16, heads=2), slots=4)
+    one, other = (prior.next_logits(torch.tensor([[a, b, 2, 0]]), None)[0, 3] for a, b in ((0, 1), (1, 0)))
+    assert (one - other).abs().max() > 1e-3
+
+
+def test_codes_of_many_samples_are_scored_under_their_own_condition() -> None:
+    prior, c = discrete(AutoregressiveCodes(width=16, heads=2), 3, 3), one_hot(LABELS).double()
+    codes = torch.randint(4, (5, 3, 3))
+    together = prior(c).log_prob(codes)
+    assert together.shape == (5, 3)
+    for sample, label in itertools.product(range(5), range(3)):
+        assert_close(together[sample, label], prior(c[label : label + 1]).log_prob(codes[sample, label][None])[0])
+    drawn = prior(c).sample((7,))
+    assert drawn.shape == (7, 3, 3)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-3])
+def test_cold_codes_are_the_likeliest_slot_by_slot(temperature: float) -> None:
+    prior, c = discrete(AutoregressiveCodes(width=16, heads=2), 2, 3), one_hot(LABELS).double()
+    table = prior(c).log_prob(all_codes(2)[:, None].expand(-1, 3, -1)).exp().unflatten(0, (4, 4))
+    first = table.sum(1).argmax(0)
+    second = torch.stack([table[first[label], :, label].argmax() for label in range(3)])
+    drawn = prior.draw(60, c.repeat(20, 1), None, temperature)
+    assert torch.equal(drawn, torch.stack([first, second], -1).repeat(20, 1))
+
+
+def test_temperature_divides_the_logits_of_codes() -> None:
+    """At a half, a code is drawn as its probability squared."""
+    prior, n = discrete(AutoregressiveCodes(width=16, heads=2), slots=1), 9000
+    squared = prior().log_prob(all_codes(1)).exp().detach().square()
+    expected = squared / squared.sum()
+    shares = prior.draw(n, None, None, 0.5).flatten().bincount(minlength=4) / n
+    assert ((shares - expected).abs() < 5 * (expected * (1 - expected) / n).sqrt()).all()
+
+
+def test_temperature_makes_no_difference_to_uniform_codes() -> None:
+    drawn = []
+    for temperature in (0.0, 1.0):
+        torch.manual_seed(0)
+        drawn.append(discrete(UniformCodes(), 3).draw(50, None, None, temperature))
+    assert torch.equal(*drawn)
+
+
+def test_logits_in_bf16_still_give_probabilities() -> None:
+    """A transformer may compute in bf16; its logits become float32, and the codes' probabilities sum to one."""
+    prior, c = discrete(AutoregressiveCodes(width=16, heads=2), 2, 3).float(), one_hot(LABELS).float()
+    codes = all_codes(2)[:, None].expand(-1, 3, -1)
+    exact = prior(c).log_prob(codes)
+    for grad in (True, False):
+        with torch.set_grad_enabled(grad), torch.autocast("cpu", torch.bfloat16):
+            log_p = prior(c).log_prob(codes)
+        assert log_p.dtype == torch.float32
+        assert_close(log_p.exp().sum(0), torch.ones(3), atol=1e-3, rtol=0)
+        assert_close(log_p, exact, atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize("condition", [0, 4])
+@pytest.mark.parametrize("piece", [piece for piece in DISCRETE if piece != UniformCodes()], ids=name)
+def test_discrete_priors_learn(piece: Any, condition: int) -> None:
+    """The second code follows from the first, and both from the condition where there is one."""
+    torch.manual_seed(0)
+    prior = piece.build(PriorSizes((1, 4, 4), 2, condition, Codes(3, 4)))
+    weights = list(prior.parameters())
+    first = torch.arange(4).repeat(8)
+    codes = torch.stack([first, (first + 1) % 4, (3 * first) % 4], -1)
+    c = one_hot(first).float() if condition else None
+    optimiser = torch.optim.Adam(weights, 0.01)
+    for _ in range(100):
+        optimiser.zero_grad()
+        loss = -prior(c).log_prob(codes).mean()
+        loss.backward()
+        optimiser.step()
+    entropy = 0.0 if condition else math.log(4)
+    assert entropy - 1e-3 < loss < entropy + 0.2 < 3 * math.log(4) - 2
+
+
+# The variational mixture of posteriors.
+
+REAL_POSTERIORS = [piece() for piece in get_args(get_args(Posterior)[0]) if not piece.discrete]
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("posterior", REAL_POSTERIORS, ids=name)
+def test_vamp_is_the_mean_of_the_models_own_posteriors(posterior: Any, conditional: bool) -> None:
+    """p(z) = 1/K sum_k q(z | u_k), the u_k pictures with pixels in [0, 1] and conditions of their own."""
+    model = small_model(Vamp(components=4), conditional, posterior=posterior)
+    z = 2 * torch.randn(6, 3, 2, dtype=torch.float64)
+    pictures = model.prior.pictures.sigmoid()
+    parts = []
+    for k in range(4):
+        own = model.prior.conditions[k : k + 1] if conditional else None
+        q = model.posterior.distribution(model.network.encode(pictures[k : k + 1], own))
+        parts.append(q.log_prob(z))
+    c = conditions(conditional)
+    assert_close(model.prior(c, model._infer).log_prob(z), torch.stack(parts).logsumexp(0) - math.log(4))
+
+    # It is the model's own: what the encoder learns moves it, and what moves it teaches the encoder.
+    before = model.prior(c, model._infer).log_prob(z)
+    before.sum().backward()
+    for part in (model.network.encoder, model.posterior, model.prior):
+        assert all(parameter.grad.abs().sum() > 0 for parameter in part.parameters())
+    stirred(model.network.encoder)
+    assert ((model.prior(c, model._infer).log_prob(z) - before).abs() > 1e-6).all()
+
+
+@pytest.mark.parametrize("posterior", REAL_POSTERIORS, ids=name)
+def test_vamp_is_the_same_for_every_label(posterior: Any) -> None:
+    model, z = small_model(Vamp(components=4), True, posterior=posterior), torch.randn(1, 1, 2, dtype=torch.float64)
+    scores = [model.prior(c[None], model._infer).log_prob(z) for c in one_hot(LABELS).double()]
+    assert_close(scores[0], scores[1])
+    assert model.generate(5, torch.tensor([0, 1, 2, -1, 0]), temperature=0.5).shape == (5, 1, 4, 4)
+
+
+# Conditions: labels that are missing, and attributes.
+
+
+def test_missing_labels_are_drawn_for_new_pictures() -> None:
+    """At one code there is one picture a class; None and -1 give each of them about equally often."""
+    model, n = small_model(ConditionalNormal(), True).eval(), 300
+    z = torch.zeros(n, 2, dtype=torch.float64)
+    of_class = model.decode(z[:3], LABELS).mean
+    assert (of_class[0] - of_class[1]).abs().max() > 1e-3
+
+    def classes(y: Tensor | None) -> Tensor:
+        pictures = model.generate(n, y, given=z)
+        distance = (pictures[:, None] - of_class).abs().flatten(2).amax(-1)
+        assert (distance.amin(1) < 1e-12).all()
+        return distance.argmin(1)
+
+    shares = [classes(None).bincount(minlength=3) / n]
+    mixed = torch.where(torch.arange(n) % 2 == 0, 1, -1)
+    drawn = classes(mixed)
+    assert (drawn[::2] == 1).all()
+    shares.append(drawn[1::2].bincount(minlength=3) / (n / 2))
+    for share in shares:
+        assert ((share - 1 / 3).abs() < 0.2).all()
+    # Codes are drawn under the label that was drawn for their picture.
+    centres = model.decode(model.prior(one_hot(LABELS).double()).mean, LABELS).mean
+    coldest = model.generate(n, temperature=0.0)
+    assert ((coldest[:, None] - centres).abs().flatten(2).amax(-1).amin(1) < 1e-12).all()
+
+
+@pytest.mark.parametrize("piece", REAL, ids=name)
+def test_an_unknown_label_is_the_condition_of_zeros(piece: Any) -> None:
+    model, unknown = small_model(piece, True), torch.full((4,), -1)
+    x, z = torch.rand(4, 1, 4, 4, dtype=torch.float64), torch.randn(4, 2, dtype=torch.float64)
+    zeros = torch.zeros(4, 3, dtype=torch.float64)
+    assert_close(model.decode(z, unknown).mean, model.likelihood(model.network.decode(z, zeros)).mean)
+    assert_close(model.encode(x, unknown).mean, model.posterior.distribution(model.network.encode(x, zeros)).mean)
+    trace, y = model(x, unknown, 2), torch.tensor([0, 1, -1, 2])
+    assert_close(
+        trace.latents[0].p.log_prob(z.expand(2, -1, -1)),
+        model.prior(zeros, model._infer).log_prob(z[None]).expand(2, -1),
+    )
+    # Among known labels it stands for its own picture alone.
+    assert_close(model.encode(x, y).mean[2], model.encode(x, unknown).mean[2])
+    assert (model.encode(x, y).mean[3] - model.encode(x, unknown).mean[3]).abs().max() > 1e-6
+
+
+@pytest.mark.parametrize("piece", REAL, ids=name)
+def test_attributes_are_a_continuous_condition(piece: Any) -> None:
+    model = small_model(piece, True, ATTRIBUTES)
+    x, a = torch.rand(4, 1, 4, 4, dtype=torch.float64), torch.randn(4, 2)
+    assert model(x, a, 3).total.shape == (3, 4)
+    assert model(x, a, 3).total.isfinite().all()
+    assert model.generate(4, a).shape == (4, 1, 4, 4)
+
+    # As they are, without a lookup: h and z see the numbers themselves.
+    z, c = torch.randn(4, 2, dtype=torch.float64), a.double()
+    assert_close(model.decode(z, a).mean, model.likelihood(model.network.decode(z, c)).mean)
+    assert_close(model.encode(x, a).mean, model.posterior.distribution(model.network.encode(x, c)).mean)
+    assert_close(model.generate(4, a, given=z), model.decode(z, a).mean)
+    assert (model.decode(z, a).mean - model.decode(z, a + 0.1).mean).abs().amin(0).max() > 1e-6
+
+
+@pytest.mark.parametrize("call", ["forward", "encode", "decode", "generate"])
+@pytest.mark.parametrize(
+    ("images", "y", "says"),
+    [
+        (ATTRIBUTES, None, "y is None, but the model is conditional; give a row of 2 attributes for each picture"),
+        (ATTRIBUTES, torch.zeros(4), "y has shape (4,), but must be (4, 2): one row of 2 attributes a picture"),
+        (ATTRIBUTES, torch.zeros(4, 3), "y has shape (4, 3), but must be (4, 2)"),
+        (ATTRIBUTES, torch.zeros(3, 2), "y has shape (3, 2), but must be (4, 2)"),
+        (IMAGES, torch.tensor([[0, 1, 2, 0]]), "y has shape (1, 4), but must be (4,): one label a picture"),
+        (IMAGES, torch.tensor([0, 1]), "y has shape (2,), but must be (4,)"),
+    ],
+    ids=["none", "flat", "wide", "few", "labels-nested", "labels-few"],
+)
+def test_conditions_of_another_shape_are_named(call: str, images: ImageFormat, y: Tensor | None, says: str) -> None:
+    model = small_model(ConditionalNormal(), True, images)
+    x, z = torch.rand(4, 1, 4, 4, dtype=torch.float64), torch.zeros(4, 2, dtype=torch.float64)
+    calls = {
+        "forward": lambda: model(x, y),
+        "encode": lambda: model.encode(x, y),
+        "decode": lambda: model.decode(z, y),
+        "generate": lambda: model.generate(4, y),
+    }
+    with pytest.raises(UserError) as caught:
+        calls[call]()
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
