@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench mutants clean
 
 demo: .venv/installed
 	$(BIN)/vaelab study paper --recipe fast --data auto --out runs/demo
@@ -30,6 +30,10 @@ bench: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	touch $@ .venv/installed
+
+# Each mistake of docs/mistakes.md put into a copy of the project, to see a test fail.
+mutants: .venv/installed-dev
+	$(BIN)/python tests/mutants.py
 
 clean:
 	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

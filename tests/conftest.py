@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 # One thread a test process: two of them share the cores, and results do not depend on who else runs.
@@ -95,4 +99,22 @@ def cli(tmp_path: Path) -> Cli:
     return run
 
 
-__all__ = ["Cli", "Mnist"]
+@contextmanager
+def mirror(folder: Path) -> Iterator[str]:
+    """A real web server on this machine that serves a folder."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+__all__ = ["Cli", "Mnist", "mirror"]

@@ -5,11 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -24,29 +19,13 @@ from vaelab.data.auto import open_auto
 from vaelab.data.directory import data_directory
 from vaelab.data.mnist import CONTENT, MnistAbsent, fetch_mnist, load_mnist
 
+from .conftest import mirror
+
 
 @pytest.fixture(scope="session")
 def mnist_folder(mnist: ImageData) -> Path:
     folder = data_directory()
     return folder / "mnist" if (folder / "mnist").is_dir() else folder
-
-
-@contextmanager
-def mirror(folder: Path) -> Iterator[str]:
-    """A real web server on this machine that serves a folder."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_mnist_is_whole(mnist: ImageData) -> None:

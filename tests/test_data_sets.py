@@ -9,13 +9,9 @@ import io
 import json
 import sys
 import tarfile
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +42,8 @@ from vaelab.data.fetching import fetch
 from vaelab.data.idx import NAMES
 from vaelab.data.images import ImageData, held_out
 from vaelab.data.store import Absent, FileSet
+
+from .conftest import mirror
 
 # Tall and one-sided: turned, mirrored or transposed it is another picture.
 LETTER_L = np.zeros((28, 28), np.uint8)
@@ -153,24 +151,6 @@ def make_shapes3d(folder: Path, rows: int = 50, labels: int = 6) -> None:
     with h5py.File(folder / "3dshapes.h5", "w") as file:
         file.create_dataset("images", data=images, chunks=(16, 64, 64, 3), compression="gzip")
         file.create_dataset("labels", data=values)
-
-
-@contextmanager
-def mirror(folder: Path) -> Iterator[str]:
-    """A real web server on this machine that serves a folder."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 MADE: list[tuple[Source, Callable[[Path], object]]] = [

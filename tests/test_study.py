@@ -198,3 +198,34 @@ def test_mnist_learns_as_it_should(mnist: ImageData, tmp_path: Path) -> None:
     experiment = study_experiment("cvae", Recipe.fast, images=60_000, epochs=1)
     run = train(replace(experiment, training=replace(experiment.training, epochs=1)), tmp_path / "run", data=part)
     assert run.rows[-1]["test_total"] < 190
+
+
+def test_the_families_study_measures_what_each_model_has(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+    """Rows of three kinds: grey pixels, a density with its bound, codes with a prior fitted after training."""
+    rows = ["vae", "vq-vae", "davidson-d2", "vq-vae-prior-after"]
+    words = ["study", "families", "--data", f"npz:{digits_file}", "--epochs", "1", "--samples", "20", "--out", "out"]
+    shown = cli(*words, "--only", *rows, COLUMNS="160").stdout
+    results = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
+    assert list(results) == rows
+    assert (tmp_path / "out" / "samples.png").stat().st_size > 10_000
+    for name, row in results.items():
+        assert row["total"] == pytest.approx(row["reconstruction"] + row["kl"]), name
+        assert name in shown
+
+    grey, codes, density, fitted = results.values()
+    assert grey["reconstruction_is"] == "cross-entropy"
+    assert not {"log_p", "bits_per_dimension"} & grey.keys()
+    assert "(cross-entropy)" in shown
+    # A log-likelihood is negative here, and no worse than the ELBO.
+    assert -density["total"] - 1 < density["log_p"] < 0
+    assert density["samples"] == 20
+    assert density["bits_per_dimension"] == pytest.approx(density["total"] / (784 * np.log(2)))
+    assert codes["kl"] == pytest.approx(49 * np.log(128), rel=1e-5)
+    assert 1 <= codes["perplexity"] <= 128
+    assert fitted["kl"] < codes["kl"]
+    assert fitted["reconstruction"] == pytest.approx(codes["reconstruction"], rel=1e-3)
+
+    # What is there is not trained or measured again, and other rows join it.
+    before = {name: (tmp_path / "out" / name / "measured.json").stat().st_mtime_ns for name in rows}
+    cli(*words, "--only", *rows)
+    assert before == {name: (tmp_path / "out" / name / "measured.json").stat().st_mtime_ns for name in rows}

@@ -68,8 +68,8 @@ def _families(prog: str, words: list[str]) -> None:
     ) -> None:
         """Train every preset that is meant for MNIST and measure it on the test set.
 
-        Writes OUT/results.json and a run folder a row. A study that was stopped goes on when the same command is
-        given again.
+        Writes OUT/results.json, OUT/samples.png and a run folder a row. A study that was stopped goes on when the
+        same command is given again.
 
         Args:
             out: folder for all of it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -84,7 +84,8 @@ def train_as(prog: str, default: Experiment, words: list[str]) -> None:
             having = [source_name(source) for source in SOURCES if name in source.__dataclass_fields__]
             flag = f"--{name.replace('_', '-')}"
             raise UserError(f"{flag} goes with {', '.join(having)}, but data is {experiment.data.kind!r}; drop it")
-    experiment = replace(experiment, data=replace(experiment.data, **given))
+    source: Any = experiment.data
+    experiment = replace(experiment, data=replace(source, **given))
     _run(experiment, chosen.out, chosen.data_dir, chosen.quiet, resume=False)
 
 
@@ -118,10 +119,11 @@ def _run(experiment: Experiment, out: Path, data_dir: Path | None, quiet: bool, 
 
     run = train(experiment, out, resume=resume, data_directory=data_dir, show=not quiet)
     last = run.rows[-1]
+    bits = f", {last['test_bits_per_dimension']:.3f} bits a dimension" if "test_bits_per_dimension" in last else ""
     print(
         f"{out}: {last['epoch']:.0f} epochs; test set: "
         f"{run.record.reconstruction_is} {last['test_reconstruction']:.2f}, "
-        f"KL {last['test_kl']:.2f}, total {last['test_total']:.2f} nats an image"
+        f"KL {last['test_kl']:.2f}, total {last['test_total']:.2f} nats an image{bits}"
     )
     sys.stdout.flush()
 

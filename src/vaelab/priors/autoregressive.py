@@ -73,7 +73,7 @@ class AutoregressiveDistribution(Distribution):
     Args:
         prior: the network.
         c: the condition, (B, K), or None.
-        temperature: that logits are divided by; 0 stands for all but 0.
+        temperature: that logits are divided by; 0 is taken for a millionth.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}

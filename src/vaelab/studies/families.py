@@ -8,12 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
 from vaelab.data import ImageData, Mnist, Source
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment
+from vaelab.figures import image_grid, save_figure
 from vaelab.files import write_atomically
 from vaelab.metrics import importance_bound_over
 from vaelab.models import VAE
+from vaelab.models.files import load
 from vaelab.objectives import Elbo
 from vaelab.presets import PRESETS
 from vaelab.priors import AutoregressiveCodes, Flow, Prior, StandardNormal
@@ -64,7 +70,7 @@ def run_families_study(
     command: str = "",
     show: bool = False,
 ) -> dict[str, Any]:
-    """Train each preset that is meant for MNIST, measure it on the test set and write results.json.
+    """Train each preset that is meant for MNIST, measure it on the test set, write results.json and samples.png.
 
     A study that was stopped goes on where it was; what is measured of a row is written as soon as it is known.
 
@@ -104,7 +110,18 @@ def run_families_study(
         )  # fmt: skip
         results["rows"][member.name] = _measured(run, data.split("test"), samples, device)
         write_atomically(out / "results.json", json.dumps(results, indent=2) + "\n")
+    save_figure(_samples(out, list(results["rows"])), out / "samples.png")
     return results
+
+
+def _samples(out: Path, names: Sequence[str]) -> Figure:
+    """Ten pictures that each model draws from its prior, a row a model."""
+    drawn = []
+    for name in names:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            drawn.append(load(out / name).generate(10).numpy())
+    return image_grid(np.stack(drawn), names, column_axis="ten draws of each prior, mean pictures")
 
 
 def _experiment(member: Member, source: Source, epochs: int | None, device: str, out: Path) -> Experiment:
