@@ -23,9 +23,9 @@ _ROOMS = {
     "priors": "autoregressive conditional_normal flow mixture standard_normal uniform_codes vamp",
     "likelihoods": "bernoulli categorical continuous_bernoulli discretised_logistic gaussian learned_gaussian "
     "logistic_mixture optimal_gaussian",
-    "posteriors": "codebook flow full_gaussian gaussian posterior",
+    "posteriors": "codebook finite_scalar flow full_gaussian gaussian posterior quantising residual_codebook",
     "objectives": "decomposition discriminator mmd multiplier",
-    "distributions": "point_mass",
+    "distributions": "bent_normal point_mass",
     "models": "ladder model vae",
     "metrics": "evidence",
 }

@@ -30,6 +30,7 @@ from vaelab import (
     Mlp,
     ResidualCodebook,
     ResNet,
+    UniformCodes,
     UserError,
     Vamp,
     load,
@@ -52,7 +53,11 @@ def members(union: Any) -> tuple[type, ...]:
     return get_args(get_args(union)[0]) if get_args(union) else (union,)
 
 
-FORMATS = (ImageFormat(1, 8, 8, ("a", "b", "c")), ImageFormat(3, 5, 7, ("a", "b")), ImageFormat(2, 9, 6, ("a",)))
+FORMATS = (
+    ImageFormat(1, 8, 8, ("a", "b", "c")),
+    ImageFormat(3, 5, 7, ("a", "b")),
+    ImageFormat(2, 9, 6, (), ("size", "angle")),
+)
 MIDWAY = Progress(epoch=2, step=1, steps=4, epochs=4, images=100)
 
 # Small instances, so that all compositions take minutes; whoever joins a union is tested with its defaults.
@@ -107,7 +112,9 @@ def holds_the_contract(spec: Any, images: ImageFormat, file: Path) -> None:
             parameter.data.mul_(20)
             if name.endswith("bias"):
                 parameter.data.fill_(3)
-    x, y = torch.rand(4, *images.shape), torch.arange(4) % len(images.classes)
+    x, y = torch.rand(4, *images.shape), torch.rand(4, len(images.attributes))
+    if images.classes:
+        y = torch.arange(4) % len(images.classes)
     width = sum(model.widths)
 
     for kind in members(Objective):
@@ -133,8 +140,10 @@ def holds_the_contract(spec: Any, images: ImageFormat, file: Path) -> None:
     assert model.encode(x, y).mean.shape == (4, width)
     assert torch.equal(model.encode(x, y).mean, model.encode(x, y).mean)
     assert model.decode(torch.zeros(4, width), y).mean.shape == x.shape
-    assert model.generate(2).shape == (2, *images.shape)
-    assert model.generate(2, given=torch.zeros(2, width)).shape == (2, *images.shape)
+    # Missing labels are drawn; attributes are real numbers, which are not.
+    some = None if images.classes else y[:2]
+    assert model.generate(2, some).shape == (2, *images.shape)
+    assert model.generate(2, some, given=torch.zeros(2, width)).shape == (2, *images.shape)
 
     save(model, file)
     again = load(file)
@@ -258,7 +267,34 @@ def test_embedding_is_the_mean_not_a_draw() -> None:
             "y has labels from 9 to 9, but classes go from 0 to 1",
         ),
         (lambda: VAE().build(ImageFormat(1, 28, 28)).generate(2, given=torch.zeros(2, 3)), "z has 3 dimensions"),
-        (lambda: VAE().build(ImageFormat(1, 28, 28)).generate(2, given=torch.zeros(3, 2)), "given holds 3 codes"),
+        (
+            lambda: VAE().build(ImageFormat(1, 28, 28)).generate(2, given=torch.zeros(3, 2)),
+            "given has shape (3, 2), but n is 2",
+        ),
+        (
+            lambda: VAE().build(ImageFormat(1, 28, 28)).generate(2, given=torch.zeros(2)),
+            "given has shape (2,), but n is",
+        ),
+        (
+            lambda: VAE().build(ImageFormat(1, 28, 28)).generate(2, given=torch.zeros(2, 2).int()),
+            "must be real numbers",
+        ),
+        (
+            lambda: VAE().build(ImageFormat(1, 28, 28)).generate(2, temperature=-3),
+            "temperature is -3, but must be >= 0",
+        ),
+        (
+            lambda: VAE(conditional=True).build(ImageFormat(1, 28, 28, ("a",))).generate(2, y=torch.zeros(3).long()),
+            "y has shape (3,), but must be (2,): one label a picture",
+        ),
+        (
+            lambda: (
+                VAE(4, posterior=Codebook(6), prior=UniformCodes())
+                .build(ImageFormat(1, 28, 28))
+                .generate(1, given=torch.tensor([[6]]))
+            ),
+            "codes run from 6 to 6, but must be from 0 to 5",
+        ),
         (
             lambda: VAE(conditional=True).build(ImageFormat(1, 28, 28, ("a",)))(torch.rand(1, 1, 28, 28)),
             "y is None, but the model is conditional",

@@ -50,7 +50,7 @@ def test_a_group_that_the_picture_changes_nothing_in_costs_no_nats(model: Ladder
     assert (kl[[0, 2]] == 0).all()
 
 
-def test_the_residual_normal_is_the_papers(model: LadderModel) -> None:
+def test_the_kl_of_a_residual_normal_is_read_from_shift_and_stretch(model: LadderModel) -> None:
     """q = N(mean + scale shift, scale stretch), so KL = 1/2 sum [shift^2 + stretch^2 - log stretch^2 - 1]."""
     group = model.groups[0].double()
     h, e = torch.randn(2, 8, 7, 7, dtype=torch.float64), torch.randn(2, 8, 7, 7, dtype=torch.float64)

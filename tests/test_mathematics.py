@@ -15,10 +15,18 @@ from vaelab.distributions import diagonal_normal
 from vaelab.likelihoods import Bernoulli
 from vaelab.metrics import importance_bound
 from vaelab.models.vae import VAEModel
+from vaelab.priors import Prior
+from vaelab.priors.prior import Prior as PriorModule
 from vaelab.schedules import Progress
+from vaelab.sizes import PriorSizes
 from vaelab.trace import Latent, Trace
 
 PROGRESS = Progress(epoch=1, step=0, steps=1, epochs=1)
+
+
+def built(prior: Prior, latent: int) -> PriorModule:
+    """The prior of a plain model with so many dimensions."""
+    return prior.build(PriorSizes((1, 28, 28), latent, 0, None))
 
 
 def latent_between(q, p, samples: int = 1) -> Latent:
@@ -29,7 +37,7 @@ def latent_between(q, p, samples: int = 1) -> Latent:
 def test_closed_form_kl_meets_sampled_kl() -> None:
     torch.manual_seed(0)
     q = diagonal_normal(torch.randn(3, 2), torch.rand(3, 2) + 0.3)
-    latent = latent_between(q, StandardNormal().build(2)(), samples=200_000)
+    latent = latent_between(q, built(StandardNormal(), 2)(), samples=200_000)
     sampled = latent.log_ratio()
     error = 4 * sampled.std(0) / math.sqrt(len(sampled))
     assert ((sampled.mean(0) - latent.kl()[0]).abs() < error).all()
@@ -39,13 +47,13 @@ def test_kl_is_summed_over_dimensions_not_averaged() -> None:
     mean, log_variance = torch.randn(5, 7, dtype=torch.float64), torch.randn(5, 7, dtype=torch.float64)
     q = diagonal_normal(mean, (log_variance / 2).exp())
     by_hand = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(-1)
-    torch.testing.assert_close(latent_between(q, StandardNormal().build(7).double()()).kl()[0], by_hand)
+    torch.testing.assert_close(latent_between(q, built(StandardNormal(), 7).double()()).kl()[0], by_hand)
 
 
 def test_kl_gradients_are_mu_and_sigma_minus_its_inverse() -> None:
     mean = torch.randn(4, 2, dtype=torch.float64, requires_grad=True)
     sigma = (torch.rand(4, 2, dtype=torch.float64) + 0.2).requires_grad_()
-    kl = latent_between(diagonal_normal(mean, sigma), StandardNormal().build(2).double()()).kl().sum()
+    kl = latent_between(diagonal_normal(mean, sigma), built(StandardNormal(), 2).double()()).kl().sum()
     grad_mean, grad_sigma = torch.autograd.grad(kl, (mean, sigma))
     torch.testing.assert_close(grad_mean, mean)
     torch.testing.assert_close(grad_sigma, sigma - 1 / sigma)
@@ -65,12 +73,12 @@ def test_the_heads_are_the_mean_and_the_log_variance() -> None:
 def test_kl_without_closed_form_is_sampled() -> None:
     torch.manual_seed(0)
     q = diagonal_normal(torch.zeros(2, 2), torch.ones(2, 2))
-    latent = latent_between(q, Mixture(components=3).build(2)(), samples=4)
+    latent = latent_between(q, built(Mixture(components=3), 2)(), samples=4)
     torch.testing.assert_close(latent.kl(), latent.log_ratio())
 
 
 def test_mixture_prior_integrates_to_one_and_starts_with_unit_scales() -> None:
-    prior = Mixture(components=4).build(2)
+    prior = built(Mixture(components=4), 2)
     grid = torch.linspace(-9, 9, 600)
     points = torch.cartesian_prod(grid, grid)
     mass = prior().log_prob(points).exp().sum() * (grid[1] - grid[0]) ** 2
@@ -92,8 +100,8 @@ def test_the_studys_loss_is_ours_in_value_and_gradient() -> None:
     kl = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum() / len(x)
     theirs = bce + 0.3 * kl
 
-    latent = latent_between(diagonal_normal(mean, (log_variance / 2).exp()), StandardNormal().build(2).double()())
-    trace = Trace(x, Bernoulli().build()(logits[None]), (latent,))
+    latent = latent_between(diagonal_normal(mean, (log_variance / 2).exp()), built(StandardNormal(), 2).double()())
+    trace = Trace(x, Bernoulli().build((1, 28, 28))(logits[None]), (latent,))
     ours = Elbo(beta=Constant(0.3))(trace, PROGRESS)
 
     torch.testing.assert_close(ours, theirs)
@@ -182,13 +190,13 @@ def test_iwae_uses_as_many_samples_as_asked_for(linear_gaussian: VAEModel) -> No
 
 def test_gaussian_likelihood_includes_its_normaliser() -> None:
     theta = torch.zeros(1, 1, 2, 2)
-    score = GaussianPixels(sigma=0.3).build()(theta).log_prob(torch.zeros(1, 1, 2, 2))
+    score = GaussianPixels(sigma=0.3).build((1, 2, 2))(theta).log_prob(torch.zeros(1, 1, 2, 2))
     assert score.item() == pytest.approx(4 * -math.log(0.3 * math.sqrt(2 * math.pi)), rel=1e-5)
 
 
 def test_reconstruction_is_summed_over_pixels_and_averaged_over_images() -> None:
     p = Independent(Normal(torch.zeros(1, 2, 1, 4, 4), torch.ones(())), 3)
     q = diagonal_normal(torch.zeros(2, 2), torch.ones(2, 2))
-    latent = latent_between(q, StandardNormal().build(2)())
+    latent = latent_between(q, built(StandardNormal(), 2)())
     trace = Trace(torch.zeros(2, 1, 4, 4), p, (latent,))
     assert Elbo()(trace, PROGRESS).item() == pytest.approx(16 * 0.5 * math.log(2 * math.pi), rel=1e-5)

@@ -365,7 +365,7 @@ def test_codebooks_move_in_training_and_never_otherwise(piece: Any) -> None:
 def test_dead_codes_restart_at_vectors_of_the_batch(piece: Any) -> None:
     """A code far from everything becomes one of the vectors, or stays where it is with restart_below = 0."""
     vectors = torch.randn(30, 4, 3)
-    for restart_below in (1.0, 0.0):
+    for restart_below in (0.5, 0.0):
         posterior = quantising(piece(size=8, restart_below=restart_below), train=True).posterior
         first = getattr(posterior.quantiser, "layers", [posterior.quantiser])[0]._codebook
         for tensor in (first.embed, first.embed_avg):
@@ -381,7 +381,7 @@ def test_dead_codes_restart_at_vectors_of_the_batch(piece: Any) -> None:
 
 
 def test_a_restarted_code_is_one_of_the_batchs_vectors() -> None:
-    posterior = quantising(Codebook(size=8), train=True).posterior
+    posterior = quantising(Codebook(size=8, restart_below=0.5), train=True).posterior
     codes = posterior.quantiser._codebook
     for tensor in (codes.embed, codes.embed_avg):
         tensor[0, 2:] = 1000.0
@@ -389,6 +389,22 @@ def test_a_restarted_code_is_one_of_the_batchs_vectors() -> None:
     posterior.quantise(vectors, learn=True)
     known = vectors.flatten(0, 1).tolist()
     assert all(code in known for code in codes.embed[0, 2:].tolist())
+
+
+def test_restarts_die_out_however_large_the_codebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fewer vectors in a batch than codes, a code that has just restarted is given time to be found."""
+    posterior = quantising(Codebook(size=512), spatial=False, train=True).posterior
+    codes, replaced = posterior.quantiser._codebook, []
+    replace = codes.replace
+
+    def counted(samples: Tensor, batch_mask: Tensor, **rest: Any) -> None:
+        replaced.append(int(batch_mask.sum()))
+        replace(samples, batch_mask, **rest)
+
+    monkeypatch.setattr(codes, "replace", counted)
+    for _ in range(120):
+        posterior.quantise(torch.randn(128, 1, 3), learn=True)
+    assert sum(replaced) < 120 * 512 * 0.02
 
 
 @pytest.mark.parametrize("latent", [1, 3])
@@ -562,12 +578,15 @@ def test_a_point_mass_is_certain() -> None:
 
 
 def test_perplexity_counts_the_codes_in_use() -> None:
-    assert CodeUse((5,) * 8).perplexity == pytest.approx(8)
-    assert CodeUse((5,) * 8).dead == 0
-    assert CodeUse((0, 7, 0, 0)).perplexity == pytest.approx(1)
-    assert CodeUse((0, 7, 0, 0)).dead == pytest.approx(0.75)
-    assert CodeUse((4, 4, 0, 0)).perplexity == pytest.approx(2)
-    assert CodeUse((1, 3)).perplexity == pytest.approx(4 / 3**0.75)
+    assert CodeUse(((5,) * 8,)).perplexity == pytest.approx(8)
+    assert CodeUse(((5,) * 8,)).dead == 0
+    assert CodeUse(((0, 7, 0, 0),)).perplexity == pytest.approx(1)
+    assert CodeUse(((0, 7, 0, 0),)).dead == pytest.approx(0.75)
+    assert CodeUse(((4, 4, 0, 0),)).perplexity == pytest.approx(2)
+    assert CodeUse(((1, 3),)).perplexity == pytest.approx(4 / 3**0.75)
+    # Codebooks in a row are counted apart: one uses all of its codes, the other one.
+    assert CodeUse(((2, 2, 2, 2), (8, 0, 0, 0))).perplexity == pytest.approx((4 + 1) / 2)
+    assert CodeUse(((2, 2, 2, 2), (8, 0, 0, 0))).dead == pytest.approx(3 / 8)
 
 
 @pytest.mark.parametrize("piece", UNION, ids=name)
@@ -583,8 +602,11 @@ def test_a_full_pass_counts_every_code(piece: Any) -> None:
     assert model.training
     assert the_same(before, buffers(model))
     codes = model.encode(torch.from_numpy(images).float() / 255).codes
-    expected = tuple((codes == code).sum().item() for code in range(model.posterior.codes.size))
-    assert sum(expected) == 30 * model.posterior.codes.slots
+    levels = getattr(piece, "levels", 1) if piece in LEARNED else 1
+    by_level = codes.unflatten(1, (-1, levels)).flatten(0, 1).T
+    size = model.posterior.codes.size
+    expected = tuple(tuple((level == code).sum().item() for code in range(size)) for level in by_level)
+    assert sum(map(sum, expected)) == 30 * model.posterior.codes.slots
     for totals in passes:
         assert totals.codes is not None
         assert totals.codes.counts == expected

@@ -583,7 +583,7 @@ def test_a_run_can_begin_with_the_weights_of_another(digits: ImageData, tmp_path
     second = train(onward, tmp_path / "second", data=digits)
     assert second.rows[0]["train_running_total"] < first.rows[0]["train_running_total"]
     other = replace(onward, model=VAE(latent=3))
-    with pytest.raises(UserError, match=r"whose weights are of another composition .*only the prior may differ"):
+    with pytest.raises(UserError, match=r"whose model differs in latent; only the prior may differ"):
         train(other, tmp_path / "third", data=digits)
 
 

@@ -40,7 +40,7 @@ class Adam(Piece):
     gradient_clip: Annotated[float, Ge(0)] = 0.0
     """Largest norm of a step's gradient; a larger one is scaled down to it (Pascanu et al. 2013); 0 for any."""
     gradient_skip: Annotated[float, Ge(0)] = 0.0
-    """A step whose gradient's norm is above this, or not finite, is left out (Child 2021, section 4); 0 for none."""
+    """A step whose gradient's norm is above this, or not finite, is left out (Child 2021); 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Training(Piece):
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`, ..."""
     average: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Memory of the moving average of weights that is tested and saved, such as 0.999; 0 for none."""
+    drop_labels: Annotated[float, Ge(0), Lt(1)] = 0.0
+    """Share of labels that a conditional model is not told in training, so that it learns what -1, unknown, means."""
     fit: Literal["all", "prior"] = "all"
     """What is trained: all of the model, or the prior alone while the rest stays as `start` gave it."""
     compile: bool = False

@@ -36,9 +36,13 @@ class Latent(Draw):
 
     p: Distribution
 
-    def log_ratio(self) -> Float[Tensor, "S B"]:
-        """log q(code | x) - log p(code) of each draw: an unbiased estimate of the KL."""
+    @cached_property
+    def _log_ratio(self) -> Tensor:
         return self.q.log_prob(self.code) - self.p.log_prob(self.code)
+
+    def log_ratio(self) -> Float[Tensor, "S B"]:
+        """log q(code | x) - log p(code) of each draw: an unbiased estimate of the KL. Computed once."""
+        return self._log_ratio
 
     def kl(self) -> Float[Tensor, "S B"]:
         """KL(q || p): exact where a closed form is registered with torch, otherwise `log_ratio`."""
@@ -109,6 +113,10 @@ class Trace:
         """The sum of what posteriors add to every objective."""
         penalties = [latent.penalty for latent in self.latents if latent.penalty is not None]
         return torch.stack(penalties).sum(0) if penalties else self.x.new_zeros(len(self.x))
+
+    def cost(self, beta: float = 1.0) -> Float[Tensor, "S B"]:
+        """Distortion plus beta times the KL: with beta = 1 the negative ELBO and the penalties."""
+        return self.distortion + beta * self.kl.sum(0)
 
     @cached_property
     def distortion(self) -> Float[Tensor, "S B"]:

@@ -74,7 +74,7 @@ def train_as(prog: str, default: Experiment, words: list[str]) -> None:
     chosen: Train = parse(Train, prog, words, default=Train(experiment=default))
     if chosen.out is None:
         raise UserError(
-            f"--out is missing; name a folder for the run, such as --out runs/{prog.rsplit(maxsplit=1)[-1]}"
+            f"--out is missing; name a folder for the run, such as --out runs/{Path(prog.rsplit(maxsplit=1)[-1]).name}"
         )
     experiment = chosen.experiment
     asked = {"image_size": chosen.image_size, "limit": chosen.limit, "skip_broken": chosen.skip_broken or None}

@@ -17,12 +17,15 @@ class PointMass(Distribution):
         codes: integers, (B, slots).
         size: what each is below.
         vectors: what the codes stand for, (B, D).
+        levels: codebooks in a row, of which each place has a code; slots go place by place.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, codes: Int[Tensor, "B slots"], size: int, vectors: Float[Tensor, "B D"]) -> None:
-        self.codes, self.size, self.vectors = codes, size, vectors
+    def __init__(
+        self, codes: Int[Tensor, "B slots"], size: int, vectors: Float[Tensor, "B D"], levels: int = 1
+    ) -> None:
+        self.codes, self.size, self.vectors, self.levels = codes, size, vectors, levels
         super().__init__(torch.Size(codes.shape[:-1]), torch.Size(codes.shape[-1:]), validate_args=False)
 
     @property
@@ -33,6 +36,12 @@ class PointMass(Distribution):
     def sample(self, sample_shape: Any = ()) -> Int[Tensor, "*S B slots"]:
         """The code, as often as asked for."""
         return self.codes.expand(*sample_shape, *self.codes.shape)
+
+    def counts(self) -> Int[Tensor, "levels size"]:
+        """How often the batch uses each code of each level."""
+        level = torch.arange(self.codes.shape[-1], device=self.codes.device) % self.levels
+        counts: Tensor = (self.codes + level * self.size).flatten().bincount(minlength=self.levels * self.size)
+        return counts.view(self.levels, self.size)
 
     def log_prob(self, value: Int[Tensor, "*S B slots"]) -> Float[Tensor, "*S B"]:
         """0 at the code, -inf elsewhere."""

@@ -57,10 +57,13 @@ class OptimalGaussianLikelihood(Likelihood):
     def observe(self, error: Tensor) -> Tensor:
         """sigma^2 for a batch of these errors x - theta, which joins the moving average."""
         variance = error.square().mean().clamp(min=_LEAST)
-        self.batches += 1
+        # A batch that is not finite is forgotten: the step that it belongs to is left out as well.
+        finite = variance.isfinite()
+        self.batches += finite
         # The first batch replaces the initial value, which counts for nothing. Nothing here waits for a device.
         # A copy takes the average's place, since distributions made before still hold the old one.
-        self.variance = self.variance.lerp(variance.to(self.variance.dtype), (1 / self.batches).clamp(min=_RATE))
+        moved = self.variance.lerp(variance.to(self.variance.dtype), (1 / self.batches).clamp(min=_RATE))
+        self.variance = torch.where(finite, moved, self.variance)
         return variance
 
 

@@ -59,9 +59,13 @@ def importance_bound(
     if samples < 1:
         raise UserError(f"samples is {samples}, but must be >= 1")
     refuse_cross_entropy(model, x)
+    # As it is used, not as it learns: a codebook or a moving variance would follow the pictures.
+    was_training = model.training
+    model.eval()
     total = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     for _ in range(samples):
         total = torch.logaddexp(total, model(x, y, 1).log_weight[0].double())
+    model.train(was_training)
     return Evidence(total - math.log(samples), samples)
 
 
@@ -91,8 +95,8 @@ def importance_bound_over(
     protocol, condition = binarisation or Grey(), data.condition
     images = torch.from_numpy(protocol.prepare(data.images))
     bounds = []
-    devices = [model.device] if model.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    others = [] if model.device.type == "cpu" else [model.device]
+    with torch.random.fork_rng(devices=others, device_type=model.device.type if others else "cuda"):
         torch.manual_seed(seed)
         for start in range(0, len(images), batch_size):
             rows = slice(start, start + batch_size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,19 +100,22 @@ def begin_with(model: Model, path: str | Path) -> None:
         UserError: the file is absent or damaged, or the weights are of another composition.
     """
     file = _file(path)
-    tensors, _ = read_tensors(file)
-    own = model.state_dict()
-    # A prior of another kind keeps its fresh weights; one of the same kind is taken over.
-    fits = {name: name in own and own[name].shape == tensor.shape for name, tensor in tensors.items()}
-    given = {name: tensor for name, tensor in tensors.items() if fits[name] or not name.startswith("prior.")}
-    given |= {name: tensor for name, tensor in own.items() if name.startswith("prior.") and name not in given}
-    try:
-        model.load_state_dict(given)
-    except RuntimeError as error:
+    saved = load(file)
+    differing = [
+        field.name
+        for field in dataclasses.fields(model.spec)
+        if getattr(saved.spec, field.name, None) != getattr(model.spec, field.name)
+    ]
+    if saved.images != model.images:
+        differing.append("pictures")
+    if set(differing) - {"prior"}:
         raise UserError(
-            f"start is {str(path)!r}, whose weights are of another composition "
-            f"({str(error).splitlines()[1].strip()}); only the prior may differ"
-        ) from None
+            f"start is {str(path)!r}, whose model differs in {', '.join(differing)}; only the prior may differ"
+        )
+    # A prior of another kind keeps its fresh weights; one of the same kind is taken over.
+    fresh = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("prior.")}
+    given = {name: tensor for name, tensor in saved.state_dict().items() if not name.startswith("prior.")}
+    model.load_state_dict(given | fresh if differing else saved.state_dict())
 
 
 def _file(path: str | Path) -> Path:

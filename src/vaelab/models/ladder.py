@@ -29,8 +29,9 @@ class Group(nn.Module):
     """One group of latents: a prior and a posterior at one place of the way down.
 
     The prior is read from the map that comes down; the posterior is what the encoder's map of that resolution
-    would change in it, mean + scale x shift and scale x stretch: the residual normal of Vahdat and Kautz (2020),
-    section 3.2. So a group that the picture says nothing about costs no nats.
+    would change in it, N(mean + scale x shift, scale x stretch): the residual normal of Vahdat and Kautz (2020),
+    section 3.2, but for the shift, which here is in units of the prior's scale, so that the KL is
+    1/2 sum [shift^2 + stretch^2 - log stretch^2 - 1]. A group that the picture says nothing about costs no nats.
 
     Args:
         spec: the composition.

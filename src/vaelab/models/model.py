@@ -77,8 +77,10 @@ class Model(nn.Module):
         Raises:
             UserError: codes of another width than the latent's, or a conditional model without labels.
         """
-        if z.shape[-1] != sum(self.widths):
-            raise UserError(f"z has {z.shape[-1]} dimensions, but the model's latent has {sum(self.widths)}")
+        if z.ndim != 2 or not z.is_floating_point():
+            raise UserError(f"z is {z.dtype} of shape {tuple(z.shape)}, but must be real numbers of shape (N, D)")
+        if z.shape[1] != sum(self.widths):
+            raise UserError(f"z has {z.shape[1]} dimensions, but the model's latent has {sum(self.widths)}")
         c = self._condition(self._labels(y), len(z))
         p: Distribution = self.likelihood(in_full(self._decode(z, c)))
         return p
@@ -99,15 +101,17 @@ class Model(nn.Module):
             temperature: below 1, draws stay nearer to the prior's centre.
 
         Raises:
-            UserError: n < 1, codes or labels of another number than n, a label that is no class, or a
-                model of attributes without them.
+            UserError: n < 1, temperature < 0, codes or labels of another number than n, a label that is no
+                class, or a model of attributes without them.
         """
         if n < 1:
             raise UserError(f"n is {n}, but must be >= 1")
+        if temperature < 0:
+            raise UserError(f"temperature is {temperature}, but must be >= 0")
         y = self._labels(self._completed(y, n))
         c = self._condition(y, n)
-        if given is not None and len(given) != n:
-            raise UserError(f"given holds {len(given)} codes, but n is {n}; give one code a picture")
+        if given is not None and (given.ndim != 2 or len(given) != n):
+            raise UserError(f"given has shape {tuple(given.shape)}, but n is {n}; give a row of codes for each picture")
         return self.decode(self._draw(n, c, given, temperature), y).mean
 
     @abstractmethod
@@ -137,7 +141,9 @@ class Model(nn.Module):
         if not self.spec.conditional or not self.images.classes:
             return y
         drawn = torch.randint(len(self.images.classes), (n,), device=self.device)
-        return drawn if y is None else torch.where(y == -1, drawn[: len(y)], y)
+        if y is None or y.shape != drawn.shape:
+            return drawn if y is None else y  # refused below
+        return torch.where(y == -1, drawn, y)
 
     def _labels(self, y: Tensor | None) -> Tensor | None:
         """Labels that a user gave, checked; a training step does not wait for this."""
@@ -146,7 +152,7 @@ class Model(nn.Module):
             self.spec.conditional
             and classes
             and y is not None
-            and len(y)
+            and y.numel()
             and not bool(((y >= -1) & (y < classes)).all())
         ):
             raise UserError(

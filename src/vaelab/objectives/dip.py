@@ -37,7 +37,7 @@ class _Dip(ObjectivePiece):
         covariance = self.covariance(latent.q)
         variances = covariance.diagonal()
         off = covariance.square().sum() - variances.square().sum()
-        return (trace.distortion + trace.kl.sum(0)).mean() + self.off * off + self.on * (variances - 1).square().sum()
+        return trace.cost().mean() + self.off * off + self.on * (variances - 1).square().sum()
 
 
 @dataclass(frozen=True)

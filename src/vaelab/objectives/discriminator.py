@@ -18,7 +18,9 @@ class FactorLoss(nn.Module):
     """-ELBO + gamma E[logit D(z)], and the discriminator's own cross-entropy.
 
     Kim and Mnih (2018), algorithm 2, both updates from one backward pass: the model sees a copy of the
-    discriminator whose weights are held fixed, and the discriminator sees codes that are held fixed.
+    discriminator whose weights are held fixed, and the discriminator sees codes that are held fixed. Two things differ
+    from the paper: dimensions are shuffled within the model's own batch instead of a second one, and the run's
+    optimiser, with its rate and its clipping, trains both.
 
     Args:
         gamma: weight of the total correlation.
@@ -44,8 +46,7 @@ class FactorLoss(nn.Module):
         joint, product = codes.detach(), shuffled(codes.detach())
         # -log D for draws of q(z) and -log (1 - D) for shuffled ones, D the sigmoid of the logit.
         told_apart = softplus(-self.discriminator(joint)) + softplus(self.discriminator(product))
-        elbo = trace.distortion + trace.kl.sum(0)
-        loss: Tensor = elbo.mean() + self.gamma * correlation.mean() + told_apart.mean() / 2
+        loss: Tensor = trace.cost().mean() + self.gamma * correlation.mean() + told_apart.mean() / 2
         return loss
 
 

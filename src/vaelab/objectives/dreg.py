@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge
 
-from vaelab.objectives.iwae import importance_bound
+from vaelab.objectives.iwae import log_mean_weight
 from vaelab.objectives.objective import ObjectivePiece
 from vaelab.piece import Tag
 from vaelab.traits import Trait
@@ -25,7 +25,7 @@ class Dreg(ObjectivePiece):
 
     With w_i = p(x, z_i) / q(z_i | x) and v_i = w_i / sum_j w_j, the encoder follows
     sum_i v_i^2 (d log w_i / d z_i) (d z_i / d phi), the decoder sum_i v_i d log w_i / d theta: Tucker et al. (2019),
-    "Doubly Reparameterized Gradient Estimators", equation 8. The value is the bound's own.
+    "Doubly Reparameterized Gradient Estimators", section 3. The value is the bound's own.
     """
 
     samples: Annotated[int, Ge(1)] = 50
@@ -41,5 +41,5 @@ class Dreg(ObjectivePiece):
             # The decoder's gradient does not pass through z, the encoder's does: it is weighed once more.
             latent.code.register_hook(lambda slope: slope * share[..., None])
         surrogate = (share * log_weight).sum(0)
-        bound = importance_bound(log_weight.detach())
+        bound = log_mean_weight(log_weight.detach())
         return (trace.penalty - bound - (surrogate - surrogate.detach())).mean()

@@ -34,5 +34,4 @@ class Elbo(ObjectivePiece):
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
-        kl = self.beta(progress) * trace.kl.sum(0)
-        return (trace.distortion + kl).mean()
+        return trace.cost(self.beta(progress)).mean()

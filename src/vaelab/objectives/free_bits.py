@@ -23,17 +23,19 @@ class FreeBits(ObjectivePiece):
 
     loss = E_q[-log p(x | z)] + beta sum_j max(floor, E_x KL_j), in nats an image: Kingma et al. (2016),
     "Improved Variational Inference with Inverse Autoregressive Flow", equation 15, a dimension a group. Where prior
-    or posterior do not split into dimensions, the group is the whole latent.
+    or posterior do not split into dimensions, and in a hierarchy, whose latents have thousands, the group is the
+    whole latent.
     """
 
     floor: Annotated[float, Ge(0)] = 0.5
-    """lambda, nats a dimension below which its KL is not lowered further."""
+    """lambda, nats a group below which its KL is not lowered further."""
     beta: Schedule = Constant(1.0)
     samples: Annotated[int, Ge(1)] = 1
     kind: Tag[Literal["free-bits"]] = field(default="free-bits", repr=False, kw_only=True)
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
-        groups = [latent.kl_by_dimension().mean((0, 1)) for latent in trace.latents]
+        whole = len(trace.latents) > 1
+        groups = [(latent.kl() if whole else latent.kl_by_dimension()).mean((0, 1)) for latent in trace.latents]
         kl = sum(group.clamp(min=self.floor).sum() for group in groups)
         return trace.distortion.mean() + self.beta(progress) * kl

@@ -23,7 +23,7 @@ class Info(ObjectivePiece):
     """InfoVAE with the maximum mean discrepancy (MMD-VAE with alpha = 1).
 
     loss = E_q[-log p(x | z)] + (1 - alpha) KL(q(z | x) || p(z)) + (alpha + weight - 1) MMD^2(q(z), p(z)), in nats
-    an image: Zhao, Song and Ermon (2019), "InfoVAE", equation 6, lambda the weight.
+    an image: Zhao, Song and Ermon (2019), "InfoVAE", section 3, lambda the weight.
     """
 
     alpha: Annotated[float, Le(1)] = 1.0
@@ -52,6 +52,5 @@ class Info(ObjectivePiece):
         drawn = latent.p.expand((batch,))
         # A prior with weights learns from this as well, where it can be drawn from by reparameterisation.
         priors = (drawn.rsample if drawn.has_rsample else drawn.sample)((samples,)).flatten(0, 1)
-        kl = (1 - self.alpha) * trace.kl.sum(0)
         weight = self.alpha + self.weight - 1
-        return (trace.distortion + kl).mean() + weight * squared_mmd(codes, priors)
+        return trace.cost(1 - self.alpha).mean() + weight * squared_mmd(codes, priors)

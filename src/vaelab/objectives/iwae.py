@@ -32,9 +32,9 @@ class Iwae(ObjectivePiece):
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
-        return (trace.penalty - importance_bound(trace.log_weight)).mean()
+        return (trace.penalty - log_mean_weight(trace.log_weight)).mean()
 
 
-def importance_bound(log_weight: Tensor) -> Tensor:
+def log_mean_weight(log_weight: Tensor) -> Tensor:
     """log (1/k) sum_i w_i over the first dimension, nats."""
     return log_weight.logsumexp(0) - math.log(len(log_weight))

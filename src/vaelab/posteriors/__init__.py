@@ -89,8 +89,8 @@ class Codebook(PosteriorPiece):
     """Weight of the squared distance between a vector and its code (equation 3)."""
     decay: Annotated[float, Gt(0), Lt(1)] = 0.99
     """Memory of the moving averages that the codebook follows (appendix A.1)."""
-    restart_below: Annotated[float, Ge(0)] = 1.0
-    """A code used less often than this a batch, on average, restarts at a vector of the batch; 0 for never."""
+    restart_below: Annotated[float, Ge(0), Lt(1)] = 0.03
+    """A code used less often than this share of the average use restarts at a vector of the batch; 0 for never."""
     discrete: ClassVar[bool] = True
     kind: Tag[Literal["codebook"]] = field(default="codebook", repr=False, kw_only=True)
 
@@ -113,14 +113,14 @@ class ResidualCodebook(PosteriorPiece):
     """Weight of the squared distance between a vector and what its codes add up to."""
     decay: Annotated[float, Gt(0), Lt(1)] = 0.99
     """Memory of the moving averages that the codebooks follow."""
-    restart_below: Annotated[float, Ge(0)] = 1.0
-    """A code used less often than this a batch, on average, restarts at a vector of the batch; 0 for never."""
+    restart_below: Annotated[float, Ge(0), Lt(1)] = 0.03
+    """A code used less often than this share of the average use restarts at a vector of the batch; 0 for never."""
     discrete: ClassVar[bool] = True
     kind: Tag[Literal["residual-codebook"]] = field(default="residual-codebook", repr=False, kw_only=True)
 
     def build(self, network: Network, latent: int) -> PosteriorModule:
         """The posterior, `levels` codes a place of the network's."""
-        from vaelab.posteriors.codebook import ResidualCodebookPosterior
+        from vaelab.posteriors.residual_codebook import ResidualCodebookPosterior
 
         return ResidualCodebookPosterior(
             network, latent, self.size, self.levels, self.commitment, self.decay, self.restart_below
@@ -152,7 +152,7 @@ class FiniteScalar(PosteriorPiece):
 
     def build(self, network: Network, latent: int) -> PosteriorModule:
         """The posterior, a code a place of the network's."""
-        from vaelab.posteriors.codebook import FiniteScalarPosterior
+        from vaelab.posteriors.finite_scalar import FiniteScalarPosterior
 
         return FiniteScalarPosterior(network, latent, self.levels)
 

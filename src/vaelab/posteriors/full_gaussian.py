@@ -8,19 +8,25 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaelab.distributions import MultivariateNormal, full_precision, in_full
+from vaelab.errors import UserError
 from vaelab.networks.network import Network
 from vaelab.posteriors.posterior import Posterior
+
+_MOST = 512
 
 
 class FullGaussianPosterior(Posterior):
     """q(z | x) = N(z; mu, L L^T), drawn by z = mu + L epsilon.
 
-    Kingma and Welling (2019), section 2.5.1, algorithm 3. L is lower triangular: exp(log_scale) on the diagonal and
+    Kingma and Welling (2019), section 2.5.1, algorithm 2. L is lower triangular: exp(log_scale) on the diagonal and
     a third head below it, which starts small, so that training begins close to the diagonal posterior.
 
     Args:
         network: whose features it reads.
         latent: dimensions of z, a place; the covariance is over all places together.
+
+    Raises:
+        UserError: more than 512 dimensions, whose covariances would take a head of hundreds of millions of weights.
     """
 
     rows: Tensor
@@ -28,9 +34,15 @@ class FullGaussianPosterior(Posterior):
 
     def __init__(self, network: Network, latent: int) -> None:
         super().__init__()
+        width = network.positions * latent
+        if width > _MOST:
+            raise UserError(
+                f"latent is {latent} at {network.positions} places, {width} dimensions in all, but FullGaussian takes "
+                f"at most {_MOST}; lower --latent or choose posterior:gaussian"
+            )
         self.mean = network.head(latent)
         self.log_scale = network.head(latent)
-        rows, columns = torch.tril_indices(*2 * (network.positions * latent,), offset=-1)
+        rows, columns = torch.tril_indices(width, width, offset=-1)
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("columns", columns, persistent=False)
         # In one dimension there is nothing below the diagonal.

@@ -16,7 +16,7 @@ from vaelab.data import ImageData, Mnist, Source
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment
 from vaelab.figures import image_grid, save_figure
-from vaelab.files import write_atomically
+from vaelab.files import read_json, write_atomically
 from vaelab.metrics import importance_bound_over
 from vaelab.models import VAE
 from vaelab.models.files import load
@@ -26,10 +26,19 @@ from vaelab.priors import AutoregressiveCodes, Flow, Prior, StandardNormal
 from vaelab.training import Run, full_pass, train
 from vaelab.training.device import choose_device
 from vaelab.training.full_pass import bits_per_dimension
+from vaelab.training.run import RunFolder
 from vaelab.traits import Trait
 
 # Enough for a prior alone, whose model is trained already.
 _PRIOR_EPOCHS = 5
+# Importance samples of the first bound; the second has as many as are asked for.
+_FEW = 50
+_MEASURED = "measured.json"
+
+PROTOCOL = (
+    "test set, a full pass with the final weights, one draw of z an image, fp32, nats an image; log p is the "
+    "importance bound, its pixels drawn once an image"
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,8 @@ def run_families_study(
 ) -> dict[str, Any]:
     """Train each preset that is meant for MNIST, measure it on the test set, write results.json and samples.png.
 
-    A study that was stopped goes on where it was; what is measured of a row is written as soon as it is known.
+    A study that was stopped goes on where it was; what is measured of a row is written as soon as it is known, and
+    results.json has every row that is. A row that is measured stays as it is: to make it anew, remove its folder.
 
     Args:
         out: the folder for all of it, a run folder a row within.
@@ -87,7 +97,7 @@ def run_families_study(
         show: show progress on standard error.
 
     Returns:
-        What results.json holds, a dictionary a row.
+        What results.json holds: the protocol, and a dictionary a row.
 
     Raises:
         UserError: as `train`, or there is no row of a name.
@@ -96,22 +106,32 @@ def run_families_study(
     for name in only:
         if name not in names:
             raise UserError(f"only has {name!r}, but the rows are: {', '.join(names)}")
-    results: dict[str, Any] = {"command": command, "data": data.name, "rows": {}}
     chosen = [member for member in MEMBERS if not only or member.name in only]
     for member in chosen:
-        made = [row.name for row in chosen] + [
-            row.name for row in MEMBERS if (out / row.name / "last.safetensors").exists()
-        ]
-        if member.after is not None and member.after not in made:
+        if member.after is not None and member.after not in only and only and not _finished(out / member.after):
             raise UserError(f"only has {member.name!r}, which is made from {member.after!r}; name that as well")
-        run = train(
-            _experiment(member, source, epochs, device, out), out / member.name, resume=True, data=data, show=show,
-            title=member.name,
-        )  # fmt: skip
-        results["rows"][member.name] = _measured(run, data.split("test"), samples, device)
+    for member in chosen:
+        if not (out / member.name / _MEASURED).exists():
+            experiment = _experiment(member, source, epochs, device, out)
+            run = train(experiment, out / member.name, resume=True, data=data, show=show, title=member.name)
+            row = _measured(run, data.split("test"), samples, device) | {"command": command}
+            write_atomically(run.folder / _MEASURED, json.dumps(row, indent=2) + "\n")
+        results = _collected(out, data)
         write_atomically(out / "results.json", json.dumps(results, indent=2) + "\n")
     save_figure(_samples(out, list(results["rows"])), out / "samples.png")
     return results
+
+
+def _finished(folder: Path) -> bool:
+    """Whether a row's training has come to its end."""
+    return any(event["event"] == "finished" for event in RunFolder(folder).events())
+
+
+def _collected(out: Path, data: ImageData) -> dict[str, Any]:
+    """Every row that is measured, whichever command made it."""
+    files = {member.name: out / member.name / _MEASURED for member in MEMBERS}
+    rows = {name: read_json(file) for name, file in files.items() if file.exists()}
+    return {"data": data.name, "protocol": PROTOCOL, "rows": rows}
 
 
 def _samples(out: Path, names: Sequence[str]) -> Figure:
@@ -141,11 +161,6 @@ def _experiment(member: Member, source: Source, epochs: int | None, device: str,
 
 def _measured(run: Run, test: ImageData, samples: int, device: str) -> dict[str, Any]:
     """A row: what a full pass over the test set gives, the importance bound where there is one, and how it was made."""
-    stored = run.folder / "measured.json"
-    if stored.exists():
-        values: dict[str, Any] = json.loads(stored.read_text())
-        if values["samples"] in (samples, None) and values["epochs"] == run.experiment.training.epochs:
-            return values
     experiment, model = run.experiment, run.model.to(choose_device(device))
     totals = full_pass(model, test, experiment.binarisation)
     values = {
@@ -153,7 +168,8 @@ def _measured(run: Run, test: ImageData, samples: int, device: str) -> dict[str,
         "kl": totals.kl,
         "total": totals.total,
         "reconstruction_is": run.record.reconstruction_is,
-        "samples": None,
+        "seed": experiment.training.seed,
+        "machine": RunFolder(run.folder).events()[0]["machine"],
         "epochs": experiment.training.epochs,
         "training_seconds": round(sum(row["seconds"] for row in run.rows), 1),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -162,16 +178,16 @@ def _measured(run: Run, test: ImageData, samples: int, device: str) -> dict[str,
     if model.likelihood.discrete(binary):
         values["bits_per_dimension"] = bits_per_dimension(totals.total, test.format)
     if totals.codes is not None:
-        values |= {"perplexity": totals.codes.perplexity, "dead": totals.codes.dead, "codes": len(totals.codes.counts)}
+        values |= {"perplexity": totals.codes.perplexity, "dead": totals.codes.dead, "codes": totals.codes.size}
     density = binary or not model.likelihood.binary
     if density and {Trait.one_latent, Trait.real_codes} <= experiment.model.traits:
-        bound = importance_bound_over(model, test, experiment.binarisation, samples)
-        values |= {"samples": samples, "log_p": bound.mean, "log_p_standard_error": bound.standard_error}
-    write_atomically(stored, json.dumps(values, indent=2) + "\n")
+        bounds = [importance_bound_over(model, test, experiment.binarisation, k) for k in (_FEW, samples)]
+        values |= {"samples": samples, "log_p": bounds[1].mean, "log_p_standard_error": bounds[1].standard_error}
+        values |= {f"log_p_{_FEW}": bounds[0].mean}
     return values
 
 
-COLUMNS = ("", "reconstruction", "KL", "total", "log p(x) >=", "bits/dim", "perplexity", "epochs", "seconds")
+COLUMNS = ("", "reconstruction", "KL", "total", "IWAE-50", "log p(x) >=", "bits/dim", "perplexity", "epochs", "seconds")
 
 
 def table(results: dict[str, Any]) -> list[list[str]]:
@@ -187,7 +203,7 @@ def table(results: dict[str, Any]) -> list[list[str]]:
         rows.append(
             [
                 name + grey,
-                *(cell(values, part, ".2f") for part in ("reconstruction", "kl", "total", "log_p")),
+                *(cell(values, part, ".2f") for part in ("reconstruction", "kl", "total", f"log_p_{_FEW}", "log_p")),
                 cell(values, "bits_per_dimension", ".3f"),
                 use,
                 cell(values, "epochs", "d"),

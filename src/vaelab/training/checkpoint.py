@@ -72,6 +72,8 @@ def read_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: State
     tensors, about = read_tensors(path)
     if "epoch" not in about:
         raise UserError(f"{path} is no checkpoint; it holds a model alone")
+    if not about.keys() >= set(_NUMBERS):
+        raise UserError(f"{path} is of an earlier version ({about.get('vaelab')}); start the run anew")
     for part, module in parts.items():
         prefix = f"{part}."
         own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

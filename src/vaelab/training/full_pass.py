@@ -36,26 +36,33 @@ class Totals:
 
 @dataclass(frozen=True)
 class CodeUse:
-    """How often each code of a codebook was used.
+    """How often each code was used, all places together.
 
     Args:
-        counts: of each code, all places and levels together.
+        counts: of each code, a row a level: codebooks in a row are of codes that mean different things.
     """
 
-    counts: tuple[int, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+    @property
+    def size(self) -> int:
+        """Codes in a codebook."""
+        return len(self.counts[0])
 
     @property
     def perplexity(self) -> float:
-        """exp of the entropy of the codes' frequencies: as many codes, used equally, would be as diverse."""
-        shares = [count / sum(self.counts) for count in self.counts if count]
-        return math.exp(-sum(share * math.log(share) for share in shares))
+        """exp of the entropy of the codes' frequencies, so many codes used equally; the mean over levels."""
+        shares = [[count / sum(level) for count in level if count] for level in self.counts]
+        entropies = [-sum(share * math.log(share) for share in level) for level in shares]
+        return sum(map(math.exp, entropies)) / len(entropies)
 
     @property
     def dead(self) -> float:
         """Share of codes that were never used, in [0, 1]."""
-        return self.counts.count(0) / len(self.counts)
+        return sum(level.count(0) for level in self.counts) / (len(self.counts) * self.size)
 
 
+@torch.no_grad()
 def batch_sums(trace: Trace) -> Tensor:
     """(reconstruction, KL) averaged over samples and summed over the batch's images, without gradient."""
     return torch.stack([trace.reconstruction.mean(0).sum(), trace.kl.sum(0).mean(0).sum()]).detach()
@@ -143,10 +150,10 @@ def measure(
                 trace = model(x, y, samples)
             sums += batch_sums(trace)
             if trace.codes is not None:
-                used = trace.codes.codes.flatten().bincount(minlength=trace.codes.size)
+                used = trace.codes.counts()
                 counts = used if counts is None else counts + used
     model.train(was_training)
-    codes = None if counts is None else CodeUse(tuple(counts.tolist()))
+    codes = None if counts is None else CodeUse(tuple(map(tuple, counts.tolist())))
     return replace(mean_over(sums, len(split.images)), codes=codes)
 
 

@@ -130,6 +130,9 @@ def train(
                     optimiser.param_groups[0]["lr"] = _learning_rate(settings.optimiser, progress)
                     x, y = training.batch(order[step * batch_size : (step + 1) * batch_size])
 
+                    if settings.drop_labels and y is not None and not y.is_floating_point():
+                        y = torch.where(torch.rand(y.shape, device=device) < settings.drop_labels, -1, y)
+
                     with autocast(device, bf16):
                         trace = model(x, y, experiment.objective.samples)
                     loss = objective(trace, progress)
@@ -251,7 +254,8 @@ def _refuse_bad_loss(first_bad: Tensor, state: State, batches: int, folder: RunF
 
 def _refuse_bad_weights(model: Model, state: State, folder: RunFolder) -> None:
     """The same for a step whose loss was finite and whose gradient was not: the loss shows it a step later."""
-    if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
+    tensors = [*model.parameters(), *(buffer for buffer in model.buffers() if buffer.is_floating_point())]
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors):
         _stop("a weight", state.epoch, state.step, folder)
 
 

@@ -1,0 +1,48 @@
+"""The posterior with codebooks in a row."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from vector_quantize_pytorch import ResidualVQ
+
+from vaelab.networks.network import Network
+from vaelab.posteriors.codebook import LearnedCodes
+from vaelab.sizes import Codes
+
+
+class ResidualCodebookPosterior(LearnedCodes):
+    """Codebooks in a row: each quantises what those before it left of the vector.
+
+    Zeghidour et al. (2021), "SoundStream", algorithm 1.
+
+    Args:
+        network, latent, size, commitment, decay, restart_below: as `CodebookPosterior`.
+        levels: how many codebooks.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        latent: int,
+        size: int,
+        levels: int,
+        commitment: float,
+        decay: float,
+        restart_below: float,
+    ) -> None:
+        quantiser = ResidualVQ(
+            dim=latent,
+            codebook_size=size,
+            num_quantizers=levels,
+            decay=decay,
+            commitment_weight=0.0,
+            threshold_ema_dead_code=restart_below,
+        )
+        codes = Codes(network.positions * levels, size)
+        super().__init__(network, latent, codes, quantiser, commitment, restart_below)
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        """The sums of the codebooks' vectors."""
+        each = codes.unflatten(1, (self.positions, -1))
+        vectors: Tensor = self.quantiser.get_output_from_indices(each)  # type: ignore[operator]
+        return vectors
