@@ -132,14 +132,11 @@ def test_a_posterior_expands(piece: Any, latent: int) -> None:
 
 
 @pytest.mark.parametrize("piece", UNION, ids=name)
-def test_a_gradient_reaches_every_head(piece: Any) -> None:
+def test_a_gradient_through_z_reaches_every_head(piece: Any) -> None:
     posterior, h = built(piece)
     h.requires_grad_()
-    draw = posterior(h, 4)
-    loss = (draw.z * torch.randn_like(draw.z)).sum()
-    if not piece.discrete:
-        loss = loss + draw.q.log_prob(draw.code).square().sum()
-    loss.backward()
+    z = posterior(h, 4).z
+    (z * torch.randn_like(z)).sum().backward()
     for name_of, weight in [("h", h), *posterior.named_parameters()]:
         assert weight.grad is not None, name_of
         assert weight.grad.isfinite().all(), name_of

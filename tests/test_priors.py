@@ -213,6 +213,7 @@ def test_real_priors_learn(piece: Any) -> None:
         loss = -model.prior(one_hot(labels).float(), model._infer).log_prob(z).mean()
         loss.backward()
         optimiser.step()
+    assert all((weight.grad != 0).any() for weight in model.prior.parameters())
     assert loss < entropy + math.log(3) + 1.2 < normal - 1.5
 
 

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from vaelab import (
+    PRESETS,
     VAE,
     Codebook,
     Constant,
@@ -601,3 +602,26 @@ def test_attributes_condition_a_model_too(digits: ImageData, cli: Cli, tmp_path:
     assert upper[:, :, :14].mean() > 2 * upper[:, :, 14:].mean()
     with pytest.raises(UserError, match="y is None, but the model is conditional; give a row of 2 attributes"):
         model.generate(2)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_trains(name: str, digits: ImageData, tmp_path: Path) -> None:
+    """Two steps of each on real digits, in place of the data it is for: numbers, a saved model, pictures from it."""
+    few = replace(digits, splits={"train": range(24), "test": range(300, 308)})
+    run = train(preset(name, data="digits", epochs=1, batch_size=12), tmp_path / "run", data=few)
+    assert np.isfinite(run.rows[-1]["test_total"])
+    again = load(tmp_path / "run")
+    assert again.spec == PRESETS[name][1].model
+    assert again.generate(2).isfinite().all()
+
+
+def test_hidden_labels_teach_what_an_unknown_one_is(digits: ImageData, tmp_path: Path) -> None:
+    """Without them the condition of zeros is never met in training."""
+    totals = {}
+    for share in (0.0, 0.5):
+        experiment = replace(small("cvae", epochs=20, batch_size=30, drop_labels=share), objective=Elbo())
+        model = train(experiment, tmp_path / str(share), data=digits).model
+        x = torch.from_numpy(digits.split("test").images).float() / 255
+        with torch.no_grad():
+            totals[share] = model(x, torch.full((60,), -1), 20).total.mean().item()
+    assert totals[0.5] < totals[0.0]
