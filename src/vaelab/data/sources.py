@@ -28,6 +28,16 @@ class Stored(Piece):
         """The files: where they lie and how to come by them."""
         raise NotImplementedError
 
+    def read(self, directory: Path) -> ImageData:
+        """The pictures from the folder of data sets."""
+        raise NotImplementedError
+
+    def load(self, directory: Path | None = None) -> ImageData:
+        """The pictures; `directory` is the folder of data sets."""
+        from vaelab.data.directory import data_directory
+
+        return self.read(data_directory(directory))
+
 
 @dataclass(frozen=True)
 class Mnist(Stored):
@@ -41,12 +51,11 @@ class Mnist(Stored):
 
         return mnist_files()
 
-    def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures, verified by content; `directory` is the folder of data sets."""
-        from vaelab.data.directory import data_directory
+    def read(self, directory: Path) -> ImageData:
+        """The pictures, verified by content."""
         from vaelab.data.mnist import load_mnist
 
-        return load_mnist(data_directory(directory))
+        return load_mnist(directory)
 
 
 @dataclass(frozen=True)
@@ -61,12 +70,11 @@ class FashionMnist(Stored):
 
         return FILES
 
-    def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures; `directory` is the folder of data sets."""
-        from vaelab.data.directory import data_directory
+    def read(self, directory: Path) -> ImageData:
+        """The pictures."""
         from vaelab.data.fashion_mnist import load_fashion_mnist
 
-        return load_fashion_mnist(data_directory(directory))
+        return load_fashion_mnist(directory)
 
 
 @dataclass(frozen=True)
@@ -81,12 +89,11 @@ class Kmnist(Stored):
 
         return FILES
 
-    def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures; `directory` is the folder of data sets."""
-        from vaelab.data.directory import data_directory
+    def read(self, directory: Path) -> ImageData:
+        """The pictures."""
         from vaelab.data.kmnist import load_kmnist
 
-        return load_kmnist(data_directory(directory))
+        return load_kmnist(directory)
 
 
 @dataclass(frozen=True)
@@ -103,12 +110,11 @@ class Emnist(Stored):
 
         return emnist_files(self.subset)
 
-    def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures; `directory` is the folder of data sets."""
-        from vaelab.data.directory import data_directory
+    def read(self, directory: Path) -> ImageData:
+        """The pictures."""
         from vaelab.data.emnist import load_emnist
 
-        return load_emnist(data_directory(directory), self.subset)
+        return load_emnist(directory, self.subset)
 
 
 @dataclass(frozen=True)
@@ -123,12 +129,11 @@ class Cifar10(Stored):
 
         return FILES
 
-    def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures; `directory` is the folder of data sets."""
+    def read(self, directory: Path) -> ImageData:
+        """The pictures."""
         from vaelab.data.cifar10 import load_cifar10
-        from vaelab.data.directory import data_directory
 
-        return load_cifar10(data_directory(directory))
+        return load_cifar10(directory)
 
 
 @dataclass(frozen=True)
@@ -147,12 +152,11 @@ class CelebA(Stored):
 
         return celeba_files(self.path)
 
-    def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures, decoded, cut and resized; `directory` is the folder of data sets."""
+    def read(self, directory: Path) -> ImageData:
+        """The pictures, decoded, cut and resized."""
         from vaelab.data.celeba import load_celeba
-        from vaelab.data.directory import data_directory
 
-        return load_celeba(data_directory(directory), self.path, self.image_size)
+        return load_celeba(directory, self.path, self.image_size)
 
 
 @dataclass(frozen=True)
@@ -173,12 +177,11 @@ class DSprites(Stored):
 
         return FILES
 
-    def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures; `directory` is the folder of data sets."""
-        from vaelab.data.directory import data_directory
+    def read(self, directory: Path) -> ImageData:
+        """The pictures."""
         from vaelab.data.dsprites import load_dsprites
 
-        return load_dsprites(data_directory(directory), self.limit)
+        return load_dsprites(directory, self.limit)
 
 
 @dataclass(frozen=True)
@@ -199,12 +202,11 @@ class Shapes3D(Stored):
 
         return FILES
 
-    def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures; `directory` is the folder of data sets."""
-        from vaelab.data.directory import data_directory
+    def read(self, directory: Path) -> ImageData:
+        """The pictures."""
         from vaelab.data.shapes3d import load_shapes3d
 
-        return load_shapes3d(data_directory(directory), self.limit)
+        return load_shapes3d(directory, self.limit)
 
 
 @dataclass(frozen=True)
