@@ -204,7 +204,7 @@ def test_the_families_study_measures_what_each_model_has(cli: Cli, digits_file: 
     """Rows of three kinds: grey pixels, a density with its bound, codes with a prior fitted after training."""
     rows = ["vae", "vq-vae", "davidson-d2", "vq-vae-prior-after"]
     words = ["study", "families", "--data", f"npz:{digits_file}", "--epochs", "1", "--samples", "20", "--out", "out"]
-    shown = cli(*words, "--only", *rows, COLUMNS="160").stdout
+    shown = cli(*words, "--only", *rows).stdout
     results = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
     assert list(results) == rows
     assert (tmp_path / "out" / "samples.png").stat().st_size > 10_000

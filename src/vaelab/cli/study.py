@@ -110,7 +110,10 @@ def _run_families(
         shown.add_column(column, justify="right" if index else "left")
     for row in table(results):
         shown.add_row(*row)
-    Console(highlight=False).print(shown)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 140  # a file has room for all columns
+    console.print(shown)
     print(f"results: {out / 'results.json'}")
 
 
