@@ -112,6 +112,8 @@ class Model(nn.Module):
         c = self._condition(y, n)
         if given is not None and (given.ndim != 2 or len(given) != n):
             raise UserError(f"given has shape {tuple(given.shape)}, but n is {n}; give a row of codes for each picture")
+        if given is not None and not given.is_floating_point():
+            given = self._read(given)
         return self.decode(self._draw(n, c, given, temperature), y).mean
 
     @abstractmethod
@@ -125,6 +127,10 @@ class Model(nn.Module):
     @abstractmethod
     def _draw(self, n: int, c: Tensor | None, given: Tensor | None, temperature: float) -> Float[Tensor, "N D"]:
         """Codes of every latent: drawn, or completed from those that are given."""
+
+    def _read(self, codes: Tensor) -> Tensor:
+        """The vectors that the integers of a codebook stand for."""
+        raise UserError("given holds integers, but the model has no codebook; give real numbers of shape (N, D)")
 
     def _checked(self, x: Tensor) -> Tensor:
         if tuple(x.shape[1:]) != self.images.shape:

@@ -66,7 +66,10 @@ class VAEModel(Model):
         if given is None:
             given = self.prior.draw(n, c, self._infer, temperature)
         # Real codes are what the decoder reads; the integers of a codebook are looked up in it.
-        return given if given.is_floating_point() or self.posterior.codes is None else self.posterior.read(given)
+        return given if given.is_floating_point() else self._read(given)
+
+    def _read(self, codes: Tensor) -> Tensor:
+        return super()._read(codes) if self.posterior.codes is None else self.posterior.read(codes)
 
     def _infer(self, x: Tensor, c: Tensor | None) -> Distribution:
         """q(z | x, c), also for priors that are built from posteriors of pseudo-inputs."""
