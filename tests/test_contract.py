@@ -238,6 +238,13 @@ def test_each_sample_is_decoded_under_its_own_label() -> None:
         torch.testing.assert_close(trace.p.mean[sample], alone)
 
 
+def test_a_missing_label_is_drawn_however_it_is_said_to_be_missing() -> None:
+    model = VAE(conditional=True, network=Mlp(hidden=(8,))).build(ImageFormat(1, 8, 8, ("a", "b")))
+    code = torch.zeros(60, 2)
+    for y in (None, -1, torch.full((60,), -1)):
+        assert len(model.generate(60, y, given=code).flatten(1).unique(dim=0)) == 2
+
+
 def test_embedding_is_the_mean_not_a_draw() -> None:
     model = VAE().build(ImageFormat(1, 28, 28))
     x = torch.rand(2, 1, 28, 28)

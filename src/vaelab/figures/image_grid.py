@@ -31,8 +31,9 @@ def image_grid(
     r, k, colours, h, w = pictures.shape
     sheet = pictures.transpose(0, 3, 1, 4, 2).reshape(r * h, k * w, colours)
     with styled():
-        # The sheet fills the figure but for the room that its labels take.
-        figure = Figure(figsize=(6, 5.5 * r * h / (k * w) + 0.65), layout="constrained")
+        # The sheet fills the figure but for the room that its labels take, inches by the letter.
+        width = 5.4 - 0.09 * max(map(len, rows), default=0)
+        figure = Figure(figsize=(6, width * r * h / (k * w) + 0.65), layout="constrained")
         axes = figure.subplots()
         axes.imshow(sheet.squeeze(-1) if colours == 1 else sheet, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.grid(False)

@@ -143,7 +143,7 @@ class Model(nn.Module):
     def _completed(self, y: Tensor | int | None, n: int) -> Tensor | None:
         """Labels for all: one given for all is repeated, those that are missing are drawn uniformly."""
         if isinstance(y, int):
-            return torch.full((n,), y, device=self.device)
+            y = torch.full((n,), y, device=self.device)
         if not self.spec.conditional or not self.images.classes:
             return y
         drawn = torch.randint(len(self.images.classes), (n,), device=self.device)
