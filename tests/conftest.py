@@ -42,6 +42,10 @@ from vaelab.data.mnist import MnistAbsent
 
 torch.set_num_threads(1)
 
+# What a test writes need not outlast a loss of power, and thousands of small files would wait for the disk. The
+# command line, which runs in processes of its own, syncs as it does for users.
+os.fsync = lambda handle: None
+
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
