@@ -106,9 +106,9 @@ def holds_the_contract(spec: Any, images: ImageFormat, file: Path) -> None:
     """Everything that is asked of a model, whatever it is composed of, with every objective there is."""
     torch.manual_seed(0)
     model = spec.build(images)
-    # Codes away from the prior, so that no KL hides below a floor, where nothing is learned of it, but where a flow is the
-    # prior within the reach of its splines; and numbers that are not rounded to zero, of which the decoder's first layer
-    # would learn nothing.
+    # Codes away from the prior, so that no KL hides below a floor, where nothing is learned of it, but, where a flow is
+    # the prior, within the reach of its splines; and numbers that are not rounded to zero, of which the decoder's first
+    # layer would learn nothing.
     spread, away = (5, 2) if isinstance(getattr(spec, "prior", None), Flow) else (20, 3)
     for name, parameter in model.named_parameters():
         if name.startswith("posterior.mean"):
