@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vaelab.data.idx import NAMES, load_idx
+from vaelab.data.idx import idx_files, load_idx
 from vaelab.data.images import ImageData
-from vaelab.data.store import Download, FileSet
 
 # The address and the names of the classes are those of the set's README,
 # https://github.com/zalandoresearch/fashion-mnist; the sha256 of the downloads are from TensorFlow Datasets,
@@ -30,12 +29,8 @@ CLASSES = (
     "Bag",
     "Ankle boot",
 )
-FILES = FileSet(
-    title="Fashion-MNIST",
-    kind="fashion-mnist",
-    names=NAMES,
-    page="https://github.com/zalandoresearch/fashion-mnist",
-    downloads=tuple(Download(name, (MIRROR,), checksum) for name, checksum in zip(NAMES, CHECKSUMS, strict=True)),
+FILES = idx_files(
+    "Fashion-MNIST", "fashion-mnist", "https://github.com/zalandoresearch/fashion-mnist", MIRROR, CHECKSUMS
 )
 
 

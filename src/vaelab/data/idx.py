@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaelab.data.images import ImageData
-from vaelab.data.store import FileSet, corrupt
+from vaelab.data.store import Download, FileSet, corrupt
 
 # Training images, training labels, test images, test labels: the order that `load_idx` takes them in.
 NAMES = (
@@ -18,6 +18,20 @@ NAMES = (
     "t10k-images-idx3-ubyte.gz",
     "t10k-labels-idx1-ubyte.gz",
 )
+
+
+def idx_files(title: str, kind: str, page: str, mirror: str, checksums: tuple[str, ...]) -> FileSet:
+    """The four files of a set that is published under MNIST's names.
+
+    Args:
+        title: the set's name in messages.
+        kind: its tag, and its folder.
+        page: where its owners describe it.
+        mirror: the address that file names are added to.
+        checksums: of the downloads, in the order of `NAMES`.
+    """
+    downloads = tuple(Download(name, (mirror,), checksum) for name, checksum in zip(NAMES, checksums, strict=True))
+    return FileSet(title=title, kind=kind, names=NAMES, page=page, downloads=downloads)
 
 
 def load_idx(files: FileSet, directory: Path, classes: tuple[str, ...]) -> ImageData:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vaelab.data.idx import NAMES, load_idx
+from vaelab.data.idx import idx_files, load_idx
 from vaelab.data.images import ImageData
-from vaelab.data.store import Download, FileSet
 
 # The address is that of the set's README, https://github.com/rois-codh/kmnist; the sha256 of the downloads and the
 # order of the classes are from TensorFlow Datasets, https://github.com/tensorflow/datasets,
@@ -19,13 +18,7 @@ CHECKSUMS = (
     "sha256:20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
 )
 CLASSES = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
-FILES = FileSet(
-    title="KMNIST",
-    kind="kmnist",
-    names=NAMES,
-    page="https://github.com/rois-codh/kmnist",
-    downloads=tuple(Download(name, (MIRROR,), checksum) for name, checksum in zip(NAMES, CHECKSUMS, strict=True)),
-)
+FILES = idx_files("KMNIST", "kmnist", "https://github.com/rois-codh/kmnist", MIRROR, CHECKSUMS)
 
 
 def load_kmnist(directory: Path) -> ImageData:
