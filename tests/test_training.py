@@ -44,6 +44,7 @@ from vaelab.data import Dynamic, ImageData
 from vaelab.experiment import Adam, read_experiment
 from vaelab.models.files import read_tensors
 from vaelab.training import Totals, open_run
+from vaelab.training.run import RunFolder
 from vaelab.training.device import choose_device
 
 from .conftest import Cli
@@ -164,7 +165,7 @@ def test_a_run_killed_at_several_moments_ends_bit_identical(
     cli: Cli, digits_file: Path, digits: ImageData, tmp_path: Path
 ) -> None:
     """SIGKILL before the first step, within epochs and between them; resumed each time."""
-    words = ["train", "cvae", "--data", f"npz:{digits_file}", *COMMAND]
+    words = ["train", "cvae", "--data", f"npz:{digits_file}", "--snapshot-every", "1", *COMMAND]
     cli(*words, "--out", tmp_path / "whole")
 
     killed = tmp_path / "killed"
@@ -186,6 +187,10 @@ def test_a_run_killed_at_several_moments_ends_bit_identical(
 
     assert (killed / "last.safetensors").read_bytes() == (tmp_path / "whole" / "last.safetensors").read_bytes()
     assert (killed / "best.safetensors").read_bytes() == (tmp_path / "whole" / "best.safetensors").read_bytes()
+    kept = RunFolder(killed).snapshots()
+    assert [epoch for epoch, _ in kept] == [0, 1, 2, 3]
+    for (_, one), (_, other) in zip(kept, RunFolder(tmp_path / "whole").snapshots(), strict=True):
+        assert one.read_bytes() == other.read_bytes()
     assert _timeless(open_run(killed).rows) == _timeless(open_run(tmp_path / "whole").rows)
 
 

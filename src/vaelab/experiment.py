@@ -68,6 +68,8 @@ class Training(Piece):
     """Compile the networks with torch.compile; on a GPU their kernels are then replayed as CUDA graphs."""
     checkpoint_seconds: Annotated[float, Ge(0)] = 60.0
     """Longest time between checkpoints; one is also written after every epoch."""
+    snapshot_every: Annotated[int, Ge(0)] = 0
+    """Keep the model as it is before the first epoch and after every so many, such as for a film; 0 for none."""
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,8 @@ def train(
         images = len(training.images)
         batch_size = min(settings.batch_size, images)
         batches = math.ceil(images / batch_size)
+        if settings.snapshot_every and not folder.checkpoint.exists():
+            save(tested, folder.snapshot(0))
         if settings.compile:
             model.compile_networks("reduce-overhead" if device.type == "cuda" else "default")
 
@@ -197,6 +199,8 @@ def train(
                     state.best = test.total
                     save(tested, folder.best)
                 save(tested, folder.last)
+                if settings.snapshot_every and state.epoch % settings.snapshot_every == 0:
+                    save(tested, folder.snapshot(state.epoch))
                 state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
                 state.images, state.skipped = 0, 0
                 state.sums.zero_()

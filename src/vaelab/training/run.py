@@ -31,7 +31,7 @@ class RunFolder:
 
     experiment.json rebuilds the model; last.safetensors and best.safetensors are models of their own;
     checkpoint.safetensors continues the training; metrics.csv has a row an epoch; events.jsonl tells when
-    what happened.
+    what happened; snapshots/ holds models of earlier epochs, where they were to be kept.
     """
 
     path: Path
@@ -60,6 +60,15 @@ class RunFolder:
     def metrics(self) -> Path:
         """One row an epoch."""
         return self.path / "metrics.csv"
+
+    def snapshot(self, epoch: int) -> Path:
+        """The model as it was after an epoch; after epoch 0 it is untrained."""
+        return self.path / "snapshots" / f"epoch-{epoch:04d}.safetensors"
+
+    def snapshots(self) -> list[tuple[int, Path]]:
+        """The epochs whose model was kept, in order, and where."""
+        paths = sorted(self.snapshot(0).parent.glob("epoch-*"))
+        return [(int(path.stem.removeprefix("epoch-")), path) for path in paths]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
