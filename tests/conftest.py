@@ -27,7 +27,7 @@ _ROOMS = {
     "objectives": "decomposition discriminator mmd multiplier",
     "distributions": "bent_normal point_mass",
     "models": "ladder model vae",
-    "metrics": "evidence",
+    "metrics": "active agreement centroids classifier directions evidence neighbours paths ranks shape two_samples",
 }
 _CHECKED = ["vaelab.trace"] + [f"vaelab.{room}.{name}" for room, names in _ROOMS.items() for name in names.split()]
 _hook = install_import_hook(_CHECKED, "beartype.beartype")

@@ -60,9 +60,16 @@ def _complain(message: str) -> int:
 
 
 def _commands() -> dict[str, Command]:
-    from vaelab.cli import data, fit_prior, study, train
+    from vaelab.cli import data, figures, fit_prior, report, study, train
 
-    return {"study": study.main, "train": train.main, "fit-prior": fit_prior.main, "data": data.main}
+    return {
+        "study": study.main,
+        "train": train.main,
+        "fit-prior": fit_prior.main,
+        "figures": figures.main,
+        "report": report.main,
+        "data": data.main,
+    }
 
 
 __all__ = ["main"]

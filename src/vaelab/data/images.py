@@ -158,12 +158,15 @@ class ImageData:
             known = ", ".join(self.splits) or "none"
             raise UserError(f"split is {name!r}, but {self.name} has: {known}")
         rows = self.splits[name]
-        part = slice(rows.start, rows.stop)
+        return self.take(slice(rows.start, rows.stop))
+
+    def take(self, rows: slice | NDArray[np.int64]) -> ImageData:
+        """The pictures of the rows named, in that order, as one set without splits."""
         return replace(
             self,
-            images=self.images[part],
-            labels=None if self.labels is None else self.labels[part],
-            attributes=None if self.attributes is None else self.attributes[part],
+            images=self.images[rows],
+            labels=None if self.labels is None else self.labels[rows],
+            attributes=None if self.attributes is None else self.attributes[rows],
             splits={},
             skipped=(),
         )
@@ -196,10 +199,5 @@ def held_out(whole: ImageData, share: float = 0.2) -> ImageData:
     train = rows - max(1, round(share * rows))
     if train < 1:
         raise UserError(f"{whole.name}: {rows} images; at least two are needed, one of them for the test split")
-    return replace(
-        whole,
-        images=whole.images[order],
-        labels=None if whole.labels is None else whole.labels[order],
-        attributes=None if whole.attributes is None else whole.attributes[order],
-        splits={"train": range(train), "test": range(train, rows)},
-    )
+    splits = {"train": range(train), "test": range(train, rows)}
+    return replace(whole.take(order), splits=splits, skipped=whole.skipped)

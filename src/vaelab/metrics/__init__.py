@@ -1,5 +1,50 @@
-"""Metrics: (model, data) to numbers."""
+"""Metrics: (model, data) to numbers, and arrays of codes or pictures to numbers."""
 
+from vaelab.metrics.active import ActiveUnits, active_units
+from vaelab.metrics.agreement import shared_style
+from vaelab.metrics.centroids import centroid_rank, class_centroids
+from vaelab.metrics.classifier import PictureClassifier, train_classifier
+from vaelab.metrics.directions import (
+    Direction,
+    Rotation,
+    best_direction,
+    best_rotation,
+    permuted_rotation,
+    rank_correlation,
+)
 from vaelab.metrics.evidence import Evidence, importance_bound, importance_bound_over
+from vaelab.metrics.neighbours import chance_accuracy, class_silhouette, knn_accuracy, label_information
+from vaelab.metrics.paths import path_evenness, path_straightness
+from vaelab.metrics.shape import PictureShape, picture_shape
+from vaelab.metrics.two_samples import MmdTest, Moments, mmd_test, moments
 
-__all__ = ["Evidence", "importance_bound", "importance_bound_over"]
+__all__ = [
+    "ActiveUnits",
+    "Direction",
+    "Evidence",
+    "MmdTest",
+    "Moments",
+    "PictureClassifier",
+    "PictureShape",
+    "Rotation",
+    "active_units",
+    "best_direction",
+    "best_rotation",
+    "centroid_rank",
+    "chance_accuracy",
+    "class_centroids",
+    "class_silhouette",
+    "importance_bound",
+    "importance_bound_over",
+    "knn_accuracy",
+    "label_information",
+    "mmd_test",
+    "moments",
+    "path_evenness",
+    "path_straightness",
+    "permuted_rotation",
+    "picture_shape",
+    "rank_correlation",
+    "shared_style",
+    "train_classifier",
+]

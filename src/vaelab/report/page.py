@@ -3,57 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from vaelab._version import __version__
 from vaelab.files import write_atomically
-
-
-@dataclass(frozen=True)
-class FigureBlock:
-    """A figure with the words below it.
-
-    Args:
-        svg: the figure as an <svg> element.
-        caption: what it shows and what to look for.
-    """
-
-    svg: str
-    caption: str
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A line of "what was run"."""
-
-    name: str
-    value: str
+from vaelab.report.blocks import Facts, FigureGroup, Table
+from vaelab.report.claims import Claims
+from vaelab.report.derivation import SOURCES, STEPS, SYMBOLS
+from vaelab.report.formulas import formula
 
 
 def write_report(
     path: Path,
     title: str,
     summary: str,
-    notice: str | None,
-    table: dict[str, Any],
-    facts: Sequence[Fact],
-    figures: Sequence[FigureBlock],
+    notices: Sequence[str],
+    tables: Sequence[Table],
+    facts: Sequence[Facts],
+    groups: Sequence[FigureGroup],
+    claims: Sequence[Claims] = (),
+    commands: Sequence[str] = (),
 ) -> None:
-    """Write the page.
+    """Write the page. It asks for nothing outside itself, and its own policy forbids the browser to.
 
     Args:
         path: the file.
         title: the page's heading.
         summary: a paragraph below it.
-        notice: what a reader must know before anything else, such as that the data are not MNIST.
-        table: `columns`, a list of headings; `rows`, lists of cells; `note`, below it.
-        facts: what was run.
-        figures: in order.
+        notices: what a reader must know before anything else, such as that the data are not MNIST.
+        tables: the results.
+        facts: what was run, one set a model or study.
+        groups: the figures, in order.
+        claims: of studies, with their verdicts.
+        commands: those that make it all again.
 
     Raises:
         UserError: the file cannot be written.
@@ -65,13 +49,20 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["formula"] = formula
     page = environment.get_template("page.html").render(
         title=title,
         summary=summary,
-        notice=notice,
-        table=table,
+        notices=notices,
+        tables=tables,
         facts=facts,
-        figures=[{"svg": Markup(figure.svg), "caption": figure.caption} for figure in figures],
+        groups=groups,
+        claims=[claim for one in claims for claim in one.claims],
+        left_out=[name for one in claims for name in one.left_out],
+        commands=commands,
+        symbols=SYMBOLS,
+        steps=STEPS,
+        sources=SOURCES,
         version=__version__,
     )
     write_atomically(path, page)

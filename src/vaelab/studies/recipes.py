@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 
+from vaelab.data import Source
 from vaelab.experiment import Adam, Experiment
 from vaelab.objectives import Elbo
 from vaelab.presets import PRESETS
@@ -55,3 +56,8 @@ def study_experiment(model: str, recipe: Recipe, images: int, epochs: int | None
     if epochs is not None:
         experiment = replace(experiment, training=replace(experiment.training, epochs=epochs))
     return experiment
+
+
+def planned_run(experiment: Experiment, source: Source, seed: int, device: str) -> Experiment:
+    """The same experiment on pictures of `source`, with a seed, on a device."""
+    return replace(experiment, data=source, training=replace(experiment.training, seed=seed, device=device))

@@ -1,0 +1,147 @@
+"""Figures of conditional models: what the label decides, and what is left to z."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from vaelab.figures import image_grid
+from vaelab.gallery.paths import STEPS, linear
+from vaelab.gallery.plane import decoded_plane
+from vaelab.gallery.subject import Array, Subject
+
+_COUNT = 10
+_REACH = np.linspace(-3, 3, 7)
+
+
+def _under_every_class(subject: Subject, codes: Array) -> Array:
+    """Each code decoded under every class, (N, K, C, H, W)."""
+    classes = range(len(subject.model.images.classes))
+    return np.stack([subject.decode(codes, label) for label in classes], 1)
+
+
+def class_samples(subject: Subject) -> tuple[Figure, str]:
+    """Ten pictures of each class, each from a draw of its own."""
+    classes = subject.model.images.classes
+    labels = torch.arange(len(classes)).repeat_interleave(_COUNT)
+    drawn = subject.model.generate(len(labels), labels).unflatten(0, (len(classes), _COUNT)).numpy()
+    figure = image_grid(drawn, classes, [], "class", "ten draws of z", f"{subject.title}: samples of each class")
+    return figure, (
+        "Ten pictures of each class, z drawn from the prior anew for each. Look for pictures that are not of their "
+        "row's class, and for how much a class varies."
+    )
+
+
+def shared_style(subject: Subject) -> tuple[Figure, str]:
+    """Draws of z, each decoded under every class."""
+    codes = torch.randn(_COUNT, sum(subject.model.widths)).numpy()
+    classes = subject.model.images.classes
+    figure = image_grid(
+        _under_every_class(subject, codes),
+        [str(index + 1) for index in range(_COUNT)],
+        classes,
+        "draw of z",
+        "class",
+        f"{subject.title}: the same z under every class",
+    )
+    return figure, (
+        "Each row one z, each column a class. Look along a row for what the pictures share: slant, thickness, size. "
+        "That is what z holds besides the class."
+    )
+
+
+def style_transfer(subject: Subject) -> tuple[Figure, str]:
+    """The code of a real picture decoded under every class."""
+    rows, classes = subject.first_of_each_class()[:_COUNT], subject.model.images.classes
+    labels = subject.shown.labels
+    assert labels is not None
+    sources = subject.pixels[rows].numpy()[:, None]
+    pictures = np.concatenate([sources, _under_every_class(subject, subject.embedding.mean[rows])], 1)
+    figure = image_grid(
+        pictures,
+        [classes[label] for label in labels[rows]],
+        ["picture", *classes],
+        "a real picture of class",
+        "its posterior mean decoded as class",
+        f"{subject.title}: style transfer",
+        gaps=((), (1,)),
+    )
+    return figure, (
+        "First column: real test pictures. The others: the posterior mean of each, decoded under every class. Look for "
+        "the slant and the stroke of the real picture in its whole row, and at its own class for its reconstruction."
+    )
+
+
+def class_interpolation(subject: Subject) -> tuple[Figure, str]:
+    """One path through the latent under two labels."""
+    classes, labels = subject.model.images.classes, subject.shown.labels
+    assert labels is not None
+    wanted = [classes.index(name) for name in ("1", "7") if name in classes]
+    first, second = wanted if len(wanted) == 2 else (0, len(classes) - 1)
+    means, rows, names = subject.embedding.mean, [], []
+    ends = [np.flatnonzero(labels == label) for label in (first, second)]
+    for number in range(3):
+        a, b = (int(of_class[min(number, len(of_class) - 1)]) for of_class in ends)
+        path = linear(means[a], means[b])
+        for label in (first, second):
+            rows.append(subject.decode(path, label))
+            names.append(f"path {number + 1}, class {classes[label]}")
+    figure = image_grid(
+        np.stack(rows),
+        names,
+        [str(step + 1) for step in range(STEPS)],
+        "",
+        f"steps from the code of a {classes[first]} to that of a {classes[second]}",
+        f"{subject.title}: one path, two labels",
+        gaps=(range(2, len(rows), 2), ()),
+    )
+    return figure, (
+        f"Three straight paths from the code of a real {classes[first]} to that of a real {classes[second]}, each "
+        "decoded under both labels. Look for the same change of style in both rows of a path, while the class stays."
+    )
+
+
+def class_traversals(subject: Subject) -> tuple[Figure, str]:
+    """Every class along the first two dimensions of z."""
+    width, classes = sum(subject.model.widths), subject.model.images.classes
+    dimensions = range(min(2, width))
+    codes = np.zeros((len(dimensions), len(_REACH), width), np.float32)
+    for dimension in dimensions:
+        codes[dimension, :, dimension] = _REACH
+    pictures = _under_every_class(subject, codes.reshape(-1, width)).swapaxes(0, 1)
+    ticks = [f"{value:.0f}" for value in _REACH] * len(dimensions)
+    figure = image_grid(
+        pictures,
+        classes,
+        ticks,
+        "class",
+        " and ".join(f"z{dimension + 1}" for dimension in dimensions) + " from -3 to 3, the others zero",
+        f"{subject.title}: each class along z",
+        gaps=((), (len(_REACH),) if len(dimensions) > 1 else ()),
+    )
+    return figure, (
+        "Each row a class; on the left z1 goes from -3 to 3, on the right z2, with every other dimension zero. Look "
+        "for the same change in every row."
+    )
+
+
+def class_planes(subject: Subject) -> tuple[Figure, str]:
+    """The latent plane of each class, side by side."""
+    classes, side = subject.model.images.classes, 6
+    planes = [decoded_plane(subject, np.linspace(-2.5, 2.5, side), label) for label in range(len(classes))]
+    across = 5 if len(planes) % 5 == 0 else len(planes)
+    lines = [np.concatenate(planes[start : start + across], 1) for start in range(0, len(planes), across)]
+    figure = image_grid(
+        np.concatenate(lines, 0),
+        [],
+        [],
+        "z2 from -2.5 to 2.5, in each plane",
+        "z1 from -2.5 to 2.5, in each plane",
+        f"{subject.title}: the latent plane of each class",
+        gaps=(range(side, side * len(lines), side), range(side, side * across, side)),
+    )
+    return figure, (
+        f"One plane a class, in the order {', '.join(classes)}, each decoded over [-2.5, 2.5] x [-2.5, 2.5]. Look for "
+        "the same style at the same place of every plane."
+    )

@@ -1,0 +1,50 @@
+"""Pictures that the model makes: of others, and out of nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from vaelab.figures import image_grid
+from vaelab.gallery.subject import Subject
+
+_SIDE = 10
+
+
+def reconstructions(subject: Subject) -> tuple[Figure, str]:
+    """Real pictures above the decoder's mean picture at their posterior mean."""
+    rows = np.array(subject.first_of_each_class()[:_SIDE])
+    originals = subject.pixels[rows].numpy()
+    condition = None if subject.condition is None else subject.condition[rows]
+    remade = subject.decode(subject.embedding.mean[rows], condition)
+    labels = subject.shown.labels
+    figure = image_grid(
+        np.stack([originals, remade]),
+        ["picture", "reconstruction"],
+        [] if labels is None else [subject.shown.classes[label] for label in labels[rows]],
+        "",
+        "" if labels is None else "class",
+        f"{subject.title}: reconstructions",
+    )
+    return figure, (
+        "Test pictures, the first of each class, above what the decoder makes of their posterior mean. Look for what "
+        "is lost, and for pictures that come back as another class."
+    )
+
+
+def samples(subject: Subject) -> tuple[Figure, str]:
+    """Mean pictures at draws from the prior."""
+    count, spec = _SIDE * _SIDE, subject.model.spec
+    condition = None
+    if spec.conditional and not subject.model.images.classes:
+        # Attributes cannot be made up: those of real pictures, drawn at random.
+        assert subject.condition is not None
+        condition = subject.condition[torch.randint(len(subject.condition), (count,))]
+    drawn = subject.model.generate(count, condition)
+    figure = image_grid(drawn.unflatten(0, (_SIDE, _SIDE)).numpy(), title=f"{subject.title}: samples from the prior")
+    of_labels = " The condition of each is drawn too." if spec.conditional else ""
+    return figure, (
+        f"{count} mean pictures at draws of z from the prior, none picked out.{of_labels} Look for pictures of no "
+        "class: the prior reaches where no picture is encoded."
+    )

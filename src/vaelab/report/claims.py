@@ -1,0 +1,124 @@
+"""Claims and their verdicts, as claims.json holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from vaelab.codec import decode
+from vaelab.files import FORMAT, read_json
+from vaelab.piece import Piece
+
+Verdict = Literal["reproduced", "not reproduced", "undecided"]
+
+
+@dataclass(frozen=True)
+class Measure(Piece):
+    """A number that was measured, and how sure it is.
+
+    >>> Measure("accuracy", (0.81, 0.85), 0.83, (0.576, 1.084)).shown
+    '0.83'
+    """
+
+    what: str
+    values: tuple[float, ...]
+    """One a seed."""
+    mean: float
+    interval: tuple[float, float] | None = None
+    """95 % over seeds; none of a single seed."""
+    unit: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The mean with its unit."""
+        return number(self.mean, self.unit)
+
+    @property
+    def spread(self) -> str:
+        """The interval in words."""
+        if self.interval is not None:
+            return f"{number(self.interval[0])} to {number(self.interval[1])}"
+        return "one seed, no interval" if len(self.values) == 1 else "none"
+
+    @property
+    def by_seed(self) -> str:
+        """The values of several seeds."""
+        return ", ".join(map(number, self.values)) if len(self.values) > 1 else ""
+
+
+@dataclass(frozen=True)
+class CheckOutcome(Measure):
+    """A measured number, the bounds it has to keep for the claim to hold, and the verdict.
+
+    >>> CheckOutcome("accuracy", (0.83,), 0.83, at_least=0.55, verdict="reproduced").refuted
+    'below 0.55'
+    """
+
+    at_least: float | None = None
+    at_most: float | None = None
+    why: str = ""
+    """Why the bound is where it is."""
+    verdict: Verdict = "undecided"
+
+    @property
+    def refuted(self) -> str:
+        """What would refute it."""
+        bounds = (("below", self.at_least), ("above", self.at_most))
+        return " or ".join(f"{word} {number(bound, self.unit)}" for word, bound in bounds if bound is not None)
+
+
+@dataclass(frozen=True)
+class ClaimOutcome(Piece):
+    """A sentence, what was measured to test it, and the verdict."""
+
+    name: str
+    says: str
+    verdict: Verdict
+    checks: tuple[CheckOutcome, ...]
+    beside: tuple[Measure, ...] = ()
+    """Numbers to compare with, which decide nothing."""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class StudyFigure(Piece):
+    """A figure of the study itself, figures/NAME.svg in its folder, and the words below it."""
+
+    name: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Claims(Piece):
+    """What claims.json holds."""
+
+    claims: tuple[ClaimOutcome, ...]
+    about: dict[str, Any] = field(default_factory=dict)
+    """On what and by what it was measured: data, recipe, epochs, seeds, command, machine, seconds, ..."""
+    left_out: tuple[str, ...] = ()
+    """Names of claims that these data cannot test."""
+    figures: tuple[StudyFigure, ...] = ()
+    shown: tuple[str, ...] = ()
+    """The runs whose figures the report shows; all where none is named."""
+    format: int = FORMAT
+
+
+def read_claims(path: Path) -> Claims:
+    """The claims of a study.
+
+    Raises:
+        UserError: the file is absent, was written by a newer version, or has a field that is unknown, missing or
+            unsuitable.
+    """
+    return decode(Claims, read_json(path), str(path))
+
+
+def number(value: float, unit: str = "") -> str:
+    """Four digits of a number, and its unit.
+
+    >>> number(0.8), number(144.591, "nats"), number(-60000, "%")
+    ('0.8', '144.6 nats', '-60,000 %')
+    """
+    text = f"{value:,.0f}" if 1e4 <= abs(value) < 1e12 else f"{value:.4g}"
+    return f"{text} {unit}".strip()

@@ -1,0 +1,105 @@
+"""A claim, what is measured of it for a seed, and the models of a seed that it is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaelab.data import ImageData
+from vaelab.gallery.subject import Subject, subject_of
+from vaelab.metrics import PictureClassifier
+from vaelab.report import ClaimOutcome
+from vaelab.studies.claims.verdict import Check, measured, together
+from vaelab.training import Run
+
+Numbers = dict[str, float]
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SeedRuns:
+    """The models of one seed, and what they are measured with.
+
+    Args:
+        runs: by what they are for, such as "vae", "cvae", "cold" (no KL warm-up) and "8" (latent dimensions).
+        data: the pictures that they were trained on.
+        classifier: tells the class of a picture.
+        seed: theirs.
+    """
+
+    runs: Mapping[str, Run]
+    data: ImageData
+    classifier: PictureClassifier
+    seed: int
+    _subjects: dict[str, Subject] = field(default_factory=dict)
+
+    def subject(self, name: str) -> Subject:
+        """A model with up to 5,000 pictures of the test split."""
+        if name not in self._subjects:
+            self._subjects[name] = subject_of(self.runs[name], self.data)
+        return self._subjects[name]
+
+    def trained_on(self, name: str) -> Subject:
+        """A model with up to 5,000 pictures of the training split, for classifiers to learn from."""
+        key = f"{name}, training"
+        if key not in self._subjects:
+            whole = self.data.split("train")
+            self._subjects[key] = Subject(self.runs[name].model, name, whole)
+        return self._subjects[key]
+
+    def column(self, name: str, quantity: str) -> Points:
+        """A column of a run's metrics.csv, (epochs,)."""
+        return np.array([row[quantity] for row in self.runs[name].rows])
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.data.classes
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the study, and how it is put to the test.
+
+    Args:
+        name: on the command line.
+        says: the sentence.
+        needs: the models that it is measured on.
+        measure: numbers of one seed, by key.
+        checks: the numbers that could refute it.
+        beside: further numbers, what each is by its key.
+        note: what a reader must know.
+        mnist: whether the numbers are of MNIST, so that other pictures cannot test it.
+        digits: whether it speaks of digits by name.
+    """
+
+    name: str
+    says: str
+    needs: tuple[str, ...]
+    measure: Callable[[SeedRuns], Numbers]
+    checks: tuple[Check, ...]
+    beside: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    mnist: bool = False
+    digits: bool = False
+
+    def fits(self, data: ImageData) -> bool:
+        """Whether these pictures can test it."""
+        named = {str(digit) for digit in range(10)} <= set(data.classes)
+        return (not self.mnist or data.name == "mnist") and (not self.digits or named)
+
+    def tested(self, by_seed: Sequence[Numbers]) -> ClaimOutcome:
+        """The claim, its numbers over seeds and its verdict, for the report."""
+
+        def values(key: str) -> list[float]:
+            return [numbers[key] for numbers in by_seed]
+
+        checks = tuple(check.tested(values(check.key)) for check in self.checks)
+        beside = tuple(measured(what, values(key)) for key, what in self.beside.items())
+        return ClaimOutcome(
+            self.name, self.says, together([check.verdict for check in checks]), checks, beside, self.note
+        )

@@ -1,0 +1,118 @@
+"""Claims about the CVAE: what the label decides, and what is left to z."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from vaelab.metrics import picture_shape, shared_style
+from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
+from vaelab.studies.claims.latent import class_structure
+from vaelab.studies.claims.verdict import Check
+
+_OF_EACH = 500
+_SHAPES = ("slant", "thickness", "scale", "rotation")
+
+
+def _mixing(seed: SeedRuns) -> Numbers:
+    vae = class_structure(seed, "vae")
+    return class_structure(seed, "cvae") | {"of_vae": vae["accuracy"], "information_of_vae": vae["information"]}
+
+
+MIXES = Claim(
+    "cvae-mixes-classes",
+    "The CVAE's latent plane mixes the classes.",
+    ("vae", "cvae"),
+    _mixing,
+    (
+        Check(
+            "above",
+            "accuracy of 15 nearest neighbours, from chance (0) to perfect (1)",
+            at_most=0.05,
+            why="a twentieth of the way from chance to perfect",
+        ),
+        Check(
+            "information",
+            "mutual information of code and class",
+            at_most=0.1,
+            why="a twentieth of the class's own entropy, rounded down",
+            unit="nats",
+        ),
+    ),
+    beside={
+        "accuracy": "accuracy of 15 nearest neighbours",
+        "chance": "chance: the share of the largest class",
+        "of_vae": "accuracy of 15 nearest neighbours, VAE",
+        "information_of_vae": "mutual information of code and class, VAE (nats)",
+        "silhouette": "silhouette of the classes",
+    },
+    note="Codes are posterior means; neighbours are 5,000 training pictures, those asked 5,000 test pictures.",
+)
+
+
+def _identity(seed: SeedRuns) -> Numbers:
+    labels = torch.arange(len(seed.classes)).repeat_interleave(_OF_EACH)
+    model = seed.runs["cvae"].model
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed.seed)
+        drawn = torch.cat([model.generate(_OF_EACH, label) for label in range(len(seed.classes))])
+    told = seed.classifier.predict(drawn)
+    right = told == labels.numpy()
+    # Pictures as they are stored, grey: what the classifier learned from.
+    images, answers = seed.data.split("test").tensors()
+    assert answers is not None
+    real = seed.classifier.accuracy(images, answers)
+    return {
+        "samples": float(right.mean()),
+        "real": real,
+        "gap": float(right.mean()) - real,
+        "worst": float(right.reshape(len(seed.classes), -1).mean(1).min()),
+    }
+
+
+IDENTITY = Claim(
+    "cvae-keeps-class",
+    "The CVAE keeps class identity perfectly.",
+    ("cvae",),
+    _identity,
+    (
+        Check(
+            "gap",
+            "a classifier's accuracy on samples less its accuracy on real test pictures",
+            at_least=-0.005,
+            why="perfect is as good as real pictures, within half a percentage point",
+        ),
+    ),
+    beside={
+        "samples": "accuracy on samples, 500 of each class",
+        "real": "accuracy on real test pictures",
+        "worst": "accuracy on samples of the worst class",
+    },
+    note="The classifier is a small convolutional network of this project, trained on the real training pictures.",
+)
+
+
+def _style(seed: SeedRuns) -> Numbers:
+    subject = seed.subject("cvae")
+    z = np.random.default_rng(seed.seed).standard_normal((_OF_EACH, sum(subject.model.widths)))
+    shapes = [picture_shape(subject.decode(z, label).mean(1).astype(np.float64)) for label in range(len(seed.classes))]
+    return {name: shared_style(np.stack([getattr(shape, name) for shape in shapes])) for name in _SHAPES}
+
+
+STYLE = Claim(
+    "shared-style",
+    "The same z keeps its style across classes.",
+    ("cvae",),
+    _style,
+    tuple(
+        Check(
+            name,
+            f"rank correlation of {name} between two classes over 500 draws of z, mean of all pairs",
+            at_least=0.5,
+            why="z orders the pictures of every class alike",
+        )
+        for name in ("slant", "thickness")
+    ),
+    beside={name: f"the same of {name}" for name in ("scale", "rotation")},
+    note="Mean pictures at the same draws of z from the prior under every class.",
+)

@@ -1,0 +1,249 @@
+"""Claims about the VAE's latent plane: classes, neighbours, the prior, what directions carry, paths."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from vaelab.gallery.paths import linear
+from vaelab.gallery.subject import Subject
+from vaelab.metrics import (
+    PictureShape,
+    best_rotation,
+    centroid_rank,
+    chance_accuracy,
+    class_silhouette,
+    knn_accuracy,
+    label_information,
+    mmd_test,
+    moments,
+    path_evenness,
+    permuted_rotation,
+    picture_shape,
+    rank_correlation,
+)
+from vaelab.studies.claims.claim import Claim, Numbers, Points, SeedRuns
+from vaelab.studies.claims.verdict import Check
+
+_DRAWS = 2000
+_PATHS = 500
+_STEPS = 10
+_PAIRS = (("4", "9"), ("3", "8"), ("1", "7"))
+
+
+def class_structure(seed: SeedRuns, name: str) -> Numbers:
+    """What the neighbours of a code tell of its class."""
+    fitted, shown = seed.trained_on(name), seed.subject(name)
+    learned, asked = fitted.shown.labels, shown.shown.labels
+    assert learned is not None
+    assert asked is not None
+    codes = shown.embedding.mean.astype(np.float64)
+    accuracy = knn_accuracy(fitted.embedding.mean.astype(np.float64), learned, codes, asked)
+    chance = chance_accuracy(asked)
+    # Classes of few pictures cannot have fifty neighbours of their own.
+    neighbours = min(50, int(np.bincount(asked)[np.unique(asked)].min()) - 1)
+    return {
+        "accuracy": accuracy,
+        "chance": chance,
+        "above": (accuracy - chance) / (1 - chance),
+        "silhouette": class_silhouette(codes, asked),
+        "information": label_information(codes, asked, neighbours),
+    }
+
+
+CLUSTERS = Claim(
+    "classes-cluster",
+    "The latent plane clusters by class without labels.",
+    ("vae",),
+    lambda seed: class_structure(seed, "vae"),
+    (
+        Check(
+            "above",
+            "accuracy of 15 nearest neighbours, from chance (0) to perfect (1)",
+            at_least=0.5,
+            why="halfway from chance to perfect",
+        ),
+        Check(
+            "silhouette",
+            "silhouette of the classes",
+            at_least=0.0,
+            why="codes nearer to their own class than to the next",
+        ),
+    ),
+    beside={
+        "accuracy": "accuracy of 15 nearest neighbours",
+        "chance": "chance: the share of the largest class",
+        "information": "mutual information of code and class (nats)",
+    },
+    note="Codes are posterior means; neighbours are 5,000 training pictures, those asked 5,000 test pictures.",
+)
+
+
+def _neighbours(seed: SeedRuns) -> Numbers:
+    shown = seed.subject("vae")
+    assert shown.shown.labels is not None
+    pairs = [(seed.classes.index(a), seed.classes.index(b)) for a, b in _PAIRS]
+    ranks = centroid_rank(shown.embedding.mean.astype(np.float64), shown.shown.labels, pairs)
+    return {f"{a}/{b}": float(rank) for (a, b), rank in zip(_PAIRS, ranks, strict=True)}
+
+
+NEIGHBOURS = Claim(
+    "neighbours",
+    "4 and 9, 3 and 8, 1 and 7 are neighbours in the latent plane.",
+    ("vae",),
+    _neighbours,
+    tuple(
+        Check(
+            f"{a}/{b}",
+            f"rank of {a} and {b} among all 45 pairs by centroid distance",
+            at_most=9,
+            why="the nearest fifth of the pairs",
+        )
+        for a, b in _PAIRS
+    ),
+    digits=True,
+)
+
+
+def _aggregate(seed: SeedRuns) -> Numbers:
+    z = seed.subject("vae").embedding.draw.astype(np.float64)
+    about = moments(z)
+    rows = np.random.default_rng(seed.seed).permutation(len(z))[:_DRAWS]
+    normal = np.random.default_rng([seed.seed, 1]).standard_normal((len(rows), z.shape[1]))
+    test = mmd_test(z[rows], normal, seed=seed.seed)
+    return {
+        "mean": float(np.abs(about.mean).max()),
+        "deviation": float(np.abs(about.std - 1).max()),
+        "correlation": float(abs(about.correlation[0, 1])),
+        "skewness": float(np.abs(about.skewness).max()),
+        "kurtosis": float(np.abs(about.excess_kurtosis).max()),
+        "p": test.p_value,
+        "mmd": test.squared_mmd,
+    }
+
+
+AGGREGATE = Claim(
+    "aggregate-posterior",
+    "The aggregate posterior matches N(0, I).",
+    ("vae",),
+    _aggregate,
+    (
+        Check("mean", "largest mean of a dimension, without sign", at_most=0.1, why="a tenth of a deviation"),
+        Check("deviation", "largest distance of a deviation from 1", at_most=0.1, why="a tenth"),
+        Check(
+            "p",
+            "p-value of the test that both are one distribution (MMD, 2,000 draws each, 500 permutations)",
+            at_least=0.05,
+            why="what matches is not told apart",
+        ),
+    ),
+    beside={
+        "mmd": "squared maximum mean discrepancy",
+        "correlation": "correlation of z1 and z2, without sign",
+        "skewness": "largest skewness, without sign",
+        "kurtosis": "largest excess kurtosis, without sign",
+    },
+    note="One draw from the posterior of each test picture.",
+)
+
+
+def _factors(shape: PictureShape) -> tuple[Points, Points]:
+    """What the first axis is claimed to carry, slant or rotation, and the second, thickness or scale."""
+    return np.stack([shape.slant, shape.rotation], 1), np.stack([shape.thickness, shape.scale], 1)
+
+
+def _shape_of(subject: Subject, z: Points, label: int | None = None) -> PictureShape:
+    return picture_shape(subject.decode(z, label).mean(1).astype(np.float64))
+
+
+def _directions(seed: SeedRuns) -> Numbers:
+    z = np.random.default_rng(seed.seed).standard_normal((_DRAWS, 2))
+    shape = _shape_of(seed.subject("vae"), z)
+    first, second = _factors(shape)
+    best = best_rotation(z, first, second)
+    names = {"slant": shape.slant, "rotation": shape.rotation, "thickness": shape.thickness, "scale": shape.scale}
+    axes = {name: np.abs(rank_correlation(z, values)) for name, values in names.items()}
+    literal = min(max(axes["slant"][0], axes["rotation"][0]), max(axes["thickness"][1], axes["scale"][1]))
+    return {
+        "weaker": best.weaker,
+        "chance": permuted_rotation(z, first, second),
+        "as_named": float(literal),
+        "angle": best.angle,
+    } | {f"{name}_{axis + 1}": float(axes[name][axis]) for name in names for axis in (0, 1)}
+
+
+DIRECTIONS = Claim(
+    "axes",
+    "One direction of the plane carries slant or rotation, the other stroke thickness or scale.",
+    ("vae",),
+    _directions,
+    (
+        Check(
+            "weaker",
+            "the weaker of both rank correlations, at the rotation of the plane that makes it largest",
+            at_least=0.5,
+            why="an axis that carries a property orders the pictures by it",
+        ),
+    ),
+    beside={
+        "chance": "what that number reaches by chance, 95 % quantile of permutations",
+        "as_named": "the same with z1 and z2 as they are, no rotation",
+        "angle": "the rotation (degrees)",
+    }
+    | {
+        f"{name}_{axis}": f"rank correlation of {name} with z{axis}, without sign"
+        for name in ("slant", "rotation", "thickness", "scale")
+        for axis in (1, 2)
+    },
+    note="Measured on the decoder's pictures at 2,000 draws from the prior. Seeds turn the plane as they like, so the "
+    "verdict allows for one rotation; both axes stay at a right angle.",
+)
+
+
+def _smooth(seed: SeedRuns) -> Numbers:
+    subject = seed.subject("vae")
+    random = np.random.default_rng(seed.seed)
+    means = subject.embedding.mean
+    pairs = random.integers(0, len(means), (_PATHS, 2))
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    codes = np.concatenate([linear(means[a], means[b], _STEPS) for a, b in pairs])
+    decoded = subject.decode(codes).reshape(len(pairs), _STEPS, -1).astype(np.float64)
+    evenness = path_evenness(decoded)
+    # Halfway: through the latent, and by fading one end into the other.
+    halfway = subject.decode(np.stack([(means[a] + means[b]) / 2 for a, b in pairs])).reshape(len(pairs), -1)
+    faded = (decoded[:, 0] + decoded[:, -1]) / 2
+    real = torch.from_numpy(seed.trained_on("vae").pixels.flatten(1).numpy())
+
+    def distance(pictures: Points) -> float:
+        return float(torch.cdist(torch.from_numpy(pictures).float(), real).min(1).values.mean())
+
+    return {
+        "leap": float(np.nanquantile(evenness, 0.9)),
+        "typical": float(np.nanmedian(evenness)),
+        "nearness": distance(halfway.astype(np.float64)) / distance(faded),
+    }
+
+
+SMOOTH = Claim(
+    "smooth-interpolations",
+    "Interpolations between pictures are smooth.",
+    ("vae",),
+    _smooth,
+    (
+        Check(
+            "leap",
+            "largest step of a path over its mean step, 90 % quantile of 500 paths",
+            at_most=3.0,
+            why="of nine steps none takes more than a third of the way",
+        ),
+        Check(
+            "nearness",
+            "distance of the picture halfway to the nearest real one, over that of a cross-fade of the ends",
+            at_most=1.0,
+            why="a cross-fade is as smooth, but its pictures are none",
+        ),
+    ),
+    beside={"typical": "largest step of a path over its mean step, median (1 is perfectly even)"},
+    note="Straight paths of ten pictures between the posterior means of two test pictures; a step is the Euclidean "
+    "distance of the decoded pictures.",
+)

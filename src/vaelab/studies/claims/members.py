@@ -1,0 +1,38 @@
+"""The models that the claims are measured on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vaelab.experiment import Experiment
+from vaelab.objectives import Elbo
+from vaelab.schedules import Constant, Linear
+from vaelab.studies.recipes import Recipe, study_experiment
+
+DIMENSIONS = (2, 4, 8, 16, 32)
+# The study's warm-up takes ten of its thirty epochs. In a recipe of few epochs beta rises with every step instead.
+_WARM_SHARE = 1 / 3
+
+
+def members(recipe: Recipe, images: int, epochs: int | None) -> dict[str, tuple[str, Experiment]]:
+    """Every model of the claims: what it is for, the name of its folder, and how it is trained.
+
+    "warm" and "cold" are the same VAE with and without a warm-up of beta over a third of the epochs. One of them is
+    "vae" itself: the paper recipe has a warm-up, the fast one has none.
+
+    Args:
+        recipe: how to train.
+        images: training images.
+        epochs: instead of the recipe's own number.
+    """
+    vae, cvae = (study_experiment(model, recipe, images, epochs) for model in ("vae", "cvae"))
+    rising = Linear(epochs=_WARM_SHARE * vae.training.epochs, smooth=True)
+    warm, cold = (replace(vae, objective=Elbo(beta=beta)) for beta in (rising, Constant(1.0)))
+    pair = {
+        Recipe.paper: (("vae", vae), ("vae-without-warm-up", cold)),
+        Recipe.fast: (("vae-with-warm-up", warm), ("vae", vae)),
+    }[recipe]
+    wide = {
+        str(width): (f"vae-{width}d", replace(vae, model=replace(vae.model, latent=width))) for width in DIMENSIONS[1:]
+    }
+    return {"vae": ("vae", vae), "cvae": ("cvae", cvae), "warm": pair[0], "cold": pair[1], "2": ("vae", vae)} | wide

@@ -1,0 +1,211 @@
+"""Train what the claims speak of, measure each claim for each seed, and write claims.json and the report."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vaelab.codec import encode
+from vaelab.data import ImageData, Source
+from vaelab.errors import UserError
+from vaelab.figures import save_figure
+from vaelab.files import read_json, write_atomically
+from vaelab.gallery import draw_figures
+from vaelab.metrics import PictureClassifier, train_classifier
+from vaelab.report import Claims, StudyFigure, write_run_report
+from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
+from vaelab.studies.claims.conditional import IDENTITY, MIXES, STYLE
+from vaelab.studies.claims.illustrations import illustrations
+from vaelab.studies.claims.latent import AGGREGATE, CLUSTERS, DIRECTIONS, NEIGHBOURS, SMOOTH
+from vaelab.studies.claims.members import members
+from vaelab.studies.claims.training import BUMP, CAPACITY, FALLS, HEALTH, RATIO, TABLE, WARM_UP
+from vaelab.studies.recipes import Recipe, planned_run
+from vaelab.studies.runs import train_all
+from vaelab.training import Run
+from vaelab.training.run import RunFolder
+
+CLAIMS = (
+    TABLE,
+    FALLS,
+    BUMP,
+    RATIO,
+    HEALTH,
+    CLUSTERS,
+    NEIGHBOURS,
+    AGGREGATE,
+    DIRECTIONS,
+    SMOOTH,
+    MIXES,
+    IDENTITY,
+    STYLE,
+    WARM_UP,
+    CAPACITY,
+)
+
+# The models whose figures the report shows, of the first seed.
+_SHOWN = ("vae", "cvae")
+
+
+def run_claims_study(
+    out: Path,
+    source: Source,
+    data: ImageData,
+    recipe: Recipe = Recipe.fast,
+    epochs: int | None = None,
+    seeds: int = 3,
+    only: Sequence[str] = (),
+    device: str = "auto",
+    notice: str | None = None,
+    command: str = "",
+    show: bool = False,
+    say: Callable[[str], None] = lambda line: None,
+) -> Claims:
+    """Put the study's claims to the test, each by numbers over several seeds.
+
+    A study that was stopped goes on where it was: trained models stay, and so does what is measured of them.
+
+    Args:
+        out: the folder for all of it, a run folder a model and seed within.
+        source: where the pictures come from, for the record.
+        data: the pictures, with labels.
+        recipe: how to train.
+        epochs: instead of the recipe's own number.
+        seeds: how many, counted from 0; of one seed nothing is decided.
+        only: claims by name, instead of all that these pictures can test.
+        device: where to train.
+        notice: what must be said of the data wherever results stand.
+        command: the command line, for the record.
+        show: show progress on standard error.
+        say: is told what is being measured.
+
+    Returns:
+        What claims.json holds.
+
+    Raises:
+        UserError: as `train`, data without labels, or there is no claim of a name.
+    """
+    if seeds < 1:
+        raise UserError(f"seeds is {seeds}, but must be >= 1")
+    chosen, left_out = _chosen(data, only)
+    # What was measured by an earlier command stays in the results.
+    chosen = [claim for claim in CLAIMS if claim in chosen or all(_file(out, claim, s).exists() for s in range(seeds))]
+    needed = {name for claim in chosen for name in claim.needs}
+    everything = members(recipe, len(data.split("train")), epochs)
+    folders = {name: folder for name, (folder, _) in everything.items() if name in needed}
+    planned = {
+        f"{folders[name]}-seed{seed}": planned_run(experiment, source, seed, device)
+        for seed in range(seeds)
+        for name, (_, experiment) in everything.items()
+        if name in needed
+    }
+    titles = {name: name.replace("-seed", " seed ") for name in planned}
+    began = time.monotonic()
+    trained = train_all(out, planned, data, titles, show)
+    trained = {name: replace(run, model=run.model.cpu()) for name, run in trained.items()}
+
+    classifier = _classifier(out, data, say)
+    by_claim: dict[str, list[Numbers]] = {claim.name: [] for claim in chosen}
+    all_seeds = []
+    for seed in range(seeds):
+        runs = {name: trained[f"{folder}-seed{seed}"] for name, folder in folders.items()}
+        models = SeedRuns(runs, data, classifier, seed)
+        all_seeds.append(SeedRuns(runs, data, classifier, seed))
+        for claim in chosen:
+            by_claim[claim.name].append(_measured(out, claim, models, say))
+
+    pictures = illustrations(all_seeds, by_claim)
+    for picture in pictures:
+        for kind in ("svg", "png"):
+            save_figure(picture.figure, out / "figures" / f"{picture.name}.{kind}")
+    results = Claims(
+        tuple(claim.tested(by_claim[claim.name]) for claim in chosen),
+        _about(out, trained, data, recipe, seeds, notice, command, time.monotonic() - began),
+        tuple(claim.name for claim in left_out),
+        tuple(StudyFigure(picture.name, picture.caption) for picture in pictures),
+        tuple(f"{name}-seed0" for name in _SHOWN),
+    )
+    write_atomically(out / "claims.json", json.dumps(encode(results), indent=2) + "\n")
+    say("drawing the report")
+    write_run_report([out], out / "report.html", draw=lambda run: draw_figures(run, data))
+    return results
+
+
+def summary(results: Claims) -> list[list[str]]:
+    """The claims as text: what each says, its verdict, and what was measured against its bounds."""
+    rows = []
+    for claim in results.claims:
+        lines = [f"{check.what}: {check.shown} ({check.spread}); refuted {check.refuted}" for check in claim.checks]
+        rows.append([claim.says, claim.verdict, "\n".join(lines)])
+    return rows
+
+
+def _chosen(data: ImageData, only: Sequence[str]) -> tuple[list[Claim], list[Claim]]:
+    """The claims to test, and those that these pictures cannot."""
+    if data.labels is None:
+        raise UserError(f"data is {data.name!r}, which has no labels; the claims speak of classes")
+    by_name = {claim.name: claim for claim in CLAIMS}
+    for name in only:
+        if name not in by_name:
+            raise UserError(f"only has {name!r}, but the claims are: {', '.join(by_name)}")
+        if not by_name[name].fits(data):
+            raise UserError(f"only has {name!r}, a claim about MNIST's numbers or digits; {data.name} cannot test it")
+    wanted = [claim for claim in CLAIMS if not only or claim.name in only]
+    return [claim for claim in wanted if claim.fits(data)], [claim for claim in wanted if not claim.fits(data)]
+
+
+def _classifier(out: Path, data: ImageData, say: Callable[[str], None]) -> PictureClassifier:
+    """The classifier of real pictures, trained once a study."""
+    path = out / "classifier.safetensors"
+    if path.exists():
+        return PictureClassifier.load(path)
+    say("training a classifier of real pictures")
+    classifier = train_classifier(data)
+    classifier.save(path)
+    return classifier
+
+
+def _file(out: Path, claim: Claim, seed: int) -> Path:
+    """Where the numbers of a claim and a seed are kept."""
+    return out / "measured" / f"{claim.name}-seed{seed}.json"
+
+
+def _measured(out: Path, claim: Claim, models: SeedRuns, say: Callable[[str], None]) -> Numbers:
+    """The numbers of one claim for one seed, as they were measured before or now."""
+    path = _file(out, claim, models.seed)
+    if path.exists():
+        stored: Numbers = read_json(path)
+        return stored
+    say(f"seed {models.seed}: {claim.name}")
+    numbers = claim.measure(models)
+    write_atomically(path, json.dumps(numbers, indent=2) + "\n")
+    return numbers
+
+
+def _about(
+    out: Path,
+    trained: dict[str, Run],
+    data: ImageData,
+    recipe: Recipe,
+    seeds: int,
+    notice: str | None,
+    command: str,
+    seconds: float,
+) -> dict[str, Any]:
+    folders = [RunFolder(out / name) for name in trained]
+    first = next(iter(trained.values()))
+    return {
+        "data": data.name,
+        "notice": notice,
+        "recipe": recipe.value,
+        "epochs": first.experiment.training.epochs,
+        "seeds": list(range(seeds)),
+        "command": command,
+        "machine": folders[0].events()[0]["machine"],
+        "training_seconds": round(sum(folder.seconds() for folder in folders), 1),
+        "seconds": round(seconds, 1),
+        "interval": "95 % of the mean over seeds, by Student's t",
+    }

@@ -1,0 +1,214 @@
+"""Claims about the table and the training: totals, curves, warm-up, dimensions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vaelab.metrics import active_units
+from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
+from vaelab.studies.claims.members import DIMENSIONS
+from vaelab.studies.claims.verdict import Check
+from vaelab.training import Totals, full_pass
+
+_RUNNING = "train_running_"
+
+
+def _totals(seed: SeedRuns, name: str, split: str = "train") -> Totals:
+    return full_pass(seed.runs[name].model, seed.data.split(split))
+
+
+def _units(seed: SeedRuns, name: str) -> float:
+    return float(active_units(seed.subject(name).embedding.mean.astype(np.float64)).count)
+
+
+def _table(seed: SeedRuns) -> Numbers:
+    vae, cvae = _totals(seed, "vae"), _totals(seed, "cvae")
+    return {
+        "vae": vae.total,
+        "cvae": cvae.total,
+        "total": 100 * (1 - cvae.total / vae.total),
+        "reconstruction": 100 * (1 - cvae.reconstruction / vae.reconstruction),
+        "kl": 100 * (1 - cvae.kl / vae.kl),
+    }
+
+
+TABLE = Claim(
+    "table",
+    "After 30 epochs the VAE has a total of 144.59 nats and the CVAE one of 129.16, 10.7 % less.",
+    ("vae", "cvae"),
+    _table,
+    (
+        Check("vae", "total of the VAE", at_most=144.59, why="the study's own total", unit="nats"),
+        Check("cvae", "total of the CVAE", at_most=129.16, why="the study's own total", unit="nats"),
+        Check("reconstruction", "how much lower the CVAE's reconstruction is", 8.9, 10.9, "9.9 ± 1 points", "%"),
+        Check("kl", "how much lower the CVAE's KL is", 24.2, 30.2, "27.2 ± 3 points", "%"),
+        Check("total", "how much lower the CVAE's total is", 9.7, 11.7, "10.7 ± 1 points", "%"),
+    ),
+    note="Training set, a full pass with the final weights; the study's own numbers are running averages over its last "
+    "epoch, in which the weights still improve.",
+    mnist=True,
+)
+
+
+def _falls(seed: SeedRuns) -> Numbers:
+    curve = seed.column("vae", _RUNNING + "reconstruction")
+    return {
+        "share": float((np.diff(curve) < 0).mean()) if len(curve) > 1 else float("nan"),
+        "first": float(curve[0]),
+        "last": float(curve[-1]),
+    }
+
+
+FALLS = Claim(
+    "reconstruction-falls",
+    "Reconstruction falls steadily from about 160 to 138 nats.",
+    ("vae",),
+    _falls,
+    (
+        Check("share", "share of epochs in which it fell", at_least=0.9, why="nine epochs in ten are steadily"),
+        Check("first", "reconstruction of the first epoch", 150, 170, "160 ± 10", "nats"),
+        Check("last", "reconstruction of the last epoch", 135, 141, "138 ± 3", "nats"),
+    ),
+    note="Running averages over the training images, as in the study.",
+    mnist=True,
+)
+
+
+def _bump(seed: SeedRuns) -> Numbers:
+    kl, beta = seed.column("warm", _RUNNING + "kl"), seed.column("warm", "beta")
+    return {"bump": float(kl[beta < beta[-1]].max(initial=kl[0]) - kl[-1]), "last": float(kl[-1])}
+
+
+BUMP = Claim(
+    "kl-bump",
+    "KL has a bump during warm-up, then settles near 6.6 nats.",
+    ("warm",),
+    _bump,
+    (
+        Check(
+            "bump", "highest KL during warm-up above the last epoch's", at_least=0.1, why="seen in a curve", unit="nats"
+        ),
+        Check("last", "KL of the last epoch", 6.3, 6.9, "6.6 ± 0.3", "nats"),
+    ),
+    note="KL before beta, running averages over the training images.",
+    mnist=True,
+)
+
+
+def _ratio(seed: SeedRuns) -> Numbers:
+    return {"ratio": _totals(seed, "vae").ratio}
+
+
+RATIO = Claim(
+    "ratio",
+    "Reconstruction is about twenty times the KL.",
+    ("vae",),
+    _ratio,
+    (Check("ratio", "reconstruction / KL, training set", 18, 22, "20 ± 2"),),
+    mnist=True,
+)
+
+
+def _dimensions(seed: SeedRuns) -> Numbers:
+    numbers: Numbers = {}
+    for width in DIMENSIONS:
+        totals = _totals(seed, str(width), "test")
+        numbers |= {
+            f"total_{width}": totals.total,
+            f"reconstruction_{width}": totals.reconstruction,
+            f"kl_{width}": totals.kl,
+            f"ratio_{width}": totals.ratio,
+            f"units_{width}": _units(seed, str(width)),
+        }
+    best = min(DIMENSIONS, key=lambda width: numbers[f"total_{width}"])
+    gain = 100 * (1 - numbers[f"total_{best}"] / numbers["total_2"])
+    return numbers | {"best": float(best), "gain": gain, "best_ratio": numbers[f"ratio_{best}"]}
+
+
+_BESIDE = {
+    f"{key}_{width}": f"{what}, {width} dimensions"
+    for key, what in (("total", "total (nats)"), ("kl", "KL (nats)"), ("units", "active units"))
+    for width in DIMENSIONS
+}
+
+CAPACITY = Claim(
+    "two-dimensions",
+    "Two dimensions limit what the model can hold.",
+    tuple(map(str, DIMENSIONS)),
+    _dimensions,
+    (
+        Check(
+            "gain",
+            f"how much lower the best total of {', '.join(map(str, DIMENSIONS))} dimensions is than that of two",
+            at_least=5.0,
+            why="half of what the label gains in the study's table",
+            unit="%",
+        ),
+    ),
+    beside={"best": "dimensions of the best total"} | _BESIDE,
+    note="Test set. A dimension is active where the variance of its posterior mean is above 0.01.",
+)
+
+
+HEALTH = Claim(
+    "ratio-is-health",
+    "A reconstruction / KL ratio between 10 and 50 is healthy.",
+    tuple(map(str, DIMENSIONS)),
+    _dimensions,
+    (
+        Check(
+            "best_ratio",
+            "reconstruction / KL of the model with the lowest total",
+            10,
+            50,
+            "a rule of health must not find the best of the models ill",
+        ),
+    ),
+    beside={f"ratio_{width}": f"reconstruction / KL, {width} dimensions" for width in DIMENSIONS},
+    note="Test set; the same models with 2 to 32 latent dimensions.",
+)
+
+
+def _warm_up(seed: SeedRuns) -> Numbers:
+    warm, cold = _totals(seed, "warm", "test"), _totals(seed, "cold", "test")
+    return {
+        "cold_kl": cold.kl,
+        "gain": cold.total - warm.total,
+        "warm_kl": warm.kl,
+        "cold_early": float(seed.column("cold", "test_kl")[0]),
+        "warm_early": float(seed.column("warm", "test_kl")[0]),
+        "cold_units": _units(seed, "cold"),
+        "warm_units": _units(seed, "warm"),
+    }
+
+
+WARM_UP = Claim(
+    "warm-up",
+    "Warm-up of the KL is essential: without it the posterior collapses.",
+    ("warm", "cold"),
+    _warm_up,
+    (
+        Check(
+            "cold_kl",
+            "KL at the end, trained without warm-up",
+            at_most=1.0,
+            why="a collapsed posterior is the prior, whose KL is zero",
+            unit="nats",
+        ),
+        Check(
+            "gain",
+            "total without warm-up less total with it, of one seed",
+            at_least=0.5,
+            why="what is essential shows in the total",
+            unit="nats",
+        ),
+    ),
+    beside={
+        "warm_kl": "KL at the end, trained with warm-up (nats)",
+        "cold_early": "KL after the first epoch, without warm-up (nats)",
+        "warm_early": "KL after the first epoch, with warm-up (nats)",
+        "cold_units": "active units of two, without warm-up",
+        "warm_units": "active units of two, with warm-up",
+    },
+    note="Test set; two runs a seed that differ in beta alone: it rises over a third of the epochs, or is 1 always.",
+)

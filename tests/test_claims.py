@@ -1,0 +1,293 @@
+"""The claims: verdicts that follow from numbers, measurements that find what was planted, a study that resumes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from vaelab import ImageData, UserError
+from vaelab.cli import main
+from vaelab.gallery.subject import Embedding
+from vaelab.report import read_claims
+from vaelab.schedules import Progress
+from vaelab.studies.claims.conditional import IDENTITY, STYLE
+from vaelab.studies.claims.latent import AGGREGATE, CLUSTERS, DIRECTIONS, NEIGHBOURS, SMOOTH
+from vaelab.studies.claims.members import DIMENSIONS, members
+from vaelab.studies.claims.study import CLAIMS, run_claims_study, summary
+from vaelab.studies.claims.training import FALLS, WARM_UP
+from vaelab.studies.claims.verdict import Check, interval, together
+from vaelab.studies.recipes import Recipe, study_experiment
+
+
+def test_the_interval_is_students() -> None:
+    values = [3.1, 2.7, 3.6, 2.9, 3.3]
+    ends = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert interval(values) == pytest.approx((ends.low, ends.high))
+    assert interval([3.1]) is None
+    assert interval([2.0, 2.0]) == (2.0, 2.0)
+
+
+def test_the_interval_covers_the_truth_19_times_in_20() -> None:
+    random = np.random.default_rng(0)
+    trials = [interval(random.normal(5, 2, 3).tolist()) for _ in range(2000)]
+    assert np.mean([low <= 5 <= high for low, high in trials]) == pytest.approx(0.95, abs=0.015)
+
+
+def test_a_verdict_needs_the_whole_interval_on_one_side() -> None:
+    check = Check("x", "a number", at_least=1.0, at_most=2.0)
+    for values, verdict in (
+        ([1.4, 1.5, 1.6], "reproduced"),
+        ([1.1, 1.9, 1.0], "undecided"),  # reaches over both bounds
+        ([2.4, 2.5, 2.6], "not reproduced"),
+        ([0.4, 0.5, 0.45], "not reproduced"),
+        ([1.5], "undecided"),  # of one seed nothing is decided
+        ([9.0], "undecided"),
+    ):
+        assert check.verdict(values) == verdict, values
+    assert together(["reproduced", "not reproduced", "undecided"]) == "not reproduced"
+    assert together(["reproduced", "undecided"]) == "undecided"
+    assert together(["reproduced", "reproduced"]) == "reproduced"
+
+
+def test_every_claim_of_the_study_is_there_and_every_check_gives_its_reason() -> None:
+    names = [claim.name for claim in CLAIMS]
+    assert len(set(names)) == len(names) == 15
+    for claim in CLAIMS:
+        assert claim.checks
+        for check in claim.checks:
+            assert check.why, claim.name
+            assert (check.at_least is None) + (check.at_most is None) < 2, claim.name
+
+
+@pytest.mark.parametrize("recipe", list(Recipe))
+def test_warm_and_cold_differ_in_beta_alone(recipe: Recipe) -> None:
+    of = members(recipe, 60_000, None)
+    (warm_folder, warm), (cold_folder, cold) = of["warm"], of["cold"]
+    assert replace(warm, objective=cold.objective) == cold
+    assert warm_folder != cold_folder
+    assert "vae" in (warm_folder, cold_folder)
+    vae = study_experiment("vae", recipe, 60_000, None)
+    assert of["vae"] == ("vae", vae)
+    assert vae in (warm, cold)
+    epochs = vae.training.epochs
+    steps = [Progress(epoch, 10, 20, epochs) for epoch in range(1, epochs + 1)]
+    beta = [warm.objective.beta(progress) for progress in steps]
+    assert beta == sorted(beta)
+    assert beta[0] < 0.5
+    assert all(value == 1 for value in beta[epochs // 3 + 1 :])
+    assert [cold.objective.beta(progress) for progress in steps] == [1.0] * epochs
+    for width in DIMENSIONS:
+        assert of[str(width)][1] == replace(vae, model=replace(vae.model, latent=width))
+
+
+# A decoder whose pictures are drawn, so that what they show is known.
+
+
+def stroke(slant: float, thickness: float, length: float = 16.0) -> Any:
+    """An upright stroke sheared by `slant` (degrees), grey at its edges."""
+    y, x = np.mgrid[0:28, 0:28] - 13.5
+    across = np.abs(x + y * np.tan(np.deg2rad(slant)))
+    inside = np.clip(thickness / 2 + 0.5 - across, 0, 1) * np.clip(length / 2 + 0.5 - np.abs(y), 0, 1)
+    return inside[None]
+
+
+class Drawn:
+    """A model that draws strokes: `style` says which slant and thickness a code stands for under a label."""
+
+    def __init__(self, style: Callable[[Any, int], tuple[float, float]]) -> None:
+        self.style = style
+        self.model = SimpleNamespace(widths=(2,))
+
+    def decode(self, z: Any, label: int | None = None) -> Any:
+        return np.stack([stroke(*self.style(code, label or 0)) for code in np.asarray(z)]).astype(np.float32)
+
+
+def seed_of(subject: Any, **more: Any) -> Any:
+    values = {"seed": 0, "subject": lambda name: subject, "trained_on": lambda name: subject} | more
+    return SimpleNamespace(**values)
+
+
+@pytest.mark.parametrize("turned", [0, 35, 120])
+def test_directions_are_found_however_the_plane_is_turned(turned: float) -> None:
+    angle = np.deg2rad(turned)
+
+    def style(code: Any, label: int) -> tuple[float, float]:
+        a, b = (np.cos(angle) * code[0] + np.sin(angle) * code[1], -np.sin(angle) * code[0] + np.cos(angle) * code[1])
+        return 12 * a, 3.5 + 0.7 * b
+
+    numbers = DIRECTIONS.measure(seed_of(Drawn(style)))
+    assert numbers["weaker"] > 0.9
+    assert numbers["chance"] < 0.1
+    assert (numbers["angle"] - turned + 90) % 180 - 90 == pytest.approx(0, abs=10)
+    assert (numbers["as_named"] > 0.9) == (turned == 0)
+
+
+def test_a_plane_that_carries_one_property_only_is_not_taken_for_two() -> None:
+    numbers = DIRECTIONS.measure(seed_of(Drawn(lambda code, label: (12 * code[0], 3 + np.sin(40 * code[1])))))
+    assert numbers["weaker"] < 0.4
+
+
+def test_style_that_is_shared_is_told_from_style_that_is_not() -> None:
+    classes = ("a", "b", "c")
+    together = STYLE.measure(seed_of(Drawn(lambda z, label: (9 * z[0] + label, 3.5 + 0.6 * z[1])), classes=classes))
+    assert min(together["slant"], together["thickness"]) > 0.95
+
+    def apart(z: Any, label: int) -> tuple[float, float]:
+        turned = np.deg2rad(120 * label)
+        along = np.cos(turned) * z[0] + np.sin(turned) * z[1]
+        return 9 * along, 3.5 + 0.6 * (np.cos(turned) * z[1] - np.sin(turned) * z[0])
+
+    assert STYLE.measure(seed_of(Drawn(apart), classes=classes))["slant"] < 0
+
+
+def embedded(codes: Any, labels: Any, draw: Any = None) -> Any:
+    mean = np.asarray(codes, np.float32)
+    return SimpleNamespace(
+        embedding=Embedding(mean, None, mean if draw is None else np.asarray(draw, np.float32)),
+        shown=SimpleNamespace(labels=np.asarray(labels)),
+    )
+
+
+def test_classes_that_are_apart_cluster_and_classes_that_are_mixed_do_not() -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 5, 1500)
+    noise = random.normal(size=(1500, 2))
+    corners = 8 * np.stack([np.cos(np.arange(5)), np.sin(np.arange(5))], 1)
+    apart = CLUSTERS.measure(seed_of(embedded(corners[labels] + noise, labels)))
+    mixed = CLUSTERS.measure(seed_of(embedded(noise, labels)))
+    assert apart["above"] > 0.95
+    assert apart["silhouette"] > 0.4
+    assert apart["information"] == pytest.approx(np.log(5), abs=0.1)
+    assert abs(mixed["information"]) < 0.03
+    # Codes that are asked of are their own neighbours here, which favours them a little.
+    assert mixed["above"] < 0.25
+    assert mixed["silhouette"] < 0
+
+
+def test_neighbours_are_ranked_among_all_pairs() -> None:
+    labels = np.repeat(np.arange(10), 20)
+    places = np.array([[0, 0], [10, 0], [20, 0], [30, 0], [40, 0], [50, 0], [60, 0], [11, 0], [30.5, 0], [40.1, 0]])
+    numbers = NEIGHBOURS.measure(seed_of(embedded(places[labels], labels), classes=tuple(map(str, range(10)))))
+    assert numbers == {"4/9": 1.0, "3/8": 2.0, "1/7": 3.0}
+
+
+def test_a_standard_normal_matches_and_a_shifted_one_does_not() -> None:
+    random = np.random.default_rng(0)
+    normal = random.normal(size=(3000, 2))
+    same = AGGREGATE.measure(seed_of(embedded(normal, np.zeros(3000, int), normal)))
+    other = AGGREGATE.measure(seed_of(embedded(normal, np.zeros(3000, int), 1.3 * normal + [0.2, 0])))
+    for check in AGGREGATE.checks:
+        assert check.at_least is None or same[check.key] >= check.at_least
+        assert check.at_most is None or same[check.key] <= check.at_most
+    assert other["p"] < 0.01
+    assert other["mean"] == pytest.approx(0.2, abs=0.05)
+    assert other["deviation"] == pytest.approx(0.3, abs=0.05)
+
+
+def test_leaps_are_told_from_even_paths() -> None:
+    even, leaping = Drawn(lambda z, label: (5 * z[0], 3)), Drawn(lambda z, label: (20 * np.sign(z[0]), 3))
+    random = np.random.default_rng(0)
+    codes = np.stack([np.repeat([-2.0, 2.0], 60), random.normal(size=120)], 1)
+    pixels = SimpleNamespace(flatten=lambda start: SimpleNamespace(numpy=lambda: even.decode(codes).reshape(120, -1)))
+    leaps = []
+    for subject in (even, leaping):
+        subject.embedding = Embedding(codes.astype(np.float32), None, codes.astype(np.float32))  # type: ignore[attr-defined]
+        leaps.append(SMOOTH.measure(seed_of(subject, trained_on=lambda name: SimpleNamespace(pixels=pixels)))["leap"])
+    assert leaps[0] < 2
+    assert leaps[1] == pytest.approx(9)  # all of the way in one of nine steps
+
+
+def test_class_identity_is_read_by_the_classifier(digits: ImageData) -> None:
+    import torch
+
+    model = SimpleNamespace(generate=lambda n, label: torch.full((n, 1, 28, 28), label / 9))
+    real = digits.split("test").tensors()[1]
+    read = SimpleNamespace(
+        predict=lambda images: (images.mean((1, 2, 3)) * 9).round().long().numpy() % 9,  # takes 9 for 0
+        accuracy=lambda images, labels: float((labels == real).float().mean()),
+    )
+    models = seed_of(
+        None, classes=digits.classes, runs={"cvae": SimpleNamespace(model=model)}, classifier=read, data=digits
+    )
+    numbers = IDENTITY.measure(models)
+    assert (numbers["samples"], numbers["real"], numbers["worst"]) == pytest.approx((0.9, 1.0, 0.0))
+    assert numbers["gap"] == pytest.approx(-0.1)
+
+
+def test_curves_are_read_as_the_study_reads_them() -> None:
+    curve = np.array([160.0, 150, 151, 145, 140, 138])
+    models = seed_of(None, column=lambda name, quantity: curve)
+    assert FALLS.measure(models) == {"share": 0.8, "first": 160, "last": 138}
+
+
+@pytest.fixture(scope="module")
+def study(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    out = tmp_path_factory.mktemp("claims") / "out"
+    words = ["--data", f"npz:{digits_file}", "--epochs", "3", "--seeds", "2", "--out", str(out), "--quiet"]
+    only = ["classes-cluster", "neighbours", "axes", "shared-style", "cvae-keeps-class", "warm-up", "two-dimensions"]
+    assert main(["study", "claims", *words, "--only", *only]) == 0
+    return out, words
+
+
+def test_the_study_writes_a_verdict_a_claim(study: tuple[Path, list[str]]) -> None:
+    results = json.loads((study[0] / "claims.json").read_text())
+    assert [claim["name"] for claim in results["claims"]] == [
+        "classes-cluster", "neighbours", "axes", "cvae-keeps-class", "shared-style", "warm-up", "two-dimensions",
+    ]  # fmt: skip
+    for claim in results["claims"]:
+        verdicts = [check["verdict"] for check in claim["checks"]]
+        assert claim["verdict"] == together(verdicts)
+        for check in [*claim["checks"], *claim["beside"]]:
+            assert len(check["values"]) == 2
+            assert check["mean"] == pytest.approx(np.mean(check["values"]))
+            assert check["interval"] == pytest.approx(interval(check["values"]))
+    assert results["about"]["seeds"] == [0, 1]
+    assert len(summary(read_claims(study[0] / "claims.json"))) == 7
+    names = {path.name for path in study[0].iterdir()}
+    assert {"report.html", "figures", "classifier.safetensors", "vae-32d-seed1", "vae-with-warm-up-seed0"} <= names
+    assert {path.name for path in (study[0] / "figures").glob("*.png")} >= {
+        "what-the-plane-carries.png",
+        "warm-up.png",
+        "dimensions.png",
+    }
+    page = (study[0] / "report.html").read_text()
+    for claim in results["claims"]:
+        assert claim["says"] in page
+
+
+def test_the_study_goes_on_where_it_was(study: tuple[Path, list[str]]) -> None:
+    out, words = study
+    (out / "measured" / "warm-up-seed1.json").unlink()
+    kept = [*out.glob("*/last.safetensors"), *out.glob("measured/*.json"), out / "classifier.safetensors"]
+    before = {path: path.stat().st_mtime_ns for path in kept}
+    assert len(before) > 20
+    results = json.loads((out / "claims.json").read_text())
+    assert main(["study", "claims", *words, "--only", "warm-up"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    # What was measured before is still there.
+    assert json.loads((out / "claims.json").read_text())["claims"] == results["claims"]
+    assert main(["study", "claims", *words[:3], "4", *words[4:]]) == 2  # other epochs
+
+
+def test_numbers_of_mnist_are_not_asked_of_other_pictures(digits: ImageData, tmp_path: Path) -> None:
+    from vaelab.data import Digits
+
+    with pytest.raises(UserError, match="only has 'table', a claim about MNIST's numbers"):
+        run_claims_study(tmp_path, Digits(), digits, only=["table"])
+    with pytest.raises(UserError, match="only has 'nothing', but the claims are: table, "):
+        run_claims_study(tmp_path, Digits(), digits, only=["nothing"])
+    with pytest.raises(UserError, match="has no labels"):
+        run_claims_study(tmp_path, Digits(), replace(digits, labels=None, classes=()))
+    with pytest.raises(UserError, match="seeds is 0"):
+        run_claims_study(tmp_path, Digits(), digits, seeds=0)
+    assert not any(tmp_path.iterdir())
+    assert WARM_UP.fits(digits)
+    assert not FALLS.fits(digits)

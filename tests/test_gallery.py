@@ -1,0 +1,397 @@
+"""The gallery: figures hold the model's own output in the right places, and what cannot be drawn is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from vaelab import VAE, Codebook, Experiment, ImageData, Ladder, Mixture, ResNet, Training, UniformCodes, UserError
+from vaelab.cli import main
+from vaelab.data import Digits
+from vaelab.gallery import ENTRIES, Need, chosen, draw_figures
+from vaelab.gallery.film import write_film_of
+from vaelab.gallery.paths import STEPS, linear, spherical
+from vaelab.gallery.plane import TICKS
+from vaelab.gallery.subject import Subject, subject_of
+from vaelab.training import Run, train
+
+from .conftest import Cli
+
+BY_NAME = {entry.name: entry for entry in ENTRIES}
+
+
+@pytest.fixture(scope="module")
+def runs(digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """A VAE and a CVAE, trained a little on real digits, their models kept."""
+    folder = tmp_path_factory.mktemp("runs")
+    settings = Training(epochs=2, batch_size=32, snapshot_every=1)
+    return {
+        name: train(
+            Experiment(Digits(), model=VAE(conditional=name == "cvae"), training=settings), folder / name, data=digits
+        )
+        for name in ("vae", "cvae")
+    }
+
+
+@pytest.fixture(scope="module")
+def vae(runs: dict[str, Run], digits: ImageData) -> Subject:
+    return subject_of(runs["vae"], digits)
+
+
+@pytest.fixture(scope="module")
+def cvae(runs: dict[str, Run], digits: ImageData) -> Subject:
+    return subject_of(runs["cvae"], digits)
+
+
+def untrained(spec: VAE | Ladder, data: ImageData) -> Subject:
+    torch.manual_seed(0)
+    return Subject(spec.build(data.format).eval(), "untrained", data.split("test"))
+
+
+@pytest.fixture(scope="module")
+def others(digits: ImageData) -> dict[str, Subject]:
+    return {
+        "five dimensions": untrained(VAE(latent=5), digits),
+        "ladder": untrained(Ladder(groups=(1, 2), width=8), digits),
+        "codebook": untrained(
+            VAE(4, network=ResNet((8, 8), spatial=True), posterior=Codebook(16), prior=UniformCodes()), digits
+        ),
+    }
+
+
+def sheet(figure: Figure) -> Any:
+    return np.asarray(figure.axes[0].images[0].get_array())
+
+
+def tile(
+    figure: Figure, row: int, column: int, gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((), ()), side: int = 28
+) -> Any:
+    """The picture at a place of a grid, whatever gaps are before it."""
+    gap = round(side / 7)
+    top = row * side + gap * sum(row >= before for before in gaps[0])
+    left = column * side + gap * sum(column >= before for before in gaps[1])
+    return sheet(figure)[top : top + side, left : left + side]
+
+
+def same(shown: Any, picture: Any) -> None:
+    np.testing.assert_allclose(shown, np.asarray(picture).squeeze(), atol=1e-5)
+
+
+def test_every_figure_is_drawn_for_some_model(vae: Subject, cvae: Subject, others: dict[str, Subject]) -> None:
+    drawn = set()
+    for subject in (vae, cvae, *others.values()):
+        for entry in chosen(subject):
+            picture = entry.draw(subject)
+            assert len(picture.caption) > 40, entry.name
+            assert picture.caption.endswith("."), entry.name
+            assert "Look " in picture.caption, entry.name
+            drawn.add(entry.name)
+    without = {entry.name for entry in ENTRIES if Need.umap in entry.needs and Need.umap not in vae.has}
+    assert drawn | without == set(BY_NAME)
+
+
+def test_the_plane_holds_the_decoders_pictures_at_their_codes(vae: Subject) -> None:
+    figure = BY_NAME["latent-plane"].draw(vae).figure
+    axes = figure.axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("z1", "z2")
+    last = len(TICKS) - 1
+    for row, column in ((0, 0), (0, last), (last, 0), (3, 8)):
+        z = torch.tensor([[TICKS[column], TICKS[last - row]]], dtype=torch.float32)
+        with torch.no_grad():
+            same(tile(figure, row, column), vae.model.decode(z).mean[0])
+    # Labels name the coordinates that the pictures have.
+    assert [text.get_text() for text in axes.get_xticklabels()][::2] == ["-3", "-2", "-1", "0", "1", "2", "3"]
+    assert axes.get_yticklabels()[0].get_text() == "3"
+
+
+def test_the_plane_by_quantiles_is_equally_likely_everywhere(vae: Subject) -> None:
+    figure = BY_NAME["latent-plane-quantiles"].draw(vae).figure
+    normal = torch.distributions.Normal(0.0, 1.0)
+    ticks = normal.icdf((torch.arange(15) + 0.5) / 15)
+    with torch.no_grad():
+        same(tile(figure, 0, 0), vae.model.decode(torch.stack([ticks[0], ticks[14]])[None]).mean[0])
+        same(tile(figure, 7, 14), vae.model.decode(torch.stack([ticks[14], ticks[7]])[None]).mean[0])
+
+
+def test_the_scatter_holds_the_posterior_means_by_class(vae: Subject) -> None:
+    figure = BY_NAME["latent-scatter"].draw(vae).figure
+    x, _ = vae.shown.tensors()
+    with torch.no_grad():
+        means = vae.model.encode(x).mean.numpy()
+    drawn = np.concatenate(
+        [np.asarray(part.get_offsets()) for part in figure.axes[0].collections if len(part.get_offsets())]
+    )
+    for point in means:
+        assert np.abs(drawn - point).sum(1).min() < 1e-4
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert set(vae.shown.classes) <= set(texts)
+
+
+def test_at_most_5000_test_pictures_are_shown_always_the_same(mnist: ImageData) -> None:
+    subject = Subject(VAE(2).build(mnist.format).eval(), "VAE", mnist.split("test"))
+    assert len(subject.shown) == 5000
+    again = Subject(subject.model, "VAE", mnist.split("test"))
+    np.testing.assert_array_equal(again.shown.images, subject.shown.images)
+    # Neither the first nor the last 5,000, which differ in difficulty.
+    half = {picture.tobytes() for picture in mnist.split("test").images[:5000]}
+    assert 2300 < sum(picture.tobytes() in half for picture in subject.shown.images) < 2700
+
+
+def test_a_conditional_model_is_given_the_labels_of_the_pictures(cvae: Subject) -> None:
+    x, y = cvae.shown.tensors()
+    with torch.no_grad():
+        np.testing.assert_allclose(cvae.embedding.mean, cvae.model.encode(x, y).mean.numpy(), atol=1e-5)
+
+
+def test_reconstructions_stand_beneath_their_pictures(vae: Subject) -> None:
+    figure = BY_NAME["reconstructions"].draw(vae).figure
+    x, _ = vae.shown.tensors()
+    for column, row in enumerate(vae.first_of_each_class()):
+        same(tile(figure, 0, column), x[row])
+        with torch.no_grad():
+            same(tile(figure, 1, column), vae.model.decode(vae.model.encode(x[row : row + 1]).mean).mean[0])
+    names = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert names == [vae.shown.classes[vae.shown.labels[row]] for row in vae.first_of_each_class()]
+
+
+def test_interpolations_go_from_one_code_to_the_other(vae: Subject) -> None:
+    figure = BY_NAME["interpolations"].draw(vae).figure
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names[:2] == ["3 to 8, linear", "3 to 8, spherical"]
+    rows = vae.typical_of_each_class()
+    start, stop = rows[3], rows[8]
+    gaps = (tuple(range(2, 8, 2)), (1, STEPS + 1))
+    means = vae.embedding.mean
+    for line, path in enumerate((linear, spherical)):
+        same(tile(figure, line, 0, gaps), vae.pixels[start])
+        same(tile(figure, line, STEPS + 1, gaps), vae.pixels[stop])
+        decoded = vae.decode(path(means[start], means[stop]))
+        for step in (0, 4, STEPS - 1):
+            same(tile(figure, line, step + 1, gaps), decoded[step])
+
+
+def test_paths_begin_and_end_at_their_codes_and_the_sphere_keeps_the_length() -> None:
+    random = np.random.default_rng(0)
+    for width in (1, 2, 7):
+        a, b = random.standard_normal((2, width)).astype(np.float32)
+        for path in (linear, spherical):
+            points = path(a, b, 10)
+            assert points.shape == (10, width)
+            np.testing.assert_allclose(points[[0, -1]], [a, b], atol=1e-5)
+        lengths = np.linalg.norm(spherical(a, b, 10), axis=1)
+        if width > 1:
+            np.testing.assert_allclose(lengths, np.linspace(np.linalg.norm(a), np.linalg.norm(b), 10), atol=1e-4)
+    # Opposite codes have no great circle of their own, nor has the origin.
+    a = np.array([1.0, 2.0], np.float32)
+    np.testing.assert_allclose(spherical(a, -a, 5), linear(a, -a, 5), atol=1e-6)
+    np.testing.assert_allclose(spherical(a, 0 * a, 5), linear(a, 0 * a, 5), atol=1e-6)
+
+
+def test_traversals_change_one_dimension_alone(others: dict[str, Subject]) -> None:
+    subject = others["five dimensions"]
+    figure = BY_NAME["traversals"].draw(subject).figure
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert sorted(names) == ["z1", "z2", "z3", "z4", "z5"]
+    most = int(subject.embedding.mean.var(0).argmax())
+    assert names[0] == f"z{most + 1}"
+    code = subject.embedding.mean[subject.first_of_each_class()[0]].copy()
+    code[most] = 3
+    same(tile(figure, 0, 10), subject.decode(code[None])[0])
+
+
+def test_style_transfer_shows_real_pictures_and_their_code_under_every_class(cvae: Subject) -> None:
+    figure = BY_NAME["style-transfer"].draw(cvae).figure
+    rows = cvae.first_of_each_class()
+    gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((), (1,))
+    for line in (0, 7):
+        same(tile(figure, line, 0, gaps), cvae.pixels[rows[line]])
+        for label in (0, 3, 9):
+            same(tile(figure, line, label + 1, gaps), cvae.decode(cvae.embedding.mean[rows[line]][None], label)[0])
+    columns = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert columns == ["picture", *cvae.model.images.classes]
+
+
+def test_one_path_under_two_labels_has_the_same_codes_in_both_rows(cvae: Subject) -> None:
+    figure = BY_NAME["class-interpolation"].draw(cvae).figure
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names[:2] == ["path 1, class 1", "path 1, class 7"]
+    labels = cvae.shown.labels
+    a, b = (int(np.flatnonzero(labels == label)[0]) for label in (1, 7))
+    path = linear(cvae.embedding.mean[a], cvae.embedding.mean[b])
+    gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((2, 4), ())
+    for line, label in enumerate((1, 7)):
+        same(tile(figure, line, 6, gaps), cvae.decode(path, label)[6])
+
+
+def test_a_row_of_shared_style_is_one_code_under_every_class(cvae: Subject) -> None:
+    figure = BY_NAME["shared-style"].draw(cvae).figure
+    with cvae.random_numbers():
+        codes = torch.randn(10, 2).numpy()
+    for line, label in ((0, 0), (0, 9), (9, 4)):
+        same(tile(figure, line, label), cvae.decode(codes[line][None], label)[0])
+
+
+def test_class_figures_keep_the_order_of_the_classes(cvae: Subject) -> None:
+    traversals = BY_NAME["class-traversals"].draw(cvae).figure
+    planes = BY_NAME["class-planes"].draw(cvae).figure
+    names = [text.get_text() for text in traversals.axes[0].get_yticklabels()]
+    assert names == list(cvae.model.images.classes)
+    zero = np.zeros((1, 2), np.float32)
+    for label in (0, 5):
+        # The fourth of seven steps is zero, in both halves.
+        for column in (3, 10):
+            same(tile(traversals, label, column, ((), (7,))), cvae.decode(zero, label)[0])
+    corner = np.array([[-2.5, 2.5]], np.float32)
+    gaps = ((6,), (6, 12, 18, 24))
+    same(tile(planes, 0, 0, gaps), cvae.decode(corner, 0)[0])
+    same(tile(planes, 6, 12, gaps), cvae.decode(corner, 7)[0])
+
+
+def test_groups_that_are_held_are_held(others: dict[str, Subject]) -> None:
+    subject = others["ladder"]
+    figure = BY_NAME["held-groups"].draw(subject).figure
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == ["0 of 3", "1 of 3", "2 of 3", "3 of 3"]
+    gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((), (1,))
+    row = subject.first_of_each_class()[0]
+    same(tile(figure, 0, 0, gaps), subject.pixels[row])
+    # With every group held nothing is left to draw; with none, draws differ.
+    held = [tile(figure, 3, column, gaps) for column in range(1, 11)]
+    same(held[0], subject.decode(subject.embedding.mean[row : row + 1])[0])
+    same(held[0], held[9])
+    assert np.abs(tile(figure, 0, 1, gaps) - tile(figure, 0, 2, gaps)).max() > 1e-4
+
+
+def test_code_usage_counts_every_place_of_every_picture(others: dict[str, Subject]) -> None:
+    subject = others["codebook"]
+    figure = BY_NAME["code-usage"].draw(subject).figure
+    x, _ = subject.shown.tensors()
+    with torch.no_grad():
+        codes = subject.model.encode(x).codes
+    shares = np.sort(np.bincount(codes.flatten().numpy(), minlength=16))[::-1] / codes.numel()
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), shares[shares > 0])
+
+
+def test_the_same_figure_twice_is_the_same_and_random_numbers_are_left_alone(vae: Subject) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, second = (sheet(BY_NAME["samples"].draw(vae).figure) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_figure_that_a_model_cannot_have_is_refused_by_name(vae: Subject, runs: dict[str, Run]) -> None:
+    with pytest.raises(UserError, match=r"'held-groups' needs groups of latents, which VAE on digits has not"):
+        chosen(vae, ["held-groups"])
+    with pytest.raises(UserError, match=r"only has 'scatter', but the figures are: training-curves, "):
+        chosen(vae, ["scatter"])
+    # Without pictures there are figures still.
+    names = [picture.name for picture in draw_figures(runs["vae"], None)]
+    assert names == ["training-curves", "latent-plane", "latent-plane-quantiles", "samples"]
+    other = replace(vae.model.spec, prior=Mixture(3)).build(vae.model.images)
+    assert "aggregate-posterior" not in [entry.name for entry in chosen(replace(vae, model=other))]
+
+
+def test_a_model_of_attributes_is_drawn_with_those_of_real_pictures() -> None:
+    tilts = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
+    images = np.random.default_rng(0).integers(0, 255, (40, 1, 8, 8), np.uint8)
+    data = ImageData("bars", images, attributes=tilts, attribute_names=("tilt",), splits={"test": range(40)})
+    subject = untrained(VAE(2, conditional=True), data)
+    names = [entry.draw(subject).name for entry in chosen(subject)]
+    assert {"samples", "latent-plane", "traversals", "interpolations"} <= set(names)
+    assert not {"class-samples", "style-transfer", "latent-by-class"} & set(names)
+
+
+def test_coloured_pictures_without_labels_have_figures(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (30, 3, 12, 10), np.uint8)
+    subject = untrained(VAE(3), ImageData("colours", images, splits={"test": range(30)}))
+    assert {entry.draw(subject).name for entry in chosen(subject)} >= {"reconstructions", "map-pca", "map-tsne"}
+
+
+def test_pictures_of_another_shape_are_refused(vae: Subject) -> None:
+    images = ImageData("small", np.zeros((4, 1, 8, 8), np.uint8), splits={"test": range(4)})
+    with pytest.raises(UserError, match=r"data has pictures of shape \(1, 8, 8\), but the model takes \(1, 28, 28\)"):
+        replace(vae, data=images)
+
+
+def test_a_film_has_a_frame_an_epoch(cvae: Subject, others: dict[str, Subject], tmp_path: Path) -> None:
+    write_film_of(cvae, tmp_path / "film.gif")
+    with Image.open(tmp_path / "film.gif") as picture:
+        assert picture.n_frames == 3  # before training, and after each of two epochs
+        frames = []
+        for index in range(3):
+            picture.seek(index)
+            frames.append(np.asarray(picture.convert("L")).astype(float))
+    assert np.abs(frames[0] - frames[2]).max() > 50
+    with pytest.raises(UserError, match=r"the film needs one latent of two real numbers and models of earlier epochs"):
+        write_film_of(others["ladder"], tmp_path / "none.gif")
+
+
+def test_the_command_writes_a_file_a_figure(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+    cli(
+        "train",
+        "cvae",
+        "--data",
+        f"npz:{digits_file}",
+        "--epochs",
+        "1",
+        "--snapshot-every",
+        "1",
+        "--out",
+        "run",
+        "--quiet",
+    )
+    done = cli("figures", "run", "--film")
+    names = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
+    assert {"latent-scatter.png", "style-transfer.png", "training-curves.png", "film.gif"} <= names
+    assert sorted(done.stdout.split()) == sorted(f"run/figures/{name}" for name in names)
+    cli("figures", "run", "--only", "latent-plane", "samples", "--format", "svg", "--out", "drawn", "--quiet")
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["latent-plane.svg", "samples.svg"]
+    # A model's file alone, which has no training to show.
+    cli("figures", "run/last.safetensors", "--data", f"npz:{digits_file}", "--only", "latent-plane", "--format", "pdf")
+    assert (tmp_path / "run" / "figures" / "latent-plane.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_what_is_wrong_is_one_line(
+    digits_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def code(*words: str) -> int:
+        return main(["figures", *words])
+
+    assert main(["train", "vae", "--data", f"npz:{digits_file}", "--epochs", "1", "--out", "run", "--quiet"]) == 0
+    capsys.readouterr()
+    for words, message in (
+        (["run", "--only", "nothing"], "only has 'nothing', but the figures are"),
+        (["run", "--film"], "models of earlier epochs (train with --snapshot-every 1)"),
+        (["run", "--only", "class-samples"], "a conditional model of classes"),
+        (["absent"], "run is 'absent', which is no folder"),
+        (["."], "holds no run"),
+        (["run", "--data", "digits:x"], "data is 'digits:x'"),
+    ):
+        assert code(*words) == 2
+        stderr = capsys.readouterr().err
+        assert message in stderr
+        assert len(stderr.strip().splitlines()) == 1, stderr
+    assert not (tmp_path / "run" / "figures").exists()
+    # Other pictures under the same name, such as a folder that has grown.
+    with np.load(digits_file) as stored:
+        values = dict(stored)
+    values["images"] = values["images"][::-1]
+    np.savez(tmp_path / "digits.npz", **values)
+    record = json.loads((tmp_path / "run" / "experiment.json").read_text())
+    record["experiment"]["data"]["path"] = str(tmp_path / "digits.npz")
+    (tmp_path / "run" / "experiment.json").write_text(json.dumps(record))
+    assert code("run") == 2
+    assert "has changed since run was trained on it" in capsys.readouterr().err
+    # What needs no pictures is drawn all the same.
+    assert code("run", "--only", "training-curves", "latent-plane") == 0
