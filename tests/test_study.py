@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from vaelab import full_pass
@@ -102,12 +101,12 @@ def test_the_fallback_is_said_on_screen_and_in_the_report(cli: Cli, tmp_path: Pa
 def test_the_report_is_self_contained(study: Path) -> None:
     page = (study / "report.html").read_text()
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
-    assert "http" not in re.sub(r'(xmlns(:\w+)?|rdf:\w+)="[^"]*"|<metadata>.*?</metadata>', "", page, flags=re.S)
-    assert page.count("<figure>") == page.count("<svg ") == 4
+    assert not re.search(r"https?://", re.sub(r'xmlns(:\w+)?="[^"]*"', "", page))
+    assert page.count("<figure") == page.count("<img ") == 13
     assert "prefers-color-scheme: dark" in page
     results = json.loads((study / "results.json").read_text())
     assert f"{results['vae']['total']:.2f}" in page
-    assert results["about"]["command"] in page
+    assert results["about"]["command"] in re.sub("<[^>]+>", "", page)
 
 
 def test_the_figures_are_files_of_some_size(study: Path) -> None:
@@ -155,22 +154,6 @@ def test_image_grid_holds_the_pictures_in_their_places() -> None:
     np.testing.assert_allclose(sheet[4:8, 10:15], pictures[1, 2, 0])
     colour = image_grid(np.zeros((1, 2, 3, 4, 5)))
     assert colour.axes[0].images[0].get_array().shape == (4, 10, 3)
-
-
-def test_the_latent_plane_is_the_decoders_own(study: Path) -> None:
-    """The picture at the upper right is the decoder's at (3, 3), at the lower left its at (-3, -3)."""
-    from vaelab.studies.paper import _pictures
-
-    runs = {name: [open_run(study / f"{name}-seed0")] for name in ("vae", "cvae")}
-    (_, plane, _), (_, classes, _) = _pictures(runs)
-    sheet = plane.axes[0].images[0].get_array()
-    model = runs["vae"][0].model
-    with torch.no_grad():
-        for corner, z in (((0, 14), (3.0, 3.0)), ((14, 0), (-3.0, -3.0)), ((7, 7), (0.0, 0.0)), ((0, 0), (-3.0, 3.0))):
-            row, column = corner
-            shown = sheet[row * 28 : row * 28 + 28, column * 28 : column * 28 + 28]
-            np.testing.assert_allclose(shown, model.decode(torch.tensor([z])).mean[0, 0], atol=1e-5)
-    assert [label.get_text() for label in classes.axes[0].get_yticklabels()] == list("0123456789")
 
 
 def test_svg_is_well_formed_and_alike_each_time(tmp_path: Path) -> None:

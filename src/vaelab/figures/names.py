@@ -88,9 +88,9 @@ def _ring(centres: Floats, half: Floats, window: Floats) -> Floats:
     spread = np.ptp(centres, axis=0) / (window[1] - window[0])
     if len(centres) < 4 or _overlaps(centres, half)[2].any(0).mean() < 0.6 or spread.max() > 0.2:
         return centres
-    middle = centres.mean(0)
-    # Each goes the way it lies from the middle, as far as an even ring allows.
-    rank = np.argsort(np.argsort(np.arctan2(*(centres - middle).T[::-1])))
+    # About the middle of the window, so that no name leaves it; each goes the way it lies from the others' middle.
+    middle, away = window.mean(0), centres - centres.mean(0)
+    rank = np.argsort(np.argsort(np.arctan2(*away.T[::-1])))
     turn = 2 * np.pi * (rank + 0.5) / len(centres) - np.pi
     radius = (window[1] - window[0]).min() / 2 - half.max(0)
     return np.asarray(middle + radius * np.stack([np.cos(turn), np.sin(turn)], 1))

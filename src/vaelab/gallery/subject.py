@@ -215,13 +215,20 @@ def subject_of(run: Run, data: ImageData | None) -> Subject:
     kind = ("C" if spec.conditional else "") + type(spec).__name__
     return Subject(
         run.model,
-        f"{kind} on {experiment.data.kind if data is None else data.name}",
+        f"{kind} on {_short(experiment.data.kind if data is None else data.name)}",
         None if data is None else data.split("test"),
         experiment.binarisation,
         run.rows,
         run.record.reconstruction_is,
         RunFolder(run.folder).snapshots(),
     )
+
+
+def _short(name: str) -> str:
+    """The name of a data set for a title: of a path its last part, and no more than forty letters."""
+    kind, colon, path = name.partition(":")
+    last = f"{kind}{colon}{Path(path).name}" if path else name
+    return last if len(last) <= 40 else f"{last[:24]}…{last[-15:]}"
 
 
 def pictures_of(run: Run, directory: Path | None) -> ImageData:
