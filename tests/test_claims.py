@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,15 +16,20 @@ from scipy import stats
 from vaelab import ImageData, UserError
 from vaelab.cli import main
 from vaelab.gallery.subject import Embedding
+from vaelab.metrics import mmd_test
 from vaelab.report import read_claims
 from vaelab.schedules import Progress
-from vaelab.studies.claims.conditional import IDENTITY, STYLE
-from vaelab.studies.claims.latent import AGGREGATE, CLUSTERS, DIRECTIONS, NEIGHBOURS, SMOOTH
+from vaelab.studies.claims.claim import Claim
+from vaelab.studies.claims.conditional import IDENTITY, MIXES, STYLE
+from vaelab.studies.claims.latent import AGGREGATE, CLUSTERS, DIRECTIONS, NEIGHBOURS, SMOOTH, shifted_mmd
 from vaelab.studies.claims.members import DIMENSIONS, members
 from vaelab.studies.claims.study import CLAIMS, run_claims_study, summary
-from vaelab.studies.claims.training import FALLS, WARM_UP
+from vaelab.studies.claims.training import BUMP, CAPACITY, FALLS, HEALTH, RATIO, TABLE, WARM_UP
 from vaelab.studies.claims.verdict import Check, interval, together
 from vaelab.studies.recipes import Recipe, study_experiment
+from vaelab.training import Totals
+
+from .browser import broken_images, opened, overflow, started
 
 
 def test_the_interval_is_students() -> None:
@@ -102,7 +107,7 @@ def stroke(slant: float, thickness: float, length: float = 16.0) -> Any:
 class Drawn:
     """A model that draws strokes: `style` says which slant and thickness a code stands for under a label."""
 
-    def __init__(self, style: Callable[[Any, int], tuple[float, float]]) -> None:
+    def __init__(self, style: Callable[[Any, int], tuple[float, ...]]) -> None:
         self.style = style
         self.model = SimpleNamespace(widths=(2,))
 
@@ -119,20 +124,22 @@ def seed_of(subject: Any, **more: Any) -> Any:
 def test_directions_are_found_however_the_plane_is_turned(turned: float) -> None:
     angle = np.deg2rad(turned)
 
-    def style(code: Any, label: int) -> tuple[float, float]:
+    def style(code: Any, label: int) -> tuple[float, float, float]:
         a, b = (np.cos(angle) * code[0] + np.sin(angle) * code[1], -np.sin(angle) * code[0] + np.cos(angle) * code[1])
-        return 12 * a, 3.5 + 0.7 * b
+        return 12 * a, 3.5 + 0.7 * b, 16 + 3 * b
 
     numbers = DIRECTIONS.measure(seed_of(Drawn(style)))
-    assert numbers["weaker"] > 0.9
+    assert numbers["weaker"] > 0.85
     assert numbers["chance"] < 0.1
     assert (numbers["angle"] - turned + 90) % 180 - 90 == pytest.approx(0, abs=10)
-    assert (numbers["as_named"] > 0.9) == (turned == 0)
+    assert (numbers["as_named"] > 0.85) == (turned == 0)
 
 
-def test_a_plane_that_carries_one_property_only_is_not_taken_for_two() -> None:
-    numbers = DIRECTIONS.measure(seed_of(Drawn(lambda code, label: (12 * code[0], 3 + np.sin(40 * code[1])))))
-    assert numbers["weaker"] < 0.4
+def test_an_axis_that_carries_thickness_without_scale_does_not_carry_both() -> None:
+    thick = Drawn(lambda code, label: (12 * code[0], 3.5 + 0.6 * code[1], 16 + 3 * np.sin(40 * code[0])))
+    assert DIRECTIONS.measure(seed_of(thick))["weaker"] < 0.5
+    one = Drawn(lambda code, label: (12 * code[0], 3 + np.sin(40 * code[1])))
+    assert DIRECTIONS.measure(seed_of(one))["weaker"] < 0.4
 
 
 def test_style_that_is_shared_is_told_from_style_that_is_not() -> None:
@@ -184,12 +191,40 @@ def test_a_standard_normal_matches_and_a_shifted_one_does_not() -> None:
     normal = random.normal(size=(3000, 2))
     same = AGGREGATE.measure(seed_of(embedded(normal, np.zeros(3000, int), normal)))
     other = AGGREGATE.measure(seed_of(embedded(normal, np.zeros(3000, int), 1.3 * normal + [0.2, 0])))
+    assert other["distance"] > 3
     for check in AGGREGATE.checks:
         assert check.at_least is None or same[check.key] >= check.at_least
         assert check.at_most is None or same[check.key] <= check.at_most
     assert other["p"] < 0.01
     assert other["mean"] == pytest.approx(0.2, abs=0.05)
     assert other["deviation"] == pytest.approx(0.3, abs=0.05)
+
+
+def test_a_tenth_of_a_deviation_is_what_the_distance_is_measured_by() -> None:
+    """Against the two-sample estimate of many draws, and against quadrature in one dimension."""
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(2500, 2)), random.normal(size=(2500, 2)) + 1.0
+    test = mmd_test(x, y, permutations=1)
+    assert shifted_mmd(test.bandwidth, 2, 1.0) == pytest.approx(test.squared_mmd, rel=0.08)
+    grid = np.linspace(-9, 9, 1201)
+    kernel = np.exp(-((grid[:, None] - grid) ** 2) / (2 * 1.3**2))
+    p, q = (np.exp(-((grid - mean) ** 2) / 2) / np.sqrt(2 * np.pi) * (grid[1] - grid[0]) for mean in (0.0, 0.1))
+    assert shifted_mmd(1.3, 1) == pytest.approx((p - q) @ kernel @ (p - q), rel=1e-6)
+
+
+def test_a_cross_fade_is_even_but_not_smooth(digits: ImageData) -> None:
+    pixels = digits.split("train").tensors()[0]
+    random = np.random.default_rng(0)
+    ends = pixels[:2].flatten(1).numpy()
+    fading = SimpleNamespace(
+        decode=lambda z: ((1 - z[:, :1]) * ends[0] + z[:, :1] * ends[1]).reshape(-1, 1, 28, 28),
+        embedding=Embedding(random.random((50, 2)).astype(np.float32), None, np.zeros((50, 2), np.float32)),
+    )
+    numbers = SMOOTH.measure(seed_of(fading, trained_on=lambda name: SimpleNamespace(pixels=pixels)))
+    assert numbers["leap"] == pytest.approx(1, abs=1e-3)
+    assert numbers["nearness"] == pytest.approx(1, abs=1e-3)
+    verdicts = [check.verdict([numbers[check.key]] * 3) for check in SMOOTH.checks]
+    assert together(verdicts) == "not reproduced"
 
 
 def test_leaps_are_told_from_even_paths() -> None:
@@ -214,18 +249,110 @@ def test_class_identity_is_read_by_the_classifier(digits: ImageData) -> None:
         predict=lambda images: (images.mean((1, 2, 3)) * 9).round().long().numpy() % 9,  # takes 9 for 0
         accuracy=lambda images, labels: float((labels == real).float().mean()),
     )
-    models = seed_of(
-        None, classes=digits.classes, runs={"cvae": SimpleNamespace(model=model)}, classifier=read, data=digits
-    )
+    runs = {"cvae": SimpleNamespace(model=model)}
+    models = seed_of(None, classes=digits.classes, runs=runs, classifier=lambda: read, data=digits)
     numbers = IDENTITY.measure(models)
     assert (numbers["samples"], numbers["real"], numbers["worst"]) == pytest.approx((0.9, 1.0, 0.0))
-    assert numbers["gap"] == pytest.approx(-0.1)
 
 
 def test_curves_are_read_as_the_study_reads_them() -> None:
     curve = np.array([160.0, 150, 151, 145, 140, 138])
     models = seed_of(None, column=lambda name, quantity: curve)
     assert FALLS.measure(models) == {"share": 0.8, "first": 160, "last": 138}
+
+
+def verdict(claim: Claim, *seeds: Any) -> str:
+    """What a claim comes to, of seeds that were made up."""
+    return claim.tested([claim.measure(seed) for seed in seeds]).verdict
+
+
+def three(make: Callable[[float], Any]) -> list[Any]:
+    """Three seeds that hardly differ."""
+    return [make(noise) for noise in (-0.01, 0.0, 0.01)]
+
+
+def with_totals(noise: float, **of: tuple[float, float]) -> Any:
+    """A seed whose models have these reconstructions and KLs."""
+
+    def totals(name: str, split: str) -> Totals:
+        reconstruction, kl = of[name]
+        return Totals(reconstruction + noise, kl + noise / 10)
+
+    means = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+    subject = SimpleNamespace(embedding=Embedding(means, None, means))
+    column = np.array([6.0, 6.5])
+    return seed_of(subject, totals=totals, column=lambda name, quantity: column)
+
+
+def test_the_table_is_refuted_by_a_total_too_high_and_by_another_improvement() -> None:
+    good = {"vae": (137.5, 6.6), "cvae": (123.9, 4.8)}
+    assert verdict(TABLE, *three(lambda noise: with_totals(noise, **good))) == "reproduced"
+    worse = good | {"vae": (139.0, 6.6)}
+    assert verdict(TABLE, *three(lambda noise: with_totals(noise, **worse))) == "not reproduced"
+    closer = good | {"cvae": (124.0, 5.15)}
+    assert verdict(TABLE, *three(lambda noise: with_totals(noise, **closer))) == "not reproduced"
+    assert verdict(RATIO, *three(lambda noise: with_totals(noise, **good))) == "reproduced"
+    assert verdict(RATIO, *three(lambda noise: with_totals(noise, vae=(137.5, 5.0)))) == "not reproduced"
+
+
+def test_collapse_without_warm_up_is_told_from_none() -> None:
+    same = {"warm": (138.0, 6.5), "cold": (138.0, 6.5)}
+    collapsed = {"warm": (138.0, 6.5), "cold": (205.0, 0.1)}
+    assert verdict(WARM_UP, *three(lambda noise: with_totals(noise, **same))) == "not reproduced"
+    assert verdict(WARM_UP, *three(lambda noise: with_totals(noise, **collapsed))) == "reproduced"
+
+
+def test_what_two_dimensions_cost_is_measured_against_the_best() -> None:
+    wide = {"2": (138.0, 6.5), "4": (120.0, 9.0), "8": (95.0, 13.0), "16": (80.0, 18.0), "32": (80.0, 18.5)}
+    numbers = CAPACITY.measure(with_totals(0, **wide))
+    assert numbers["best"] == 16
+    assert numbers["gain"] == pytest.approx(100 * (1 - 98 / 144.5))
+    assert verdict(CAPACITY, *three(lambda noise: with_totals(noise, **wide))) == "reproduced"
+    # The best of them has a ratio of 4.4, which the rule would call ill.
+    assert verdict(HEALTH, *three(lambda noise: with_totals(noise, **wide))) == "not reproduced"
+    flat = dict.fromkeys(wide, (138.0, 6.5))
+    assert verdict(CAPACITY, *three(lambda noise: with_totals(noise, **flat))) == "not reproduced"
+    assert verdict(HEALTH, *three(lambda noise: with_totals(noise, **flat))) == "reproduced"
+
+
+def test_a_bump_is_told_from_a_rise_and_settling_from_drifting() -> None:
+    beta = np.minimum(1, np.arange(1, 31) / 10)
+
+    def seeds(kl: Any) -> list[Any]:
+        return three(lambda noise: seed_of(None, column=lambda name, what: beta if what == "beta" else kl + noise))
+
+    epochs = np.arange(30)
+    assert verdict(BUMP, *seeds(6.6 + 2 * np.exp(-epochs / 4))) == "reproduced"
+    assert verdict(BUMP, *seeds(6.6 - 2 * np.exp(-epochs / 4))) == "not reproduced"  # rises only
+    assert verdict(BUMP, *seeds(6.6 + 0.1 * epochs[::-1])) == "not reproduced"  # never settles
+    assert verdict(BUMP, *seeds(8 + 2 * np.exp(-epochs / 4))) == "not reproduced"  # settles elsewhere
+
+
+def test_mixed_classes_are_told_from_classes_apart() -> None:
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 4, 1200)
+    noise = random.normal(size=(1200, 2))
+    corners = 8 * np.stack([np.cos(np.arange(4)), np.sin(np.arange(4))], 1)
+
+    def seed(cvae: Any) -> Any:
+        half = {"vae": (noise + corners[labels], labels), "cvae": (cvae, labels)}
+        first, second = (
+            {name: embedded(z[rows], y[rows]) for name, (z, y) in half.items()}
+            for rows in (slice(600), slice(600, None))
+        )
+        return seed_of(None, subject=first.__getitem__, trained_on=second.__getitem__)
+
+    mixed, apart = (MIXES.measure(seed(codes)) for codes in (noise, noise + corners[labels]))
+    assert abs(mixed["above"]) < 0.05
+    assert abs(mixed["share"]) < 0.05
+    assert min(apart["above"], apart["share"]) > 0.8
+    assert mixed["of_vae"] > 0.9
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with started() as one:
+        yield one
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +379,8 @@ def test_the_study_writes_a_verdict_a_claim(study: tuple[Path, list[str]]) -> No
     assert results["about"]["seeds"] == [0, 1]
     assert len(summary(read_claims(study[0] / "claims.json"))) == 7
     names = {path.name for path in study[0].iterdir()}
-    assert {"report.html", "figures", "classifier.safetensors", "vae-32d-seed1", "vae-with-warm-up-seed0"} <= names
+    assert any(name.startswith("classifier-") for name in names)
+    assert {"report.html", "figures", "vae-32d-seed1", "vae-with-warm-up-seed0"} <= names
     assert {path.name for path in (study[0] / "figures").glob("*.png")} >= {
         "what-the-plane-carries.png",
         "warm-up.png",
@@ -266,7 +394,7 @@ def test_the_study_writes_a_verdict_a_claim(study: tuple[Path, list[str]]) -> No
 def test_the_study_goes_on_where_it_was(study: tuple[Path, list[str]]) -> None:
     out, words = study
     (out / "measured" / "warm-up-seed1.json").unlink()
-    kept = [*out.glob("*/last.safetensors"), *out.glob("measured/*.json"), out / "classifier.safetensors"]
+    kept = [*out.glob("*/last.safetensors"), *out.glob("measured/*.json"), *out.glob("classifier-*")]
     before = {path: path.stat().st_mtime_ns for path in kept}
     assert len(before) > 20
     results = json.loads((out / "claims.json").read_text())
@@ -277,11 +405,45 @@ def test_the_study_goes_on_where_it_was(study: tuple[Path, list[str]]) -> None:
     assert main(["study", "claims", *words[:3], "4", *words[4:]]) == 2  # other epochs
 
 
-def test_numbers_of_mnist_are_not_asked_of_other_pictures(digits: ImageData, tmp_path: Path) -> None:
+def test_what_was_measured_on_other_models_is_measured_anew(study: tuple[Path, list[str]]) -> None:
+    out, words = study
+    path = out / "measured" / "axes-seed0.json"
+    stored = json.loads(path.read_text())
+    path.write_text(json.dumps(stored | {"on": "others"}))
+    assert main(["study", "claims", *words, "--only", "axes"]) == 0
+    assert json.loads(path.read_text()) == stored
+
+
+def test_the_report_opens_in_a_browser(study: tuple[Path, list[str]], chromium: Any) -> None:
+    """With the figures of two models and the claims; on a phone and on a desk."""
+    for width in (390, 1440):
+        with opened(chromium, study[0] / "report.html", width) as (page, complaints):
+            assert not complaints
+            assert not broken_images(page)
+            assert not overflow(page)
+            assert page.locator("img").count() > 25
+            assert page.locator("h4").count() == 7
+
+
+def test_a_claim_that_cannot_be_measured_takes_no_other_with_it(digits: ImageData, tmp_path: Path) -> None:
+    """Of one epoch nobody can say whether the reconstruction falls."""
     from vaelab.data import Digits
 
-    with pytest.raises(UserError, match="only has 'table', a claim about MNIST's numbers"):
+    data = replace(digits, name="mnist")
+    only = ["reconstruction-falls", "ratio"]
+    results = run_claims_study(tmp_path, Digits(), data, Recipe.paper, epochs=1, seeds=2, only=only)
+    assert [claim.name for claim in results.claims] == ["ratio"]
+    assert "there is no number for share" in results.left_out[0]
+    assert "NaN" not in (tmp_path / "claims.json").read_text()
+
+
+def test_claims_are_asked_only_of_what_they_are_about(digits: ImageData, tmp_path: Path) -> None:
+    from vaelab.data import Digits
+
+    with pytest.raises(UserError, match="only has 'table', which cannot be tested: it is about MNIST's numbers"):
         run_claims_study(tmp_path, Digits(), digits, only=["table"])
+    with pytest.raises(UserError, match="it is about training by the paper recipe, and recipe is fast"):
+        run_claims_study(tmp_path, Digits(), replace(digits, name="mnist"), only=["kl-bump"])
     with pytest.raises(UserError, match="only has 'nothing', but the claims are: table, "):
         run_claims_study(tmp_path, Digits(), digits, only=["nothing"])
     with pytest.raises(UserError, match="has no labels"):
@@ -289,5 +451,6 @@ def test_numbers_of_mnist_are_not_asked_of_other_pictures(digits: ImageData, tmp
     with pytest.raises(UserError, match="seeds is 0"):
         run_claims_study(tmp_path, Digits(), digits, seeds=0)
     assert not any(tmp_path.iterdir())
-    assert WARM_UP.fits(digits)
-    assert not FALLS.fits(digits)
+    letters = replace(digits, classes=(*digits.classes, "a"))
+    assert NEIGHBOURS.unfit(digits, Recipe.fast) is None
+    assert NEIGHBOURS.unfit(letters, Recipe.fast) is not None

@@ -76,3 +76,11 @@ def test_commands_in_the_documents_exist(page: Path) -> None:
             for flag in re.findall(r"--[a-z.-]+", line.split("#")[0]):
                 known = re.search(rf"{re.escape(flag)}(?![a-z-])", shown)
                 assert known or flag in ("--prior.components", "--resume"), line
+
+
+def test_the_page_of_figures_names_every_one() -> None:
+    from vaelab.gallery import ENTRIES
+
+    page = (ROOT / "docs" / "figures.md").read_text()
+    table = page[page.index("| figure |") :]
+    assert re.findall(r"`([a-z-]+)`", table.split("\n\n")[0]) == [entry.name for entry in ENTRIES]

@@ -133,6 +133,82 @@ def test_the_scatter_holds_the_posterior_means_by_class(vae: Subject) -> None:
         assert np.abs(drawn - point).sum(1).min() < 1e-4
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert set(vae.shown.classes) <= set(texts)
+    # Each point has the colour of its class, and of no other.
+    points = next(part for part in figure.axes[0].collections if len(part.get_offsets()) == len(means))
+    np.testing.assert_allclose(points.get_offsets(), means, atol=1e-5)
+    colours = {tuple(colour) for colour in points.get_facecolor().round(4)}
+    of_class = {(label, tuple(c)) for label, c in zip(vae.shown.labels, points.get_facecolor().round(4), strict=True)}
+    assert len(colours) == len(of_class) == 10
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
+    """What the gallery hands to a function of `figures`."""
+    calls: list[Any] = []
+
+    def record(*arguments: Any, **named: Any) -> Figure:
+        calls.append((arguments, named))
+        return Figure()
+
+    monkeypatch.setattr(f"vaelab.gallery.latent.{name}", record)
+    return calls
+
+
+def test_the_aggregate_posterior_is_of_draws_and_ellipses_are_of_deviations(
+    vae: Subject, others: dict[str, Subject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aggregate, scatter = (recorded(monkeypatch, f"draw_{name}") for name in ("aggregate_posterior", "latent_scatter"))
+    panels, units = recorded(monkeypatch, "class_panels"), recorded(monkeypatch, "draw_active_units")
+    for name in ("aggregate-posterior", "posterior-ellipses", "latent-by-class"):
+        BY_NAME[name].draw(vae)
+    x, _ = vae.shown.tensors()
+    with torch.no_grad():
+        q = vae.model.encode(x)
+    ((z,), _) = aggregate[0]
+    # One draw a picture: about as far from the mean as its deviation says, never at it.
+    distance = np.abs(z - q.mean.numpy()) / q.stddev.numpy()
+    assert distance.min() > 0
+    assert distance.mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.15)
+    (_, ellipses) = scatter[0]
+    assert len(ellipses["deviations"]) == len(x)
+    np.testing.assert_allclose(ellipses["deviations"], q.stddev.numpy(), rtol=1e-4)
+    ((means, labels, classes), _) = panels[0]
+    np.testing.assert_allclose(means, q.mean.numpy(), atol=1e-5)
+    assert (labels.tolist(), classes) == (vae.shown.labels.tolist(), vae.shown.classes)
+
+    deep = others["five dimensions"]
+    BY_NAME["active-units"].draw(deep)
+    ((variance, nats, threshold), _) = units[0]
+    with torch.no_grad():
+        q = deep.model.encode(x)
+    np.testing.assert_allclose(variance, q.mean.var(0, correction=0).numpy(), rtol=1e-4)
+    kl = 0.5 * (q.mean**2 + q.stddev**2 - 1) - q.stddev.log()
+    np.testing.assert_allclose(nats, kl.mean(0).numpy(), rtol=1e-3)
+    assert threshold == 0.01
+
+
+def test_circles_of_the_normal_are_drawn_about_codes_of_that_prior_alone(
+    vae: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    other = replace(vae, model=replace(vae.model.spec, prior=Mixture(3)).build(vae.model.images).eval())
+    for subject, drawn in ((vae, True), (other, False)):
+        for name in ("latent-scatter", "posterior-ellipses"):
+            figure = BY_NAME[name].draw(subject).figure
+            keys = [
+                text.get_text()
+                for legend in (*figure.legends, figure.axes[0].get_legend())
+                if legend
+                for text in legend.get_texts()
+            ]
+            assert any("N(0, I)" in key for key in keys) == drawn, (name, keys)
+
+
+def test_the_caption_of_a_plane_says_which_class_it_is_of(vae: Subject, cvae: Subject) -> None:
+    for name in ("latent-plane", "latent-plane-quantiles"):
+        of_vae, of_cvae = (BY_NAME[name].draw(subject) for subject in (vae, cvae))
+        assert "class" in of_vae.caption
+        assert "One condition throughout, class 0." in of_cvae.caption
+        assert of_cvae.figure.axes[0].get_title().endswith(", class 0")
 
 
 def test_at_most_5000_test_pictures_are_shown_always_the_same(mnist: ImageData) -> None:
@@ -316,21 +392,57 @@ def test_coloured_pictures_without_labels_have_figures(tmp_path: Path) -> None:
     assert {entry.draw(subject).name for entry in chosen(subject)} >= {"reconstructions", "map-pca", "map-tsne"}
 
 
+@pytest.mark.parametrize("labels", [[3], [3, 3], [1] * 12, list(range(10)), [0, 5] * 6])
+def test_few_pictures_and_few_classes_have_the_figures_that_they_can(labels: list[int], digits: ImageData) -> None:
+    rows = [int(np.flatnonzero(digits.labels == label)[0]) for label in labels]
+    data = replace(digits.take(np.array(rows)), splits={"test": range(len(rows))})
+    for spec in (VAE(2), VAE(3), VAE(2, conditional=True), VAE(1, conditional=True), Ladder((1, 1), width=8)):
+        torch.manual_seed(0)
+        subject = Subject(spec.build(data.format).eval(), "few", data)
+        drawn = [entry.draw(subject).name for entry in chosen(subject)]
+        assert {"reconstructions", "samples"} <= set(drawn)
+
+
+def test_forty_seven_classes_are_shown_twelve_at_a_time(digits: ImageData) -> None:
+    names = tuple(f"letter {index}" for index in range(47))
+    labels = np.arange(len(digits)) % 47
+    data = replace(digits, labels=labels, classes=names, splits={"test": range(len(digits))})
+    subject = untrained(VAE(2, conditional=True), data)
+    for entry in chosen(subject):
+        picture = entry.draw(subject)
+        figure = picture.figure
+        assert max(figure.get_size_inches()) < 13, entry.name
+        if entry.home == "classes" and entry.name != "class-interpolation":
+            assert "The first 12 of 47 classes are shown." in picture.caption, entry.name
+
+
 def test_pictures_of_another_shape_are_refused(vae: Subject) -> None:
     images = ImageData("small", np.zeros((4, 1, 8, 8), np.uint8), splits={"test": range(4)})
     with pytest.raises(UserError, match=r"data has pictures of shape \(1, 8, 8\), but the model takes \(1, 28, 28\)"):
         replace(vae, data=images)
 
 
+def frames_of(path: Path) -> list[Any]:
+    """The left half of each frame below its title: the scatter."""
+    with Image.open(path) as picture:
+        frames = []
+        for index in range(picture.n_frames):
+            picture.seek(index)
+            frames.append(np.asarray(picture.convert("L")).astype(float)[80:, :420])
+    return frames
+
+
 def test_a_film_has_a_frame_an_epoch(cvae: Subject, others: dict[str, Subject], tmp_path: Path) -> None:
     write_film_of(cvae, tmp_path / "film.gif")
-    with Image.open(tmp_path / "film.gif") as picture:
-        assert picture.n_frames == 3  # before training, and after each of two epochs
-        frames = []
-        for index in range(3):
-            picture.seek(index)
-            frames.append(np.asarray(picture.convert("L")).astype(float))
+    frames = frames_of(tmp_path / "film.gif")
+    assert len(frames) == 3  # before training, and after each of two epochs
     assert np.abs(frames[0] - frames[2]).max() > 50
+    # Two epochs of one model look alike, so it is the models that the frames show.
+    (_, first), (_, last) = cvae.snapshots[0], cvae.snapshots[-1]
+    write_film_of(replace(cvae, snapshots=[(0, last), (1, last), (2, first)]), tmp_path / "still.gif")
+    still = frames_of(tmp_path / "still.gif")
+    assert np.abs(still[0] - still[1]).max() < 5
+    assert np.abs(still[1] - still[2]).max() > 50
     with pytest.raises(UserError, match=r"the film needs one latent of two real numbers and models of earlier epochs"):
         write_film_of(others["ladder"], tmp_path / "none.gif")
 
@@ -391,7 +503,12 @@ def test_what_is_wrong_is_one_line(
     record = json.loads((tmp_path / "run" / "experiment.json").read_text())
     record["experiment"]["data"]["path"] = str(tmp_path / "digits.npz")
     (tmp_path / "run" / "experiment.json").write_text(json.dumps(record))
-    assert code("run") == 2
-    assert "has changed since run was trained on it" in capsys.readouterr().err
+    assert code("run", "--only", "reconstructions") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert "has changed since run was trained on it" in lines[0]
+    assert "'reconstructions' needs pictures to show the model" in lines[1]
+    assert code("run", "--film") == 2
     # What needs no pictures is drawn all the same.
-    assert code("run", "--only", "training-curves", "latent-plane") == 0
+    assert code("run") == 0
+    drawn = {path.stem for path in (tmp_path / "run" / "figures").iterdir()}
+    assert drawn == {"training-curves", "latent-plane", "latent-plane-quantiles", "samples"}

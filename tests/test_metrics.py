@@ -296,16 +296,18 @@ def test_a_rotation_is_found_with_the_factors_that_its_axes_carry(angle: int) ->
     rotation = metrics.best_rotation(
         turned_plane(angle, factors),
         np.stack([noise[:, 1], -(factors[:, 0] ** 3)], 1),
-        np.stack([noisy, noise[:, 1]], 1),
+        np.stack([noisy, factors[:, 1]], 1),
     )
     assert rotation.first_factor == 1
-    assert rotation.second_factor == 0
     # The weaker side decides; it may be best a little beside the stronger side's angle.
     assert abs((rotation.angle - angle + 90) % 180 - 90) < 8
     assert rotation.first_correlation > 0.98
     assert rotation.weaker == rotation.second_correlation
     exact = 6 / math.pi * math.asin(1 / math.sqrt(1.25) / 2)
     assert rotation.second_correlation == pytest.approx(exact, abs=0.03)
+    # Of the second factors all are to be carried, of the first one.
+    both = np.stack([factors[:, 1], noise[:, 1]], 1)
+    assert metrics.best_rotation(turned_plane(angle, factors), factors[:, :1], both).weaker < 0.2
     # What the axes carry cannot be had the other way about.
     assert metrics.best_rotation(turned_plane(0, factors), noise[:, :1], factors[:, 1:]).weaker < 0.2
 

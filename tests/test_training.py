@@ -313,6 +313,14 @@ def test_a_compiled_run_learns_and_is_saved_as_any_other(cli: Cli, digits_file: 
     assert len(open_run(tmp_path / "compiled").rows) == 2
 
 
+def test_a_run_goes_on_whatever_is_kept_on_the_way(digits: ImageData, tmp_path: Path) -> None:
+    """A study from before there were snapshots is not refused for having none."""
+    first = train(small(epochs=2), tmp_path / "run", data=digits)
+    settings = replace(small(epochs=2).training, snapshot_every=1)
+    again = train(replace(small(epochs=2), training=settings), tmp_path / "run", data=digits, resume=True)
+    assert again.rows == first.rows
+
+
 def test_a_finished_run_is_not_trained_over(cli: Cli, digits: ImageData, tmp_path: Path) -> None:
     train(small(epochs=1), tmp_path / "run", data=digits)
     with pytest.raises(UserError, match="already holds a run; continue it with --resume"):

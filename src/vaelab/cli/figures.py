@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +11,7 @@ import tyro
 from vaelab.cli.dispatch import parse
 from vaelab.data import METAVAR, parse_source
 from vaelab.errors import UserError
-from vaelab.gallery import ENTRIES, Need
+from vaelab.gallery import ENTRIES
 
 if TYPE_CHECKING:
     from vaelab.data import ImageData
@@ -72,8 +73,7 @@ def _draw(
     from vaelab.gallery.film import check, write_film_of
 
     out = out or (run if run.is_dir() else run.parent) / "figures"
-    needs = {need for entry in ENTRIES if not only or entry.name in only for need in entry.needs}
-    subject = _subject(run, data, data_dir, needs | ({Need.pictures} if film else set()))
+    subject = _subject(run, only, film, data, data_dir)
     entries = chosen(subject, only)
     if film:
         check(subject)
@@ -88,7 +88,7 @@ def _draw(
             print(out / "film.gif")
 
 
-def _subject(run: Path, data: str | None, data_dir: Path | None, needs: set[Need]) -> Subject:
+def _subject(run: Path, only: tuple[str, ...], film: bool, data: str | None, data_dir: Path | None) -> Subject:
     """The model of a folder or a file, and what it is shown."""
     from vaelab.gallery.subject import Subject, pictures_of, subject_of
     from vaelab.models.files import load
@@ -100,8 +100,12 @@ def _subject(run: Path, data: str | None, data_dir: Path | None, needs: set[Need
     if not run.is_dir():
         raise UserError(f"run is {str(run)!r}, which is no folder; name the folder of a run, or a .safetensors file")
     opened = open_run(run)
-    # Figures that need no pictures are drawn where the pictures are not at hand. Attributes come with pictures.
-    attributes = opened.model.spec.conditional and not opened.model.images.classes
-    if given is None and needs & {Need.pictures, Need.labels, *([Need.conditions] if attributes else [])}:
-        given = pictures_of(opened, data_dir)
+    if given is None:
+        try:
+            given = pictures_of(opened, data_dir)
+        except UserError as absent:
+            # Figures that need no pictures are drawn all the same; those asked for by name are refused one by one.
+            if film:
+                raise
+            print(f"figures that show pictures are left out: {absent}", file=sys.stderr)
     return subject_of(opened, given)

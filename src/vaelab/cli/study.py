@@ -161,8 +161,8 @@ def _run_claims(
     if not console.is_terminal:
         console.width = 140  # a file has room for all columns
     console.print(shown)
-    if results.left_out:
-        print(f"left out, since {images.name} cannot test them: {', '.join(results.left_out)}")
+    for sentence in results.left_out:
+        print(f"not tested: {sentence}")
     if notice:
         print(notice)
     print(f"report: {out / 'report.html'}")

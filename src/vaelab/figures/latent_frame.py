@@ -25,6 +25,7 @@ def latent_frame(
     limits: tuple[float, float] = (-4.0, 4.0),
     title: str = "",
     reach: float = 3.0,
+    prior: bool = True,
 ) -> Figure:
     """The latent plane after an epoch: where pictures lie at the left, what is decoded at the right.
 
@@ -39,6 +40,7 @@ def latent_frame(
         limits: of both axes at the left; the same for all frames of a film.
         title: above the figure.
         reach: the plane's points lie evenly from -reach to reach.
+        prior: whether to draw circles about N(0, I), at radius 1, 2 and 3.
 
     Raises:
         UserError: arrays that do not fit each other, a label without a class, or limits that do not rise.
@@ -57,7 +59,8 @@ def latent_frame(
         side = 3.6
         left = figure.add_axes((0.6 / wide, 0.5 / high, side / wide, side / high))
         draw_points(left, points, numbers, class_colours(len(classes) if numbers is not None else 1))
-        draw_prior(left)
+        if prior:
+            draw_prior(left)
         left.set(xlim=limits, ylim=limits, xlabel="z1", ylabel="z2")
         for axis in (left.xaxis, left.yaxis):
             axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))

@@ -27,7 +27,9 @@ class Need(Enum):
 
     rows = "the metrics of a training, epoch by epoch"
     pictures = "pictures to show the model"
+    several = "at least ten pictures to show the model"
     labels = "labelled pictures"
+    two_classes = "pictures of two classes"
     plane = "one latent of two real numbers"
     real_codes = "one latent of real numbers"
     deep = "more than two latent dimensions"
@@ -111,12 +113,12 @@ ENTRIES = (
         "latent",
         (_PLANE, _PICTURES, Need.deviations),
     ),
-    Entry("latent-by-class", "where each class lies among the others", "latent", (_PLANE, _LABELS)),
+    Entry("latent-by-class", "where each class lies among the others", "latent", (_PLANE, _LABELS, Need.several)),
     Entry(
         "aggregate-posterior",
         "codes of all pictures against the prior N(0, I)",
         "latent",
-        (_REAL, _PICTURES, Need.normal_prior),
+        (_REAL, Need.several, Need.normal_prior),
     ),
     Entry(
         "latent-plane",
@@ -131,18 +133,25 @@ ENTRIES = (
         (_PLANE, Need.normal_prior, Need.conditions),
     ),
     Entry("traversals", "one dimension varied at a time", "paths", (_REAL, _PICTURES)),
-    Entry("interpolations", "ten steps between two pictures, linear and spherical", "paths", (_REAL, _PICTURES)),
+    Entry("interpolations", "ten steps between two pictures, linear and spherical", "paths", (_REAL, Need.several)),
     Entry("samples", "pictures drawn from the prior", "pictures", (Need.conditions,)),
     Entry("class-samples", "ten pictures drawn of each class", "classes", (_CLASSES,)),
-    Entry("shared-style", "the same draws of z under every class", "classes", (_CLASSES, _REAL)),
+    Entry("shared-style", "the same draws of z under every class", "classes", (_CLASSES, _REAL, Need.normal_prior)),
     Entry("style-transfer", "the style of a real picture given to every class", "classes", (_CLASSES, _REAL, _LABELS)),
-    Entry("class-interpolation", "one path through the latent under two labels", "classes", (_CLASSES, _REAL, _LABELS)),
-    Entry("class-traversals", "each class along the first two dimensions", "classes", (_CLASSES, _REAL)),
+    Entry(
+        "class-interpolation",
+        "one path through the latent under two labels",
+        "classes",
+        (_CLASSES, _REAL, Need.two_classes),
+    ),
+    Entry(
+        "class-traversals", "each class along the first two dimensions", "classes", (_CLASSES, _REAL, Need.normal_prior)
+    ),
     Entry("class-planes", "the latent plane of each class", "classes", (_CLASSES, _PLANE, Need.normal_prior)),
-    Entry("map-pca", "principal components of posterior means", "maps", (Need.deep, _PICTURES)),
-    Entry("map-tsne", "t-SNE of posterior means", "maps", (Need.deep, _PICTURES)),
-    Entry("map-umap", "UMAP of posterior means", "maps", (Need.deep, _PICTURES, Need.umap)),
-    Entry("active-units", "which dimensions the model uses", "latent", (_REAL, Need.deep, _PICTURES)),
+    Entry("map-pca", "principal components of posterior means", "maps", (Need.deep, Need.several)),
+    Entry("map-tsne", "t-SNE of posterior means", "maps", (Need.deep, Need.several)),
+    Entry("map-umap", "UMAP of posterior means", "maps", (Need.deep, Need.several, Need.umap)),
+    Entry("active-units", "which dimensions the model uses", "latent", (_REAL, Need.deep, Need.several)),
     Entry("held-groups", "samples with the top groups of latents held", "structure", (Need.groups, _PICTURES)),
     Entry("code-usage", "how often each code is used", "structure", (Need.codebook, _PICTURES)),
 )

@@ -13,41 +13,52 @@ from vaelab.gallery.subject import Array, Subject
 
 _COUNT = 10
 _REACH = np.linspace(-3, 3, 7)
+# As many classes as are still told apart side by side.
+_CLASSES = 12
+
+
+def _classes(subject: Subject) -> tuple[str, ...]:
+    """The names of the classes that are shown."""
+    return tuple(subject.model.images.classes[:_CLASSES])
+
+
+def _of_all(subject: Subject) -> str:
+    """What is to be said where not every class is shown."""
+    count = len(subject.model.images.classes)
+    return f" The first {_CLASSES} of {count} classes are shown." if count > _CLASSES else ""
 
 
 def _under_every_class(subject: Subject, codes: Array) -> Array:
-    """Each code decoded under every class, (N, K, C, H, W)."""
-    classes = range(len(subject.model.images.classes))
-    return np.stack([subject.decode(codes, label) for label in classes], 1)
+    """Each code decoded under every class that is shown, (N, K, C, H, W)."""
+    return np.stack([subject.decode(codes, label) for label in range(len(_classes(subject)))], 1)
 
 
 def class_samples(subject: Subject) -> tuple[Figure, str]:
     """Ten pictures of each class, each from a draw of its own."""
-    classes = subject.model.images.classes
+    classes = _classes(subject)
     labels = torch.arange(len(classes)).repeat_interleave(_COUNT)
     drawn = subject.model.generate(len(labels), labels).unflatten(0, (len(classes), _COUNT)).numpy()
     figure = image_grid(drawn, classes, [], "class", "ten draws of z", f"{subject.title}: samples of each class")
     return figure, (
         "Ten pictures of each class, z drawn from the prior anew for each. Look for pictures that are not of their "
-        "row's class, and for how much a class varies."
+        f"row's class, and for how much a class varies.{_of_all(subject)}"
     )
 
 
 def shared_style(subject: Subject) -> tuple[Figure, str]:
     """Draws of z, each decoded under every class."""
     codes = torch.randn(_COUNT, sum(subject.model.widths)).numpy()
-    classes = subject.model.images.classes
     figure = image_grid(
         _under_every_class(subject, codes),
         [str(index + 1) for index in range(_COUNT)],
-        classes,
+        _classes(subject),
         "draw of z",
         "class",
         f"{subject.title}: the same z under every class",
     )
     return figure, (
         "Each row one z, each column a class. Look along a row for what the pictures share: slant, thickness, size. "
-        "That is what z holds besides the class."
+        f"That is what z holds besides the class.{_of_all(subject)}"
     )
 
 
@@ -61,7 +72,7 @@ def style_transfer(subject: Subject) -> tuple[Figure, str]:
     figure = image_grid(
         pictures,
         [classes[label] for label in labels[rows]],
-        ["picture", *classes],
+        ["picture", *_classes(subject)],
         "a real picture of class",
         "its posterior mean decoded as class",
         f"{subject.title}: style transfer",
@@ -70,6 +81,7 @@ def style_transfer(subject: Subject) -> tuple[Figure, str]:
     return figure, (
         "First column: real test pictures. The others: the posterior mean of each, decoded under every class. Look for "
         "the slant and the stroke of the real picture in its whole row, and at its own class for its reconstruction."
+        f"{_of_all(subject)}"
     )
 
 
@@ -77,8 +89,9 @@ def class_interpolation(subject: Subject) -> tuple[Figure, str]:
     """One path through the latent under two labels."""
     classes, labels = subject.model.images.classes, subject.shown.labels
     assert labels is not None
-    wanted = [classes.index(name) for name in ("1", "7") if name in classes]
-    first, second = wanted if len(wanted) == 2 else (0, len(classes) - 1)
+    present = np.unique(labels).tolist()
+    wanted = [classes.index(name) for name in ("1", "7") if name in classes and classes.index(name) in present]
+    first, second = wanted if len(wanted) == 2 else (present[0], present[-1])
     means, rows, names = subject.embedding.mean, [], []
     ends = [np.flatnonzero(labels == label) for label in (first, second)]
     for number in range(3):
@@ -104,33 +117,34 @@ def class_interpolation(subject: Subject) -> tuple[Figure, str]:
 
 def class_traversals(subject: Subject) -> tuple[Figure, str]:
     """Every class along the first two dimensions of z."""
-    width, classes = sum(subject.model.widths), subject.model.images.classes
+    width = sum(subject.model.widths)
     dimensions = range(min(2, width))
     codes = np.zeros((len(dimensions), len(_REACH), width), np.float32)
     for dimension in dimensions:
         codes[dimension, :, dimension] = _REACH
     pictures = _under_every_class(subject, codes.reshape(-1, width)).swapaxes(0, 1)
     ticks = [f"{value:.0f}" for value in _REACH] * len(dimensions)
+    both = len(dimensions) > 1
     figure = image_grid(
         pictures,
-        classes,
+        _classes(subject),
         ticks,
         "class",
-        " and ".join(f"z{dimension + 1}" for dimension in dimensions) + " from -3 to 3, the others zero",
+        "z1, then z2, the others zero" if both else "z1",
         f"{subject.title}: each class along z",
-        gaps=((), (len(_REACH),) if len(dimensions) > 1 else ()),
+        gaps=((), (len(_REACH),) if both else ()),
     )
-    return figure, (
-        "Each row a class; on the left z1 goes from -3 to 3, on the right z2, with every other dimension zero. Look "
-        "for the same change in every row."
-    )
+    along = "on the left z1 goes from -3 to 3, on the right z2, with every other dimension zero" if both else "along z1"
+    return figure, f"Each row a class, {along}. Look for the same change in every row.{_of_all(subject)}"
 
 
 def class_planes(subject: Subject) -> tuple[Figure, str]:
     """The latent plane of each class, side by side."""
-    classes, side = subject.model.images.classes, 6
+    classes, side = _classes(subject), 6
     planes = [decoded_plane(subject, np.linspace(-2.5, 2.5, side), label) for label in range(len(classes))]
-    across = 5 if len(planes) % 5 == 0 else len(planes)
+    across = min(5, len(planes))
+    # What is left of the last line stays white.
+    planes += [np.ones_like(planes[0])] * (-len(planes) % across)
     lines = [np.concatenate(planes[start : start + across], 1) for start in range(0, len(planes), across)]
     figure = image_grid(
         np.concatenate(lines, 0),
@@ -144,4 +158,5 @@ def class_planes(subject: Subject) -> tuple[Figure, str]:
     return figure, (
         f"One plane a class, in the order {', '.join(classes)}, each decoded over [-2.5, 2.5] x [-2.5, 2.5]. Look for "
         "the same style at the same place of every plane."
+        f"{_of_all(subject)}"
     )

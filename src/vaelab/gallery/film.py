@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from vaelab.errors import UserError
 from vaelab.figures import latent_frame, write_film
 from vaelab.gallery import Need
-from vaelab.gallery.plane import TICKS, decoded_plane
+from vaelab.gallery.plane import TICKS, decoded_as, decoded_plane
 from vaelab.gallery.subject import Subject
 from vaelab.models.files import load
 
@@ -43,12 +43,21 @@ def write_film_of(subject: Subject, path: Path) -> None:
     # All frames have one scale, which leaves out a few far points rather than making all the others small.
     limit = float(max(np.quantile(np.abs(points), 0.999) for points in means))
 
+    title = f"{subject.title}{decoded_as(subject)}"
+    prior = Need.normal_prior in subject.has
+
     def frames() -> Iterator[Figure]:
         for (epoch, model), points in zip(models, means, strict=True):
             plane = decoded_plane(replace(subject, model=model), TICKS, subject.any_condition())
-            shown = subject.shown
             yield latent_frame(
-                points, shown.labels, shown.classes, plane, epoch=epoch, limits=(-limit, limit), title=subject.title
+                points,
+                subject.shown.labels,
+                subject.shown.classes,
+                plane,
+                epoch=epoch,
+                limits=(-limit, limit),
+                title=title,
+                prior=prior,
             )
 
     write_film(path, frames(), seconds=_FRAME_SECONDS, hold=_LAST_SECONDS)

@@ -10,6 +10,7 @@ from vaelab.figures import active_units as draw_active_units
 from vaelab.figures import aggregate_posterior as draw_aggregate_posterior
 from vaelab.figures import class_panels
 from vaelab.figures import latent_scatter as draw_latent_scatter
+from vaelab.gallery import Need
 from vaelab.gallery.subject import Subject
 from vaelab.metrics import active_units as find_active_units
 
@@ -20,15 +21,25 @@ def latent_scatter(subject: Subject) -> tuple[Figure, str]:
     """Posterior means of the pictures shown, by class, with class centroids."""
     shown = subject.shown
     figure = draw_latent_scatter(
-        subject.embedding.mean, shown.labels, shown.classes, title=f"{subject.title}: posterior means"
+        subject.embedding.mean,
+        shown.labels,
+        shown.classes,
+        prior=Need.normal_prior in subject.has,
+        title=f"{subject.title}: posterior means",
     )
-    coloured = "coloured by class, each class's name at its centroid" if shown.labels is not None else "without labels"
-    wanted = (
-        "The model was told the class. Look for classes that overlap: the code then holds what the label does not say."
-        if subject.model.spec.conditional
-        else "No label was used in training. Look for classes that keep together, and for those that share a region."
-    )
-    return figure, f"Posterior means of {len(shown):,} test pictures, {coloured}. {wanted}"
+    what = f"Posterior means of {len(shown):,} test pictures"
+    if shown.labels is None:
+        return figure, f"{what}. Look for clusters, and for regions left empty."
+    if Need.classes in subject.has:
+        wanted = (
+            "The model was told the class. Look for classes that overlap: the code then holds what the label does not "
+            "say."
+        )
+    else:
+        wanted = (
+            "No label was used in training. Look for classes that keep together, and for those that share a region."
+        )
+    return figure, f"{what}, coloured by class, each class's name at its centroid. {wanted}"
 
 
 def posterior_ellipses(subject: Subject) -> tuple[Figure, str]:
@@ -42,6 +53,7 @@ def posterior_ellipses(subject: Subject) -> tuple[Figure, str]:
         shown.classes,
         deviations=embedding.deviation[rows],
         centroids=False,
+        prior=Need.normal_prior in subject.has,
         title=f"{subject.title}: posteriors",
     )
     return figure, (
@@ -86,6 +98,6 @@ def active_units(subject: Subject) -> tuple[Figure, str]:
     figure = draw_active_units(units.variance, by_dimension, threshold, title=f"{subject.title}: active units")
     return figure, (
         f"{units.count} of {len(units.variance)} dimensions are active: the variance of their posterior mean over "
-        f"pictures is above {threshold} (Burda et al. 2016, section 5.1). Below, the KL of each. Look for dimensions "
+        f"pictures is above {threshold} (Burda et al. 2016, section 5.2). Below, the KL of each. Look for dimensions "
         "that the model has given up: no variance, no nats."
     )

@@ -78,17 +78,17 @@ def _pairs(subject: Subject) -> list[tuple[str, int, int]]:
     """Pairs of pictures to go between: name, row and row."""
     labels, classes = subject.shown.labels, subject.shown.classes
     if labels is None:
-        return [(f"{a} to {a + 1}", a, a + 1) for a in range(0, min(8, len(subject.shown) - 1), 2)]
+        return [(f"{a} to {a + 1}", a, a + 1) for a in range(0, 8, 2)]
     rows = {classes[labels[row]]: row for row in subject.typical_of_each_class()}
-    if subject.model.spec.conditional:
+    names = list(rows)
+    if subject.model.spec.conditional or len(names) == 1:
         # Within a class, since one label holds along the path.
         pairs = []
-        for name in list(rows)[:4]:
+        for name in names[:4]:
             of_class = np.flatnonzero(labels == classes.index(name))
             pairs.append((f"{name} to {name}", int(of_class[0]), int(of_class[-1])))
         return pairs
     known = [(a, b) for a, b in (("3", "8"), ("4", "9"), ("1", "7"), ("0", "6")) if a in rows and b in rows]
-    names = list(rows)
     chosen = known or list(zip(names[::2], names[1::2], strict=False))[:4]
     return [(f"{a} to {b}", rows[a], rows[b]) for a, b in chosen]
 

@@ -14,7 +14,8 @@ _SIDE = 10
 
 def reconstructions(subject: Subject) -> tuple[Figure, str]:
     """Real pictures above the decoder's mean picture at their posterior mean."""
-    rows = np.array(subject.first_of_each_class()[:_SIDE])
+    firsts = subject.first_of_each_class()
+    rows, rows_left = np.array(firsts[:_SIDE]), len(firsts) > _SIDE
     originals = subject.pixels[rows].numpy()
     condition = None if subject.condition is None else subject.condition[rows]
     remade = subject.decode(subject.embedding.mean[rows], condition)
@@ -27,8 +28,9 @@ def reconstructions(subject: Subject) -> tuple[Figure, str]:
         "" if labels is None else "class",
         f"{subject.title}: reconstructions",
     )
+    which = "" if labels is None else f", the first of each class{' up to the tenth' if rows_left else ''},"
     return figure, (
-        "Test pictures, the first of each class, above what the decoder makes of their posterior mean. Look for what "
+        f"Test pictures{which} above what the decoder makes of their posterior mean. Look for what "
         "is lost, and for pictures that come back as another class."
     )
 

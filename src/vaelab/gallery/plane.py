@@ -34,11 +34,13 @@ def decoded_plane(subject: Subject, ticks: NDArray[np.float64], y: Tensor | int 
 
 
 def _grid(subject: Subject, ticks: NDArray[np.float64], title: str, labels: list[str]) -> Figure:
-    # A conditional model decodes its first class here; `class-planes` shows all of them.
-    return image_grid(decoded_plane(subject, ticks, subject.any_condition()), labels[::-1], labels, "z2", "z1", title)
+    # A conditional model decodes one class here; `class-planes` shows all of them.
+    pictures = decoded_plane(subject, ticks, subject.any_condition())
+    return image_grid(pictures, labels[::-1], labels, "z2", "z1", f"{subject.title}: {title}{decoded_as(subject)}")
 
 
-def _of_class(subject: Subject) -> str:
+def decoded_as(subject: Subject) -> str:
+    """The class that a conditional model's plane is decoded as, for a title."""
     classes = subject.model.images.classes
     return f", class {classes[0]}" if subject.model.spec.conditional and classes else ""
 
@@ -46,21 +48,28 @@ def _of_class(subject: Subject) -> str:
 def latent_plane(subject: Subject) -> tuple[Figure, str]:
     """The decoder's picture at each point of an even grid over [-3, 3] x [-3, 3]."""
     labels = [f"{tick:.0f}" if float(tick).is_integer() else "" for tick in np.round(TICKS, 6)]
-    figure = _grid(subject, TICKS, f"{subject.title}: the latent plane{_of_class(subject)}", labels)
-    return figure, (
-        "The decoder's mean picture at each point of an even grid over [-3, 3] x [-3, 3]: rows z2, columns z1. Look "
-        "for which classes lie next to each other, how smoothly one becomes another, and blurred pictures between "
-        "them. Corners are rare: the prior puts 1 draw in 370 beyond 3 in either direction."
-    )
+    what = "The decoder's mean picture at each point of an even grid over [-3, 3] x [-3, 3]: rows z2, columns z1."
+    rare = "The edge is rare: the prior puts one draw in 370 beyond 3 of z1, to either side, and as few of z2."
+    if subject.model.spec.conditional:
+        wanted = f"One condition throughout{decoded_as(subject)}. Look for what changes along each direction."
+    else:
+        wanted = (
+            "Look for which classes lie next to each other, how smoothly one becomes another, and blurred pictures "
+            "between them."
+        )
+    return _grid(subject, TICKS, "the latent plane", labels), f"{what} {wanted} {rare}"
 
 
 def latent_plane_quantiles(subject: Subject) -> tuple[Figure, str]:
     """The same with coordinates at quantiles of the normal, so that each picture stands for equal probability."""
     ticks = np.array([NormalDist().inv_cdf((index + 0.5) / _QUANTILES) for index in range(_QUANTILES)])
     labels = [f"{tick:.1f}" if index % 2 == 0 else "" for index, tick in enumerate(ticks)]
-    figure = _grid(subject, ticks, f"{subject.title}: the plane by quantiles{_of_class(subject)}", labels)
-    return figure, (
+    what = (
         f"The same plane at {_QUANTILES} quantiles of the standard normal in each direction (Kingma and Welling 2014, "
-        "figure 4): every picture stands for the same probability under the prior, so this is what the model draws. "
-        "Look for how much of it each class takes."
+        "figure 4): every picture stands for the same probability under the prior."
     )
+    if subject.model.spec.conditional:
+        wanted = f"One condition throughout{decoded_as(subject)}. Look for how alike most draws of it are."
+    else:
+        wanted = "So this is what the model draws. Look for how much of it each class takes."
+    return _grid(subject, ticks, "the plane by quantiles", labels), f"{what} {wanted}"

@@ -82,10 +82,13 @@ class Subject:
         one = {Trait.one_latent, Trait.real_codes} <= traits
         width = sum(self.model.widths)
         pictures = self.data is not None and not (spec.conditional and self.data.condition is None)
+        labels = self.data.labels if pictures and self.data is not None else None
         found = {
             Need.rows: bool(self.rows),
             Need.pictures: pictures,
-            Need.labels: pictures and self.data is not None and self.data.labels is not None,
+            Need.several: pictures and self.data is not None and len(self.data) >= 10,
+            Need.labels: labels is not None,
+            Need.two_classes: labels is not None and len(np.unique(labels)) > 1,
             Need.plane: one and width == 2,
             Need.real_codes: one,
             Need.deep: width > 2,

@@ -29,7 +29,7 @@ class ActiveUnits:
 def active_units(means: Float[NDArray[np.float64], "N D"], threshold: float = 0.01) -> ActiveUnits:
     """The dimensions whose posterior mean varies over the data: Cov_x(E_q(u given x)[u]) > threshold.
 
-    Burda, Grosse and Salakhutdinov (2016), section 5.1, where the threshold is 0.01. In a dimension that is not used
+    Burda, Grosse and Salakhutdinov (2016), section 5.2, where the threshold is 0.01. In a dimension that is not used
     the posterior is the prior, whatever the picture.
 
     Args:

@@ -32,11 +32,9 @@ class Rotation:
     first_correlation: float
     """The largest |Spearman| of the first axis with one of the first factors."""
     second_correlation: float
-    """The largest |Spearman| of the second axis with one of the second factors."""
+    """The least |Spearman| of the second axis with one of the second factors."""
     first_factor: int
-    """Which of the first factors that is."""
-    second_factor: int
-    """Which of the second factors that is."""
+    """Which of the first factors the first axis carries most."""
 
     @property
     def weaker(self) -> float:
@@ -89,17 +87,17 @@ def best_rotation(
     second: Float[NDArray[np.float64], "N F2"],
     angles: int = 180,
 ) -> Rotation:
-    r"""The rotation of a latent plane whose axes best carry one factor each, such as slant and thickness.
+    r"""The rotation of a latent plane whose first axis best carries one factor and whose second carries others.
 
-    argmax over theta of min(max_f |rho(u_theta, first_f)|, max_f |rho(u_{theta + 90}, second_f)|), where u_theta is
-    the code along theta and rho Spearman's correlation. A factor that comes round, as an angle does, is ranked from its
-    least to its largest value as any other. Codes of which a factor is nan are left out. A maximum over
-    angles and factors is positive by chance too: `permuted_rotation` says how large it then is.
+    argmax over theta of min(max_f |rho(u_theta, first_f)|, min_f |rho(u_{theta + 90}, second_f)|), where u_theta is
+    the code along theta and rho Spearman's correlation: one of the first factors, such as slant or rotation, and all of
+    the second, such as thickness and scale. Codes of which a factor is nan are left out. A maximum over angles is
+    positive by chance too: `permuted_rotation` says how large it then is.
 
     Args:
         z: codes of two dimensions.
-        first: factors that the first axis may carry, a column each.
-        second: factors that the second axis may carry.
+        first: factors of which the first axis may carry any, a column each.
+        second: factors of which the second axis is to carry all.
         angles: rotations that are tried, spread evenly over half a turn; an even number.
 
     Raises:
@@ -107,14 +105,13 @@ def best_rotation(
     """
     z, (one, two) = _ready(z, first=first, second=second)
     projected = _rotations(z, angles)
-    firsts, seconds = _carried(projected, one), np.roll(_carried(projected, two), -(angles // 2), axis=0)
-    best = int(np.minimum(firsts.max(1), seconds.max(1)).argmax())
+    firsts, seconds = _carried(projected, one), _at_right_angles(_carried(projected, two))
+    best = int(np.minimum(firsts.max(1), seconds.min(1)).argmax())
     return Rotation(
         angle=180 * best / angles,
         first_correlation=float(firsts[best].max()),
-        second_correlation=float(seconds[best].max()),
+        second_correlation=float(seconds[best].min()),
         first_factor=int(firsts[best].argmax()),
-        second_factor=int(seconds[best].argmax()),
     )
 
 
@@ -149,9 +146,14 @@ def permuted_rotation(
     reached = []
     for _ in range(permutations):
         order = random.permutation(len(z))
-        firsts, seconds = _carried(projected, one[order]).max(1), _carried(projected, two[order]).max(1)
-        reached.append(np.minimum(firsts, np.roll(seconds, -(angles // 2))).max())
+        firsts, seconds = _carried(projected, one[order]), _at_right_angles(_carried(projected, two[order]))
+        reached.append(np.minimum(firsts.max(1), seconds.min(1)).max())
     return float(np.quantile(reached, quantile))
+
+
+def _at_right_angles(carried: Float[NDArray[np.float64], "A F"]) -> Float[NDArray[np.float64], "A F"]:
+    """What the direction 90 degrees further carries, for each of the angles over half a turn."""
+    return np.roll(carried, -(len(carried) // 2), axis=0)
 
 
 def _rotations(z: Float[NDArray[np.float64], "N 2"], angles: int) -> Float[NDArray[np.float64], "N A"]:

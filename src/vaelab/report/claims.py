@@ -97,11 +97,29 @@ class Claims(Piece):
     about: dict[str, Any] = field(default_factory=dict)
     """On what and by what it was measured: data, recipe, epochs, seeds, command, machine, seconds, ..."""
     left_out: tuple[str, ...] = ()
-    """Names of claims that these data cannot test."""
+    """Claims that could not be tested, each with the reason."""
     figures: tuple[StudyFigure, ...] = ()
     shown: tuple[str, ...] = ()
     """The runs whose figures the report shows; all where none is named."""
     format: int = FORMAT
+
+    @property
+    def of(self) -> str:
+        """What it was measured on, in a line.
+
+        >>> Claims((), {"data": "mnist", "recipe": "fast", "epochs": 6, "seeds": [0, 1]}).of
+        'mnist, fast recipe, 6 epochs, seeds 0, 1'
+        """
+        words = {
+            "data": "{}",
+            "recipe": "{} recipe",
+            "epochs": "{} epochs",
+        }
+        said = [form.format(self.about[name]) for name, form in words.items() if name in self.about]
+        seeds = self.about.get("seeds", [])
+        if seeds:
+            said.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
+        return ", ".join(said) or "a study"
 
 
 def read_claims(path: Path) -> Claims:

@@ -53,7 +53,7 @@ def write_run_report(
     groups = found.groups
     shown = [group for group in groups if group.runs[0].folder.path.resolve() in found.shown]
     figures, notices = _figures(shown, data_directory, draw)
-    figures = [_of_study(path, figure) for path, figure in found.figures] + figures
+    figures = [_of_study(*figure, several=len(found.claims) > 1) for figure in found.figures] + figures
     own = (Facts("This page", (Fact("command", command),)),) if command else ()
     write_report(
         out,
@@ -87,14 +87,16 @@ def _summary(groups: Sequence[Group]) -> str:
     return f"Total on the test set, nats an image: {'; '.join(reached)}." if groups else ""
 
 
-def _of_study(path: Path, figure: StudyFigure) -> FigureGroup:
-    """A figure that a study left in its folder."""
+def _of_study(path: Path, figure: StudyFigure, of: str, several: bool) -> FigureGroup:
+    """A figure that a study left in its folder; where there are several studies, it says whose it is."""
     try:
         svg = path.read_text()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); give the study's command again") from None
     heading = _heading(figure.name)
-    return FigureGroup(heading, (FigureBlock(svg[svg.index("<svg") :], figure.caption, heading),))
+    return FigureGroup(
+        heading, (FigureBlock(svg[svg.index("<svg") :], figure.caption, heading, of if several else ""),)
+    )
 
 
 def _figures(groups: Sequence[Group], directory: Path | None, draw: Draw | None) -> tuple[list[FigureGroup], list[str]]:
@@ -174,11 +176,16 @@ def _facts(group: Group) -> Facts:
 def _about(claims: Claims) -> Facts:
     """What a study says of its claims: on what, by what and how long."""
 
-    def words(value: Any) -> str:
+    def words(name: str, value: Any) -> str:
+        if name.endswith("seconds"):
+            return duration(value)
         return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
-    told = {name: value for name, value in claims.about.items() if value is not None and name != "notice"}
-    lines = [Fact(name.replace("_", " "), words(value)) for name, value in told.items()]
+    lines = [
+        Fact(name.replace("_seconds", "").replace("_", " "), words(name, value))
+        for name, value in claims.about.items()
+        if value is not None
+    ]
     return Facts("Claims", tuple(lines))
 
 

@@ -69,7 +69,7 @@ class Found:
         groups: the runs.
         tables: of studies, ready to be read.
         claims: of studies.
-        figures: of studies, as files with the words below them.
+        figures: of studies: the file, the words below it, and whose it is.
         shown: paths of runs whose figures are to be drawn; those that a study does not name are left out.
         notices: what a reader must know first.
         commands: those that make it all again.
@@ -78,7 +78,7 @@ class Found:
     groups: tuple[Group, ...]
     tables: tuple[Table, ...]
     claims: tuple[Claims, ...]
-    figures: tuple[tuple[Path, StudyFigure], ...]
+    figures: tuple[tuple[Path, StudyFigure, str], ...]
     shown: frozenset[Path]
     notices: tuple[str, ...]
     commands: tuple[str, ...]
@@ -116,7 +116,8 @@ def find(folders: Sequence[Path]) -> Found:
             claims.append(read_claims(folder / "claims.json"))
             about.append(claims[-1].about)
             named = claims[-1].shown
-            figures += [(folder / "figures" / f"{figure.name}.svg", figure) for figure in claims[-1].figures]
+            of = claims[-1].of
+            figures += [(folder / "figures" / f"{figure.name}.svg", figure, of) for figure in claims[-1].figures]
         shown |= {path.resolve() for path in paths if not named or path.name in named}
         notices += [values["notice"] for values in about if values.get("notice")]
         made = [values["command"] for values in about if values.get("command")]

@@ -111,9 +111,9 @@ class RunFolder:
         if (stored.data_sha256, stored.images) != (record.data_sha256, record.images):
             raise UserError(f"{self.path} holds a run on other pictures; give it the same, or choose another folder")
         before, now = stored.experiment, record.experiment
-        if replace(before, training=replace(before.training, epochs=now.training.epochs)) != now or (
-            before.training.epochs != now.training.epochs and not prolong
-        ):
+        # What is kept on the way changes no weight.
+        kept = replace(before.training, epochs=now.training.epochs, snapshot_every=now.training.snapshot_every)
+        if replace(before, training=kept) != now or (before.training.epochs != now.training.epochs and not prolong):
             raise UserError(
                 f"{self.path} holds a run with other settings; resume it with its own, or choose another folder"
             )

@@ -14,7 +14,8 @@ from vaelab.gallery.subject import Subject, subject_of
 from vaelab.metrics import PictureClassifier
 from vaelab.report import ClaimOutcome
 from vaelab.studies.claims.verdict import Check, measured, together
-from vaelab.training import Run
+from vaelab.studies.recipes import Recipe
+from vaelab.training import Run, Totals, full_pass
 
 Numbers = dict[str, float]
 Points = NDArray[np.float64]
@@ -27,15 +28,16 @@ class SeedRuns:
     Args:
         runs: by what they are for, such as "vae", "cvae", "cold" (no KL warm-up) and "8" (latent dimensions).
         data: the pictures that they were trained on.
-        classifier: tells the class of a picture.
+        classifier: gives the one that tells the class of a picture; it is trained when it is first asked for.
         seed: theirs.
     """
 
     runs: Mapping[str, Run]
     data: ImageData
-    classifier: PictureClassifier
+    classifier: Callable[[], PictureClassifier]
     seed: int
-    _subjects: dict[str, Subject] = field(default_factory=dict)
+    _subjects: dict[str, Subject] = field(default_factory=dict, init=False)
+    _totals: dict[tuple[str, str], Totals] = field(default_factory=dict, init=False)
 
     def subject(self, name: str) -> Subject:
         """A model with up to 5,000 pictures of the test split."""
@@ -51,6 +53,12 @@ class SeedRuns:
             self._subjects[key] = Subject(self.runs[name].model, name, whole)
         return self._subjects[key]
 
+    def totals(self, name: str, split: str) -> Totals:
+        """Reconstruction and KL of a model over a split, a full pass with the final weights."""
+        if (name, split) not in self._totals:
+            self._totals[name, split] = full_pass(self.runs[name].model, self.data.split(split))
+        return self._totals[name, split]
+
     def column(self, name: str, quantity: str) -> Points:
         """A column of a run's metrics.csv, (epochs,)."""
         return np.array([row[quantity] for row in self.runs[name].rows])
@@ -61,7 +69,7 @@ class SeedRuns:
         return self.data.classes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Claim:
     """A sentence of the study, and how it is put to the test.
 
@@ -75,6 +83,7 @@ class Claim:
         note: what a reader must know.
         mnist: whether the numbers are of MNIST, so that other pictures cannot test it.
         digits: whether it speaks of digits by name.
+        recipe: the one whose training it is about; None where any will do.
     """
 
     name: str
@@ -86,11 +95,17 @@ class Claim:
     note: str = ""
     mnist: bool = False
     digits: bool = False
+    recipe: Recipe | None = None
 
-    def fits(self, data: ImageData) -> bool:
-        """Whether these pictures can test it."""
-        named = {str(digit) for digit in range(10)} <= set(data.classes)
-        return (not self.mnist or data.name == "mnist") and (not self.digits or named)
+    def unfit(self, data: ImageData, recipe: Recipe) -> str | None:
+        """Why these pictures and this recipe cannot test it; None where they can."""
+        if self.mnist and data.name != "mnist":
+            return f"it is about MNIST's numbers, and data is {data.name}"
+        if self.digits and set(data.classes) != {str(digit) for digit in range(10)}:
+            return f"it is about the ten digits, and data is {data.name}"
+        if self.recipe is not None and recipe is not self.recipe:
+            return f"it is about training by the {self.recipe.value} recipe, and recipe is {recipe.value}"
+        return None
 
     def tested(self, by_seed: Sequence[Numbers]) -> ClaimOutcome:
         """The claim, its numbers over seeds and its verdict, for the report."""

@@ -8,13 +8,9 @@ from vaelab.metrics import active_units
 from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
 from vaelab.studies.claims.members import DIMENSIONS
 from vaelab.studies.claims.verdict import Check
-from vaelab.training import Totals, full_pass
+from vaelab.studies.recipes import Recipe
 
 _RUNNING = "train_running_"
-
-
-def _totals(seed: SeedRuns, name: str, split: str = "train") -> Totals:
-    return full_pass(seed.runs[name].model, seed.data.split(split))
 
 
 def _units(seed: SeedRuns, name: str) -> float:
@@ -22,7 +18,7 @@ def _units(seed: SeedRuns, name: str) -> float:
 
 
 def _table(seed: SeedRuns) -> Numbers:
-    vae, cvae = _totals(seed, "vae"), _totals(seed, "cvae")
+    vae, cvae = seed.totals("vae", "train"), seed.totals("cvae", "train")
     return {
         "vae": vae.total,
         "cvae": cvae.total,
@@ -34,12 +30,12 @@ def _table(seed: SeedRuns) -> Numbers:
 
 TABLE = Claim(
     "table",
-    "After 30 epochs the VAE has a total of 144.59 nats and the CVAE one of 129.16, 10.7 % less.",
+    "The VAE reaches a total of 144.59 nats and the CVAE one of 129.16, 10.7 % less.",
     ("vae", "cvae"),
     _table,
     (
-        Check("vae", "total of the VAE", at_most=144.59, why="the study's own total", unit="nats"),
-        Check("cvae", "total of the CVAE", at_most=129.16, why="the study's own total", unit="nats"),
+        Check("vae", "total of the VAE", at_most=144.59, why="the study's own total; lower is better", unit="nats"),
+        Check("cvae", "total of the CVAE", at_most=129.16, why="the study's own total; lower is better", unit="nats"),
         Check("reconstruction", "how much lower the CVAE's reconstruction is", 8.9, 10.9, "9.9 ± 1 points", "%"),
         Check("kl", "how much lower the CVAE's KL is", 24.2, 30.2, "27.2 ± 3 points", "%"),
         Check("total", "how much lower the CVAE's total is", 9.7, 11.7, "10.7 ± 1 points", "%"),
@@ -53,7 +49,7 @@ TABLE = Claim(
 def _falls(seed: SeedRuns) -> Numbers:
     curve = seed.column("vae", _RUNNING + "reconstruction")
     return {
-        "share": float((np.diff(curve) < 0).mean()) if len(curve) > 1 else float("nan"),
+        "share": float((np.diff(curve) < 0).mean()),
         "first": float(curve[0]),
         "last": float(curve[-1]),
     }
@@ -71,12 +67,19 @@ FALLS = Claim(
     ),
     note="Running averages over the training images, as in the study.",
     mnist=True,
+    recipe=Recipe.paper,
 )
 
 
 def _bump(seed: SeedRuns) -> Numbers:
     kl, beta = seed.column("warm", _RUNNING + "kl"), seed.column("warm", "beta")
-    return {"bump": float(kl[beta < beta[-1]].max(initial=kl[0]) - kl[-1]), "last": float(kl[-1])}
+    rising = beta < beta[-1]
+    return {
+        "bump": float(kl[rising].max() - kl[-1]) if rising.any() else 0.0,
+        "settled": float(np.ptp(kl[-max(2, len(kl) // 5) :])),
+        "last": float(kl[-1]),
+        "highest": float(kl.argmax() + 1),
+    }
 
 
 BUMP = Claim(
@@ -86,17 +89,31 @@ BUMP = Claim(
     _bump,
     (
         Check(
-            "bump", "highest KL during warm-up above the last epoch's", at_least=0.1, why="seen in a curve", unit="nats"
+            "bump",
+            "highest KL of an epoch during warm-up above that of the last epoch",
+            at_least=0.25,
+            why="seen in a curve of the KL",
+            unit="nats",
+        ),
+        Check(
+            "settled",
+            "range of the KL over the last fifth of the epochs",
+            at_most=0.25,
+            why="less than what counts as a bump",
+            unit="nats",
         ),
         Check("last", "KL of the last epoch", 6.3, 6.9, "6.6 ± 0.3", "nats"),
     ),
-    note="KL before beta, running averages over the training images.",
+    beside={"highest": "the epoch of the highest KL"},
+    note="KL before beta, running averages over the training images. It is zero before training, so where the first "
+    "epoch is the highest the rise lies within that epoch.",
     mnist=True,
+    recipe=Recipe.paper,
 )
 
 
 def _ratio(seed: SeedRuns) -> Numbers:
-    return {"ratio": _totals(seed, "vae").ratio}
+    return {"ratio": seed.totals("vae", "train").ratio}
 
 
 RATIO = Claim(
@@ -112,7 +129,7 @@ RATIO = Claim(
 def _dimensions(seed: SeedRuns) -> Numbers:
     numbers: Numbers = {}
     for width in DIMENSIONS:
-        totals = _totals(seed, str(width), "test")
+        totals = seed.totals(str(width), "test")
         numbers |= {
             f"total_{width}": totals.total,
             f"reconstruction_{width}": totals.reconstruction,
@@ -170,7 +187,7 @@ HEALTH = Claim(
 
 
 def _warm_up(seed: SeedRuns) -> Numbers:
-    warm, cold = _totals(seed, "warm", "test"), _totals(seed, "cold", "test")
+    warm, cold = seed.totals("warm", "test"), seed.totals("cold", "test")
     return {
         "cold_kl": cold.kl,
         "gain": cold.total - warm.total,
@@ -210,5 +227,6 @@ WARM_UP = Claim(
         "cold_units": "active units of two, without warm-up",
         "warm_units": "active units of two, with warm-up",
     },
-    note="Test set; two runs a seed that differ in beta alone: it rises over a third of the epochs, or is 1 always.",
+    note="Test set; two runs a seed that differ in beta alone. With warm-up it rises over ten epochs (paper recipe) or "
+    "with every step over the first third of the epochs (fast recipe); without, it is 1 from the first step.",
 )

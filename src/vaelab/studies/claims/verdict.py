@@ -33,7 +33,7 @@ class Check:
         key: of the number among those that are measured for a seed.
         what: it is, in words.
         at_least, at_most: the bounds; one of them may be left out.
-        why: the bounds are these. They were set before anything was measured.
+        why: the bounds are these. They were written down before the study was run.
         unit: such as nats.
     """
 
