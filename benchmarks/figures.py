@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from statistics import median
 
+from vaelab.experiment import read_experiment
+
 
 def seconds(run: Path, *words: str) -> tuple[float, int]:
     """Wall-clock time of `vaelab figures`, from the start of its process to its end, and the files it wrote."""
@@ -30,12 +32,14 @@ def main() -> None:
     arguments = parser.parse_args()
     print("run, files, seconds (median and range), with film, ratio with film (median and range)")
     for run in arguments.runs:
-        snapshots = (run / "snapshots").exists()
+        # There is a film of the latent plane alone, where models of earlier epochs were kept.
+        plane = read_experiment(run / "experiment.json").model.latent == 2
+        has_film = plane and (run / "snapshots").exists()
         plain, filmed = [], []
         for _ in range(arguments.rounds):
             time_of_one, files = seconds(run)
             plain.append(time_of_one)
-            if snapshots:
+            if has_film:
                 filmed.append(seconds(run, "--film")[0])
         line = f"{run}: {files} files, {median(plain):.1f} s ({min(plain):.1f} to {max(plain):.1f})"
         if filmed:

@@ -115,8 +115,8 @@ class Drawn:
         return np.stack([stroke(*self.style(code, label or 0)) for code in np.asarray(z)]).astype(np.float32)
 
 
-def seed_of(subject: Any, **more: Any) -> Any:
-    values = {"seed": 0, "subject": lambda name: subject, "trained_on": lambda name: subject} | more
+def seed_of(model: Any, **more: Any) -> Any:
+    values = {"seed": 0, "subject": lambda name: model, "trained_on": lambda name: model} | more
     return SimpleNamespace(**values)
 
 

@@ -49,7 +49,7 @@ TABLE = Claim(
 def _falls(seed: SeedRuns) -> Numbers:
     curve = seed.column("vae", _RUNNING + "reconstruction")
     return {
-        "share": float((np.diff(curve) < 0).mean()),
+        "share": float((np.diff(curve) < 0).mean()) if len(curve) > 1 else float("nan"),
         "first": float(curve[0]),
         "last": float(curve[-1]),
     }
