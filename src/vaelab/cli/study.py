@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from vaelab.cli.dispatch import dispatch, parse
 from vaelab.data import METAVAR
+
+if TYPE_CHECKING:
+    from vaelab.data.auto import Opened
+
+# Flags that several studies have.
+_Out = Annotated[Path, tyro.conf.arg(metavar="DIR")]
+_Only = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")]
+_Data = Annotated[str, tyro.conf.arg(metavar=f"auto|{METAVAR}")]
+_Epochs = Annotated[int | None, tyro.conf.arg(metavar="INT")]
+_DataDir = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
 
 
 def main(prog: str, words: list[str]) -> None:
@@ -23,12 +34,12 @@ def _paper(prog: str, words: list[str]) -> None:
     command = shlex.join([*prog.split(), *words])
 
     def paper(
-        out: Annotated[Path, tyro.conf.arg(metavar="DIR")],
-        data: Annotated[str, tyro.conf.arg(metavar=f"auto|{METAVAR}")] = "mnist",
-        epochs: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None,
+        out: _Out,
+        data: _Data = "mnist",
+        epochs: _Epochs = None,
         seeds: int = 1,
         recipe: Literal["paper", "fast"] = "paper",
-        data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+        data_dir: _DataDir = None,
         device: str = "auto",
         quiet: bool = False,
     ) -> None:
@@ -47,43 +58,22 @@ def _paper(prog: str, words: list[str]) -> None:
             device: auto, cpu, cuda, ...
             quiet: show no progress.
         """
-        _run_paper(out, data, epochs, seeds, recipe, data_dir, device, quiet, command)
+        from vaelab.studies.paper import run_paper_study, table_columns, table_rows
+        from vaelab.studies.recipes import Recipe
+
+        source, images, notice = _opened(data, data_dir)
+        results = run_paper_study(
+            out, source, images, Recipe(recipe), epochs, seeds, device, notice, command, show=not quiet
+        )
+        _show(
+            f"VAE and CVAE on {images.name}, {results['about']['epochs']} epochs, recipe {recipe}",
+            table_columns(results),
+            table_rows(results),
+            caption=f"reconstruction is {results['about']['reconstruction_is']}",
+        )
+        _close(notice, f"report: {out / 'report.html'}")
 
     parse(paper, prog, words)
-
-
-def _families(prog: str, words: list[str]) -> None:
-    """Every preset for MNIST, trained and measured on the test set: one table."""
-    command = shlex.join([*prog.split(), *words])
-
-    def families(
-        out: Annotated[Path, tyro.conf.arg(metavar="DIR")],
-        only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = (),
-        data: Annotated[str, tyro.conf.arg(metavar=METAVAR)] = "mnist",
-        epochs: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None,
-        samples: int = 500,
-        data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
-        device: str = "auto",
-        quiet: bool = False,
-    ) -> None:
-        """Train every preset that is meant for MNIST and measure it on the test set.
-
-        Writes OUT/results.json, OUT/samples.png and a run folder a row. A study that was stopped goes on when the
-        same command is given again.
-
-        Args:
-            out: folder for all of it.
-            only: rows to make, instead of all.
-            data: where the pictures come from.
-            epochs: instead of each preset's own number.
-            samples: importance samples an image.
-            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
-            device: auto, cpu, cuda, ...
-            quiet: show no progress.
-        """
-        _run_families(out, only, data, epochs, samples, data_dir, device, quiet, command)
-
-    parse(families, prog, words)
 
 
 def _claims(prog: str, words: list[str]) -> None:
@@ -91,13 +81,13 @@ def _claims(prog: str, words: list[str]) -> None:
     command = shlex.join([*prog.split(), *words])
 
     def claims(
-        out: Annotated[Path, tyro.conf.arg(metavar="DIR")],
-        only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = (),
-        data: Annotated[str, tyro.conf.arg(metavar=f"auto|{METAVAR}")] = "mnist",
-        epochs: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None,
+        out: _Out,
+        only: _Only = (),
+        data: _Data = "mnist",
+        epochs: _Epochs = None,
         seeds: int = 3,
         recipe: Literal["paper", "fast"] = "fast",
-        data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+        data_dir: _DataDir = None,
         device: str = "auto",
         quiet: bool = False,
     ) -> None:
@@ -117,131 +107,94 @@ def _claims(prog: str, words: list[str]) -> None:
             device: auto, cpu, cuda, ...
             quiet: show no progress.
         """
-        _run_claims(out, only, data, epochs, seeds, recipe, data_dir, device, quiet, command)
+        from vaelab.studies.claims.study import COLUMNS, run_claims_study, summary
+        from vaelab.studies.recipes import Recipe
+
+        def say(line: str) -> None:
+            if not quiet:
+                print(line, file=sys.stderr, flush=True)
+
+        source, images, notice = _opened(data, data_dir)
+        results = run_claims_study(
+            out, source, images, Recipe(recipe), epochs, seeds, only, device, notice, command, not quiet, say
+        )
+        _show(f"The study's claims on {images.name}, recipe {recipe}, seeds {seeds}", COLUMNS, summary(results))
+        for sentence in results.left_out:
+            print(f"not tested: {sentence}")
+        _close(notice, f"report: {out / 'report.html'}")
 
     parse(claims, prog, words)
 
 
-def _run_claims(
-    out: Path,
-    only: tuple[str, ...],
-    data: str,
-    epochs: int | None,
-    seeds: int,
-    recipe: str,
-    data_dir: Path | None,
-    device: str,
-    quiet: bool,
-    command: str,
-) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _families(prog: str, words: list[str]) -> None:
+    """Every preset for MNIST, trained and measured on the test set: one table."""
+    command = shlex.join([*prog.split(), *words])
 
+    def families(
+        out: _Out,
+        only: _Only = (),
+        data: Annotated[str, tyro.conf.arg(metavar=METAVAR)] = "mnist",
+        epochs: _Epochs = None,
+        samples: int = 500,
+        data_dir: _DataDir = None,
+        device: str = "auto",
+        quiet: bool = False,
+    ) -> None:
+        """Train every preset that is meant for MNIST and measure it on the test set.
+
+        Writes OUT/results.json, OUT/samples.png and a run folder a row. A study that was stopped goes on when the
+        same command is given again.
+
+        Args:
+            out: folder for all of it.
+            only: rows to make, instead of all.
+            data: where the pictures come from.
+            epochs: instead of each preset's own number.
+            samples: importance samples an image.
+            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
+            device: auto, cpu, cuda, ...
+            quiet: show no progress.
+        """
+        from vaelab.data.auto import open_named
+        from vaelab.studies.families import COLUMNS, run_families_study, table
+
+        source, images, _ = open_named(data, data_dir)
+        results = run_families_study(out, source, images, only, epochs, samples, device, command, not quiet)
+        _show(f"{images.name}, test set, nats an image", COLUMNS, table(results))
+        print(f"results: {out / 'results.json'}")
+
+    parse(families, prog, words)
+
+
+def _opened(data: str, data_dir: Path | None) -> Opened:
+    """The pictures that a study is asked for; what must be known of them is said at once."""
     from vaelab.data.auto import open_auto, open_named
-    from vaelab.studies.claims.study import run_claims_study, summary
-    from vaelab.studies.recipes import Recipe
 
-    source, images, notice = open_auto(data_dir) if data == "auto" else open_named(data, data_dir)
-
-    def say(line: str) -> None:
-        if not quiet:
-            print(line, file=sys.stderr, flush=True)
-
-    if notice:
-        print(notice, file=sys.stderr, flush=True)
-    results = run_claims_study(
-        out, source, images, Recipe(recipe), epochs, seeds, only, device, notice, command, not quiet, say
-    )
-    shown = Table(title=f"The study's claims on {images.name}, recipe {recipe}, seeds {seeds}", show_lines=True)
-    for column in ("claim", "verdict", "measured, mean and 95 % interval over seeds"):
-        shown.add_column(column)
-    for row in summary(results):
-        shown.add_row(*row)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 140  # a file has room for all columns
-    console.print(shown)
-    for sentence in results.left_out:
-        print(f"not tested: {sentence}")
-    if notice:
-        print(notice)
-    print(f"report: {out / 'report.html'}")
+    opened = open_auto(data_dir) if data == "auto" else open_named(data, data_dir)
+    if opened[2]:
+        print(opened[2], file=sys.stderr, flush=True)
+    return opened
 
 
-def _run_families(
-    out: Path,
-    only: tuple[str, ...],
-    data: str,
-    epochs: int | None,
-    samples: int,
-    data_dir: Path | None,
-    device: str,
-    quiet: bool,
-    command: str,
-) -> None:
+def _show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> None:
+    """Print a table of numbers, or of sentences where a cell has several lines."""
     from rich.console import Console
     from rich.table import Table
 
-    from vaelab.data.auto import open_named
-    from vaelab.studies.families import COLUMNS, run_families_study, table
-
-    source, images, _ = open_named(data, data_dir)
-    results = run_families_study(out, source, images, only, epochs, samples, device, command, not quiet)
-    shown = Table(title=f"{images.name}, test set, nats an image")
-    for index, column in enumerate(COLUMNS):
-        shown.add_column(column, justify="right" if index else "left")
-    for row in table(results):
-        shown.add_row(*row)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 140  # a file has room for all columns
-    console.print(shown)
-    print(f"results: {out / 'results.json'}")
-
-
-def _run_paper(
-    out: Path,
-    data: str,
-    epochs: int | None,
-    seeds: int,
-    recipe: str,
-    data_dir: Path | None,
-    device: str,
-    quiet: bool,
-    command: str,
-) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from vaelab.data.auto import open_auto, open_named
-    from vaelab.studies.paper import run_paper_study, table_columns, table_rows
-    from vaelab.studies.recipes import Recipe
-
-    source, images, notice = open_auto(data_dir) if data == "auto" else open_named(data, data_dir)
-    console = Console(highlight=False)
-    if notice:
-        print(notice, file=sys.stderr, flush=True)
-    results = run_paper_study(
-        out,
-        source,
-        images,
-        Recipe(recipe),
-        epochs,
-        seeds,
-        device,
-        notice=notice,
-        command=command,
-        show=not quiet,
-    )
-    table = Table(
-        title=f"VAE and CVAE on {images.name}, {results['about']['epochs']} epochs, recipe {recipe}",
-        caption=f"reconstruction is {results['about']['reconstruction_is']}",
-    )
-    for index, column in enumerate(table_columns(results)):
-        table.add_column(column, justify="right" if index else "left")
-    for row in table_rows(results):
+    sentences = any("\n" in cell for row in rows for cell in row)
+    table = Table(title=title, caption=caption or None, show_lines=sentences)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index and not sentences else "left")
+    for row in rows:
         table.add_row(*row)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 140  # a file has room for all columns
     console.print(table)
+
+
+def _close(notice: str | None, line: str) -> None:
+    """What stands beneath a study's results."""
     if notice:
         print(notice)
-    print(f"report: {out / 'report.html'}")
+    print(line)

@@ -73,6 +73,8 @@ def _title(found: Found) -> str:
     data = sorted({source_text(group.record.experiment.data) for group in groups})
     if not groups:
         return "Claims of a study" if found.claims else "Results of a study"
+    if found.claims:
+        return f"Claims put to the test on {' and '.join(data)}"
     names = [group.name for group in groups]
     subject = f"{len(groups)} models" if len(groups) > _FEW else " and ".join(", ".join(names).rsplit(", ", 1))
     return f"{subject} on {' and '.join(data)}"

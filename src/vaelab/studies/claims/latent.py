@@ -197,8 +197,8 @@ DIRECTIONS = Claim(
     (
         Check(
             "weaker",
-            "the weakest rank correlation (first axis: slant or rotation; second: thickness, scale), at the rotation of "
-            "the plane that makes it largest",
+            "the weakest rank correlation (first axis: slant or rotation; second: thickness and scale), at the "
+            "rotation of the plane that makes it largest",
             at_least=0.5,
             why="an axis that carries a property orders the pictures by it",
         ),

@@ -151,8 +151,11 @@ def run_claims_study(
     return results
 
 
+COLUMNS = ("claim", "verdict", "measured, mean and 95 % interval over seeds")
+
+
 def summary(results: Claims) -> list[list[str]]:
-    """The claims as text: what each says, its verdict, and what was measured against its bounds."""
+    """The claims as text, under `COLUMNS`: what each says, its verdict, and what was measured against its bounds."""
     rows = []
     for claim in results.claims:
         lines = [f"{check.what}: {check.shown} ({check.spread}); refuted {check.refuted}" for check in claim.checks]
