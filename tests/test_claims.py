@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from vaelab import ImageData, UserError
 from vaelab.cli import main
 from vaelab.gallery.subject import Embedding
 from vaelab.metrics import mmd_test
-from vaelab.report import read_claims
+from vaelab.report import read_claims, write_run_report
 from vaelab.schedules import Progress
 from vaelab.studies.claims.claim import Claim
 from vaelab.studies.claims.conditional import IDENTITY, MIXES, STYLE
@@ -423,6 +425,22 @@ def test_the_report_opens_in_a_browser(study: tuple[Path, list[str]], chromium: 
             assert not overflow(page)
             assert page.locator("img").count() > 25
             assert page.locator("h4").count() == 7
+
+
+def test_two_studies_on_one_page_stand_apart(study: tuple[Path, list[str]], tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    claims = json.loads((study[0] / "claims.json").read_text())
+    claims["about"] |= {"recipe": "paper", "epochs": 30}
+    (other / "claims.json").write_text(json.dumps(claims))
+    shutil.copytree(study[0] / "figures", other / "figures")
+    write_run_report([study[0], other], tmp_path / "both.html", draw=lambda run: [])
+    page = (tmp_path / "both.html").read_text()
+    for heading in ("fast recipe, 3 epochs, seeds 0, 1", "paper recipe, 30 epochs, seeds 0, 1"):
+        assert len(re.findall(f"<h3>.*{heading}</h3>", page)) == 1
+        assert len(re.findall(f'<p class="of">.*{heading}</p>', page)) == 3
+    names = re.findall(r' id="([^"]+)"', page)
+    assert len(names) == len(set(names))
 
 
 def test_a_claim_that_cannot_be_measured_takes_no_other_with_it(digits: ImageData, tmp_path: Path) -> None:

@@ -13,7 +13,27 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from vaelab import VAE, Codebook, Experiment, ImageData, Ladder, Mixture, ResNet, Training, UniformCodes, UserError
+from vaelab import (
+    VAE,
+    AutoregressiveCodes,
+    Codebook,
+    ConditionalNormal,
+    DiscretisedLogistic,
+    Experiment,
+    FiniteScalar,
+    Flow,
+    FlowPosterior,
+    FullGaussian,
+    ImageData,
+    Ladder,
+    Mixture,
+    ResidualCodebook,
+    ResNet,
+    Training,
+    UniformCodes,
+    UserError,
+    Vamp,
+)
 from vaelab.cli import main
 from vaelab.data import Digits
 from vaelab.gallery import ENTRIES, Need, chosen, draw_figures
@@ -401,6 +421,28 @@ def test_few_pictures_and_few_classes_have_the_figures_that_they_can(labels: lis
         subject = Subject(spec.build(data.format).eval(), "few", data)
         drawn = [entry.draw(subject).name for entry in chosen(subject)]
         assert {"reconstructions", "samples"} <= set(drawn)
+
+
+COMPOSITIONS = [
+    VAE(1),
+    VAE(2, posterior=FullGaussian()),
+    VAE(2, posterior=FlowPosterior()),
+    VAE(3, prior=Vamp(5)),
+    VAE(2, prior=Flow(), likelihood=DiscretisedLogistic()),
+    VAE(2, conditional=True, prior=ConditionalNormal()),
+    VAE(3, network=ResNet((8, 8), spatial=True), posterior=FiniteScalar((3, 3, 3)), prior=UniformCodes()),
+    VAE(4, network=ResNet((8, 8), spatial=True), posterior=ResidualCodebook(8), prior=AutoregressiveCodes()),
+    Ladder((1, 1), width=8, conditional=True),
+]
+
+
+@pytest.mark.parametrize("spec", COMPOSITIONS, ids=lambda spec: spec.summary)
+def test_every_family_has_the_figures_that_it_can(spec: VAE | Ladder, digits: ImageData) -> None:
+    subject = untrained(spec, digits)
+    drawn = [entry.draw(subject) for entry in chosen(subject)]
+    assert {"reconstructions", "samples"} <= {picture.name for picture in drawn}
+    for picture in drawn:
+        picture.figure.draw_without_rendering()
 
 
 def test_forty_seven_classes_are_shown_twelve_at_a_time(digits: ImageData) -> None:

@@ -459,7 +459,13 @@ def test_the_page_prints_well(browser: Any, page: Path) -> None:
     assert len(document) > 2
     pages = [sheet.get_textpage().get_text_range() for sheet in document]
     text = " ".join(" ".join(pages).split())
-    for words in ("Claims put to the test on npz", "not reproduced", "halfway from chance to one", "Run it again", "± "):
+    for words in (
+        "Claims put to the test on npz",
+        "not reproduced",
+        "halfway from chance to one",
+        "Run it again",
+        "± ",
+    ):
         assert words in text, words
     # The heading, and no list of contents.
     assert text.count("Where the loss comes from") == 1

@@ -27,16 +27,20 @@ def _scatter(subject: Subject, points: NDArray[np.float64], axes: tuple[str, str
 
 def _components(subject: Subject) -> NDArray[np.float64]:
     means = subject.embedding.mean[:_MAPPED].astype(np.float64)
-    if means.shape[1] <= _COMPONENTS:
+    if means.shape[1] <= _COMPONENTS or _coincide(means):
         return means
     components: NDArray[np.float64] = PCA(min(_COMPONENTS, len(means)), random_state=0).fit_transform(means)
     return components
 
 
+def _coincide(means: NDArray[np.float64]) -> bool:
+    """Whether all codes are one point, as those of an untrained codebook can be; no method takes them then."""
+    return bool(np.ptp(means, 0).max() <= 1e-6 * max(1.0, np.abs(means).max()))
+
+
 def _mapped(means: NDArray[np.float64], method: Any) -> NDArray[np.float64]:
     """The points that a method of scikit-learn's kind lays codes out as."""
-    # Codes that coincide, as those of an untrained codebook do, are one point; no method takes them.
-    if np.ptp(means, 0).max() <= 1e-6 * max(1.0, np.abs(means).max()):
+    if _coincide(means):
         return np.zeros((len(means), 2))
     points: NDArray[np.float64] = method.fit_transform(means)
     return points
