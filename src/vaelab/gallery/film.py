@@ -17,6 +17,8 @@ from vaelab.gallery.subject import Subject
 from vaelab.models.files import load
 
 NEEDS = (Need.plane, Need.pictures, Need.snapshots)
+# As many pictures as make a moving cloud; a film encodes them once an epoch.
+_SHOWN = 2500
 _FRAME_SECONDS, _LAST_SECONDS = 0.4, 3.0
 
 
@@ -38,6 +40,8 @@ def write_film_of(subject: Subject, path: Path) -> None:
         UserError: as `check`, or the file cannot be written.
     """
     check(subject)
+    if len(subject.shown) > _SHOWN:
+        subject = replace(subject, data=subject.shown.take(slice(None, None, len(subject.shown) // _SHOWN)))
     models = [(epoch, load(file)) for epoch, file in subject.snapshots]
     means = [subject.embed(model).mean for _, model in models]
     # All frames have one scale, which leaves out a few far points rather than making all the others small.
