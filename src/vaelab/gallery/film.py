@@ -18,7 +18,7 @@ from vaelab.models.files import load
 
 NEEDS = (Need.plane, Need.pictures, Need.snapshots)
 # As many pictures as make a moving cloud; a film encodes them once an epoch.
-_SHOWN = 1500
+_SHOWN = 1250
 _FRAME_SECONDS, _LAST_SECONDS = 0.4, 3.0
 
 
