@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -512,6 +513,29 @@ def test_the_command_writes_a_file_a_figure(cli: Cli, digits_file: Path, tmp_pat
     # A model's file alone, which has no training to show.
     cli("figures", "run/last.safetensors", "--data", f"npz:{digits_file}", "--only", "latent-plane", "--format", "pdf")
     assert (tmp_path / "run" / "figures" / "latent-plane.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_command_writes_one_page_of_several_runs(
+    runs: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their pictures are not at hand under the name that they were trained by, which the page says."""
+    page = tmp_path / "both.html"
+    assert main(["report", *(str(run.folder) for run in runs.values()), "--out", str(page)]) == 0
+    assert capsys.readouterr().out.split() == [str(page)]
+    text = page.read_text()
+    assert "vae and cvae on digits" in text
+    assert text.count("those at hand are not the ones it was trained on") == 2
+    # Training curves of both side by side, and for each the command that makes it again.
+    assert {f"Training curves of {name}, seed 0" for name in runs} <= set(re.findall('alt="([^"]*)"', text))
+    assert text.count("<span>--config</span>") == 2
+    for words, message in (
+        (["report"], "no folder is named"),
+        (["report", str(tmp_path)], "holds no run and no study"),
+    ):
+        assert main(words) == 2
+        stderr = capsys.readouterr().err
+        assert message in stderr
+        assert len(stderr.splitlines()) == 1
 
 
 def test_what_is_wrong_is_one_line(
