@@ -66,16 +66,16 @@ MUTANTS = (
     ),
     Mutant(
         "a likelihood that ignores the number of samples",
-        "metrics/evidence.py",
-        "for _ in range(samples):",
-        "for _ in range(1):",
+        "metrics/evidence/importance.py",
+        "for some in _chunks(samples, max(1, _CODES // len(x))):",
+        "for some in [1]:",
         "test_mathematics.py::test_importance_bound_rises_with_samples_to_the_exact_evidence",
     ),
     Mutant(
         "a log-likelihood with the sign of its negative",
-        "metrics/evidence.py",
-        "return Evidence(total - math.log(samples), samples)",
-        "return Evidence(math.log(samples) - total, samples)",
+        "metrics/evidence/importance.py",
+        "return Evidence(first - math.log(samples), samples, total / samples, (2 * first - second).exp())",
+        "return Evidence(math.log(samples) - first, samples, total / samples, (2 * first - second).exp())",
         "test_mathematics.py::test_importance_bound_rises_with_samples_to_the_exact_evidence",
     ),
     Mutant(
@@ -120,6 +120,13 @@ MUTANTS = (
         "import json\n",
         "import json\nimport pickle\n",
         "test_training.py::test_nothing_is_ever_unpickled",
+    ),
+    Mutant(
+        "a mutual information gap with a view where a transpose is due",
+        "metrics/disentanglement/information.py",
+        "counts.transpose(0, 2, 1, 3)",
+        "counts.reshape(d, k, -1, right.shape[1] // k)",
+        "test_disentanglement.py::test_information_is_scikit_learns_of_each_pair",
     ),
 )
 

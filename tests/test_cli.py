@@ -94,7 +94,10 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
             "train vae --out x --data digits posterior:finite-scalar --posterior.levels 1 prior:uniform-codes",
             "levels is",
         ),
-        ("train vae --out x --data digits --limit 3", "--limit goes with dsprites, shapes3d, but data is 'digits'"),
+        (
+            "train vae --out x --data digits --limit 3",
+            "--limit goes with dsprites, shapes3d, sprites, but data is 'digits'",
+        ),
         ("train celeba --out x --data-dir .", "celeba"),
         ("train cifar10-ladder --out x --data-dir .", "cifar"),
         ("fit-prior absent --out y", "run is 'absent', which holds no run"),

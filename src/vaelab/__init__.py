@@ -27,10 +27,14 @@ if TYPE_CHECKING:
         Mnist,
         Npz,
         Shapes3D,
+        Sprites,
         Static,
+        Strokes,
         Threshold,
         open_data,
     )
+    from vaelab.data.sprites import draw_sprites
+    from vaelab.data.strokes import draw_strokes
     from vaelab.errors import UserError
     from vaelab.experiment import Adam, Experiment, Training
     from vaelab.likelihoods import (
@@ -68,8 +72,10 @@ if TYPE_CHECKING:
 _ROOMS = {
     "data": (
         "Binarisation CelebA Cifar10 Digits DSprites Dynamic Emnist FashionMnist Folder Grey "
-        "ImageData Kmnist Mnist Npz Shapes3D Static Threshold open_data"
+        "ImageData Kmnist Mnist Npz Shapes3D Sprites Static Strokes Threshold open_data"
     ),
+    "data.sprites": "draw_sprites",
+    "data.strokes": "draw_strokes",
     "errors": "UserError",
     "experiment": "Adam Experiment Training",
     "likelihoods": (
@@ -147,8 +153,10 @@ __all__ = [
     "ResidualCodebook",
     "Run",
     "Shapes3D",
+    "Sprites",
     "StandardNormal",
     "Static",
+    "Strokes",
     "Threshold",
     "TotalCorrelation",
     "Trace",
@@ -157,6 +165,8 @@ __all__ = [
     "UserError",
     "Vamp",
     "__version__",
+    "draw_sprites",
+    "draw_strokes",
     "full_pass",
     "load",
     "open_data",

@@ -60,12 +60,13 @@ def _complain(message: str) -> int:
 
 
 def _commands() -> dict[str, Command]:
-    from vaelab.cli import data, figures, fit_prior, report, study, train
+    from vaelab.cli import data, evaluate, figures, fit_prior, report, study, train
 
     return {
         "study": study.main,
         "train": train.main,
         "fit-prior": fit_prior.main,
+        "evaluate": evaluate.main,
         "figures": figures.main,
         "report": report.main,
         "data": data.main,

@@ -12,6 +12,9 @@ from vaelab.data import SOURCES, Stored, source_name
 from vaelab.data.directory import data_directory
 from vaelab.errors import UserError
 
+# Sources that are part of an installation, or drawn on the spot.
+_EMBEDDED = ("digits", "sprites", "strokes")
+
 
 def main(prog: str, words: list[str]) -> None:
     """List data sets, or fetch one."""
@@ -61,8 +64,8 @@ def _fetch(prog: str, words: list[str]) -> None:
         """
         from vaelab.data.fetching import fetch
 
-        if name == "digits":
-            print("digits is embedded; there is nothing to fetch")
+        if name in _EMBEDDED:
+            print(f"{name} needs no file; there is nothing to fetch")
             return
         stored = {source().files().kind: source().files() for source in SOURCES if issubclass(source, Stored)}
         folder = data_directory(data_dir)

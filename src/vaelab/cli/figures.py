@@ -90,7 +90,7 @@ def _draw(
 
 def _subject(run: Path, only: tuple[str, ...], film: bool, data: str | None, data_dir: Path | None) -> Subject:
     """The model of a folder or a file, and what it is shown."""
-    from vaelab.gallery.subject import Subject, pictures_of, subject_of
+    from vaelab.gallery.subject import Subject, subject_of
     from vaelab.models.files import load
     from vaelab.training import open_run
 
@@ -102,7 +102,7 @@ def _subject(run: Path, only: tuple[str, ...], film: bool, data: str | None, dat
     opened = open_run(run)
     if given is None:
         try:
-            given = pictures_of(opened, data_dir)
+            given = opened.pictures(data_dir)
         except UserError as absent:
             # Figures that need no pictures are drawn all the same; those asked for by name are refused one by one.
             if film:

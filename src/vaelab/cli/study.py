@@ -26,7 +26,8 @@ _DataDir = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
 
 def main(prog: str, words: list[str]) -> None:
     """Run a study: several trainings, one table, one report."""
-    dispatch(prog, "Run a study.", {"paper": _paper, "claims": _claims, "families": _families}, words)
+    studies = {"paper": _paper, "claims": _claims, "families": _families, "beta-sweep": _beta_sweep}
+    dispatch(prog, "Run a study.", studies, words)
 
 
 def _paper(prog: str, words: list[str]) -> None:
@@ -164,6 +165,53 @@ def _families(prog: str, words: list[str]) -> None:
         print(f"results: {out / 'results.json'}")
 
     parse(families, prog, words)
+
+
+def _beta_sweep(prog: str, words: list[str]) -> None:
+    """Rate, distortion and disentanglement of beta-VAEs, on data whose factors are known."""
+    command = shlex.join([*prog.split(), *words])
+
+    def beta_sweep(
+        out: _Out,
+        betas: Annotated[tuple[float, ...], tyro.conf.arg(metavar="BETA")] = (1, 2, 4, 8, 16),
+        seeds: int = 2,
+        epochs: _Epochs = None,
+        data: Annotated[str | None, tyro.conf.arg(metavar=METAVAR)] = None,
+        data_dir: _DataDir = None,
+        device: str = "auto",
+        quiet: bool = False,
+    ) -> None:
+        """Train a beta-VAE for each beta and seed, and measure what becomes of rate, distortion and disentanglement.
+
+        Writes OUT/results.json, OUT/figures and a run folder a beta and seed. A study that was stopped goes on when
+        the same command is given again.
+
+        Args:
+            out: folder for all of it.
+            betas: weights of the rate.
+            seeds: how many seeds; with several the tables have a spread.
+            epochs: instead of 10.
+            data: pictures whose factors are known, instead of sprites drawn at 32 x 32.
+            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
+            device: auto, cpu, cuda, ...
+            quiet: show no progress.
+        """
+        from vaelab.data.auto import open_named
+        from vaelab.studies.beta_sweep import MEASURED, SOURCE, run_beta_sweep, table_columns, table_rows
+
+        def say(line: str) -> None:
+            if not quiet:
+                print(line, file=sys.stderr, flush=True)
+
+        source, images = (SOURCE, SOURCE.load()) if data is None else open_named(data, data_dir)[:2]
+        results = run_beta_sweep(
+            out, source, images, betas, seeds, epochs, device=device, command=command, show=not quiet, say=say
+        )
+        for part in MEASURED:
+            _show(f"{images.name}, test split: {part}", table_columns(results), table_rows(results, part))
+        _close(results["table"]["note"], f"results: {out / 'results.json'}")
+
+    parse(beta_sweep, prog, words)
 
 
 def _opened(data: str, data_dir: Path | None) -> Opened:

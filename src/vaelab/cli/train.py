@@ -29,9 +29,9 @@ class Train:
     data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder."""
     image_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Height and width that pictures of folder:PATH and celeba are brought to (default 64)."""
+    """Height and width of pictures of folder:PATH, celeba and sprites (default 64)."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Take so many pictures of dsprites or shapes3d, always the same random ones, instead of all."""
+    """Take so many pictures of dsprites, shapes3d or sprites, always the same random ones."""
     skip_broken: bool = False
     """Leave out pictures of folder:PATH that cannot be decoded."""
     quiet: bool = False

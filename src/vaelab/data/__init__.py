@@ -22,7 +22,9 @@ from vaelab.data.sources import (
     Npz,
     Shapes3D,
     Source,
+    Sprites,
     Stored,
+    Strokes,
 )
 
 __all__ = [
@@ -46,8 +48,10 @@ __all__ = [
     "Shapes3D",
     "Source",
     "SourceFlag",
+    "Sprites",
     "Static",
     "Stored",
+    "Strokes",
     "Threshold",
     "open_data",
     "parse_source",

@@ -210,6 +210,40 @@ class Shapes3D(Stored):
 
 
 @dataclass(frozen=True)
+class Sprites(Piece):
+    """Squares, ellipses and hearts on the factor grid of dSprites, 64 x 64, black and white; drawn on the spot."""
+
+    limit: Annotated[int, Ge(2)] = 60_000
+    """Take this many of the grid's 737,280, always the same random ones."""
+    image_size: Annotated[int, Ge(16)] = 64
+    """Height and width, pixels."""
+    kind: Tag[Literal["sprites"]] = field(default="sprites", repr=False, kw_only=True)
+
+    def load(self, directory: Path | None = None) -> ImageData:
+        """The pictures and their factors."""
+        from vaelab.data.sprites import load_sprites
+
+        return load_sprites(self.limit, self.image_size)
+
+
+@dataclass(frozen=True)
+class Strokes(Piece):
+    """Digits written by a pen of known slant, thickness, scale and rotation, 28 x 28, grey; drawn on the spot."""
+
+    images: Annotated[int, Ge(2)] = 70_000
+    """How many; a seventh of them is the test split."""
+    seed: Annotated[int, Ge(0)] = 0
+    """Decides the factors."""
+    kind: Tag[Literal["strokes"]] = field(default="strokes", repr=False, kw_only=True)
+
+    def load(self, directory: Path | None = None) -> ImageData:
+        """The pictures and their factors."""
+        from vaelab.data.strokes import load_strokes
+
+        return load_strokes(self.images, self.seed)
+
+
+@dataclass(frozen=True)
 class Digits(Piece):
     """1,797 real digits embedded in scikit-learn, brought to 28 x 28; no download."""
 
@@ -255,7 +289,19 @@ class Npz(Piece):
 
 
 Source = Annotated[
-    Mnist | FashionMnist | Kmnist | Emnist | Cifar10 | CelebA | DSprites | Shapes3D | Digits | Folder | Npz,
+    Mnist
+    | FashionMnist
+    | Kmnist
+    | Emnist
+    | Cifar10
+    | CelebA
+    | DSprites
+    | Shapes3D
+    | Sprites
+    | Strokes
+    | Digits
+    | Folder
+    | Npz,
     Field(discriminator="kind"),
 ]
 SOURCES: tuple[type[Source], ...] = get_args(get_args(Source)[0])

@@ -113,6 +113,12 @@ ENTRIES = (
         "latent",
         (_PLANE, _PICTURES, Need.deviations),
     ),
+    Entry(
+        "true-posterior",
+        "true posteriors of six pictures against the encoder's, with the gaps of the ELBO",
+        "posterior",
+        (_PLANE, _PICTURES, Need.deviations),
+    ),
     Entry("latent-by-class", "where each class lies among the others", "latent", (_PLANE, _LABELS, Need.several)),
     Entry(
         "aggregate-posterior",

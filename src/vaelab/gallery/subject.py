@@ -232,22 +232,3 @@ def _short(name: str) -> str:
     kind, colon, path = name.partition(":")
     last = f"{kind}{colon}{Path(path).name}" if path else name
     return last if len(last) <= 40 else f"{last[:24]}…{last[-15:]}"
-
-
-def pictures_of(run: Run, directory: Path | None) -> ImageData:
-    """The pictures that a run was trained on, read anew.
-
-    Args:
-        run: a finished training.
-        directory: where data sets lie; by default VAELAB_DATA, otherwise a cache folder.
-
-    Raises:
-        UserError: they are not at hand, or have changed since.
-    """
-    data = run.experiment.data.load(directory)
-    if data.digest != run.record.data_sha256:
-        raise UserError(
-            f"data {data.name} has changed since {run.folder} was trained on it; bring it back, or name pictures to "
-            "show with --data"
-        )
-    return data

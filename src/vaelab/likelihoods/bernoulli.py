@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution, Independent
+from torch.nn.functional import softplus
 
 from vaelab.likelihoods.likelihood import Likelihood
 
@@ -24,6 +25,11 @@ class BernoulliLikelihood(Likelihood):
         """Independent Bernoulli pixels with logits theta."""
         pixels = torch.distributions.Bernoulli(logits=theta, validate_args=False)
         return Independent(pixels, 3, validate_args=False)
+
+    def of_pairs(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
+        """sum_i x_i theta_i - log(1 + exp(theta_i)): one matrix product for all pairs."""
+        logits = p.base_dist.logits.flatten(1)  # type: ignore[attr-defined]
+        return torch.addmm(-softplus(logits).sum(1, keepdim=True), logits, x.flatten(1).T)
 
     def discrete(self, binary: bool) -> bool:
         """A mass on binary pixels; on grey ones nothing of the kind."""

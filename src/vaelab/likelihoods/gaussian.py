@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -11,7 +13,22 @@ from vaelab.distributions import diagonal_normal
 from vaelab.likelihoods.likelihood import Likelihood
 
 
-class GaussianLikelihood(Likelihood):
+class NormalPixels(Likelihood):
+    """What likelihoods of independent normal pixels share."""
+
+    def of_pairs(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
+        """-1/2 sum_i [((x_i - theta_i) / sigma_i)^2 + log(2 pi sigma_i^2)], all pairs by two matrix products.
+
+        In float64, since the square is a small difference of large numbers.
+        """
+        mean, scale = (part.flatten(1).double() for part in (p.mean, p.stddev))
+        precision, flat = scale**-2, x.flatten(1).double()
+        at_zero = (mean**2 * precision / 2 + scale.log() + math.log(2 * math.pi) / 2).sum(1, keepdim=True)
+        table = torch.addmm(-at_zero, mean * precision, flat.T).addmm_(precision, flat.T**2, alpha=-0.5)
+        return table.to(p.mean.dtype)
+
+
+class GaussianLikelihood(NormalPixels):
     """p(x | z) = N(x; theta, sigma^2 I), sigma fixed, the normaliser included.
 
     Kingma and Welling (2014), appendix C.2. With an affine decoder this is probabilistic PCA (Tipping and

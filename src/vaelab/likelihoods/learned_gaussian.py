@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaelab.distributions import diagonal_normal
-from vaelab.likelihoods.likelihood import Likelihood
+from vaelab.likelihoods.gaussian import NormalPixels
 
 
-class LearnedGaussianLikelihood(Likelihood):
+class LearnedGaussianLikelihood(NormalPixels):
     r"""p(x | z) = N(x; theta, sigma^2 I), log sigma one weight for all pixels, the normaliser included.
 
     Dai and Wipf (2019) learn it so. The score is lowest where sigma^2 is the mean squared error of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
@@ -21,6 +22,15 @@ class Likelihood(nn.Module):
     @abstractmethod
     def forward(self, theta: Float[Tensor, "*N P H W"]) -> Distribution:
         """p(x | z), whose event is a picture of (C, H, W)."""
+
+    def of_pairs(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
+        """log p(x_n | z_g) of every picture under every distribution, nats.
+
+        Args:
+            p: what `forward` gave for G codes.
+            x: pictures in [0, 1].
+        """
+        return torch.stack([p.log_prob(picture) for picture in x], 1)
 
     # Not `parameters`, which is what torch calls the weights of a module.
     def outputs(self, channels: int) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
 from vaelab.distributions import diagonal_normal
-from vaelab.likelihoods.likelihood import Likelihood
+from vaelab.likelihoods.gaussian import NormalPixels
 
 # The variance of rounding to 256 values: a density that is narrower rewards digits that pixels do not have.
 _LEAST = 1 / 255**2 / 12
@@ -18,7 +18,7 @@ _LEAST = 1 / 255**2 / 12
 _RATE = 0.05
 
 
-class OptimalGaussianLikelihood(Likelihood):
+class OptimalGaussianLikelihood(NormalPixels):
     r"""p(x | z) = N(x; theta, sigma^2 I), sigma^2 the mean squared error.
 
     The sigma-VAE of Rybkin, Daniilidis and Levine (2021). Of all sigma the score of a batch is lowest

@@ -12,6 +12,7 @@ from vaelab.metrics.directions import (
     permuted_rotation,
     rank_correlation,
 )
+from vaelab.metrics.embedding import posterior_means
 from vaelab.metrics.evidence import Evidence, importance_bound, importance_bound_over
 from vaelab.metrics.neighbours import chance_accuracy, class_silhouette, knn_accuracy, label_information
 from vaelab.metrics.paths import path_evenness, path_straightness
@@ -44,6 +45,7 @@ __all__ = [
     "path_straightness",
     "permuted_rotation",
     "picture_shape",
+    "posterior_means",
     "rank_correlation",
     "shared_style",
     "train_classifier",

@@ -24,7 +24,7 @@ Labels = Int[Tensor, " M"] | Int[NDArray[np.int64], " M"]
 Pictures = Float[Tensor, "N C H W"] | Float[NDArray[Any], "N C H W"]
 
 _CHANNELS = (16, 32, 64)
-_FEATURES = 128
+FEATURES = 128
 _RATE = 5e-3
 # Steps that a training takes at least where its length is not asked for.
 _STEPS = 150
@@ -55,8 +55,8 @@ class PictureClassifier(nn.Module):
             trunk.append(layer)
             if isinstance(layer, nn.Conv2d):
                 trunk.append(nn.BatchNorm2d(layer.out_channels))
-        self.trunk = nn.Sequential(*trunk, nn.Flatten(), nn.Linear(network.features, _FEATURES), nn.ReLU())
-        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(_FEATURES, len(images.classes)))
+        self.trunk = nn.Sequential(*trunk, nn.Flatten(), nn.Linear(network.features, FEATURES), nn.ReLU())
+        self.head = nn.Sequential(nn.Dropout(0.2), nn.Linear(FEATURES, len(images.classes)))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,6 +55,16 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     about = json.loads(header)
     check_format(about, path)
     return tensors, about
+
+
+def weights_digest(model: Model) -> str:
+    """sha256 over a model's weights and their names: whether two models are the same."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        plain = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}".encode())
+        digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def save(model: Model, path: str | Path) -> None:

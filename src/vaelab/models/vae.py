@@ -44,11 +44,29 @@ class VAEModel(Model):
         """Encode, draw `samples` codes a picture and decode them."""
         c = self._condition(y, len(x))
         draw = self.posterior(self.network.encode(self._checked(x), c), samples)
-        # The label of a picture goes with each of its draws.
-        repeated = None if c is None else c.repeat(samples, 1)
-        theta = self.network.decode(draw.z.flatten(0, 1), repeated).unflatten(0, (samples, -1))
         latent = Latent(draw.q, draw.code, draw.z, draw.penalty, p=self.prior(c, self._infer))
-        return Trace(x, self.likelihood(in_full(theta)), (latent,))
+        return Trace(x, self._likelihood_at(draw.z, c), (latent,))
+
+    def likelihood_at(self, z: Float[Tensor, "S B D"], y: Tensor | None = None) -> Distribution:
+        """p(x | z) at S codes for each of B pictures, of batch shape (S, B).
+
+        Args:
+            z: what the decoder reads.
+            y: for a conditional model, labels (B,) or attributes (B, A).
+
+        Raises:
+            UserError: a conditional model has no labels.
+        """
+        return self._likelihood_at(z, self._condition(self._labels(y), z.shape[1]))
+
+    def prior_of(self, y: Tensor | None, n: int) -> Distribution:
+        """p(z), or p(z | y) for each of n pictures, of batch shape () or (n,).
+
+        Raises:
+            UserError: a conditional model has no labels.
+        """
+        p: Distribution = self.prior(self._condition(self._labels(y), n), self._infer)
+        return p
 
     def encode(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None) -> Distribution:
         """q(z | x); its `.mean` is the embedding, (B, D)."""
@@ -58,6 +76,13 @@ class VAEModel(Model):
         """Compile the encoder and the decoder."""
         self.network.encode = torch.compile(self.network.encode, mode=mode)  # type: ignore[method-assign]
         self.network.decode = torch.compile(self.network.decode, mode=mode)  # type: ignore[method-assign]
+
+    def _likelihood_at(self, z: Float[Tensor, "S B D"], c: Float[Tensor, "B K"] | None) -> Distribution:
+        # The label of a picture goes with each of its draws.
+        repeated = None if c is None else c.repeat(len(z), 1)
+        theta = self.network.decode(z.flatten(0, 1), repeated).unflatten(0, (len(z), -1))
+        p: Distribution = self.likelihood(in_full(theta))
+        return p
 
     def _decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Tensor:
         return self.network.decode(z, c)

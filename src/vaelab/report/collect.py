@@ -15,6 +15,7 @@ from vaelab.figures import to_svg
 from vaelab.gallery import Picture, draw_figures
 from vaelab.report.blocks import Fact, Facts, FigureBlock, FigureGroup
 from vaelab.report.claims import Claims, StudyFigure
+from vaelab.report.evaluation import measured_of
 from vaelab.report.found import Found, Group, find
 from vaelab.report.numbers import numbers_of, over_seeds
 from vaelab.report.page import write_report
@@ -35,9 +36,10 @@ def write_run_report(
     command: str = "",
     draw: Draw | None = None,
 ) -> None:
-    """Write one page about runs and studies: tables, claims, figures, and how to make it all again.
+    """Write one page about runs and studies: tables, evaluations, claims, figures, and how to make it all again.
 
-    Runs that differ by their seed alone share a row, with mean and spread, and the figures of their first seed.
+    Runs that differ by their seed alone share a row, with mean and spread, and the figures and the evaluation of their
+    first seed.
 
     Args:
         folders: run folders, and folders of studies with runs beneath them.
@@ -53,18 +55,20 @@ def write_run_report(
     groups = found.groups
     shown = [group for group in groups if group.runs[0].folder.path.resolve() in found.shown]
     figures, notices = _figures(shown, data_directory, draw)
+    measured, older = measured_of(shown)
     figures = [_of_study(*figure, several=len(found.claims) > 1) for figure in found.figures] + figures
     own = (Facts("This page", (Fact("command", command),)),) if command else ()
     write_report(
         out,
         title=_title(found),
         summary=_summary(groups),
-        notices=[*found.notices, *notices],
+        notices=[*found.notices, *notices, *older],
         tables=[*found.tables, *([numbers_of(groups)] if groups else [])],
         groups=figures,
         facts=[*map(_facts, groups), *map(_about, found.claims), *own],
         claims=found.claims,
         commands=found.commands,
+        measured=measured,
     )
 
 

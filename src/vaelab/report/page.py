@@ -12,6 +12,7 @@ from vaelab.files import write_atomically
 from vaelab.report.blocks import Facts, FigureGroup, Table
 from vaelab.report.claims import Claims
 from vaelab.report.derivation import SOURCES, STEPS, SYMBOLS
+from vaelab.report.evaluation import Measured
 from vaelab.report.formulas import formula
 
 
@@ -25,6 +26,7 @@ def write_report(
     groups: Sequence[FigureGroup],
     claims: Sequence[Claims] = (),
     commands: Sequence[str] = (),
+    measured: Measured | None = None,
 ) -> None:
     """Write the page. It asks for nothing outside itself, and its own policy forbids the browser to.
 
@@ -38,6 +40,7 @@ def write_report(
         groups: the figures, in order.
         claims: of studies, with their verdicts.
         commands: those that make it all again.
+        measured: evaluations of runs.
 
     Raises:
         UserError: the file cannot be written.
@@ -59,6 +62,7 @@ def write_report(
         groups=groups,
         studies=claims,
         commands=commands,
+        evaluated=measured or Measured(),
         symbols=SYMBOLS,
         steps=STEPS,
         sources=SOURCES,

@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from vaelab.codec import encode
+from vaelab.data import ImageData
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, read_record
 from vaelab.files import append_line, write_atomically
@@ -187,6 +188,23 @@ class Run:
     def experiment(self) -> Experiment:
         """The settings it was made with."""
         return self.record.experiment
+
+    def pictures(self, directory: Path | None = None) -> ImageData:
+        """The pictures it was trained on, read anew.
+
+        Args:
+            directory: where data sets lie; by default VAELAB_DATA, otherwise a cache folder.
+
+        Raises:
+            UserError: they are not at hand, or have changed since.
+        """
+        data = self.experiment.data.load(directory)
+        if data.digest != self.record.data_sha256:
+            raise UserError(
+                f"data {data.name} has changed since {self.folder} was trained on it; bring it back, or name pictures "
+                "with --data"
+            )
+        return data
 
 
 def open_run(path: Path) -> Run:

@@ -1,0 +1,54 @@
+"""How far the ELBO lies below log p(x), and why."""
+
+from __future__ import annotations
+
+from vaelab.evaluation.results import Number, Section
+from vaelab.evaluation.subject import Subject, pair
+from vaelab.metrics.evidence import annealed_bound, inference_gaps, refuse_without_density
+
+
+def measure(subject: Subject) -> Section:
+    """log p(x) - ELBO, split into what the family of posteriors costs and what the encoder costs.
+
+    Raises:
+        UserError: a model without a density over one latent, a posterior that is not Gaussian, or, where the latent has
+            more than three dimensions, grey pixels under a Bernoulli likelihood.
+    """
+    refuse_without_density(subject.model)
+    few, device = subject.few, subject.model.device
+    x, y = subject.x[few].to(device), None if subject.y_of_few is None else subject.y_of_few.to(device)
+    findings, moments = [], None
+    if subject.affordable:
+        log_p, source = subject.exact.log_p[few], "quadrature"
+        moments = subject.exact.mean[few], subject.exact.covariance[few]
+    else:
+        subject.say(f"annealing {len(few)} pictures")
+        annealed = annealed_bound(subject.model, x, y, seed=subject.effort.seed)
+        log_p, source = annealed.log_p.cpu(), "AIS, a lower bound in expectation"
+        findings.append("log p(x) is a bound from below, so the whole and the approximation gap may be larger.")
+    if subject.score == "cross-entropy":
+        findings.append(
+            "Pixels are grey: what is integrated is exp(-cross-entropy), which has a posterior but is no density of "
+            "pictures. The gaps are those of that posterior."
+        )
+    subject.say(f"fitting a posterior to each of {len(few)} pictures")
+    gaps = inference_gaps(subject.model, x, log_p.to(device), y, moments, seed=subject.effort.seed)
+    nats, parts = "nats an image", {}
+    parts["log p(x) - ELBO"] = gaps.total, f"KL of posterior and true posterior; log p(x) by {source}"
+    parts["approximation gap"] = gaps.approximation, "log p(x) less the ELBO of the best Gaussian for each picture"
+    parts["amortisation gap"] = gaps.amortisation, "that less the ELBO of the encoder's"
+    numbers = [
+        Number(name, float(part.mean()), nats, pair(gaps.interval(part)), how) for name, (part, how) in parts.items()
+    ]
+    numbers.append(
+        Number("median of log p(x) - ELBO", float(gaps.total.median()), nats, how="half of the pictures have less")
+    )
+    about: dict[str, str | int | float] = {"pictures": len(few), "seed": subject.effort.seed}
+    per_picture = {
+        "row": few,
+        "log_p": gaps.log_p,
+        "best_elbo": gaps.best_elbo,
+        "elbo": gaps.elbo,
+    }
+    curves = {name: tuple(map(float, values.tolist())) for name, values in per_picture.items()}
+    return Section("gaps", tuple(numbers), tuple(findings), about, curves)

@@ -1,0 +1,166 @@
+"""A trained model and the pictures it is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaelab.data import Binarisation, Grey, ImageData
+from vaelab.errors import UserError
+from vaelab.metrics import PictureClassifier, posterior_means, train_classifier
+from vaelab.metrics.checks import at_least
+from vaelab.metrics.evidence import Quadrature, exact_integral, refuse_broken_weights
+from vaelab.metrics.intervals import Interval
+from vaelab.metrics.pictures import condition_of, pixels_of
+from vaelab.models.model import Model
+from vaelab.traits import Trait
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is spent on an evaluation.
+
+    Args:
+        images: pictures of the test split, always the same random ones; None for all.
+        few: pictures that what costs most is measured on: annealing, and a posterior fitted to each.
+        samples: importance samples an image.
+        seed: of every draw.
+    """
+
+    images: int | None = None
+    few: int = 50
+    samples: int = 200
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("images", "few"):
+            value = getattr(self, name)
+            if value is not None:
+                at_least(name, value, 2)
+        at_least("samples", self.samples, 1)
+        at_least("seed", self.seed, 0)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, the data it is measured on, and the effort.
+
+    Args:
+        model: on any device.
+        data: with splits `train` and `test`.
+        binarisation: from bytes to the pixels that the model is shown.
+        effort: how much is spent.
+        title: what it is, for tables.
+        say: is told what is being done.
+
+    Raises:
+        UserError: pictures of another shape than the model's, a conditional model without its conditions, or weights
+            that are not finite.
+    """
+
+    model: Model
+    data: ImageData
+    binarisation: Binarisation = Grey()
+    effort: Effort = Effort()
+    title: str = "the model"
+    say: Callable[[str], None] = field(default=lambda line: None)
+
+    def __post_init__(self) -> None:
+        refuse_broken_weights(self.model)
+        if self.data.format.shape != self.model.images.shape:
+            raise UserError(
+                f"data has pictures of shape {self.data.format.shape}, but the model takes {self.model.images.shape}; "
+                "measure it on pictures such as it was trained on"
+            )
+        if self.model.spec.conditional and self.data.format.condition_size != self.model.images.condition_size:
+            raise UserError(
+                f"data has {self.data.format.condition_size} classes or attributes, but the model is conditional on "
+                f"{self.model.images.condition_size}; measure it on pictures such as it was trained on"
+            )
+
+    @cached_property
+    def train(self) -> ImageData:
+        """What the model was trained on."""
+        return self.data.split("train")
+
+    @cached_property
+    def test(self) -> ImageData:
+        """The pictures it is measured on."""
+        whole = self.data.split("test")
+        return whole if self.effort.images is None else self.some(whole, self.effort.images)
+
+    def some(self, data: ImageData, most: int) -> ImageData:
+        """At most so many of a split's pictures, always the same random ones, in their own order."""
+        if len(data) <= most:
+            return data
+        drawn = np.random.default_rng(self.effort.seed).choice(len(data), most, replace=False)
+        return data.take(np.sort(drawn))
+
+    @cached_property
+    def x(self) -> Float[Tensor, "N C H W"]:
+        """What the model is shown of the test pictures: each once, the same for everything that is measured."""
+        return pixels_of(self.test, self.binarisation, self.effort.seed)
+
+    @cached_property
+    def y(self) -> Tensor | None:
+        """Their labels or attributes."""
+        return condition_of(self.test)
+
+    @cached_property
+    def few(self) -> Tensor:
+        """Rows of the test pictures, for what costs most."""
+        rows = np.random.default_rng(self.effort.seed).permutation(len(self.x))[: self.effort.few]
+        return torch.from_numpy(np.sort(rows))
+
+    @property
+    def y_of_few(self) -> Tensor | None:
+        """The conditions of those."""
+        return None if self.y is None else self.y[self.few]
+
+    @property
+    def score(self) -> str:
+        """What -log p(x | z) is on these pixels: a negative log-likelihood, or a cross-entropy."""
+        return self.model.likelihood.score_name(self.binarisation.binary(self.test))
+
+    @property
+    def affordable(self) -> bool:
+        """Whether the latent has so few dimensions that a grid covers it."""
+        traits = self.model.spec.traits
+        return {Trait.one_latent, Trait.real_codes} <= traits and sum(self.model.widths) <= 3
+
+    @cached_property
+    def exact(self) -> Quadrature:
+        """The integral of p(z) exp(-reconstruction) over z by quadrature: log p(x) where `score` says that it is.
+
+        Raises:
+            UserError: as `exact_integral`.
+        """
+        self.say("integrating over the latent")
+        return exact_integral(self.model, self.x, self.y)
+
+    @cached_property
+    def classifier(self) -> PictureClassifier:
+        """One that tells the classes of pictures, trained on the training split.
+
+        Raises:
+            UserError: there are no labels.
+        """
+        self.say("training a classifier of pictures")
+        return train_classifier(self.train, seed=self.effort.seed)
+
+    def codes(self, data: ImageData) -> Float[NDArray[np.float64], "N D"]:
+        """Means of the posteriors of a split's pictures."""
+        x = pixels_of(data, self.binarisation, self.effort.seed)
+        return posterior_means(self.model, x, condition_of(data))
+
+
+def pair(interval: Interval) -> tuple[float, float]:
+    """An interval as evaluation.json holds it."""
+    return interval.low, interval.high

@@ -1,0 +1,125 @@
+"""True posteriors of some pictures against those of the encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
+
+from vaelab.errors import UserError
+from vaelab.figures.arrays import Floats, fitting
+from vaelab.figures.style import ORANGE, styled
+
+_FILL = "#7FB8D8"
+_TURN = np.linspace(0, 2 * np.pi, 181)
+_CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)])
+
+
+def true_posterior(
+    pictures: ArrayLike,
+    ticks: Sequence[ArrayLike],
+    density: Sequence[ArrayLike],
+    q: tuple[ArrayLike, ArrayLike],
+    best: tuple[ArrayLike, ArrayLike],
+    gaps: ArrayLike,
+    title: str = "",
+) -> Figure:
+    """Each picture beside its true posterior p(z given x), with q(z given x) and the best Gaussian drawn over it.
+
+    A Gaussian is drawn as the ellipses of one and two standard deviations: the points whose Mahalanobis distance from
+    its mean is 1 and 2. Each panel's colours are scaled to its own highest density, and it shows no more of the plane
+    than the ellipses and what is denser than a hundredth of that.
+
+    Args:
+        pictures: values in [0, 1], (N, C, H, W), C = 1 for grey or 3 for RGB.
+        ticks: of each picture z1 and z2 of the points where the density is known, rising, (2, T).
+        density: of each picture its true posterior at those points, rows z2, columns z1, (T, T).
+        q: means and covariances of the encoder's posteriors, (N, 2) and (N, 2, 2).
+        best: those of the best Gaussians.
+        gaps: the approximation gap and the amortisation gap, nats, (N, 2); together they are KL(q, true posterior).
+        title: above the figure.
+
+    Raises:
+        UserError: arrays that do not fit each other, pictures of another number of channels, or a covariance that is
+            not positive definite.
+    """
+    shown, means, covariances, best_means, best_covariances, nats = fitting(
+        pictures=(pictures, "N C H W"),
+        **{"q[0]": (q[0], "N 2"), "q[1]": (q[1], "N 2 2"), "best[0]": (best[0], "N 2"), "best[1]": (best[1], "N 2 2")},
+        gaps=(gaps, "N 2"),
+    )
+    if shown.shape[1] not in {1, 3}:
+        raise UserError(f"pictures has {shown.shape[1]} channels, but must have 1 for grey or 3 for RGB")
+    for name, given in (("ticks", ticks), ("density", density)):
+        if len(given) != len(shown):
+            raise UserError(f"{name} is of {len(given)} pictures, but there are {len(shown)}; give one for each")
+    across = min(2, len(shown))
+    down = -(-len(shown) // across)
+    with styled():
+        figure = Figure(figsize=(3.25 * across + 0.1, 2.6 * down + 0.35 + 0.25 * bool(title)), layout="constrained")
+        grid = figure.add_gridspec(down, 2 * across, width_ratios=[0.36, 1] * across, hspace=0.05)
+        for n in range(len(shown)):
+            row, column = divmod(n, across)
+            beside = figure.add_subplot(grid[row, 2 * column])
+            beside.imshow(shown[n].transpose(1, 2, 0).clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
+            beside.set_axis_off()
+            panel = figure.add_subplot(grid[row, 2 * column + 1])
+            z, values = fitting(**{f"ticks[{n}]": (ticks[n], "2 T"), f"density[{n}]": (density[n], "T T")})
+            half = (z[:, 1] - z[:, 0]) / 2
+            (left, low), (right, high) = z[:, 0] - half, z[:, -1] + half
+            # Above the highest density, so that a dashed line is seen on the darkest blue.
+            panel.imshow(
+                values,
+                cmap="Blues",
+                vmin=0,
+                vmax=1.3 * values.max(),
+                origin="lower",
+                extent=(left, right, low, high),
+                interpolation="bilinear",
+            )
+            ellipses = []
+            for radius in (1, 2):
+                ellipses.append(_ellipse(means[n], covariances[n], radius, "q[1]"))
+                panel.plot(*ellipses[-1], color=ORANGE, lw=1.3)
+                ellipses.append(_ellipse(best_means[n], best_covariances[n], radius, "best[1]"))
+                panel.plot(*ellipses[-1], color="black", lw=1, ls="--")
+            rows, columns = np.nonzero(values > values.max() / 100)
+            seen = np.concatenate([np.stack([z[0, columns], z[1, rows]]), *ellipses], axis=1)
+            reach = 0.54 * np.ptp(seen, axis=1).max() * np.array([-1, 1])
+            middle = (seen.min(1) + seen.max(1)) / 2
+            panel.set(xlim=middle[0] + reach, ylim=middle[1] + reach, xlabel="z1", ylabel="z2")
+            panel.set_facecolor("#F7FBFF")  # the palest of the blues, beyond the window
+            panel.grid(False)
+            panel.tick_params(labelsize=8)
+            for axis in (panel.xaxis, panel.yaxis):
+                axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+            approximation, amortisation = nats[n]
+            whole = f"KL {approximation + amortisation:.2f} nats ="
+            parts = f"{approximation:.2f} approximation\n{amortisation:+.2f} amortisation"
+            panel.set_title(f"{whole}\n{parts}".replace("-", "−"), size=8, loc="left", pad=3)
+        keys = [
+            Patch(color=_FILL, label="true posterior"),
+            Line2D([], [], color=ORANGE, lw=1.3, label="q(z|x), 1 and 2 s.d."),
+            Line2D([], [], color="black", lw=1, ls="--", label="best Gaussian"),
+        ]
+        figure.legend(handles=keys, loc="outside lower center", ncols=len(keys) if across > 1 else 1)
+        if title:
+            figure.suptitle(title)
+    return figure
+
+
+def _ellipse(mean: Floats, covariance: Floats, radius: float, name: str) -> Floats:
+    """Points at a Mahalanobis distance from the mean, (2, 181)."""
+    try:
+        root = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        raise UserError(
+            f"{name} holds {covariance.tolist()}, which is not positive definite; give covariances, not deviations"
+        ) from None
+    points: Floats = mean[:, None] + radius * root @ _CIRCLE
+    return points

@@ -1,0 +1,217 @@
+"""Annealed importance sampling: the evidence by a path of densities from one that is drawn from to the posterior."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from vaelab.metrics.checks import at_least
+from vaelab.metrics.evidence.hmc import evaluate, transition
+from vaelab.metrics.evidence.joint import Joint
+from vaelab.metrics.evidence.starts import Start, from_both
+from vaelab.metrics.evidence.support import refuse_cross_entropy
+from vaelab.metrics.intervals import Interval, bootstrap_interval
+from vaelab.metrics.pictures import as_it_is_used, batches, seeded
+from vaelab.models.model import Model
+
+# Codes that are decoded at a time: memory depends on it.
+_CODES = 2000
+# Chains of the run that finds the step sizes, the acceptance it aims at, and how fast it moves there.
+_PILOTS = 4
+_ACCEPTANCE = 0.65
+_RATE = 0.5
+# Steepness of the sigmoid that temperatures follow.
+_STEEPNESS = 4.0
+
+
+@dataclass(frozen=True)
+class AnnealedEvidence:
+    """A stochastic lower bound on log p(x), nats an image.
+
+    Args:
+        log_weight: of each of S chains for each image, float64: E[w] = p(x).
+        acceptance: mean chance of an HMC step to be accepted, for each image, (B,); nan without a step.
+        temperatures: beta, from 0 at the start to 1 at p(x, z).
+    """
+
+    log_weight: Float[Tensor, "S B"]
+    acceptance: Float[Tensor, " B"]
+    temperatures: tuple[float, ...]
+
+    @property
+    def log_p(self) -> Float[Tensor, " B"]:
+        """log of the mean weight of each image's chains: at most log p(x) in expectation."""
+        return self.log_weight.logsumexp(0) - math.log(len(self.log_weight))
+
+    @property
+    def effective(self) -> Float[Tensor, " B"]:
+        """Kish's effective number of chains, (sum w)^2 / sum w^2, from 1 to S.
+
+        Where it is near 1, one chain carries the bound, and log p(x) may lie well above it.
+        """
+        return (2 * self.log_weight.logsumexp(0) - (2 * self.log_weight).logsumexp(0)).exp()
+
+    @property
+    def mean(self) -> float:
+        """Mean of `log_p` over images."""
+        return float(self.log_p.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean, over images."""
+        return float(self.log_p.std() / math.sqrt(len(self.log_p)))
+
+    @property
+    def interval(self) -> Interval:
+        """Of the mean, 95 %, by drawing the images anew."""
+        return bootstrap_interval(self.log_p.numpy(force=True))
+
+
+@torch.no_grad()
+def annealed_bound(
+    model: Model,
+    x: Float[Tensor, "B C H W"],
+    y: Tensor | None = None,
+    temperatures: int = 100,
+    chains: int = 16,
+    leapfrog: int = 5,
+    start: Start = from_both,
+    seed: int = 0,
+) -> AnnealedEvidence:
+    r"""log p(x) by annealed importance sampling, from below: more temperatures close the gap.
+
+        log w = sum_t (beta_t - beta_{t-1}) [log p(x, z_{t-1}) - log start(z_{t-1})],      log p(x) ~ log 1/S sum_s w_s
+
+    Neal (2001), section 2, on the geometric path of densities start(z)^{1 - beta} p(x, z)^beta. z_0 is drawn from
+    `start`, and z_t from z_{t-1} by a step of Hamiltonian Monte Carlo (Neal 2011) that leaves the density at beta_t
+    invariant; sigmoidal temperatures and the use for decoders follow Wu, Burda, Salakhutdinov and Grosse (2017).
+    w is unbiased for p(x), so its log is a lower bound in expectation, and exceeds log p(x) by b nats with a
+    probability of at most exp(-b). With one temperature it is importance sampling from `start`.
+
+    Step sizes, one for each image and temperature, come from a pilot run with random numbers of its own and are then
+    frozen. Steps that follow the acceptance of the chains that are weighed would make each step depend on the past,
+    would no longer leave its density invariant, and would bias w.
+
+    Time grows with chains x temperatures x leapfrog, of which each is one pass through the decoder and back.
+
+    Args:
+        model: one latent of real numbers.
+        x: pictures in [0, 1].
+        y: labels or attributes, for a conditional model.
+        temperatures: T, increments of beta from 0 to 1.
+        chains: S, for each image.
+        leapfrog: steps of a trajectory.
+        start: gives the density at beta = 0: `from_both`, `from_posterior`, `from_prior`, or another.
+        seed: of every draw.
+
+    Raises:
+        UserError: temperatures, chains or leapfrog < 1, no density over one latent of real numbers, or grey pixels
+            under a Bernoulli likelihood.
+    """
+    refuse_settings(temperatures, chains, leapfrog)
+    at_least("the number of images", len(x), 1)
+    refuse_cross_entropy(model, x)
+    with as_it_is_used(model), seeded(model.device, seed):
+        parts = [
+            Annealing(Joint(model, *some), start, temperatures, leapfrog).forward(chains)
+            for some in batches(model, x, y, at_a_time(chains))
+        ]
+    log_weight, acceptance = (torch.cat(part, -1) for part in zip(*parts, strict=True))
+    return AnnealedEvidence(log_weight, acceptance, sigmoidal_temperatures(temperatures))
+
+
+class Annealing:
+    """The path start(z)^{1 - beta} p(x, z)^beta of B pictures, with steps of HMC that are tuned to it and frozen.
+
+    Args:
+        joint: p(x, z).
+        start: gives the density at beta = 0.
+        temperatures: T, increments of beta.
+        leapfrog: steps of a trajectory.
+    """
+
+    def __init__(self, joint: Joint, start: Start, temperatures: int, leapfrog: int) -> None:
+        self.joint, self.leapfrog = joint, leapfrog
+        self.start = start(joint).expand((len(joint.x),))
+        self.betas = sigmoidal_temperatures(temperatures)
+        self.steps = self._tuned()
+
+    def forward(self, chains: int) -> tuple[Float[Tensor, "S B"], Float[Tensor, " B"]]:
+        """log w of chains from the start to p(x, z), E[w] = p(x), and their acceptance."""
+        return self._along(self.start.sample((chains,)), self.betas, self.steps)
+
+    def backward(self, z: Float[Tensor, "S B D"]) -> tuple[Float[Tensor, "S B"], Float[Tensor, " B"]]:
+        """log w of chains from draws z of the posterior back to the start, E[1 / w] = 1 / p(x), and their acceptance.
+
+        The steps of HMC are their own reversal, so that the same ones are taken, the last first.
+        """
+        log_weight, acceptance = self._along(z, self.betas[::-1], self.steps[::-1])
+        return -log_weight, acceptance
+
+    def _terms(self, z: Float[Tensor, "S B D"]) -> tuple[Tensor, ...]:
+        return self.start.log_prob(z), self.joint.log_prob(z)
+
+    def _along(
+        self, z: Float[Tensor, "S B D"], betas: Sequence[float], steps: Sequence[Tensor]
+    ) -> tuple[Float[Tensor, "S B"], Float[Tensor, " B"]]:
+        """The log-weight of chains that go from the first beta to the last, and their mean acceptance."""
+        point = evaluate(self._terms, z)
+        log_weight = torch.zeros_like(point.terms[0])
+        acceptance = torch.zeros_like(log_weight)
+        # After the last change of temperature nothing is weighed any more, and no step is due.
+        for last, beta, step in zip(betas[:-2], betas[1:-1], steps, strict=True):
+            log_weight += point.log_density((last - beta, beta - last))
+            point, probability = transition(self._terms, (1 - beta, beta), point, step, self.leapfrog)
+            acceptance += probability
+        log_weight += point.log_density((betas[-2] - betas[-1], betas[-1] - betas[-2]))
+        return log_weight, acceptance.mean(0) / len(steps) if steps else acceptance.mean(0) * math.nan
+
+    def _tuned(self) -> list[Float[Tensor, " B"]]:
+        """A step size for each picture and inner temperature, by a pilot run that is then thrown away.
+
+        Along the path the log of the step moves by the acceptance less what it should be, so that it follows the
+        densities as they narrow. It begins at the narrowest dimension's standard deviation under the start.
+        """
+        draws = self.start.sample((100,))
+        step, steps = draws.std(0).amin(-1), []
+        if len(self.betas) == 2:
+            return []
+        point = evaluate(self._terms, draws[:_PILOTS])
+        for beta in self.betas[1:-1]:
+            steps.append(step)
+            point, probability = transition(self._terms, (1 - beta, beta), point, step, self.leapfrog)
+            step = step * (_RATE * (probability.mean(0) - _ACCEPTANCE)).exp().to(step.dtype)
+        return steps
+
+
+def sigmoidal_temperatures(temperatures: int) -> tuple[float, ...]:
+    r"""beta_0 = 0 to beta_T = 1, close together at both ends, where the densities change most.
+
+    beta_t = (s_t - s_0) / (s_T - s_0),  s_t = sigmoid(4 (2 t / T - 1)): Wu, Burda, Salakhutdinov and Grosse (2017).
+
+    >>> [round(beta, 3) for beta in sigmoidal_temperatures(4)]
+    [0.0, 0.105, 0.5, 0.895, 1.0]
+    """
+    levels = [math.tanh(_STEEPNESS / 2 * (2 * t / temperatures - 1)) for t in range(temperatures + 1)]
+    return tuple((level - levels[0]) / (levels[-1] - levels[0]) for level in levels)
+
+
+def refuse_settings(temperatures: int, chains: int, leapfrog: int) -> None:
+    """Refuse a run that would take no step.
+
+    Raises:
+        UserError: one of them is below 1.
+    """
+    at_least("temperatures", temperatures, 1)
+    at_least("chains", chains, 1)
+    at_least("leapfrog", leapfrog, 1)
+
+
+def at_a_time(chains: int) -> int:
+    """Pictures whose chains are run together."""
+    return max(1, _CODES // chains)

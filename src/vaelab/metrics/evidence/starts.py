@@ -1,0 +1,65 @@
+"""Where annealing starts: normalised densities over a latent that can be drawn from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from vaelab.metrics.evidence.joint import Joint
+
+Start = Callable[[Joint], Distribution]
+"""From the joint density of B pictures to a density that is positive wherever it is, of batch shape () or (B,)."""
+
+
+def from_prior(joint: Joint) -> Distribution:
+    """p(z): an estimate that owes nothing to the encoder, and takes many temperatures."""
+    return joint.prior
+
+
+def from_posterior(joint: Joint) -> Distribution:
+    """q(z | x): close to the true posterior where the encoder is good, and blind where the encoder is."""
+    return joint.posterior
+
+
+def from_both(joint: Joint) -> Distribution:
+    """(p(z) + q(z | x)) / 2: few temperatures where the encoder is good, and half of the chains look elsewhere too.
+
+    In two dimensions the true posterior of a picture often has several peaks, of which the encoder knows one. This is
+    the defensive mixture of Hesterberg (1995).
+    """
+    return Half(joint.prior.expand(joint.posterior.batch_shape), joint.posterior)
+
+
+class Half(Distribution):
+    """(p + q) / 2, of two densities of one shape.
+
+    >>> low, high = (torch.distributions.Normal(torch.tensor(mean), 1.0) for mean in (-3.0, 3.0))
+    >>> Half(low, high).log_prob(torch.tensor(0.0)) == low.log_prob(torch.tensor(0.0))
+    tensor(True)
+    """
+
+    arg_constraints = {}  # noqa: RUF012  # as torch declares it
+
+    def __init__(self, p: Distribution, q: Distribution) -> None:
+        self.p, self.q = p, q
+        super().__init__(q.batch_shape, q.event_shape, validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Half:
+        """The same distribution, repeated to a larger batch."""
+        return Half(self.p.expand(batch_shape), self.q.expand(batch_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The log density, in nats."""
+        return torch.logaddexp(self.p.log_prob(value), self.q.log_prob(value)) - math.log(2)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Draws, each from p or from q as a coin falls."""
+        p, q = self.p.sample(sample_shape), self.q.sample(sample_shape)
+        coin = torch.rand(self._extended_shape(sample_shape)[: p.ndim - len(self.event_shape)], device=p.device) < 0.5
+        return torch.where(coin[(...,) + (None,) * len(self.event_shape)], p, q)

@@ -1,0 +1,27 @@
+"""How good samples are: how far they lie from real pictures, what they leave out, and whether they are copies."""
+
+from vaelab.metrics.samples.conditional import ConditionalAccuracy, conditional_accuracy
+from vaelab.metrics.samples.frechet import FrechetDistance, frechet_between, frechet_distance, frechet_interval
+from vaelab.metrics.samples.kernel import KernelDistance, kernel_distance
+from vaelab.metrics.samples.memorisation import Memorisation, Nearest, memorisation, nearest_training
+from vaelab.metrics.samples.precision import PrecisionRecall, precision_recall
+from vaelab.metrics.samples.quality import SampleQuality, sample_quality
+
+__all__ = [
+    "ConditionalAccuracy",
+    "FrechetDistance",
+    "KernelDistance",
+    "Memorisation",
+    "Nearest",
+    "PrecisionRecall",
+    "SampleQuality",
+    "conditional_accuracy",
+    "frechet_between",
+    "frechet_distance",
+    "frechet_interval",
+    "kernel_distance",
+    "memorisation",
+    "nearest_training",
+    "precision_recall",
+    "sample_quality",
+]

@@ -1,0 +1,419 @@
+"""Annealing against models whose evidence and posterior are known exactly."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, MultivariateNormal, Normal, kl_divergence
+
+from vaelab import VAE, GaussianPixels, Ladder, Mixture, Mlp
+from vaelab.data import ImageFormat
+from vaelab.errors import UserError
+from vaelab.metrics.evidence import annealed
+from vaelab.metrics.evidence.annealed import Annealing, annealed_bound, sigmoidal_temperatures
+from vaelab.metrics.evidence.bidirectional import bidirectional_bounds
+from vaelab.metrics.evidence.hmc import evaluate, leapfrog, transition
+from vaelab.metrics.evidence.joint import Joint
+from vaelab.metrics.evidence.starts import Half, from_both, from_posterior, from_prior
+from vaelab.models.vae import VAEModel
+from vaelab.posteriors import Codebook, FlowPosterior, FullGaussian, Gaussian
+from vaelab.priors import ConditionalNormal, Flow, StandardNormal, UniformCodes, Vamp
+
+from .test_mathematics import exact_evidence
+
+
+@pytest.fixture
+def model() -> VAEModel:
+    """Probabilistic PCA whose posterior is narrower than the prior, with an encoder that is near it and wider."""
+    torch.manual_seed(1)
+    spec = VAE(latent=2, network=Mlp(hidden=()), likelihood=GaussianPixels(sigma=0.5))
+    built = spec.build(ImageFormat(1, 3, 4)).double()
+    with torch.no_grad():
+        decoder, encoder = built.network.decoder[0], built.posterior
+        weight = decoder.weight.mul_(1.5)
+        regression = torch.linalg.solve(0.25 * torch.eye(2) + weight.T @ weight, weight.T)
+        encoder.mean.weight.copy_(regression)
+        encoder.mean.bias.copy_(0.2 - regression @ decoder.bias)
+        encoder.log_variance.weight.zero_()
+        encoder.log_variance.bias.fill_(2 * math.log(0.4))
+    return built
+
+
+@pytest.fixture
+def x() -> Tensor:
+    return torch.randn(6, 1, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) * 0.7
+
+
+def exact_posterior(joint: Joint) -> MultivariateNormal:
+    with torch.no_grad():
+        return exact_evidence(joint.model, joint.x)[1]
+
+
+def divergence(p: Distribution, q: Distribution) -> Tensor:
+    """KL(p || q) with a normal of diagonal covariance written in full."""
+    full = [
+        d if isinstance(d, MultivariateNormal) else MultivariateNormal(d.mean, torch.diag_embed(d.variance))
+        for d in (p, q)
+    ]
+    return kl_divergence(*full)
+
+
+def assert_near(values: Tensor, expected: Tensor | float) -> None:
+    """The mean over the first axis is the expected, within four standard errors, which are small."""
+    error = 4 * values.std(0) / math.sqrt(len(values))
+    assert (error < 0.4).all()
+    assert ((values.mean(0) - expected).abs() <= error).all()
+
+
+# ---- Hamiltonian Monte Carlo ----
+
+COVARIANCE = torch.tensor([[1.0, 0.6], [0.6, 0.8]], dtype=torch.float64)
+CENTRE = torch.tensor([1.0, -2.0], dtype=torch.float64)
+
+
+def gaussian(z: Tensor) -> tuple[Tensor, ...]:
+    """Two terms, whose product at the weights (1/4, 3/4) is N(CENTRE, COVARIANCE)."""
+    whole = MultivariateNormal(CENTRE, COVARIANCE).log_prob(z)
+    tilt = 0.3 * z.square().sum(-1)
+    return whole + 3 * tilt, whole - tilt
+
+
+WEIGHTS = (0.25, 0.75)
+
+
+def chains(n: int) -> Tensor:
+    return MultivariateNormal(CENTRE, COVARIANCE).sample((n, 1))
+
+
+def test_hmc_leaves_a_gaussian_invariant() -> None:
+    """With a step so long that a leapfrog without acceptance would widen it."""
+    torch.manual_seed(0)
+    point = evaluate(gaussian, chains(20_000))
+    for _ in range(4):
+        point, probability = transition(gaussian, WEIGHTS, point, torch.tensor([0.75]), 3)
+    assert 0.4 < probability.mean() < 0.9
+    away = point.z[:, 0] - CENTRE
+    assert_near(away, 0.0)
+    assert_near(away[:, :, None] * away[:, None, :], COVARIANCE)
+
+
+def test_hmc_finds_a_gaussian_from_elsewhere() -> None:
+    torch.manual_seed(0)
+    point = evaluate(gaussian, torch.full((4000, 1, 2), 4.0, dtype=torch.float64))
+    for _ in range(40):
+        point, _ = transition(gaussian, WEIGHTS, point, torch.tensor([0.5]), 4)
+    away = point.z[:, 0] - CENTRE
+    assert_near(away, 0.0)
+    assert_near(away[:, :, None] * away[:, None, :], COVARIANCE)
+
+
+def test_leapfrog_leads_back() -> None:
+    torch.manual_seed(0)
+    start = evaluate(gaussian, chains(7))
+    momentum, step = torch.randn_like(start.z), torch.tensor([0.3])
+    end, last = leapfrog(gaussian, WEIGHTS, start, momentum, step, 10)
+    assert (end.z - start.z).abs().max() > 1
+    back, first = leapfrog(gaussian, WEIGHTS, end, -last, step, 10)
+    torch.testing.assert_close(back.z, start.z)
+    torch.testing.assert_close(first, -momentum)
+
+
+def test_leapfrog_conserves_energy_to_second_order() -> None:
+    torch.manual_seed(0)
+    start = evaluate(gaussian, chains(200))
+    momentum = torch.randn_like(start.z)
+
+    def error(steps: int) -> float:
+        end, last = leapfrog(gaussian, WEIGHTS, start, momentum, torch.tensor([1.0 / steps]), steps)
+        change = end.log_density(WEIGHTS) - start.log_density(WEIGHTS)
+        return float((change - (last.square() - momentum.square()).sum(-1) / 2).abs().mean())
+
+    assert error(20) < 1e-2
+    assert error(20) / error(40) == pytest.approx(4, rel=0.05)
+
+
+def test_a_step_towards_zero_is_always_accepted() -> None:
+    torch.manual_seed(0)
+    point = evaluate(gaussian, chains(200))
+    moved, probability = transition(gaussian, WEIGHTS, point, torch.tensor([1e-3]), 3)
+    assert probability.min() > 1 - 1e-4
+    assert (moved.z != point.z).all()
+
+
+def test_no_trajectory_keeps_coming_back() -> None:
+    """Six steps of length one round a standard normal are exactly a period."""
+
+    def standard(z: Tensor) -> tuple[Tensor, ...]:
+        return (-z.square().sum(-1) / 2,)
+
+    torch.manual_seed(0)
+    start = evaluate(standard, torch.randn(500, 1, 1, dtype=torch.float64))
+    momentum = torch.randn_like(start.z)
+    end, _ = leapfrog(standard, (1.0,), start, momentum, torch.tensor([1.0]), 6)
+    torch.testing.assert_close(end.z, start.z)
+    moved, _ = transition(standard, (1.0,), start, torch.tensor([1.0]), 6)
+    assert (moved.z - start.z).abs().mean() > 0.3
+
+
+def test_a_trajectory_that_leaves_the_numbers_is_refused() -> None:
+    def broken(z: Tensor) -> tuple[Tensor, ...]:
+        return (torch.where(z[..., 0] > 0, math.nan, -z.square().sum(-1) / 2),)
+
+    torch.manual_seed(0)
+    point = evaluate(broken, torch.full((200, 1, 2), -0.1, dtype=torch.float64))
+    moved, probability = transition(broken, (1.0,), point, torch.tensor([0.5]), 2)
+    assert (moved.z[..., 0] <= 0).all()
+    assert moved.terms.isfinite().all()
+    assert (probability == 0).any()
+    assert (probability > 0).any()
+
+
+# ---- Annealed importance sampling ----
+
+
+def test_temperatures_rise_from_zero_to_one_and_are_close_at_the_ends() -> None:
+    betas = torch.tensor(sigmoidal_temperatures(10), dtype=torch.float64)
+    assert betas[0] == 0
+    assert betas[-1] == 1
+    steps = betas.diff()
+    assert (steps > 0).all()
+    torch.testing.assert_close(steps, steps.flip(0))
+    assert steps[0] < 0.3 * steps[5]
+    assert sigmoidal_temperatures(1) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("start", [from_prior, from_posterior, from_both])
+def test_annealing_meets_the_exact_evidence(model: VAEModel, x: Tensor, start: annealed.Start) -> None:
+    exact = exact_evidence(model, x)[0].detach()
+    found = annealed_bound(model, x, temperatures=60, chains=60, start=start)
+    assert found.log_weight.shape == (60, 6)
+    error = (1 / found.effective - 1 / 60).sqrt()
+    assert (error < 0.2).all()
+    assert ((found.log_p - exact).abs() < 4 * error + 0.01).all()
+    assert found.log_weight.mean() < exact.mean()
+    assert ((found.acceptance > 0.5) & (found.acceptance < 0.8)).all()
+    assert found.interval.low < found.mean < found.interval.high
+
+
+@pytest.mark.parametrize("start", [from_prior, from_both])
+def test_weights_are_unbiased_with_few_temperatures(model: VAEModel, x: Tensor, start: annealed.Start) -> None:
+    exact = exact_evidence(model, x)[0].detach()
+    log_weight = annealed_bound(model, x, temperatures=6, chains=6000, leapfrog=3, start=start).log_weight
+    assert (log_weight.std(0) > 0.3).all()
+    assert_near((log_weight - exact).exp(), 1.0)
+
+
+def test_more_temperatures_bring_each_chain_nearer(model: VAEModel, x: Tensor) -> None:
+    exact = exact_evidence(model, x)[0].detach()
+    gaps = [
+        float((exact - annealed_bound(model, x, temperatures=t, chains=50, start=from_prior).log_weight).mean())
+        for t in (1, 25, 125)
+    ]
+    assert gaps[0] > 5 * gaps[1] > 15 * gaps[2] > 0
+
+
+def test_one_temperature_is_importance_sampling_from_the_start(model: VAEModel, x: Tensor) -> None:
+    """E[log w] is the ELBO, log p(x) - KL(q || p(z | x)), and no step is taken."""
+    exact, posterior = exact_evidence(model, x)
+    q = model.encode(x)
+    found = annealed_bound(model, x, temperatures=1, chains=40_000, start=from_posterior)
+    assert_near(found.log_weight, (exact - divergence(q, posterior)).detach())
+    assert found.acceptance.isnan().all()
+
+
+@pytest.mark.parametrize("temperatures", [1, 7])
+def test_from_the_true_posterior_every_weight_is_the_evidence(model: VAEModel, x: Tensor, temperatures: int) -> None:
+    exact = exact_evidence(model, x)[0].detach()
+    found = annealed_bound(model, x, temperatures=temperatures, chains=3, start=exact_posterior)
+    torch.testing.assert_close(found.log_weight, exact.expand(3, -1), rtol=0, atol=1e-8)
+    torch.testing.assert_close(found.log_p, exact, rtol=0, atol=1e-8)
+    torch.testing.assert_close(found.effective, torch.full((6,), 3.0, dtype=torch.float64))
+
+
+def test_what_is_run_in_parts_is_put_together_in_order(
+    model: VAEModel, x: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(annealed, "_CODES", 120)
+    found = annealed_bound(model, x, temperatures=40, chains=30)
+    torch.testing.assert_close(found.log_p, exact_evidence(model, x)[0].detach(), rtol=0, atol=0.3)
+
+
+def test_the_step_follows_each_picture(model: VAEModel, x: Tensor) -> None:
+    """Pixels of a hundredth of the noise narrow the posterior a hundredfold; steps narrow along the path."""
+    model.likelihood.sigma.fill_(0.005)
+    path = Annealing(Joint(model, x), from_prior, 200, 5)
+    assert path.steps[-1].max() < 0.05 * path.steps[0].min()
+    there, back = path.forward(20)[1], path.backward(exact_posterior(path.joint).sample((20,)))[1]
+    assert all(((acceptance > 0.5) & (acceptance < 0.8)).all() for acceptance in (there, back))
+
+
+def test_the_seed_decides_and_nothing_else_is_touched(model: VAEModel, x: Tensor) -> None:
+    model.train()
+    before, weights = torch.get_rng_state(), {k: v.clone() for k, v in model.state_dict().items()}
+    first = annealed_bound(model, x, temperatures=4, chains=2, seed=3).log_weight
+    both = bidirectional_bounds(model, pictures=3, temperatures=4, chains=2, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert model.training
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+    assert not first.requires_grad
+    assert not both.upper.requires_grad
+    assert all(torch.equal(v, weights[k]) for k, v in model.state_dict().items())
+    torch.rand(1)
+    assert torch.equal(annealed_bound(model, x, temperatures=4, chains=2, seed=3).log_weight, first)
+    assert torch.equal(bidirectional_bounds(model, pictures=3, temperatures=4, chains=2, seed=3).upper, both.upper)
+    assert not torch.equal(annealed_bound(model, x, temperatures=4, chains=2, seed=4).log_weight, first)
+
+
+# ---- Back from the posterior ----
+
+
+def test_the_way_back_with_one_temperature_is_the_log_weight_at_the_draw(model: VAEModel, x: Tensor) -> None:
+    joint = Joint(model, x)
+    z = exact_posterior(joint).sample((3,))
+    log_weight, _ = Annealing(joint, from_posterior, 1, 1).backward(z)
+    torch.testing.assert_close(log_weight, (joint.log_prob(z) - joint.posterior.log_prob(z)).detach())
+
+
+def test_the_way_back_is_unbiased_for_one_over_the_evidence(model: VAEModel, x: Tensor) -> None:
+    """From a start that is narrower than the posterior, so that 1 / w has a variance."""
+
+    def narrow(joint: Joint) -> MultivariateNormal:
+        posterior = exact_posterior(joint)
+        return MultivariateNormal(posterior.mean + 0.15, posterior.covariance_matrix * 0.4)
+
+    joint = Joint(model, x)
+    exact = exact_evidence(model, x)[0].detach()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        log_weight, _ = Annealing(joint, narrow, 4, 3).backward(exact_posterior(joint).sample((3000,)))
+    assert (log_weight.std(0) > 0.1).all()
+    assert_near((exact - log_weight).exp(), 1.0)
+    assert (log_weight.mean(0) > exact).all()
+
+
+def test_both_bounds_hold_the_mean_evidence_of_drawn_pictures(model: VAEModel) -> None:
+    """E[log p(x)] is less the entropy of x, which is normal."""
+    weight = model.network.decoder[0].weight.detach()
+    covariance = weight @ weight.T + model.likelihood.sigma**2 * torch.eye(12, dtype=torch.float64)
+    expected = -float(MultivariateNormal(torch.zeros(12, dtype=torch.float64), covariance).entropy())
+    found = bidirectional_bounds(model, pictures=600, temperatures=20, chains=4)
+    error = 4 * math.sqrt(12 / 2 / 600)
+    assert found.mean_lower < expected + error
+    assert found.mean_upper > expected - error
+    assert found.gap == pytest.approx(found.mean_upper - found.mean_lower)
+    assert 0 < found.gap_interval.low < found.gap < found.gap_interval.high < 0.3
+
+
+def test_the_gap_closes_with_temperatures(model: VAEModel) -> None:
+    gaps = [
+        bidirectional_bounds(model, pictures=60, temperatures=t, chains=2, start=from_prior).gap for t in (1, 20, 100)
+    ]
+    assert gaps[0] > 5 * gaps[1] > 15 * gaps[2] > 0
+
+
+def test_from_the_true_posterior_both_bounds_are_the_evidence(model: VAEModel) -> None:
+    found = bidirectional_bounds(model, pictures=5, temperatures=3, chains=2, start=exact_posterior)
+    torch.testing.assert_close(found.lower, found.upper, rtol=0, atol=1e-8)
+
+
+def test_one_chain_and_one_temperature_leave_both_divergences_between_start_and_posterior(model: VAEModel) -> None:
+    """Of an encoder that gives the same for every picture, KL(q || p) + KL(p || q) is known in expectation."""
+    with torch.no_grad():
+        for head in (model.posterior.mean, model.posterior.log_variance):
+            head.weight.zero_()
+            head.bias.zero_()
+    decoder = model.network.decoder[0].weight.detach()
+    precision = torch.eye(2, dtype=torch.float64) + decoder.T @ decoder / model.likelihood.sigma**2
+    # Means m of posteriors have the covariance I - P^-1, so that E[m' (I + P) m] / 2 is a trace.
+    spread = torch.eye(2, dtype=torch.float64) - precision.inverse()
+    both = torch.eye(2, dtype=torch.float64) + precision
+    expected = float(((precision + precision.inverse()).trace() - 4 + (both @ spread).trace()) / 2)
+    found = bidirectional_bounds(model, pictures=4000, temperatures=1, chains=1, start=from_posterior)
+    gap = found.upper - found.lower
+    assert gap.mean() == pytest.approx(expected, abs=float(4 * gap.std() / math.sqrt(4000)))
+
+
+def test_labels_are_drawn_from_those_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = VAE(latent=2, network=Mlp(hidden=()), prior=ConditionalNormal(), conditional=True)
+    model = spec.build(ImageFormat(1, 3, 4, ("a", "b", "c", "d")))
+    with pytest.raises(UserError, match="y is None, but the model is conditional"):
+        bidirectional_bounds(model, pictures=3)
+
+    asked, prior_of = [], model.prior_of
+
+    def noted(y: Tensor, n: int) -> Distribution:
+        asked.append(y)
+        return prior_of(y, n)
+
+    monkeypatch.setattr(model, "prior_of", noted)
+    found = bidirectional_bounds(model, torch.tensor([1, 3, 3, 3]), pictures=200, temperatures=2, chains=1)
+    assert found.lower.isfinite().all()
+    assert asked[0].unique().tolist() == [1, 3]
+    assert 0.6 < (asked[0] == 3).double().mean() < 0.9
+
+
+# ---- Starts, and what is refused ----
+
+
+def test_the_mean_of_two_densities_integrates_to_one_and_is_drawn_from() -> None:
+    p, q = Normal(torch.tensor(-4.0), 1.0), Normal(torch.tensor(2.0), 0.5)
+    half = Half(p, q)
+    grid = torch.linspace(-12, 8, 4001)
+    assert torch.trapezoid(half.log_prob(grid).exp(), grid).item() == pytest.approx(1, abs=1e-4)
+    torch.manual_seed(0)
+    draws = half.sample((20_000,))
+    assert draws.mean().item() == pytest.approx(-1, abs=0.1)
+    assert (draws > -1).double().mean().item() == pytest.approx(0.5, abs=0.02)
+
+
+PIECES = [
+    (StandardNormal(), Gaussian()),
+    (Mixture(components=3), FullGaussian()),
+    (Vamp(components=3), Gaussian()),
+    (Flow(transforms=1, hidden=(4,)), FlowPosterior(transforms=1, hidden=(4,))),
+    (ConditionalNormal(), Gaussian()),
+]
+
+
+@pytest.mark.parametrize("pieces", PIECES, ids=lambda pieces: pieces[0].kind)
+def test_every_prior_and_posterior_of_real_codes_can_be_annealed(pieces) -> None:
+    """Binary pixels of a model whose z hardly matters: log p(x) is near that of fair coins."""
+    prior, posterior = pieces
+    torch.manual_seed(0)
+    conditional = isinstance(prior, ConditionalNormal)
+    spec = VAE(latent=2, network=Mlp(hidden=(8,)), prior=prior, posterior=posterior, conditional=conditional)
+    model = spec.build(ImageFormat(1, 4, 4, ("a", "b")))
+    x, y = torch.rand(3, 1, 4, 4).round(), torch.tensor([0, 1, 1])
+    found = annealed_bound(model, x, y, temperatures=12, chains=8, leapfrog=2)
+    assert found.mean == pytest.approx(-16 * math.log(2), abs=2)
+    assert ((found.acceptance > 0.4) & (found.acceptance < 0.95)).all()
+    both = bidirectional_bounds(model, y, pictures=20, temperatures=12, chains=8, leapfrog=2)
+    assert abs(both.gap) < 0.2
+
+
+@pytest.mark.parametrize("setting", ["temperatures", "chains", "leapfrog"])
+def test_a_run_without_a_step_is_refused(model: VAEModel, x: Tensor, setting: str) -> None:
+    for run in (lambda: annealed_bound(model, x, **{setting: 0}), lambda: bidirectional_bounds(model, **{setting: 0})):
+        with pytest.raises(UserError, match=f"{setting} is 0, but must be >= 1"):
+            run()
+
+
+def test_what_has_no_evidence_is_refused(model: VAEModel) -> None:
+    image = ImageFormat(1, 8, 8)
+    grey = torch.full((2, 1, 8, 8), 0.5)
+    with pytest.raises(UserError, match="grey pixels"):
+        annealed_bound(VAE().build(image), grey)
+    with pytest.raises(UserError, match="the number of images is 0"):
+        annealed_bound(model, torch.zeros(0, 1, 3, 4, dtype=torch.float64))
+    with pytest.raises(UserError, match="pictures is 1, but must be >= 2"):
+        bidirectional_bounds(model, pictures=1)
+    codebook = VAE(posterior=Codebook(size=8), prior=UniformCodes()).build(image)
+    ladder = Ladder(groups=(1, 1)).build(ImageFormat(1, 16, 16))
+    for refused, why in ((codebook, "codebook"), (ladder, "depend on each other")):
+        with pytest.raises(UserError, match=why):
+            bidirectional_bounds(refused)
+    with pytest.raises(UserError, match="codebook"):
+        annealed_bound(codebook, grey.round())

@@ -1,0 +1,349 @@
+"""The evidence, its bounds and its gaps, against models of which they are known exactly."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import MultivariateNormal, kl_divergence
+
+from vaelab import VAE, Flow, FlowPosterior, GaussianPixels, Ladder, Mixture, Mlp, StandardNormal
+from vaelab.data import Dynamic, ImageData, ImageFormat, Static
+from vaelab.errors import UserError
+from vaelab.likelihoods import (
+    Bernoulli,
+    ContinuousBernoulli,
+    DiscretisedLogistic,
+    LearnedGaussian,
+    OptimalGaussian,
+)
+from vaelab.metrics import importance_bound, posterior_means
+from vaelab.metrics.evidence import (
+    Joint,
+    exact_evidence,
+    exact_integral,
+    importance_bound_over,
+    importance_integral,
+    inference_gaps,
+    refuse_broken_weights,
+)
+from vaelab.metrics.intervals import bootstrap_interval
+from vaelab.metrics.pictures import pixels_of
+from vaelab.models.vae import VAEModel
+from vaelab.posteriors import Codebook, FullGaussian
+from vaelab.priors import ConditionalNormal, UniformCodes, Vamp
+
+FORMAT = ImageFormat(1, 3, 4)
+
+
+def pca(latent: int = 2, sigma: float = 0.5, **pieces: object) -> VAEModel:
+    """Probabilistic PCA: affine encoder and decoder, normal pixels."""
+    torch.manual_seed(1)
+    spec = VAE(latent=latent, network=Mlp(hidden=()), likelihood=GaussianPixels(sigma=sigma), **pieces)
+    return spec.build(FORMAT).double().eval()
+
+
+def correlated(model: VAEModel) -> VAEModel:
+    """The same with a decoder whose directions overlap, so that the true posterior is a slanted ellipse."""
+    with torch.no_grad():
+        weight = model.network.decoder[0].weight.mul_(2)
+        weight[:, 1:] += weight[:, :1]
+    return model
+
+
+def known(model: VAEModel, x: Tensor) -> tuple[Tensor, MultivariateNormal]:
+    """log p(x) and the true posterior of probabilistic PCA (Tipping and Bishop 1999), in any dimension."""
+    layer, variance = model.network.decoder[0], model.likelihood.sigma.double() ** 2
+    weight, bias = layer.weight.detach(), layer.bias.detach()
+    covariance = weight @ weight.T + variance * torch.eye(len(weight), dtype=x.dtype)
+    log_p = MultivariateNormal(bias, covariance).log_prob(x.flatten(1))
+    precision = torch.eye(weight.shape[1], dtype=x.dtype) + weight.T @ weight / variance
+    mean = torch.linalg.solve(precision, weight.T @ (x.flatten(1) - bias).T / variance).T
+    return log_p, MultivariateNormal(mean, precision_matrix=precision)
+
+
+@pytest.fixture
+def x() -> Tensor:
+    return torch.randn(7, 1, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) * 0.7
+
+
+# ---- quadrature ----
+
+
+@pytest.mark.parametrize("latent", [1, 2, 3])
+def test_quadrature_gives_the_evidence_and_the_posterior_of_probabilistic_pca(latent: int, x: Tensor) -> None:
+    # In three dimensions a lattice grows eightfold with each halving; wide posteriors need few.
+    model, tolerance = (pca(latent), 1e-8) if latent < 3 else (pca(latent, sigma=1.0), 1e-5)
+    log_p, posterior = known(model, x)
+    found = exact_evidence(model, x, tolerance=tolerance)
+    torch.testing.assert_close(found.log_p, log_p, rtol=0, atol=1e-6)
+    torch.testing.assert_close(found.mean, posterior.mean, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.covariance, posterior.covariance_matrix.expand(7, -1, -1), rtol=0, atol=1e-5)
+    assert found.refining.abs().max() < tolerance
+    assert found.widening.abs().max() < 1e-8
+
+
+def test_narrow_posteriors_are_found_between_the_points_of_the_first_lattice(x: Tensor) -> None:
+    """The posterior is more than ten times narrower than the first step."""
+    model = pca(sigma=0.02)
+    with torch.no_grad():
+        model.network.decoder[0].weight.mul_(3)
+        pictures = model.decode(torch.tensor([[0.123, -0.456], [1.9, 1.1], [-2.3, 0.05]]).double()).mean
+    log_p, posterior = known(model, pictures)
+    found = exact_evidence(model, pictures, tolerance=1e-6)
+    assert posterior.covariance_matrix[0].diagonal().sqrt().max() < 0.02
+    torch.testing.assert_close(found.log_p, log_p, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found.mean, posterior.mean, rtol=0, atol=1e-5)
+
+
+def test_pictures_far_from_the_prior_are_within_the_range() -> None:
+    """The encoder sends them eleven deviations out: the lattice follows."""
+    model = pca()
+    with torch.no_grad():
+        weight, bias = model.network.decoder[0].weight, model.network.decoder[0].bias
+        regression = torch.linalg.solve(0.25 * torch.eye(2) + weight.T @ weight, weight.T)
+        model.posterior.mean.weight.copy_(regression)
+        model.posterior.mean.bias.copy_(-regression @ bias)
+        far = model.decode(torch.tensor([[11.0, -9.0]]).double()).mean
+    torch.testing.assert_close(
+        exact_evidence(model, far, tolerance=1e-8).log_p, known(model, far)[0], rtol=0, atol=1e-6
+    )
+
+
+def test_every_likelihood_and_prior_integrates_to_the_sum_over_a_fine_grid(x: Tensor) -> None:
+    """One lattice for all pictures, a product of matrices for all pairs, cell by cell: against plain sums."""
+    ticks = torch.linspace(-8, 8, 321, dtype=torch.float64)
+    grid = torch.cartesian_prod(ticks, ticks)
+    grey = x.abs().clamp(max=1)
+    for likelihood, prior, pictures in (
+        (Bernoulli(), Mixture(components=3), grey.round()),
+        (ContinuousBernoulli(), Vamp(components=3), grey),
+        (LearnedGaussian(), Mixture(components=2), grey),
+        (OptimalGaussian(), Vamp(components=2), grey),
+        (DiscretisedLogistic(), StandardNormal(), (grey * 255).round() / 255),
+    ):
+        torch.manual_seed(3)
+        spec = VAE(latent=2, network=Mlp(hidden=(8,)), likelihood=likelihood, prior=prior)
+        model = spec.build(FORMAT).double().eval()
+        with torch.no_grad():
+            p, log_prior = model.decode(grid), model.prior_of(None, 1).log_prob(grid)
+            plain = torch.stack([(p.log_prob(picture) + log_prior).logsumexp(0) for picture in pictures])
+        expected = plain + 2 * math.log(16 / 320)
+        found = exact_evidence(model, pictures, tolerance=1e-3)
+        torch.testing.assert_close(found.log_p, expected, rtol=0, atol=3e-3)
+
+
+@pytest.mark.parametrize("prior", [Mixture(components=2), ConditionalNormal()])
+def test_a_conditional_model_is_integrated_under_each_pictures_own_label(prior: object, x: Tensor) -> None:
+    torch.manual_seed(4)
+    spec = VAE(latent=2, conditional=True, network=Mlp(hidden=(8,)), prior=prior)
+    model = spec.build(ImageFormat(1, 3, 4, ("cat", "dog", "owl"))).double().eval()
+    y = torch.tensor([2, 0, 1, 1, 0, 2, 2])
+    pictures = x.gt(0).double()
+    whole = exact_evidence(model, pictures, y)
+    assert len(set(np.round(whole.log_p.tolist(), 6))) == 7
+    for row in range(7):
+        alone = exact_evidence(model, pictures[row : row + 1], y[row : row + 1])
+        # The range depends on the pictures that share a label, and so does the lattice.
+        torch.testing.assert_close(alone.log_p[0], whole.log_p[row], rtol=0, atol=1e-3)
+    with pytest.raises(UserError, match="y is None, but the model is conditional"):
+        exact_evidence(model, pictures)
+
+
+def test_too_few_points_are_refused_or_confessed(x: Tensor) -> None:
+    with pytest.raises(UserError, match="max_points is 100, but the first two lattices need 8450"):
+        exact_evidence(pca(), x, max_points=100)
+    confessed = exact_evidence(pca(sigma=0.02), x, tolerance=1e-8, max_points=9500)
+    assert confessed.points <= 9500
+    assert confessed.refining.abs().max() > 1e-8
+
+
+def test_quadrature_refuses_what_it_cannot_integrate(x: Tensor) -> None:
+    grey = x.abs().clamp(max=1).float()
+    with pytest.raises(UserError, match="grey pixels, under which a Bernoulli likelihood gives a cross-entropy"):
+        exact_evidence(VAE(network=Mlp()).build(FORMAT), grey)
+    assert exact_integral(VAE(network=Mlp()).build(FORMAT), grey).log_p.isfinite().all()
+    with pytest.raises(UserError, match="model has 4 latent dimensions, but a grid is affordable for at most 3"):
+        exact_evidence(pca(latent=4), x)
+    codes = VAE(network=Mlp(), posterior=Codebook(size=4), prior=UniformCodes()).build(FORMAT)
+    with pytest.raises(UserError, match=r"codes come from a codebook.*--only elbo samples"):
+        exact_evidence(codes, grey.round())
+    ladder = Ladder(groups=(1, 1), width=8).build(ImageFormat(1, 8, 8))
+    with pytest.raises(UserError, match=r"latents depend on each other.*--only evidence elbo"):
+        exact_evidence(ladder, torch.zeros(1, 1, 8, 8))
+    with pytest.raises(UserError, match="tolerance is 0.0, but must be > 0"):
+        exact_evidence(pca(), x, tolerance=0.0)
+    broken = pca()
+    with torch.no_grad():
+        broken.posterior.mean.weight[0, 0] = math.nan
+    with pytest.raises(UserError, match=r"not finite \(1 of 24 in posterior.mean.weight\); train it again"):
+        exact_evidence(broken, x)
+    with pytest.raises(UserError, match="not finite"):
+        refuse_broken_weights(broken)
+
+
+# ---- importance samples ----
+
+
+def test_elbo_importance_bound_and_exact_evidence_are_in_order_and_meet(x: Tensor) -> None:
+    torch.manual_seed(0)
+    model = pca()
+    many = torch.randn(300, 1, 3, 4, dtype=torch.float64) * 0.5
+    exact = exact_evidence(model, many).log_p
+    found = importance_bound(model, many, samples=2000)
+    assert found.elbo.mean() < found.log_p.mean() < exact.mean() + 0.02
+    assert found.mean == pytest.approx(exact.mean().item(), abs=0.05)
+    q = model.encode(many)
+    gap = kl_divergence(MultivariateNormal(q.mean, torch.diag_embed(q.variance)), known(model, many)[1])
+    torch.testing.assert_close(found.elbo.mean(), (exact - gap).mean(), rtol=0, atol=0.1)
+    assert ((found.effective >= 1) & (found.effective <= 2000)).all()
+
+
+def test_effective_samples_are_all_of_them_where_the_posterior_is_true() -> None:
+    """With a decoder that ignores z, the posterior is the prior; an encoder that gives it has equal weights."""
+    model = pca()
+    with torch.no_grad():
+        model.network.decoder[0].weight.zero_()
+        for head in (model.posterior.mean, model.posterior.log_variance):
+            head.weight.zero_()
+            head.bias.zero_()
+    found = importance_bound(model, torch.zeros(3, 1, 3, 4).double(), samples=50)
+    torch.testing.assert_close(found.effective, torch.full((3,), 50.0).double())
+    torch.testing.assert_close(found.log_p, found.elbo)
+
+
+def test_pixels_are_drawn_once_and_the_same_for_whatever_is_measured(digits: ImageData) -> None:
+    data = digits.split("test")
+    once, again, other = pixels_of(data, Dynamic()), pixels_of(data, Dynamic()), pixels_of(data, Dynamic(), seed=1)
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)
+    state = torch.random.get_rng_state()
+    model = VAE(network=Mlp(hidden=(8,))).build(data.format)
+    by_batches = importance_bound_over(model, data, Static(), samples=3, batch_size=7)
+    assert torch.equal(by_batches.log_p, importance_bound_over(model, data, Static(), samples=3, batch_size=7).log_p)
+    torch.random.set_rng_state(state)
+
+
+def test_no_samples_are_refused(x: Tensor) -> None:
+    for function in (importance_bound, importance_integral):
+        with pytest.raises(UserError, match="samples is 0, but must be >= 1"):
+            function(pca(), x, samples=0)
+
+
+# ---- gaps ----
+
+
+def best_diagonal(posterior: MultivariateNormal) -> Tensor:
+    """min over diagonal q of KL(q || N(m, P^-1)) = 1/2 [sum_i log P_ii - log det P], of each picture."""
+    precision = posterior.precision_matrix
+    return (precision.diagonal(dim1=-2, dim2=-1).log().sum(-1) - torch.logdet(precision)) / 2
+
+
+@pytest.mark.parametrize("latent", [2, 5])
+def test_gaps_of_probabilistic_pca_are_known(latent: int, x: Tensor) -> None:
+    model = correlated(pca(latent, sigma=0.3))
+    log_p, posterior = known(model, x)
+    found = inference_gaps(model, x, log_p, steps=300, evaluation=4000)
+    q = model.encode(x)
+    whole = kl_divergence(MultivariateNormal(q.mean, torch.diag_embed(q.variance)), posterior)
+    expected = best_diagonal(posterior).expand(7)
+    assert expected.min() > 0.1
+    torch.testing.assert_close(found.approximation.mean(), expected.mean(), rtol=0, atol=0.05)
+    torch.testing.assert_close(found.total.mean(), whole.mean(), rtol=0.05, atol=0.1)
+    torch.testing.assert_close(found.amortisation, found.total - found.approximation)
+    torch.testing.assert_close(found.mean, posterior.mean, rtol=0, atol=0.01)
+    best = posterior.precision_matrix.diagonal(dim1=-2, dim2=-1) ** -1
+    torch.testing.assert_close(found.covariance.diagonal(dim1=-2, dim2=-1), best.expand(7, -1), rtol=0.35, atol=0)
+
+
+def test_a_full_covariance_closes_the_approximation_gap(x: Tensor) -> None:
+    model = correlated(pca(sigma=0.3, posterior=FullGaussian()))
+    log_p, posterior = known(model, x)
+    found = inference_gaps(model, x, log_p, evaluation=4000)
+    assert best_diagonal(posterior).mean() > 0.1
+    torch.testing.assert_close(found.approximation.mean(), torch.zeros(()).double(), rtol=0, atol=0.04)
+    expected = posterior.covariance_matrix.expand(7, -1, -1)
+    torch.testing.assert_close(found.covariance, expected, rtol=0.1, atol=0.002)
+
+
+def test_an_encoder_that_is_already_best_has_no_amortisation_gap(x: Tensor) -> None:
+    model = pca()
+    log_p, posterior = known(model, x)
+    precision = posterior.precision_matrix[0]
+    with torch.no_grad():
+        layer = model.network.decoder[0]
+        regression = torch.linalg.solve(precision, layer.weight.T / 0.25)
+        model.posterior.mean.weight.copy_(regression)
+        model.posterior.mean.bias.copy_(-regression @ layer.bias)
+        model.posterior.log_variance.weight.zero_()
+        model.posterior.log_variance.bias.copy_(-precision.diagonal().log())
+    found = inference_gaps(model, x, log_p, evaluation=4000)
+    assert found.amortisation.abs().max() < 0.02
+    torch.testing.assert_close(found.approximation.mean(), best_diagonal(posterior).mean(), rtol=0, atol=0.03)
+
+
+def test_moments_of_the_true_posterior_rescue_an_encoder_that_is_lost(x: Tensor) -> None:
+    """From the encoder's start, ten deviations away, few steps do not suffice; the better start counts."""
+    model = pca(sigma=0.3)
+    with torch.no_grad():
+        model.posterior.mean.bias.add_(6.0)
+        model.posterior.log_variance.bias.fill_(-8.0)
+    found = exact_evidence(model, x)
+    lost = inference_gaps(model, x, found.log_p, steps=20)
+    rescued = inference_gaps(model, x, found.log_p, moments=(found.mean, found.covariance), steps=20)
+    assert lost.approximation.mean() > 5
+    assert rescued.approximation.mean() < 0.5
+
+
+def test_measuring_leaves_model_and_random_numbers_as_they_were(x: Tensor) -> None:
+    model = pca().train()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    found = exact_evidence(model, x)
+    inference_gaps(model, x, found.log_p, steps=3, evaluation=10)
+    posterior_means(model, x)
+    assert torch.equal(torch.rand(3), expected)
+    assert model.training
+    assert all(weight.grad is None for weight in model.parameters())
+    assert all(torch.equal(before[name], weight) for name, weight in model.state_dict().items())
+
+
+def test_gaps_refuse_what_has_no_best_gaussian(x: Tensor) -> None:
+    zeros = torch.zeros(7)
+    with pytest.raises(UserError, match="posterior is FlowPosterior, but the gap is split only for Gaussian ones"):
+        inference_gaps(pca(posterior=FlowPosterior()), x, zeros)
+    for name in ("steps", "samples", "evaluation"):
+        with pytest.raises(UserError, match=f"{name} is 0, but must be >= 1"):
+            inference_gaps(pca(), x, zeros, **{name: 0})
+
+
+def test_a_joint_density_is_the_models_own(x: Tensor) -> None:
+    model = pca(prior=Flow())
+    joint = Joint(model, x)
+    trace = model(x, None, 4)
+    (latent,) = trace.latents
+    torch.testing.assert_close(joint.log_prob(latent.z) - latent.q.log_prob(latent.z), trace.log_weight)
+
+
+# ---- intervals ----
+
+
+def test_bootstrap_intervals_hold_the_mean_as_often_as_they_say() -> None:
+    random = np.random.default_rng(0)
+    intervals = [bootstrap_interval(random.normal(3.0, 2.0, 200), draws=500, seed=seed) for seed in range(200)]
+    held = np.mean([interval.low <= 3.0 <= interval.high for interval in intervals])
+    assert 0.9 <= held <= 0.985
+    widths = np.mean([interval.high - interval.low for interval in intervals])
+    assert widths == pytest.approx(2 * 1.96 * 2 / math.sqrt(200), rel=0.05)
+
+
+def test_bootstrap_refuses_what_has_no_mean() -> None:
+    with pytest.raises(UserError, match="values has 1 points, but at least 2 are needed"):
+        bootstrap_interval(np.array([1.0]))
+    with pytest.raises(UserError, match="level is 95.0, but must lie between 0 and 1"):
+        bootstrap_interval(np.array([1.0, 2.0]), level=95.0)
