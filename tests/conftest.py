@@ -31,8 +31,8 @@ _ROOMS = {
     "metrics": "active agreement centroids classifier directions embedding intervals neighbours paths pictures ranks "
     "shape two_samples",
     "metrics.bound": "aggregate collapse estimate parts split units use",
-    "metrics.disentanglement": "beta_vae data dci explicitness factor_vae factors gap information irs mig modularity sap "
-    "scores sharing",
+    "metrics.disentanglement": "beta_vae data dci explicitness factor_vae factors gap information irs mig modularity "
+    "sap scores sharing",
     "metrics.evidence": "annealed bidirectional gaps hmc importance joint quadrature starts support",
     "metrics.representation": "clusters curve probe",
     "metrics.samples": "conditional frechet kernel memorisation precision quality",

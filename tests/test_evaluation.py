@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+import vaelab
 from vaelab import VAE, Elbo, Experiment, Ladder, Mlp, Npz, Training
 from vaelab.data import Dynamic, Grey, ImageData, Sprites
 from vaelab.errors import UserError
 from vaelab.evaluation import PARTS, chosen
-from vaelab.evaluation.evaluate import evaluate
+from vaelab.evaluation.evaluate import evaluate_subject
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
 from vaelab.evaluation.subject import Effort, Subject
 from vaelab.metrics.evidence import exact_evidence
@@ -47,7 +48,7 @@ def named(section: Section) -> dict[str, Number]:
 
 def test_a_run_is_measured_in_every_part_that_it_can_be(binary_run: Run, digits: ImageData) -> None:
     subject = Subject(binary_run.model, digits, Dynamic(), SMALL)
-    found = evaluate(subject)
+    found = evaluate_subject(subject)
     assert [section.part for section in found.sections] == ["elbo", "evidence", "gaps", "representation"]
     assert "60 pictures, but distances need more than the 128 features" in found.left_out["samples"]
     assert "no attributes that say what its pictures were made from" in found.left_out["disentanglement"]
@@ -77,6 +78,12 @@ def test_a_run_is_measured_in_every_part_that_it_can_be(binary_run: Run, digits:
     assert -elbo["-ELBO"].value == pytest.approx(evidence["ELBO"].value, abs=3)
 
 
+def test_python_gives_what_the_command_gives(binary_run: Run, digits: ImageData) -> None:
+    found = vaelab.evaluate(binary_run.model, digits, Dynamic(), only=["elbo"], effort=SMALL)
+    again = evaluate_subject(Subject(binary_run.model, digits, Dynamic(), SMALL), ["elbo"])
+    assert found.section("elbo").numbers == again.section("elbo").numbers
+
+
 def test_a_violated_order_is_said_aloud(binary_run: Run, digits: ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
     from vaelab.evaluation import evidence
 
@@ -87,19 +94,19 @@ def test_a_violated_order_is_said_aloud(binary_run: Run, digits: ImageData, monk
         return replace(bound, log_p=bound.log_p + 50)
 
     monkeypatch.setattr(evidence, "importance_over", wrong)
-    found = evaluate(Subject(binary_run.model, digits, Dynamic(), SMALL), ["evidence"])
+    found = evaluate_subject(Subject(binary_run.model, digits, Dynamic(), SMALL), ["evidence"])
     assert found.section("evidence").findings[0].startswith("THE ORDER IS VIOLATED")
 
 
 def test_grey_pixels_give_gaps_but_no_evidence(digits: ImageData) -> None:
     torch.manual_seed(0)
     model = VAE(latent=2, network=Mlp(hidden=(16,))).build(digits.format)
-    found = evaluate(Subject(model, digits, Grey(), SMALL), ["elbo", "gaps"])
+    found = evaluate_subject(Subject(model, digits, Grey(), SMALL), ["elbo", "gaps"])
     with pytest.raises(UserError, match="a cross-entropy and no log-likelihood; binarise them"):
-        evaluate(Subject(model, digits, Grey(), SMALL), ["evidence"])
+        evaluate_subject(Subject(model, digits, Grey(), SMALL), ["evidence"])
     assert "cross-entropy + rate" in named(found.section("elbo"))
     assert any("is no density of pictures" in finding for finding in found.section("gaps").findings)
-    measured = evaluate(Subject(model, digits, Dynamic(), SMALL), ["evidence"])
+    measured = evaluate_subject(Subject(model, digits, Dynamic(), SMALL), ["evidence"])
     assert "log p(x)" in named(measured.section("evidence"))
 
 
@@ -107,16 +114,16 @@ def test_models_without_a_density_are_told_what_can_be_measured(digits: ImageDat
     codes = VAE(latent=4, network=Mlp(hidden=(16,)), posterior=Codebook(size=8), prior=UniformCodes())
     subject = Subject(codes.build(digits.format), digits, Dynamic(), SMALL)
     with pytest.raises(UserError, match=r"codes come from a codebook, so there is no density of z.*can be measured"):
-        evaluate(subject, ["gaps"])
+        evaluate_subject(subject, ["gaps"])
     ladder = Subject(Ladder(groups=(1, 1), width=8).build(digits.format), digits, Dynamic(), SMALL)
-    found = evaluate(ladder, ["elbo", "evidence"])
+    found = evaluate_subject(ladder, ["elbo", "evidence"])
     assert [name for name in named(found.section("elbo")) if name.startswith("rate of group")] == [
         "rate of group 1",
         "rate of group 2",
     ]
     assert "log p(x)" not in named(found.section("evidence"))
     with pytest.raises(UserError, match="latents depend on each other"):
-        evaluate(ladder, ["gaps"])
+        evaluate_subject(ladder, ["gaps"])
     flow = Subject(
         VAE(latent=2, network=Mlp(hidden=(8,)), posterior=FlowPosterior()).build(digits.format),
         digits,
@@ -124,13 +131,13 @@ def test_models_without_a_density_are_told_what_can_be_measured(digits: ImageDat
         SMALL,
     )
     with pytest.raises(UserError, match="posterior is FlowPosterior"):
-        evaluate(flow, ["gaps"])
+        evaluate_subject(flow, ["gaps"])
 
 
 def test_more_dimensions_than_a_grid_bears_are_annealed(digits: ImageData) -> None:
     torch.manual_seed(0)
     model = VAE(latent=5, network=Mlp(hidden=(16,)), conditional=True).build(digits.format)
-    found = evaluate(Subject(model, digits, Dynamic(), replace(SMALL, few=3)), ["evidence", "gaps"])
+    found = evaluate_subject(Subject(model, digits, Dynamic(), replace(SMALL, few=3)), ["evidence", "gaps"])
     assert {"ELBO", "IWAE-20", "AIS", "AIS - IWAE-20", "BDMC gap"} == set(named(found.section("evidence")))
     assert any("a bound from below" in finding for finding in found.section("gaps").findings)
 
@@ -139,7 +146,7 @@ def test_sprites_are_measured_for_disentanglement() -> None:
     data = Sprites(limit=3000, image_size=16).load()
     torch.manual_seed(0)
     model = VAE(latent=4, network=Mlp(hidden=(16,))).build(data.format)
-    found = evaluate(Subject(model, data), ["disentanglement"])
+    found = evaluate_subject(Subject(model, data), ["disentanglement"])
     numbers = named(found.section("disentanglement"))
     assert len(numbers) == 10
     assert all(number.value <= 1 for number in numbers.values())
@@ -153,7 +160,7 @@ def test_codes_that_hold_nothing_are_at_chance(digits: ImageData) -> None:
     with torch.no_grad():
         for weight in model.network.encoder.parameters():
             weight.zero_()
-    found = evaluate(Subject(model, digits, Grey(), SMALL), ["representation"])
+    found = evaluate_subject(Subject(model, digits, Grey(), SMALL), ["representation"])
     numbers = named(found.section("representation"))
     chance = float(numbers["linear probe"].how.removeprefix("chance "))
     assert numbers["linear probe"].value <= chance + 0.1

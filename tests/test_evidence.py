@@ -174,7 +174,7 @@ def test_quadrature_refuses_what_it_cannot_integrate(x: Tensor) -> None:
     ladder = Ladder(groups=(1, 1), width=8).build(ImageFormat(1, 8, 8))
     with pytest.raises(UserError, match=r"latents depend on each other.*--only evidence elbo"):
         exact_evidence(ladder, torch.zeros(1, 1, 8, 8))
-    with pytest.raises(UserError, match="tolerance is 0.0, but must be > 0"):
+    with pytest.raises(UserError, match=r"tolerance is 0\.0, but must be > 0"):
         exact_evidence(pca(), x, tolerance=0.0)
     broken = pca()
     with torch.no_grad():
@@ -345,5 +345,5 @@ def test_bootstrap_intervals_hold_the_mean_as_often_as_they_say() -> None:
 def test_bootstrap_refuses_what_has_no_mean() -> None:
     with pytest.raises(UserError, match="values has 1 points, but at least 2 are needed"):
         bootstrap_interval(np.array([1.0]))
-    with pytest.raises(UserError, match="level is 95.0, but must lie between 0 and 1"):
+    with pytest.raises(UserError, match=r"level is 95\.0, but must lie between 0 and 1"):
         bootstrap_interval(np.array([1.0, 2.0]), level=95.0)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from vaelab.data.sprites import draw_sprites
     from vaelab.data.strokes import draw_strokes
     from vaelab.errors import UserError
+    from vaelab.evaluation.evaluate import evaluate
+    from vaelab.evaluation.subject import Effort
     from vaelab.experiment import Adam, Experiment, Training
     from vaelab.likelihoods import (
         Bernoulli,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         LearnedGaussian,
         OptimalGaussian,
     )
+    from vaelab.metrics.evidence import exact_evidence, importance_bound, inference_gaps
     from vaelab.models import VAE, Ladder
     from vaelab.models.files import load, save
     from vaelab.networks import Bottleneck, Conv, Depthwise, Mlp, ResNet
@@ -77,11 +80,14 @@ _ROOMS = {
     "data.sprites": "draw_sprites",
     "data.strokes": "draw_strokes",
     "errors": "UserError",
+    "evaluation.evaluate": "evaluate",
+    "evaluation.subject": "Effort",
     "experiment": "Adam Experiment Training",
     "likelihoods": (
         "Bernoulli CategoricalPixels ContinuousBernoulli DiscretisedLogistic GaussianPixels "
         "LearnedGaussian OptimalGaussian"
     ),
+    "metrics.evidence": "exact_evidence importance_bound inference_gaps",
     "models": "VAE Ladder",
     "models.files": "load save",
     "networks": "Bottleneck Conv Depthwise Mlp ResNet",
@@ -122,6 +128,7 @@ __all__ = [
     "DiscretisedLogistic",
     "Dreg",
     "Dynamic",
+    "Effort",
     "Elbo",
     "Emnist",
     "Experiment",
@@ -167,7 +174,11 @@ __all__ = [
     "__version__",
     "draw_sprites",
     "draw_strokes",
+    "evaluate",
+    "exact_evidence",
     "full_pass",
+    "importance_bound",
+    "inference_gaps",
     "load",
     "open_data",
     "preset",

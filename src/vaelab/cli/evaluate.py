@@ -89,7 +89,7 @@ def _evaluate(
 ) -> None:
     chosen(only)
     from vaelab.data import Grey
-    from vaelab.evaluation.evaluate import evaluate
+    from vaelab.evaluation.evaluate import evaluate_subject
     from vaelab.evaluation.results import read_evaluation
     from vaelab.evaluation.subject import Effort, Subject
     from vaelab.models.files import load
@@ -124,7 +124,7 @@ def _evaluate(
     def together(found: Evaluation) -> Evaluation:
         return found if earlier is None else found.beside(earlier, [part.name for part in PARTS])
 
-    found = evaluate(subject, only, command, keep)
+    found = evaluate_subject(subject, only, command, keep)
     _print(found)
     print(f"results: {out}")
 

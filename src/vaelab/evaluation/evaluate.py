@@ -6,21 +6,52 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from vaelab.data import Binarisation, Grey, ImageData
 from vaelab.errors import UserError
 from vaelab.evaluation import chosen
 from vaelab.evaluation.results import Evaluation
-from vaelab.evaluation.subject import Subject
+from vaelab.evaluation.subject import Effort, Subject
 from vaelab.models.files import weights_digest
+from vaelab.models.model import Model
 from vaelab.training.device import describe_machine
 
 
 def evaluate(
+    model: Model,
+    data: ImageData,
+    binarisation: Binarisation | None = None,
+    only: Sequence[str] = (),
+    effort: Effort | None = None,
+) -> Evaluation:
+    """Measure all parts of a model that can be measured, or those named: what `vaelab evaluate` prints.
+
+    Args:
+        model: any model, on any device.
+        data: with splits `train` and `test`; the test split is measured on.
+        binarisation: from bytes to the pixels that the model is shown; grey by default.
+        only: parts by name: elbo, evidence, gaps, samples, representation, disentanglement.
+        effort: how many pictures and draws are spent.
+
+    Raises:
+        UserError: weights that are not finite, pictures that the model does not take, no part of a name, or one that
+            was named cannot be measured.
+
+    >>> from vaelab import VAE, Effort, Mlp, open_data
+    >>> data = open_data("digits")
+    >>> found = evaluate(VAE(network=Mlp()).build(data.format), data, only=["elbo"], effort=Effort(images=50))
+    >>> [number.name for number in found.section("elbo").numbers][:2]
+    ['distortion', 'rate']
+    """
+    return evaluate_subject(Subject(model, data, binarisation or Grey(), effort or Effort()), only)
+
+
+def evaluate_subject(
     subject: Subject,
     only: Sequence[str] = (),
     command: str = "",
     measured: Callable[[Evaluation], None] = lambda found: None,
 ) -> Evaluation:
-    """Measure all parts of a model that can be measured, or those named.
+    """`evaluate` of a model together with what it is measured on.
 
     Args:
         subject: model, data and effort.

@@ -97,7 +97,8 @@ def measured_of(groups: Sequence[Group]) -> tuple[Measured, list[str]]:
         ),
         tuple(
             _said(
-                run, f"{evaluation.command or 'vaelab evaluate'}, on {evaluation.machine or 'a machine not recorded'}"
+                run,
+                f"last measured by {evaluation.command or 'vaelab evaluate'}, on {evaluation.machine or 'a machine not recorded'}",
             )
             for run, evaluation in found.items()
         ),

@@ -20,7 +20,7 @@ from vaelab.codec import encode
 from vaelab.data import ImageData, ImageFormat, Source, Sprites
 from vaelab.errors import UserError
 from vaelab.evaluation import PARTS
-from vaelab.evaluation.evaluate import evaluate
+from vaelab.evaluation.evaluate import evaluate_subject
 from vaelab.evaluation.results import Evaluation, read_evaluation
 from vaelab.evaluation.subject import Effort, Subject
 from vaelab.experiment import Adam, Experiment, Training
@@ -205,7 +205,7 @@ def _measured(
         about = [section.about for section in earlier.sections if section.part in MEASURED]
         if len(about) == len(MEASURED) and all(alike.items() <= values.items() for values in about):
             return earlier
-    found = evaluate(subject, MEASURED, command)
+    found = evaluate_subject(subject, MEASURED, command)
     together = found if earlier is None else found.beside(earlier, [part.name for part in PARTS])
     together.write(path)
     return together

@@ -37,8 +37,9 @@ def irs_score(
     The mean over values follows how often they are. q is the paper's maximum at `quantile` 1; since the maximum
     grows with the number of rows, the quantile of the deviations is taken instead, above and below alike, so that
     codes that are independent of all factors score about 0. (Code that takes it above only gives such codes a score.)
-    Of a code whose robustness is negative, by sampling or by an outlier that sets one value's quantile, 0 counts. Without a code that varies the score is 0. A factor of more than `factor_bins`
-    values is cut into equally populated bins.
+    Of a code whose robustness is negative, by sampling or by an outlier that sets one value's quantile, 0 counts.
+    Without a code that varies the score is 0. A factor of more than `factor_bins` values is cut into equally populated
+    bins.
 
     Exactly unchanged by sign flips, by the order of codes and of rows and by a common scale. The scale of one code
     is its weight, so noise codes lower the score by theirs; `robustness` does not depend on either.

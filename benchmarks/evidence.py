@@ -1,0 +1,116 @@
+"""What the evidence costs: the exact log p(x) of a whole test set, importance samples, all measures of disentanglement.
+
+python benchmarks/evidence.py RUN [--images 10000] [--samples 1000] [--rounds 3]
+
+RUN is a model of a latent plane on binary pixels. Each figure is that of a process of its own, so that its peak memory
+is too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+
+
+def shown(run: Path, images: int) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor | None]:
+    """The model, its pictures and their labels."""
+    from vaelab.metrics.pictures import condition_of, pixels_of
+    from vaelab.training import open_run
+
+    opened = open_run(run)
+    test = opened.pictures().split("test")
+    test = test.take(slice(0, images))
+    return opened.model, pixels_of(test, opened.experiment.binarisation), condition_of(test)
+
+
+def exact(run: Path, images: int, samples: int) -> dict[str, float]:
+    """Quadrature over the plane."""
+    from vaelab.metrics.evidence import exact_evidence
+
+    model, x, y = shown(run, images)
+    began = time.perf_counter()
+    found = exact_evidence(model, x, y)
+    return {
+        "seconds": time.perf_counter() - began,
+        "images": len(x),
+        "log_p": float(found.log_p.mean()),
+        "halving_moves_the_mean_by": float(found.refining.mean().abs()),
+        "halving_moves_a_picture_by_at_most": float(found.refining.abs().max()),
+        "widening": float(found.widening.mean()),
+        "codes": found.points,
+    }
+
+
+def importance(run: Path, images: int, samples: int) -> dict[str, float]:
+    """IWAE-k."""
+    from vaelab.metrics.evidence import importance_over
+
+    model, x, y = shown(run, images)
+    began = time.perf_counter()
+    found = importance_over(model, x, y, samples)
+    return {
+        "seconds": time.perf_counter() - began,
+        "images": len(x),
+        "samples": samples,
+        "bound": found.mean,
+        "elbo": float(found.elbo.mean()),
+    }
+
+
+def disentanglement(run: Path, images: int, samples: int) -> dict[str, float]:
+    """All measures on 10,000 codes of ten dimensions and the five factors of sprites."""
+    from vaelab import Sprites
+    from vaelab.metrics.disentanglement import disentanglement_scores, factors_of
+
+    names, factors, categorical = factors_of(Sprites(limit=10_000, image_size=16).load())
+    random = np.random.default_rng(0)
+    # Every factor is in some code, beside noise, as in a model that has learned something.
+    codes = factors @ random.normal(size=(factors.shape[1], 10)) + random.normal(size=(len(factors), 10))
+    began = time.perf_counter()
+    disentanglement_scores(codes, factors, categorical)
+    return {"seconds": time.perf_counter() - began, "codes": len(codes), "dimensions": 10, "factors": len(names)}
+
+
+TASKS = {"exact": exact, "importance": importance, "disentanglement": disentanglement}
+
+
+def alone(task: str, arguments: argparse.Namespace) -> dict[str, float]:
+    """What a task gives in a process of its own, with the peak of its memory."""
+    words = [sys.executable, __file__, str(arguments.run), "--images", str(arguments.images)]
+    words += ["--samples", str(arguments.samples), "--task", task]
+    found: dict[str, float] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.task:
+        found = TASKS[arguments.task](arguments.run, arguments.images, arguments.samples)
+        found["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+        print(json.dumps(found))
+        return
+    for task in arguments.only:
+        rounds = [alone(task, arguments) for _ in range(arguments.rounds)]
+        seconds = [found.pop("seconds") for found in rounds]
+        rest = ", ".join(f"{name} {value:,.6g}" for name, value in rounds[-1].items())
+        print(f"{task}: {median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f}); {rest}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
