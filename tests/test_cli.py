@@ -68,7 +68,7 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("bogus", "command is 'bogus', but vaelab has: study, train, fit-prior, figures, report, data"),
+        ("bogus", "command is 'bogus', but vaelab has: study, train, fit-prior, evaluate, figures, report, data"),
         ("train zae --out x", "preset is 'zae', but vaelab train has: vae, cvae, beta-vae"),
         ("train vae", "--out is missing"),
         ("train vae --out x --data digits --epochs -3", "Training.epochs is -3, but must be >= 1"),

@@ -12,13 +12,13 @@ import torch
 
 import vaelab
 from vaelab import VAE, Elbo, Experiment, Ladder, Mlp, Npz, Training
-from vaelab.data import Dynamic, Grey, ImageData, Sprites
+from vaelab.data import Dynamic, Grey, ImageData, Sprites, Static, open_data
 from vaelab.errors import UserError
 from vaelab.evaluation import PARTS, chosen
 from vaelab.evaluation.evaluate import evaluate_subject
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
 from vaelab.evaluation.subject import Effort, Subject
-from vaelab.metrics.evidence import exact_evidence
+from vaelab.metrics.evidence import exact_evidence, importance_bound
 from vaelab.models.files import save, weights_digest
 from vaelab.posteriors import Codebook, FlowPosterior
 from vaelab.priors import UniformCodes
@@ -49,8 +49,8 @@ def named(section: Section) -> dict[str, Number]:
 def test_a_run_is_measured_in_every_part_that_it_can_be(binary_run: Run, digits: ImageData) -> None:
     subject = Subject(binary_run.model, digits, Dynamic(), SMALL)
     found = evaluate_subject(subject)
-    assert [section.part for section in found.sections] == ["elbo", "evidence", "gaps", "representation"]
-    assert "60 pictures, but distances need more than the 128 features" in found.left_out["samples"]
+    assert [section.part for section in found.sections] == ["elbo", "evidence", "gaps", "samples", "representation"]
+    assert "distances left out: the test split has 60 pictures" in found.section("samples").findings[0]
     assert "no attributes that say what its pictures were made from" in found.left_out["disentanglement"]
     assert found.weights_sha256 == weights_digest(binary_run.model)
 
@@ -63,6 +63,12 @@ def test_a_run_is_measured_in_every_part_that_it_can_be(binary_run: Run, digits:
         assert low <= number.value <= high, number
     (order, *_) = found.section("evidence").findings
     assert order.startswith("The order holds: ELBO")
+    assert abs(exact.refining.mean()) < 0.01
+    # What must agree on a trained model of a plane: annealing, and as many importance samples as anyone takes.
+    low, high = evidence["AIS - log p(x)"].interval
+    assert low - 0.1 < 0 < high + 0.1
+    many = importance_bound(binary_run.model, subject.x, samples=5000)
+    assert (exact.log_p - many.log_p).abs().median() < 0.1
 
     gaps = named(found.section("gaps"))
     assert gaps["log p(x) - ELBO"].value == pytest.approx(
@@ -176,10 +182,71 @@ def test_numbers_of_other_parts_are_kept_as_long_as_the_weights_are_the_same(tmp
     both = measured("a", "gaps").beside(measured("a", "elbo", "gaps"), order)
     assert [section.part for section in both.sections] == ["elbo", "gaps"]
     assert [section.part for section in measured("b", "gaps").beside(both, order).sections] == ["gaps"]
+    refused = replace(measured("a"), left_out={"gaps": "grey pixels", "samples": "too few"}).beside(both, order)
+    assert [section.part for section in refused.sections] == ["elbo", "gaps"]
+    assert refused.left_out == {"samples": "too few"}
+    assert len(measured("a", "of a later version").beside(both, order).sections) == 3
     both.write(tmp_path / "evaluation.json")
     assert read_evaluation(tmp_path / "evaluation.json") == both
     with pytest.raises(UserError, match="samples was not measured: it was not asked for"):
         both.section("samples")
+
+
+def test_equal_weights_are_in_order(digits: ImageData) -> None:
+    """Of a code that is certain the importance bound is the ELBO, but for rounding."""
+    torch.manual_seed(0)
+    codes = VAE(latent=4, network=Mlp(hidden=(16,)), posterior=Codebook(size=8), prior=UniformCodes())
+    found = evaluate_subject(Subject(codes.build(digits.format), digits, Dynamic(), SMALL), ["evidence"])
+    assert found.section("evidence").findings[0].startswith("The order holds")
+    assert any("codes come from a codebook" in finding for finding in found.section("evidence").findings)
+
+
+def test_conditions_that_are_all_different_leave_the_bounds(digits: ImageData) -> None:
+    """No lattice is affordable for each, which costs neither the bounds nor the gaps."""
+    tilts = np.random.default_rng(0).normal(size=(360, 1)).astype(np.float32)
+    data = replace(digits, labels=None, classes=(), attributes=tilts, attribute_names=("tilt",))
+    torch.manual_seed(0)
+    model = VAE(latent=3, network=Mlp(hidden=(16,)), conditional=True).build(data.format)
+    found = evaluate_subject(Subject(model, data, Dynamic(), replace(SMALL, few=3)), ["evidence", "gaps"])
+    assert any("max_points" in finding for finding in found.section("evidence").findings)
+    assert "AIS" in named(found.section("evidence"))
+    assert "AIS" in named(found.section("gaps"))["log p(x) - ELBO"].how
+
+
+def test_pictures_are_drawn_alike_whether_some_or_all_are_measured(digits: ImageData) -> None:
+    model = VAE(network=Mlp(hidden=(16,))).build(digits.format)
+    for protocol in (Dynamic(), Static()):
+        whole = Subject(model, digits, protocol).x
+        some = Subject(model, digits, protocol, Effort(images=20))
+        rows = np.sort(np.random.default_rng(0).choice(60, 20, replace=False))
+        assert torch.equal(some.x, whole[rows])
+        assert set(whole.unique().tolist()) == {0.0, 1.0}
+
+
+def test_samples_are_judged_by_what_they_are() -> None:
+    """A decoder that gives the pictures of its class's training pictures back, against one that gives noise."""
+    data = open_data("digits")
+    torch.manual_seed(0)
+    model = VAE(latent=2, network=Mlp(hidden=(16,)), conditional=True).build(data.format)
+    section = evaluate_subject(Subject(model, data, Grey(), Effort(images=200)), ["samples"]).section("samples")
+    noise = named(section)
+    assert noise["conditional accuracy"].value < 0.3
+    assert noise["exact copies"].value == 0
+    assert noise["coverage"].value < 0.1
+    assert section.about["pixels"] == "means of p(x | z) beside grey pictures"
+    train = data.split("train")
+    images = torch.from_numpy(train.images).float() / 255
+
+    def copying(n: int, y: torch.Tensor) -> torch.Tensor:
+        return torch.stack(
+            [images[torch.from_numpy(train.labels == int(label)).nonzero()[index, 0]] for index, label in enumerate(y)]
+        )
+
+    model.generate = copying  # type: ignore[method-assign]
+    found = named(evaluate_subject(Subject(model, data, Grey(), Effort(images=60)), ["samples"]).section("samples"))
+    assert found["exact copies"].value == 1
+    assert found["the same, relative"].value > 0.95
+    assert found["conditional accuracy"].value > 0.9
 
 
 def test_the_command_prints_and_writes_what_it_measured(cli: Cli, binary_run: Run) -> None:

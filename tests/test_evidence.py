@@ -99,6 +99,20 @@ def test_narrow_posteriors_are_found_between_the_points_of_the_first_lattice(x: 
     torch.testing.assert_close(found.mean, posterior.mean, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize(("sigma", "ratio"), [(0.003, 0.03), (0.003, 0.3), (0.001, 0.03), (0.003, 1.0)])
+def test_slanted_ridges_narrower_than_the_first_step_are_followed_to_their_ends(sigma: float, ratio: float) -> None:
+    model = pca(sigma=sigma)
+    with torch.no_grad():
+        weight = model.network.decoder[0].weight
+        turn = torch.tensor([[math.cos(0.6), -math.sin(0.6)], [math.sin(0.6), math.cos(0.6)]]).double()
+        directions = torch.linalg.svd(weight, full_matrices=False).U
+        weight.copy_(directions @ torch.diag(torch.tensor([1.0, ratio]).double()) @ turn)
+        means = model.decode(torch.randn(20, 2, dtype=torch.float64)).mean
+        pictures = means + sigma * torch.randn_like(means)
+    found = exact_evidence(model, pictures)
+    torch.testing.assert_close(found.log_p, known(model, pictures)[0], rtol=0, atol=1e-3)
+
+
 def test_pictures_far_from_the_prior_are_within_the_range() -> None:
     """The encoder sends them eleven deviations out: the lattice follows."""
     model = pca()

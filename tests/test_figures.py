@@ -32,6 +32,7 @@ from vaelab.figures import (
     seed_curves,
     shape_maps,
     training_curves,
+    true_posterior,
     write_film,
 )
 
@@ -47,6 +48,33 @@ MIXED = rng.normal(size=(N, 2))
 DEVIATIONS = rng.uniform(0.05, 0.3, (N, 2))
 TICKS = np.linspace(-3, 3, 15)
 PLANE = np.meshgrid(TICKS, TICKS)
+TILTED = np.array([[0.04, 0.03], [0.03, 0.04]])
+
+
+def normal_in_the_plane(ticks: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """The density of a normal at every point of a window, rows z2, columns z1."""
+    away = np.stack(np.meshgrid(*ticks), -1) - mean
+    squared = np.einsum("...i,ij,...j->...", away, np.linalg.inv(covariance), away)
+    return np.exp(-squared / 2) / (2 * np.pi * np.sqrt(np.linalg.det(covariance)))
+
+
+def some_posteriors(n: int, channels: int = 1, mean: tuple[float, float] = (1.0, -2.0)) -> Figure:
+    """True posteriors that are tilted normals, q beside them, gaps that sum up to what is told."""
+    ticks = [
+        np.stack([np.linspace(mean[0] - 1, mean[0] + 1, 40 + k), np.linspace(mean[1] - 1, mean[1] + 1, 40 + k)])
+        for k in range(n)
+    ]
+    return true_posterior(
+        rng.random((n, channels, 28, 28)),
+        ticks,
+        [normal_in_the_plane(one, np.array(mean), TILTED) for one in ticks],
+        (np.array([(mean[0] + 0.4, mean[1])] * n), np.array([np.diag([0.01, 0.02])] * n)),
+        (np.array([mean] * n), np.array([np.diag(1 / np.diag(np.linalg.inv(TILTED)))] * n)),
+        np.array([[0.41, 107.22]] * n),
+        title="VAE on mnist: true posteriors",
+    )
+
+
 LONG = ["a class with a name of some length", "b"] * 3
 
 # What the room draws, with what makes each hard to fit: long names, few or many panels, labels on every side.
@@ -78,6 +106,8 @@ GALLERY: dict[str, Callable[[], Figure]] = {
     "1 x 1": lambda: image_grid(rng.random((1, 1, 1, 28, 28)), columns=["a label wider than its picture"]),
     "training": lambda: training_curves(*np.arange(1, 121).reshape(4, 30), title="VAE"),
     "frame": lambda: latent_frame(APART, LABELS, GARMENTS, rng.random((15, 15, 1, 8, 8)), 7, title="VAE"),
+    "true posteriors": lambda: some_posteriors(6),
+    "true posterior": lambda: some_posteriors(1, 3, (-103.0, 0.02)),
     "frame alone": lambda: latent_frame(MIXED, LABELS, GARMENTS),
 }
 
@@ -318,6 +348,64 @@ def test_the_aggregate_posterior_of_a_plane_is_a_density_beside_the_priors() -> 
     # The marginals share the plane's axes, so that they line up with it.
     assert above.get_xlim() == plane.get_xlim()
     assert beside.get_ylim() == plane.get_ylim()
+
+
+def test_a_true_posterior_stands_beside_its_picture_with_both_gaussians_over_it() -> None:
+    figure = some_posteriors(2)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "true posterior",
+        "q(z|x), 1 and 2 s.d.",
+        "best Gaussian",
+    ]
+    for panel in figure.axes[1::2]:
+        assert (panel.get_xlabel(), panel.get_ylabel(), panel.get_aspect()) == ("z1", "z2", 1)
+        assert panel.get_title(loc="left") == "KL 107.63 nats =\n0.41 approximation\n+107.22 amortisation"
+        # The densest point is where the mean is: rows go up with z2, columns with z1.
+        (image,) = panel.images
+        density, (left, right, low, _) = np.asarray(image.get_array()), image.get_extent()
+        side = (right - left) / len(density)
+        middle = left + side * (np.arange(len(density)) + 0.5)
+        assert density.sum() * side**2 == pytest.approx(1, abs=1e-3)
+        assert density.sum(0) @ middle * side**2 == pytest.approx(1, abs=1e-3)
+        middle = low + side * (np.arange(len(density)) + 0.5)
+        assert density.sum(1) @ middle * side**2 == pytest.approx(-2, abs=1e-3)
+        # Tilted upwards, and as an ellipse of this covariance is.
+        rows, columns = np.nonzero(density > density.max() / 2)
+        assert np.corrcoef(columns, rows)[0, 1] == pytest.approx(0.75, abs=0.05)
+        # Solid for q, dashed for the best Gaussian, each point one deviation from its mean, or two.
+        best = 1 / np.diag(np.linalg.inv(TILTED))
+        for number, line in enumerate(panel.lines):
+            radius, dashed = 1 + number // 2, number % 2
+            assert line.get_linestyle() == ("--" if dashed else "-")
+            mean, variance = ((1, -2), best) if dashed else ((1.4, -2), (0.01, 0.02))
+            away = (np.transpose(line.get_data()) - mean) ** 2 / variance
+            np.testing.assert_allclose(away.sum(1), radius**2, rtol=1e-9)
+        assert len(panel.lines) == 4
+        # All of it is within the panel, with the posterior's flanks, and the window's empty rim is not.
+        for line in panel.lines:
+            assert panel.get_xlim()[0] < line.get_xdata().min() < line.get_xdata().max() < panel.get_xlim()[1]
+            assert panel.get_ylim()[0] < line.get_ydata().min() < line.get_ydata().max() < panel.get_ylim()[1]
+        assert 0.4 + 3 * 0.2 < np.ptp(panel.get_xlim()) < 1.9
+
+
+def test_an_ellipse_of_a_full_covariance_is_tilted_as_it_is() -> None:
+    window = np.stack([TICKS, TICKS])
+    density = normal_in_the_plane(window, np.zeros(2), np.eye(2))
+    picture, gaps = np.zeros((1, 1, 8, 8)), [[0.1, 0.2]]
+    full, plain = (np.zeros((1, 2)), TILTED[None]), (np.zeros((1, 2)), np.eye(2)[None])
+    line = true_posterior(picture, [window], [density], full, plain, gaps).axes[1].lines[0]
+    points = np.transpose(line.get_data())
+    np.testing.assert_allclose(np.einsum("ni,ij,nj->n", points, np.linalg.inv(TILTED), points), 1, rtol=1e-9)
+    assert np.corrcoef(points.T)[0, 1] > 0.5
+    for change, says in (
+        ({"ticks": [window, window]}, r"ticks is of 2 pictures, but there are 1"),
+        ({"density": [density[:, :9]]}, r"density\[0\] has shape \(15, 9\), but must be \(T, T\) with T = 15"),
+        ({"q": (np.zeros((1, 2)), -np.eye(2)[None])}, r"q\[1\] holds .* not positive definite"),
+        ({"pictures": np.zeros((1, 2, 8, 8))}, r"pictures has 2 channels"),
+    ):
+        given = {"pictures": picture, "ticks": [window], "density": [density], "q": plain, "best": plain, "gaps": gaps}
+        with pytest.raises(UserError, match=says):
+            true_posterior(**{**given, **change})
 
 
 @pytest.mark.parametrize("dimensions", [1, 3, 8, 20])

@@ -13,6 +13,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
+from torch.distributions import MultivariateNormal, kl_divergence
 
 from vaelab import (
     VAE,
@@ -25,9 +26,12 @@ from vaelab import (
     Flow,
     FlowPosterior,
     FullGaussian,
+    Gaussian,
+    GaussianPixels,
     ImageData,
     Ladder,
     Mixture,
+    Mlp,
     ResidualCodebook,
     ResNet,
     Training,
@@ -36,7 +40,7 @@ from vaelab import (
     Vamp,
 )
 from vaelab.cli import main
-from vaelab.data import Digits
+from vaelab.data import Digits, Threshold
 from vaelab.gallery import ENTRIES, Need, chosen, draw_figures
 from vaelab.gallery.film import write_film_of
 from vaelab.gallery.paths import STEPS, linear, spherical
@@ -45,6 +49,7 @@ from vaelab.gallery.subject import Subject, subject_of
 from vaelab.training import Run, train
 
 from .conftest import Cli
+from .test_mathematics import exact_evidence
 
 BY_NAME = {entry.name: entry for entry in ENTRIES}
 
@@ -160,6 +165,91 @@ def test_the_scatter_holds_the_posterior_means_by_class(vae: Subject) -> None:
     colours = {tuple(colour) for colour in points.get_facecolor().round(4)}
     of_class = {(label, tuple(c)) for label, c in zip(vae.shown.labels, points.get_facecolor().round(4), strict=True)}
     assert len(colours) == len(of_class) == 10
+
+
+@pytest.mark.parametrize("posterior", [Gaussian(), FullGaussian()], ids=lambda posterior: posterior.kind)
+def test_true_posteriors_are_the_exact_ones_of_a_linear_model(posterior: Any) -> None:
+    """Probabilistic PCA: its posterior is a normal that is known, and so is the KL of every other normal from it."""
+    spec = VAE(2, network=Mlp(hidden=()), likelihood=GaussianPixels(sigma=0.3), posterior=posterior)
+    images = np.random.default_rng(0).integers(0, 255, (40, 1, 3, 4), np.uint8)
+    subject = untrained(spec, ImageData("noise", images, splits={"test": range(40)}))
+    subject.model.requires_grad_(False)
+    x = torch.from_numpy(images).float() / 255
+    _, truth = exact_evidence(subject.model, x)
+    q = subject.model.encode(x)
+    if posterior == Gaussian():
+        q = MultivariateNormal(q.mean, torch.diag_embed(q.variance))
+    total = kl_divergence(q, truth)
+    # The best of diagonal normals has the precision's diagonal; of all normals it is the posterior itself.
+    best = truth.covariance_matrix.logdet() + truth.precision_matrix.diagonal(dim1=1, dim2=2).log().sum(1)
+    approximation = best / 2 if posterior == Gaussian() else torch.zeros(40)
+
+    figure = BY_NAME["true-posterior"].draw(subject).figure
+    panels, rows, told = figure.axes[1::2], [], []
+    for beside, panel in zip(figure.axes[::2], panels, strict=True):
+        distance = np.abs(x[:, 0].numpy() - np.asarray(beside.images[0].get_array())).sum((1, 2))
+        row = int(distance.argmin())
+        assert distance[row] < 1e-4
+        rows.append(row)
+        density = np.asarray(panel.images[0].get_array())
+        left, right, low, _ = panel.images[0].get_extent()
+        side = (right - left) / len(density)
+        middle = side * (np.arange(len(density)) + 0.5)
+        points = torch.from_numpy(np.stack(np.meshgrid(left + middle, low + middle), -1)).float()
+        exact = MultivariateNormal(truth.mean[row], truth.covariance_matrix[row]).log_prob(points).exp().numpy()
+        np.testing.assert_allclose(density, exact, atol=2e-3 * exact.max())
+        assert density.sum() * side**2 == pytest.approx(1, abs=1e-6)
+        for line, radius in zip(panel.lines[::2], (1, 2), strict=True):
+            away = torch.from_numpy(np.transpose(line.get_data())).float() - q.mean[row]
+            square = (away @ q.precision_matrix[row] * away).sum(1)
+            torch.testing.assert_close(square, torch.full_like(square, radius**2), rtol=1e-3, atol=0)
+        assert panel.lines[1].get_linestyle() == "--"
+        told.append([float(one) for one in re.findall(r"[+-]?[0-9.]+", panel.get_title(loc="left").replace("−", "-"))])
+    np.testing.assert_allclose(np.array(told)[:, 0], total[rows], atol=0.02)
+    np.testing.assert_allclose(np.array(told)[:, 1], approximation[rows], atol=0.02)
+    np.testing.assert_allclose(np.array(told)[:, 2], (total - approximation)[rows], atol=0.03)
+    # Six pictures, from one that is fitted well to one that is fitted badly.
+    ranks = total.argsort().argsort()[rows].tolist()
+    assert len(set(rows)) == 6
+    assert ranks == sorted(ranks)
+    assert ranks[0] < 8
+    assert ranks[-1] > 31
+
+
+def test_the_caption_of_true_posteriors_says_what_they_are_of() -> None:
+    images = np.random.default_rng(0).integers(0, 255, (40, 1, 3, 4), np.uint8)
+    labels, classes = np.arange(40) % 3, ("a", "b", "c")
+    data = ImageData("noise", images, labels, classes, {"test": range(40)})
+    plain, told = (untrained(VAE(2, network=Mlp(hidden=(8,)), conditional=own), data) for own in (False, True))
+    entry = BY_NAME["true-posterior"]
+    # Under a Bernoulli likelihood there is a density of binary pixels alone.
+    grey, binary = (entry.draw(subject).caption for subject in (plain, replace(plain, binarisation=Threshold())))
+    assert "exp(-cross-entropy)" in grey
+    assert "log p(x)" not in grey
+    assert "= log p(x) - ELBO" in binary
+    assert "cross-entropy" not in binary
+    assert grey.startswith("6 of 40 test pictures, from the best fitted")
+    # Pictures of one class, under which the decoder is asked.
+    assert entry.draw(told).caption.startswith("6 of 14 test pictures of class a, from the best fitted")
+    few = replace(told, data=replace(data.take(np.array([2, 1, 0, 5])), splits={"test": range(4)}))
+    assert entry.draw(few).caption.startswith("3 of 3 test pictures, from the best fitted")
+
+
+def test_a_true_posterior_needs_a_plane_and_a_gaussian(others: dict[str, Subject], digits: ImageData) -> None:
+    entry = BY_NAME["true-posterior"]
+    flow = untrained(VAE(2, posterior=FlowPosterior()), digits)
+    for subject, lacking in (
+        (untrained(VAE(3), digits), "needs one latent of two real numbers, which"),
+        (
+            others["codebook"],
+            "needs one latent of two real numbers and a posterior whose mean and deviations are known",
+        ),
+        (others["ladder"], "needs one latent of two real numbers and"),
+        (flow, "needs a posterior whose mean and deviations are known, which"),
+        (replace(flow, model=VAE(2).build(digits.format), data=None), "needs pictures to show the model, which"),
+    ):
+        with pytest.raises(UserError, match=lacking):
+            entry.draw(subject)
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:

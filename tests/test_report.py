@@ -20,9 +20,13 @@ import pytest
 from vaelab import UserError, train
 from vaelab.codec import encode
 from vaelab.data import Digits, ImageData, Npz
+from vaelab.evaluation.evaluate import evaluate_subject
+from vaelab.evaluation.results import Evaluation, read_evaluation
+from vaelab.evaluation.subject import Effort, Subject
 from vaelab.experiment import Experiment, Record
 from vaelab.gallery import Picture, chosen, draw_figures
 from vaelab.gallery.subject import subject_of
+from vaelab.models.files import load
 from vaelab.objectives import Elbo
 from vaelab.presets import PRESETS
 from vaelab.report import (
@@ -124,6 +128,28 @@ def browser() -> Iterator[Any]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def evaluated(folder: Path, digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study with its first VAE and its CVAE evaluated, in two parts, with little effort."""
+    study = tmp_path_factory.mktemp("evaluated") / "study"
+    shutil.copytree(folder, study)
+    for name in ("vae-seed0", "cvae-seed0"):
+        model = load(study / name)
+        subject = Subject(model, digits, effort=Effort(images=40, few=2, samples=5), title=name)
+        found = evaluate_subject(subject, ("elbo", "representation"), f"vaelab evaluate runs/{name} --images 40")
+        with pytest.raises(UserError) as grey:
+            evaluate_subject(subject, ["evidence"])
+        replace(found, left_out={"evidence": str(grey.value)}).write(study / name / "evaluation.json")
+    return study
+
+
+@pytest.fixture(scope="module")
+def evaluated_page(evaluated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("page") / "evaluated.html"
+    write_run_report([evaluated], out, draw=lambda run: [])
+    return out
+
+
 def cells(table: Table) -> dict[str, tuple[str, ...]]:
     return {row[0]: row[1:] for row in table.rows}
 
@@ -221,6 +247,34 @@ def test_a_studys_command_stands_for_its_runs(folder: Path, tmp_path: Path) -> N
     assert commands[0] == CLAIMS.about["command"]
     assert len(commands) == 2
     assert "alone/experiment.json" in commands[1]
+
+
+def test_an_evaluation_of_other_weights_is_left_out_aloud(evaluated: Path, tmp_path: Path) -> None:
+    """Such as of a run that was prolonged since: the page is written, says so, and shows none of its numbers."""
+    run = tmp_path / "vae-seed0"
+    shutil.copytree(evaluated / "vae-seed0", run)
+    own = read_evaluation(run / "evaluation.json")
+    write_run_report([run], tmp_path / "own.html", draw=lambda run: [])
+    assert "Measured: elbo" in (tmp_path / "own.html").read_text()
+    shutil.copy(evaluated / "cvae-seed0" / "evaluation.json", run)
+    write_run_report([run], tmp_path / "older.html", draw=lambda run: [])
+    text = (tmp_path / "older.html").read_text()
+    assert 'role="note">The evaluation of vae is older than its weights and is left out; measure it again with ' in text
+    assert f"vaelab evaluate {run}" in text
+    assert "Measured" not in text
+    assert own.sections[0].findings[0] not in text
+    # One that cannot be read is a mistake, and named.
+    (run / "evaluation.json").write_text("{")
+    with pytest.raises(UserError, match=r"evaluation\.json cannot be read as JSON"):
+        write_run_report([run], tmp_path / "broken.html", draw=lambda run: [])
+
+
+def test_an_evaluation_alone_needs_no_name_at_each_number(evaluated: Path, tmp_path: Path) -> None:
+    write_run_report([evaluated / "cvae-seed0"], tmp_path / "page.html", draw=lambda run: [])
+    text = (tmp_path / "page.html").read_text()
+    assert '<th scope="row">rate<span' in text
+    assert "rate, cvae" not in text
+    assert "last measured by vaelab evaluate runs/cvae-seed0 --images 40, on " in text
 
 
 def test_a_studys_ready_table_is_shown(tmp_path: Path, folder: Path) -> None:
@@ -442,6 +496,54 @@ def test_claims_are_told_with_what_would_refute_them(browser: Any, page: Path, w
         # On a phone each cell says what it is.
         label = tab.locator(".checks td").first.evaluate("cell => getComputedStyle(cell, '::before').content")
         assert (label == '"measured"') == (width == 390)
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_evaluations_are_told_run_beside_run(browser: Any, evaluated: Path, evaluated_page: Path, width: int) -> None:
+    names = {"vae, seed 0": "vae-seed0", "cvae": "cvae-seed0"}
+    found: dict[str, Evaluation] = {
+        name: read_evaluation(evaluated / folder / "evaluation.json") for name, folder in names.items()
+    }
+    with opened(browser, evaluated_page, width) as (tab, complaints):
+        assert complaints == []
+        assert overflow(tab) <= 0
+        headings = tab.locator("#measured h3").all_inner_texts()
+        assert headings == ["Measured: elbo", "Measured: representation", "Not measured"]
+        tables = tab.locator("#measured table").all()
+        for place, table in enumerate(tables):
+            # Of each quantity a row a run, one below the other, with all that was measured of it.
+            shown = [row.locator("th, td").all_inner_texts() for row in table.locator("tbody tr").all()]
+            sections = {name: evaluation.sections[place] for name, evaluation in found.items()}
+            wanted = {
+                f"{number.name}, {name}": (number.how, *number.cells[1:])
+                for name, section in sections.items()
+                for number in section.numbers
+            }
+            assert len(shown) == len(wanted) >= 8
+            for head, *rest in shown:
+                quantity, _, how = head.partition("\n")
+                assert (how.strip(), *rest) == wanted[quantity]
+            firsts = [head.partition("\n")[0] for head, *_ in shown]
+            assert [one.rpartition(", ")[2] for one in firsts[:2]] == ["seed 0", "cvae"]
+            assert firsts[0].removesuffix(", vae, seed 0") == firsts[1].removesuffix(", cvae")
+            # Within its own box the last column can be reached.
+            table.locator("td").last.scroll_into_view_if_needed()
+            place_of = table.locator("td").last.bounding_box()
+            assert place_of["x"] + place_of["width"] <= width
+        text = tab.locator("#measured").inner_text()
+        for name, evaluation in found.items():
+            for section in evaluation.sections:
+                for finding in section.findings:
+                    assert f"{name}: {finding}" in text
+            assert f"{name}: evidence was not measured: x has grey pixels" in text
+            assert f"{name}: last measured by {evaluation.command}, on {evaluation.machine}" in text
+        assert "test codes 40" in text
+        lowest, words = contrasts(tab, "#measured *")[0]
+        assert lowest >= 4.5, words
+        levels = [int(name[1]) for name in tab.locator("h1, h2, h3, h4").evaluate_all("all => all.map(h => h.tagName)")]
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+        assert all(tab.locator("table").evaluate_all("all => all.map(t => t.caption?.innerText.length > 0)"))
+        assert tab.locator('nav a[href="#measured"]').count() == 1
 
 
 def test_the_page_prints_well(browser: Any, page: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vaelab.evaluation.results import Number, Section
 from vaelab.evaluation.subject import Subject, pair
-from vaelab.metrics.evidence import annealed_bound, inference_gaps, refuse_without_density
+from vaelab.metrics.evidence import inference_gaps, refuse_without_density
 
 
 def measure(subject: Subject) -> Section:
@@ -15,24 +15,22 @@ def measure(subject: Subject) -> Section:
             more than three dimensions, grey pixels under a Bernoulli likelihood.
     """
     refuse_without_density(subject.model)
-    few, device = subject.few, subject.model.device
-    x, y = subject.x[few].to(device), None if subject.y_of_few is None else subject.y_of_few.to(device)
+    few, exact = subject.few, subject.exact
+    x, y = subject.on_device(subject.x[few]), subject.on_device(subject.y_of_few)
     findings, moments = [], None
-    if subject.affordable:
-        log_p, source = subject.exact.log_p[few], "quadrature"
-        moments = subject.exact.mean[few], subject.exact.covariance[few]
+    if isinstance(exact, str):
+        log_p, source = subject.annealed.log_p.cpu(), "AIS, a lower bound in expectation"
+        findings += [exact, "log p(x) is a bound from below, so the whole and the approximation gap may be larger."]
     else:
-        subject.say(f"annealing {len(few)} pictures")
-        annealed = annealed_bound(subject.model, x, y, seed=subject.effort.seed)
-        log_p, source = annealed.log_p.cpu(), "AIS, a lower bound in expectation"
-        findings.append("log p(x) is a bound from below, so the whole and the approximation gap may be larger.")
+        log_p, source = exact.log_p[few], "quadrature"
+        moments = exact.mean[few], exact.covariance[few]
     if subject.score == "cross-entropy":
         findings.append(
             "Pixels are grey: what is integrated is exp(-cross-entropy), which has a posterior but is no density of "
             "pictures. The gaps are those of that posterior."
         )
     subject.say(f"fitting a posterior to each of {len(few)} pictures")
-    gaps = inference_gaps(subject.model, x, log_p.to(device), y, moments, seed=subject.effort.seed)
+    gaps = inference_gaps(subject.model, x, subject.on_device(log_p), y, moments, seed=subject.effort.seed)
     nats, parts = "nats an image", {}
     parts["log p(x) - ELBO"] = gaps.total, f"KL of posterior and true posterior; log p(x) by {source}"
     parts["approximation gap"] = gaps.approximation, "log p(x) less the ELBO of the best Gaussian for each picture"

@@ -111,11 +111,14 @@ class Evaluation(Piece):
         """The same together with parts that were measured earlier, of the same weights, and are not measured anew."""
         if earlier.weights_sha256 != self.weights_sha256:
             return self
-        now = {section.part for section in self.sections} | set(self.left_out)
-        kept = [section for section in earlier.sections if section.part not in now]
-        together = sorted([*kept, *self.sections], key=lambda section: order.index(section.part))
-        left_out = {part: why for part, why in earlier.left_out.items() if part not in now}
-        return replace(self, sections=tuple(together), left_out=left_out | self.left_out)
+        measured = {section.part for section in self.sections}
+        # What cannot be measured this time, such as of grey pixels, does not take away what was measured before.
+        kept = [section for section in earlier.sections if section.part not in measured]
+        places = {part: place for place, part in enumerate(order)}
+        together = sorted([*kept, *self.sections], key=lambda section: places.get(section.part, len(places)))
+        there = {section.part for section in together}
+        left_out = {part: why for part, why in (earlier.left_out | self.left_out).items() if part not in there}
+        return replace(self, sections=tuple(together), left_out=left_out)
 
     def write(self, path: Path) -> None:
         """Write evaluation.json.

@@ -2,120 +2,144 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from vaelab.data import ImageData
 from vaelab.errors import UserError
 from vaelab.evaluation.results import Number, Section
-from vaelab.evaluation.subject import Subject, pair
+from vaelab.evaluation.subject import Subject, pair, tried
 from vaelab.metrics.classifier import FEATURES
 from vaelab.metrics.intervals import bootstrap_interval
 from vaelab.metrics.pictures import seeded
-from vaelab.metrics.samples import (
-    SampleQuality,
-    conditional_accuracy,
-    frechet_interval,
-    memorisation,
-    sample_quality,
-)
+from vaelab.metrics.samples import conditional_accuracy, frechet_interval, memorisation, sample_quality
 
 # Distances and neighbours among more pictures than this take long and change little.
 _MOST = 5000
 _COPIES = 2000
+
+_Pictures = NDArray[np.float32]
 
 
 def measure(subject: Subject) -> Section:
     """Distances on the features of the project's own classifier, neighbours, copies, and the classes of samples.
 
     Raises:
-        UserError: too few pictures.
+        UserError: none of it can be measured.
     """
     real = subject.some(subject.test, _MOST)
-    if len(real) <= FEATURES:
-        raise UserError(
-            f"the test split has {len(real)} pictures, but distances need more than the {FEATURES} features that they "
-            "are of; give more"
-        )
-    drawn = _drawn(subject, real.labels, real.attributes, len(real))
-    real_pictures, train = real.images.astype(np.float32) / 255, subject.train
-    numbers, findings = [], []
-    about: dict[str, str | int | float] = {"samples": len(drawn), "seed": subject.effort.seed}
-    if train.labels is None or len(train.classes) < 2:
-        findings.append(f"{train.name} has no labels, so there is no classifier whose features could be compared.")
-    else:
-        classifier = subject.classifier
-        learned = subject.some(train, _MOST).images.astype(np.float32) / 255
-        subject.say("comparing samples with real pictures")
-        quality = sample_quality(classifier, real_pictures, drawn, seed=subject.effort.seed)
-        floor = sample_quality(classifier, real_pictures, learned, seed=subject.effort.seed)
-        interval = frechet_interval(classifier.features(real_pictures), classifier.features(drawn))
-        numbers += _of(quality, floor, pair(interval))
-        answers = real.labels
-        assert answers is not None
-        about |= {"real pictures": len(real), "classifier's accuracy": classifier.accuracy(real_pictures, answers)}
-        findings.append(
-            "Features are those of a small classifier that this project trains on the same data, not of Inception: "
-            "distances compare models measured with it, and are no FID."
-        )
-        if subject.model.spec.conditional:
-            read = classifier.predict(drawn)
-            found = conditional_accuracy(answers, read, len(train.classes))
-            numbers.append(
-                Number(
-                    "conditional accuracy",
-                    float((read == answers).mean()),
-                    interval=pair(bootstrap_interval((read == answers).astype(np.float64))),
-                    how=f"samples read as the class asked for; the worst class {found.worst:.3f}",
-                )
-            )
-    subject.say("looking for the nearest training picture of each sample")
-    known = train.images.astype(np.float32) / 255
-    copies = memorisation(drawn[:_COPIES], known, real_pictures[:_COPIES])
-    numbers += [
-        Number("nearer than test pictures", copies.rank, how="rank of distances to training pictures; 0.5 is alike"),
-        Number(
-            "the same, relative",
-            copies.relative_rank,
-            how="relative to the 50 nearest, which blur alone does not raise; near 1 is copying",
-        ),
-        Number("exact copies", copies.copies, how="share of samples"),
-    ]
+    drawn = _drawn(subject, real)
+    parts = {
+        "distances": lambda: _distances(subject, real, drawn),
+        "conditional accuracy": lambda: _classes(subject, real, drawn),
+        "copies": lambda: _copies(subject, real, drawn),
+    }
+    numbers, findings = tried(parts)
+    findings.append(
+        "Features are those of a small classifier, trained by this project on the same data, not of Inception: "
+        "distances compare models measured with it, and are no FID. It has learned from the training pictures."
+    )
+    about: dict[str, str | int | float] = {
+        "pixels": "means of p(x | z) beside grey pictures",
+        "samples": len(drawn),
+        "real pictures": len(real),
+        "seed": subject.effort.seed,
+    }
     return Section("samples", tuple(numbers), tuple(findings), about)
 
 
-def _drawn(subject: Subject, labels: np.ndarray | None, attributes: np.ndarray | None, count: int) -> np.ndarray:
-    """Mean pictures at draws of the prior, with the conditions of real pictures where the model takes any."""
-    subject.say(f"drawing {count} samples")
-    model, conditions = subject.model, labels if labels is not None else attributes
+def _grey(data: ImageData) -> _Pictures:
+    grey: _Pictures = data.images.astype(np.float32) / np.float32(255)
+    return grey
+
+
+def _drawn(subject: Subject, real: ImageData) -> _Pictures:
+    """As many mean pictures at draws of the prior, with the conditions of the real ones where the model takes any."""
+    subject.say(f"drawing {len(real)} samples")
+    model, conditions = subject.model, real.condition
     y = torch.from_numpy(conditions).to(model.device) if model.spec.conditional and conditions is not None else None
     parts = []
     with seeded(model.device, subject.effort.seed):
-        for start in range(0, count, 500):
-            rows = slice(start, min(start + 500, count))
+        for start in range(0, len(real), 500):
+            rows = slice(start, min(start + 500, len(real)))
             parts.append(model.generate(rows.stop - start, None if y is None else y[rows]).cpu())
-    pictures: np.ndarray = torch.cat(parts).clamp(0, 1).float().numpy()
+    pictures: _Pictures = torch.cat(parts).clamp(0, 1).float().numpy()
     return pictures
 
 
-def _of(found: SampleQuality, floor: SampleQuality, interval: tuple[float, float]) -> list[Number]:
-    """The numbers of samples, each beside what training pictures in their place would get."""
-    neighbours = f"{found.neighbours.neighbours} nearest neighbours; training pictures"
-    error = 1.96 * found.kernel.standard_error
-    return [
-        Number(
-            "Fréchet distance",
-            found.frechet.distance,
-            interval=interval,
-            how=f"on the classifier's features; training pictures {floor.frechet.distance:.3g}",
-        ),
-        Number(
-            "kernel distance",
-            found.kernel.squared_mmd,
-            interval=(found.kernel.squared_mmd - error, found.kernel.squared_mmd + error),
-            how=f"squared MMD, cubic kernel, same features; training pictures {floor.kernel.squared_mmd:.3g}",
-        ),
-        *(
-            Number(name, getattr(found.neighbours, name), how=f"{neighbours} {getattr(floor.neighbours, name):.3g}")
-            for name in ("precision", "recall", "density", "coverage")
-        ),
-    ]
+def _distances(subject: Subject, real: ImageData, drawn: _Pictures) -> Iterator[Number]:
+    """Each beside what as many training pictures would get in the samples' place."""
+    from scipy.stats import t
+
+    if len(real) <= FEATURES:
+        raise UserError(
+            f"the test split has {len(real)} pictures, but the distances are of {FEATURES} features and need more "
+            "pictures than that; give more"
+        )
+    seed, pictures = subject.effort.seed, _grey(real)
+    learned = _grey(subject.some(subject.train, len(drawn)))
+    classifier = subject.classifier
+    subject.say("comparing samples with real pictures")
+    found = sample_quality(classifier, pictures, drawn, seed=seed)
+    floor = sample_quality(classifier, pictures, learned, seed=seed)
+    yield Number(
+        "Fréchet distance",
+        found.frechet.distance,
+        interval=pair(frechet_interval(classifier.features(pictures), classifier.features(drawn), seed=seed)),
+        how=f"on the classifier's features; training pictures {floor.frechet.distance:.3g}",
+    )
+    kernel = found.kernel
+    error = kernel.standard_error * float(t.ppf(0.975, kernel.blocks - 1))
+    yield Number(
+        "kernel distance",
+        kernel.squared_mmd,
+        interval=(kernel.squared_mmd - error, kernel.squared_mmd + error),
+        how=f"squared MMD, cubic kernel, over {kernel.blocks} blocks; training pictures {floor.kernel.squared_mmd:.3g}",
+    )
+    near, of_floor = found.neighbours, floor.neighbours
+    each = {
+        "precision": near.real_balls > 0,
+        "recall": near.reached,
+        "density": near.real_balls / near.neighbours,
+        "coverage": near.covered,
+    }
+    for name, values in each.items():
+        yield Number(
+            name,
+            float(values.mean()),
+            interval=pair(bootstrap_interval(values.astype(np.float64))),
+            how=f"{near.neighbours} nearest neighbours; training pictures {getattr(of_floor, name):.3g}",
+        )
+
+
+def _classes(subject: Subject, real: ImageData, drawn: _Pictures) -> Iterator[Number]:
+    """Whether samples show the class they were asked for."""
+    answers = real.labels
+    if not subject.model.spec.conditional or answers is None:
+        return
+    classifier = subject.classifier
+    read = classifier.predict(drawn)
+    found = conditional_accuracy(answers, read, len(real.classes))
+    yield Number(
+        "conditional accuracy",
+        float((read == answers).mean()),
+        interval=pair(bootstrap_interval((read == answers).astype(np.float64))),
+        how=f"samples read as the class asked for, the worst class {found.worst:.3f}; real pictures "
+        f"{classifier.accuracy(_grey(real), answers):.3f}",
+    )
+
+
+def _copies(subject: Subject, real: ImageData, drawn: _Pictures) -> Iterator[Number]:
+    """How near samples are to training pictures, beside test pictures."""
+    subject.say("looking for the nearest training picture of each sample")
+    found = memorisation(drawn[:_COPIES], _grey(subject.train), _grey(real)[:_COPIES])
+    yield Number("nearer than test pictures", found.rank, how="rank of distances to training pictures; 0.5 is alike")
+    yield Number(
+        "the same, relative",
+        found.relative_rank,
+        how="relative to the 50 nearest, which blur alone does not raise; near 1 is copying",
+    )
+    yield Number("exact copies", found.copies, how="share of samples")

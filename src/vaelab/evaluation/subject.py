@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import overload
 
 import numpy as np
 import torch
@@ -14,9 +15,16 @@ from torch import Tensor
 
 from vaelab.data import Binarisation, Grey, ImageData
 from vaelab.errors import UserError
+from vaelab.evaluation.results import Number
 from vaelab.metrics import PictureClassifier, posterior_means, train_classifier
 from vaelab.metrics.checks import at_least
-from vaelab.metrics.evidence import Quadrature, exact_integral, refuse_broken_weights
+from vaelab.metrics.evidence import (
+    AnnealedEvidence,
+    Quadrature,
+    annealed_bound,
+    exact_integral,
+    refuse_broken_weights,
+)
 from vaelab.metrics.intervals import Interval
 from vaelab.metrics.pictures import condition_of, pixels_of
 from vaelab.models.model import Model
@@ -92,8 +100,17 @@ class Subject:
 
     @cached_property
     def test(self) -> ImageData:
-        """The pictures it is measured on."""
+        """The pictures it is measured on, as they are stored."""
         whole = self.data.split("test")
+        return whole if self.effort.images is None else self.some(whole, self.effort.images)
+
+    @cached_property
+    def shown(self) -> ImageData:
+        """The same as the model is shown them: where pixels are drawn, each once, whatever is measured."""
+        whole = self.data.split("test")
+        if self.binarisation.binary(whole) and not whole.binary:
+            binary = pixels_of(whole, self.binarisation, self.effort.seed).mul(255).byte().numpy()
+            whole = replace(whole, images=binary)
         return whole if self.effort.images is None else self.some(whole, self.effort.images)
 
     def some(self, data: ImageData, most: int) -> ImageData:
@@ -105,8 +122,8 @@ class Subject:
 
     @cached_property
     def x(self) -> Float[Tensor, "N C H W"]:
-        """What the model is shown of the test pictures: each once, the same for everything that is measured."""
-        return pixels_of(self.test, self.binarisation, self.effort.seed)
+        """What the model is shown of the test pictures."""
+        return pixels_of(self.shown)
 
     @cached_property
     def y(self) -> Tensor | None:
@@ -129,21 +146,44 @@ class Subject:
         """What -log p(x | z) is on these pixels: a negative log-likelihood, or a cross-entropy."""
         return self.model.likelihood.score_name(self.binarisation.binary(self.test))
 
-    @property
-    def affordable(self) -> bool:
-        """Whether the latent has so few dimensions that a grid covers it."""
-        traits = self.model.spec.traits
-        return {Trait.one_latent, Trait.real_codes} <= traits and sum(self.model.widths) <= 3
-
     @cached_property
-    def exact(self) -> Quadrature:
+    def exact(self) -> Quadrature | str:
         """The integral of p(z) exp(-reconstruction) over z by quadrature: log p(x) where `score` says that it is.
 
-        Raises:
-            UserError: as `exact_integral`.
+        Where it is not to be had, why.
         """
+        few = {Trait.one_latent, Trait.real_codes} <= self.model.spec.traits and sum(self.model.widths) <= 3
+        if not few:
+            return "log p(x) is exact for one latent of at most three real numbers alone."
+        if not self.model.likelihood.linear:
+            name = type(self.model.spec.likelihood).__name__
+            return f"log p(x) is not integrated: the likelihood is {name}, whose scores are no product of matrices."
         self.say("integrating over the latent")
-        return exact_integral(self.model, self.x, self.y)
+        try:
+            return exact_integral(self.model, self.x, self.y)
+        except UserError as why:
+            return f"log p(x) is not integrated: {why}."
+
+    @cached_property
+    def annealed(self) -> AnnealedEvidence:
+        """log p(x) of the few pictures by annealing.
+
+        Raises:
+            UserError: as `annealed_bound`.
+        """
+        self.say(f"annealing {len(self.few)} pictures")
+        x, y = self.on_device(self.x[self.few]), self.on_device(self.y_of_few)
+        return annealed_bound(self.model, x, y, seed=self.effort.seed)
+
+    @overload
+    def on_device(self, values: Tensor) -> Tensor: ...
+
+    @overload
+    def on_device(self, values: Tensor | None) -> Tensor | None: ...
+
+    def on_device(self, values: Tensor | None) -> Tensor | None:
+        """Where the model lies."""
+        return None if values is None else values.to(self.model.device)
 
     @cached_property
     def classifier(self) -> PictureClassifier:
@@ -159,6 +199,24 @@ class Subject:
         """Means of the posteriors of a split's pictures."""
         x = pixels_of(data, self.binarisation, self.effort.seed)
         return posterior_means(self.model, x, condition_of(data))
+
+
+def tried(parts: Mapping[str, Callable[[], Iterable[Number]]]) -> tuple[list[Number], list[str]]:
+    """The numbers of all parts that can be measured, and a sentence about each that cannot: one does not cost another.
+
+    Raises:
+        UserError: none can.
+    """
+    numbers, findings, refusals = list[Number](), list[str](), list[UserError]()
+    for name, part in parts.items():
+        try:
+            numbers += list(part())
+        except UserError as why:
+            findings.append(f"{name} left out: {why}.")
+            refusals.append(why)
+    if refusals and not numbers:
+        raise refusals[0]
+    return numbers, findings
 
 
 def pair(interval: Interval) -> tuple[float, float]:

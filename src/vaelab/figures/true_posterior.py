@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -17,6 +18,9 @@ from vaelab.figures.style import ORANGE, styled
 
 _FILL = "#7FB8D8"
 _TURN = np.linspace(0, 2 * np.pi, 181)
+# In inches: a panel, the picture beside it, and the room for names and numbers around them.
+_PANEL, _PICTURE, _EDGE = 1.85, 0.7, 0.07
+_LEFT, _RIGHT, _ABOVE, _BELOW = 1.4, 0.22, 0.52, 0.42
 _CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)])
 
 
@@ -60,57 +64,72 @@ def true_posterior(
             raise UserError(f"{name} is of {len(given)} pictures, but there are {len(shown)}; give one for each")
     across = min(2, len(shown))
     down = -(-len(shown) // across)
+    wide, high = _LEFT + _PANEL + _RIGHT, _ABOVE + _PANEL + _BELOW
+    heading, legend = 0.24 * bool(title), 0.3 if across > 1 else 0.65
+    width, height = across * wide, down * high + heading + legend
     with styled():
-        figure = Figure(figsize=(3.25 * across + 0.1, 2.6 * down + 0.35 + 0.25 * bool(title)), layout="constrained")
-        grid = figure.add_gridspec(down, 2 * across, width_ratios=[0.36, 1] * across, hspace=0.05)
+        # By hand: automatic layouts do not leave room for words above and below panels of a fixed shape.
+        figure = Figure(figsize=(width, height))
         for n in range(len(shown)):
             row, column = divmod(n, across)
-            beside = figure.add_subplot(grid[row, 2 * column])
+            left, low = column * wide + _LEFT, height - heading - row * high - _ABOVE - _PANEL
+            beside = figure.add_axes(
+                (
+                    (column * wide + _EDGE) / width,
+                    (low + (_PANEL - _PICTURE) / 2) / height,
+                    _PICTURE / width,
+                    _PICTURE / height,
+                )
+            )
             beside.imshow(shown[n].transpose(1, 2, 0).clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
             beside.set_axis_off()
-            panel = figure.add_subplot(grid[row, 2 * column + 1])
+            panel = figure.add_axes((left / width, low / height, _PANEL / width, _PANEL / height))
             z, values = fitting(**{f"ticks[{n}]": (ticks[n], "2 T"), f"density[{n}]": (density[n], "T T")})
-            half = (z[:, 1] - z[:, 0]) / 2
-            (left, low), (right, high) = z[:, 0] - half, z[:, -1] + half
-            # Above the highest density, so that a dashed line is seen on the darkest blue.
-            panel.imshow(
-                values,
-                cmap="Blues",
-                vmin=0,
-                vmax=1.3 * values.max(),
-                origin="lower",
-                extent=(left, right, low, high),
-                interpolation="bilinear",
-            )
-            ellipses = []
-            for radius in (1, 2):
-                ellipses.append(_ellipse(means[n], covariances[n], radius, "q[1]"))
-                panel.plot(*ellipses[-1], color=ORANGE, lw=1.3)
-                ellipses.append(_ellipse(best_means[n], best_covariances[n], radius, "best[1]"))
-                panel.plot(*ellipses[-1], color="black", lw=1, ls="--")
-            rows, columns = np.nonzero(values > values.max() / 100)
-            seen = np.concatenate([np.stack([z[0, columns], z[1, rows]]), *ellipses], axis=1)
-            reach = 0.54 * np.ptp(seen, axis=1).max() * np.array([-1, 1])
-            middle = (seen.min(1) + seen.max(1)) / 2
-            panel.set(xlim=middle[0] + reach, ylim=middle[1] + reach, xlabel="z1", ylabel="z2")
-            panel.set_facecolor("#F7FBFF")  # the palest of the blues, beyond the window
-            panel.grid(False)
-            panel.tick_params(labelsize=8)
-            for axis in (panel.xaxis, panel.yaxis):
-                axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+            solid = [_ellipse(means[n], covariances[n], radius, "q[1]") for radius in (1, 2)]
+            dashed = [_ellipse(best_means[n], best_covariances[n], radius, "best[1]") for radius in (1, 2)]
+            _draw(panel, z, values, solid, dashed)
             approximation, amortisation = nats[n]
             whole = f"KL {approximation + amortisation:.2f} nats ="
-            parts = f"{approximation:.2f} approximation\n{amortisation:+.2f} amortisation"
+            parts = f"{approximation:z.2f} approximation\n{amortisation:+z.2f} amortisation"
             panel.set_title(f"{whole}\n{parts}".replace("-", "−"), size=8, loc="left", pad=3)
         keys = [
             Patch(color=_FILL, label="true posterior"),
             Line2D([], [], color=ORANGE, lw=1.3, label="q(z|x), 1 and 2 s.d."),
             Line2D([], [], color="black", lw=1, ls="--", label="best Gaussian"),
         ]
-        figure.legend(handles=keys, loc="outside lower center", ncols=len(keys) if across > 1 else 1)
+        figure.legend(handles=keys, loc="lower center", ncols=len(keys) if across > 1 else 1)
         if title:
-            figure.suptitle(title)
+            figure.suptitle(title, y=1 - _EDGE / height, va="top")
     return figure
+
+
+def _draw(panel: Axes, z: Floats, density: Floats, solid: Sequence[Floats], dashed: Sequence[Floats]) -> None:
+    """A density with ellipses over it, in a square that holds what there is to see of them."""
+    half = (z[:, 1] - z[:, 0]) / 2
+    (left, low), (right, high) = z[:, 0] - half, z[:, -1] + half
+    panel.imshow(
+        density,
+        cmap="Blues",
+        vmin=0,
+        # Above the highest density, so that a dashed line is seen on the darkest blue.
+        vmax=1.3 * density.max(),
+        origin="lower",
+        extent=(left, right, low, high),
+        interpolation="bilinear",
+    )
+    for q, best in zip(solid, dashed, strict=True):
+        panel.plot(*q, color=ORANGE, lw=1.3)
+        panel.plot(*best, color="black", lw=1, ls="--")
+    rows, columns = np.nonzero(density > density.max() / 100)
+    seen = np.concatenate([np.stack([z[0, columns], z[1, rows]]), *solid, *dashed], axis=1)
+    reach = 0.54 * np.ptp(seen, axis=1).max() * np.array([-1, 1])
+    middle = (seen.min(1) + seen.max(1)) / 2
+    panel.set(xlim=middle[0] + reach, ylim=middle[1] + reach, xlabel="z1", ylabel="z2")
+    panel.set_facecolor("#F7FBFF")  # the palest of the blues, beyond the window
+    panel.grid(False)
+    panel.tick_params(labelsize=8)
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
 
 
 def _ellipse(mean: Floats, covariance: Floats, radius: float, name: str) -> Floats:

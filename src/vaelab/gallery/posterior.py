@@ -20,12 +20,12 @@ from vaelab.metrics.pictures import as_it_is_used, batches
 _SHOWN, _AMONG = 6, 100
 # Pictures are ranked by so many importance samples each, and a coarse integral finds where the posteriors of those
 # chosen lie: what is told of them is summed over their windows.
-_SAMPLES, _TOLERANCE, _POINTS = 50, 0.3, 40_000
+_SAMPLES, _TOLERANCE, _POINTS = 50, 0.3, 20_000
 # The best Gaussian is as good after so many steps as it gets: three hundred move its ELBO by some 0.01 nats.
 _STEPS, _EVALUATION = 40, 100
 # A window reaches so many deviations beyond each mean, and has at least so many points along each axis; more where
 # what lies in it is narrow, up to a bound.
-_REACH, _LEAST, _MOST = 4.0, 50, 160
+_REACH, _LEAST, _MOST = 5.0, 60, 160
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class PosteriorMap:
         from scipy.stats import multivariate_normal
 
         log_q = multivariate_normal(mean, covariance).logpdf(self.points)
-        # As shares of the window, in which all but 1e-4 of q lies.
+        # As shares of the window, in which all of q lies but a millionth.
         log_share = log_q - logsumexp(log_q)
         difference = log_share - _log_cell(self.ticks) - self.log_density
         return float((np.exp(log_share) * difference).sum())

@@ -20,6 +20,7 @@ class BernoulliLikelihood(Likelihood):
     """
 
     binary = True
+    linear = True
 
     def forward(self, theta: Float[Tensor, "*N C H W"]) -> Distribution:
         """Independent Bernoulli pixels with logits theta."""

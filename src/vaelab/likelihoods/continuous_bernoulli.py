@@ -23,6 +23,8 @@ class ContinuousBernoulliLikelihood(Likelihood):
     pixel is uniform, with the mean at mid-grey.
     """
 
+    linear = True
+
     def forward(self, theta: Float[Tensor, "*N C H W"]) -> Distribution:
         """Independent pixels with logits theta."""
         return Independent(ContinuousBernoulli(theta), 3, validate_args=False)

@@ -16,6 +16,8 @@ from vaelab.likelihoods.likelihood import Likelihood
 class NormalPixels(Likelihood):
     """What likelihoods of independent normal pixels share."""
 
+    linear = True
+
     def of_pairs(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
         """-1/2 sum_i [((x_i - theta_i) / sigma_i)^2 + log(2 pi sigma_i^2)], all pairs by two matrix products.
 

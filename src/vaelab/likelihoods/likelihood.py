@@ -14,10 +14,11 @@ class Likelihood(nn.Module):
     """A module that turns the decoder's output theta into a distribution over a picture.
 
     Pictures are in [0, 1]. A fresh decoder gives theta near 0, which is a sane start for every likelihood.
-    `binary` says that it is a density of binary pixels alone.
+    `binary` says that it is a density of binary pixels alone, `linear` that `of_pairs` is a product of matrices.
     """
 
     binary: bool = False
+    linear: bool = False
 
     @abstractmethod
     def forward(self, theta: Float[Tensor, "*N P H W"]) -> Distribution:

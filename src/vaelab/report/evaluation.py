@@ -88,21 +88,13 @@ def measured_of(groups: Sequence[Group]) -> tuple[Measured, list[str]]:
         run = f"{group.name}, seed {group.seeds[0]}" if len(group.seeds) > 1 else group.name
         found[run if named else ""] = evaluation
     parts = [_part(part, found) for part in PARTS]
-    return Measured(
-        tuple(part for part in parts if part.numbers or part.findings),
-        tuple(
-            _said(run, f"{part} was not measured: {why}.")
-            for run, evaluation in found.items()
-            for part, why in evaluation.left_out.items()
-        ),
-        tuple(
-            _said(
-                run,
-                f"last measured by {evaluation.command or 'vaelab evaluate'}, on {evaluation.machine or 'a machine not recorded'}",
-            )
-            for run, evaluation in found.items()
-        ),
-    ), notices
+    left_out, sources = [], []
+    for run, evaluation in found.items():
+        left_out += [_said(run, f"{part} was not measured: {why}.") for part, why in evaluation.left_out.items()]
+        command, machine = evaluation.command or "vaelab evaluate", evaluation.machine or "a machine not recorded"
+        sources.append(_said(run, f"last measured by {command}, on {machine}"))
+    measured = Measured(tuple(part for part in parts if part.numbers or part.findings), tuple(left_out), tuple(sources))
+    return measured, notices
 
 
 def _part(part: Part, found: Mapping[str, Evaluation]) -> MeasuredPart:

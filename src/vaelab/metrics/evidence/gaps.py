@@ -80,7 +80,7 @@ def inference_gaps(
     Cremer, Li and Duvenaud (2018), equations 3 to 5. The family is that of the model's posterior: Gaussians with a
     diagonal covariance, or with a full one. q* is found for each picture by `steps` steps of Adam on its mean and
     covariance, from the encoder's own posterior and, where they are known, from the moments of the true posterior;
-    the better one counts, so that the amortisation gap is negative by no more than the noise of the evaluation. The
+    the best counts, the encoder's own among them, so that the amortisation gap is never negative. The
     gradient leaves the score function out, so that its noise vanishes where q is the true posterior (Roeder, Wu and
     Duvenaud 2017, equation 6).
 

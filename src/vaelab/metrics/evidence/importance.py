@@ -18,7 +18,7 @@ from vaelab.metrics.pictures import as_it_is_used, batches, condition_of, pixels
 from vaelab.models.model import Model
 
 # Codes that are decoded at a time: memory depends on it, and not on k.
-_CODES = 1000
+_CODES = 2000
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,6 @@ def importance_over(
     with seeded(model.device, seed):
         parts = [bound(model, some, conditions, samples) for some, conditions in batches(model, x, y, batch_size)]
     log_p, elbo, effective = (
-        torch.cat([getattr(part, name) for part in parts]) for name in ("log_p", "elbo", "effective")
+        torch.cat([getattr(part, name) for part in parts]).cpu() for name in ("log_p", "elbo", "effective")
     )
     return Evidence(log_p, samples, elbo, effective)

@@ -19,16 +19,26 @@ from vaelab.metrics.pictures import as_it_is_used, seeded
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
 
-# Points along each axis of the first lattice, which reaches twice as far as draws of the prior do. Halved, its step is
-# 0.11 for a standard normal prior and 0.06 halved again, about the width of posteriors of digits.
-_FIRST = 65
+# Points along each axis of the first lattice, for one, two and three dimensions. It reaches further than draws of the
+# prior do; halved, its step is 0.12 for a standard normal prior and 0.06 halved again, about the width of posteriors
+# of digits.
+_FIRST = (65, 65, 33)
+# A picture's mass is sought as far below the highest point as twice what its highest points differ by on the first
+# lattice, a quarter of it at each halving: where they differ much, a narrow posterior lies between the points, and
+# which of them is highest is chance.
+_UNEVEN = 2
 # The step is halved where the posterior of some picture is denser than a thousandth of the tolerance, a cell of the
-# first lattice: of a normal posterior, as much lies outside. While the step is still coarse, far fainter traces count.
-_TRACES, _COARSE = 1e-9, 2
+# first lattice: of a normal posterior, as much lies outside. While the step is still coarse, all counts that lies
+# within so many nats of the highest point.
+_TRACES, _COARSE = 20.0, 2
+# A step of so many deviations of a normal posterior leaves an error of 5e-4.
+_STEPS = 1.6
 # Points along the edge of a tile, for one, two and three dimensions.
 _EDGES = (256, 16, 8)
 # Points that a lattice has in all, looked at or not, at most: memory grows with them.
 _GRID = 150_000_000
+# Pairs of a point of the first lattice and a picture that are remembered at a time, a byte each.
+_MARKS = 100_000_000
 # Pairs of a point and a picture that are scored at a time.
 _PAIRS = 10_000_000
 _DRAWS = 4096
@@ -73,7 +83,7 @@ def exact_evidence(
     x: Float[Tensor, "N C H W"],
     y: Tensor | None = None,
     tolerance: float = 0.05,
-    max_points: int = 2_000_000,
+    max_points: int = 5_000_000,
 ) -> Quadrature:
     r"""log p(x) = log \int p(x | z) p(z) dz of each picture, by the trapezoidal rule over one, two or three dimensions.
 
@@ -106,7 +116,7 @@ def exact_integral(
     x: Float[Tensor, "N C H W"],
     y: Tensor | None = None,
     tolerance: float = 0.05,
-    max_points: int = 2_000_000,
+    max_points: int = 5_000_000,
 ) -> Quadrature:
     r"""`exact_evidence` whatever the pixels: log of the integral of p(z) exp(-reconstruction) over z.
 
@@ -163,59 +173,76 @@ class _Plane:
                 f"max_points is {max_points}, but the first two lattices need {2 * len(lattice)} a condition; allow "
                 "more, or give pictures of fewer conditions"
             )
-        # The first pass gives what later sums are relative to, so that none of them overflows.
-        rough = self._sums(lattice, rows, self._highest(lattice))
+        highest, self.uneven = self._highest(lattice)
+        rough = self._sums(lattice, rows, highest, highest)
         found, spent = rough.quadrature(lattice), 2 * len(lattice)
-        sums = self._sums(lattice, rows, found.log_p)
+        sums = self._sums(lattice, rows, found.log_p, highest)
         moving = torch.ones_like(rows, dtype=torch.bool)
         while moving.any() and lattice.mask.numel() * 2**lattice.mask.ndim <= _GRID:
             finer = lattice.refined(sums, moving)
             if spent + len(finer) > max_points:
                 break
-            rows = rows[moving]
+            rows, highest = rows[moving], torch.maximum(highest, sums.highest)[moving]
             before = found.log_p[rows]
-            sums = self._sums(finer, rows, before)
+            sums = self._sums(finer, rows, before, highest)
             latest, spent, lattice = sums.quadrature(finer), spent + len(finer), finer
-            latest = replace(latest, refining=latest.log_p - before, widening=found.widening[rows])
+            latest = replace(latest, refining=latest.log_p - before)
             found = _overwritten(found, rows, latest)
-            # The first halving proves nothing: both steps may have missed the same narrow posterior.
-            moving = (latest.refining.abs() > tolerance) | (lattice.level == 1)
+            # An integral that stands still proves nothing as long as the posterior is narrower than the step.
+            narrow = torch.linalg.eigvalsh(latest.covariance)[:, 0].clamp(min=0).sqrt() * _STEPS < lattice.step.max()
+            moving = ~(latest.refining.abs() <= tolerance) | narrow | (lattice.level == 1)
+        if not bool(found.log_p.isfinite().all()):
+            raise UserError(
+                f"log p(x) of {int((~found.log_p.isfinite()).sum())} picture(s) is not finite: posteriors are too "
+                "narrow for a grid, or the model gives numbers that are not finite; bound the evidence by importance "
+                "samples instead"
+            )
         return replace(found, points=spent)
 
     def _conditions(self, n: int) -> Tensor | None:
         """The one condition, for n codes or pictures."""
         return None if self.condition is None else self.condition.expand(n, *self.condition.shape[1:])
 
-    def _highest(self, lattice: _Lattice) -> Float[Tensor, " N"]:
-        """The highest log p(x, z) on a lattice, for every picture."""
-        highest = torch.full((len(self.x),), -math.inf, dtype=torch.float64, device=self.x.device)
+    def _highest(self, lattice: _Lattice) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
+        """The highest log p(x, z) on a lattice for every picture, and by how much its 3^D highest points differ."""
+        most = 3 ** len(self.centre)
+        highest = torch.full((most, len(self.x)), -math.inf, dtype=torch.float64, device=self.x.device)
         for _, z, rows in lattice.tiles():
-            highest[rows] = torch.maximum(highest[rows], self._log_joint(z, rows).amax(0).double())
-        return highest
+            both = torch.cat([highest[:, rows], self._log_joint(z, rows).double()])
+            highest[:, rows] = both.topk(most, dim=0).values
+        return highest[0], highest[0] - highest[-1]
 
     def _log_joint(self, z: Float[Tensor, "G D"], rows: Int[Tensor, " R"]) -> Float[Tensor, "G R"]:
         """log p(x, z) of every point with every picture of the rows."""
         log_p = self.model.likelihood.of_pairs(self.model.decode(z, self._conditions(len(z))), self.x[rows])
         return log_p + self.prior.log_prob(z[:, None])
 
-    def _sums(self, lattice: _Lattice, rows: Int[Tensor, " R"], scale: Float[Tensor, " R"]) -> _Sums:
+    def _sums(
+        self, lattice: _Lattice, rows: Int[Tensor, " R"], scale: Float[Tensor, " R"], highest: Float[Tensor, " R"]
+    ) -> _Sums:
         """Sums over a lattice of p(x, z) exp(-scale), and of what the posterior's moments need."""
         dimensions = len(self.centre)
         moments = torch.zeros(2 + dimensions + dimensions**2, len(rows), dtype=torch.float64, device=rows.device)
-        faint = self.faint if lattice.level >= _COARSE else min(self.faint, _TRACES)
-        least, dense = math.log(faint) - lattice.log_first_cell, []
+        least = scale + math.log(self.faint) - lattice.log_first_cell
+        uneven = self.uneven[rows] * _UNEVEN / 4**lattice.level
+        # Where the step is still coarse for a picture, far fainter traces count.
+        least = torch.minimum(least, highest - uneven.clamp(min=_TRACES * (lattice.level < _COARSE)))
+        relative, found, dense = scale.clone(), highest.clone(), []
         for tile, z, seen in lattice.tiles():
             log_joint = self._log_joint(z, rows[seen])
-            dense.append((tile, seen, log_joint - scale[seen].to(z.dtype) > least))
+            dense.append((tile, seen, log_joint > least[seen].to(z.dtype)))
             within = ((z - self.centre).abs() <= self.reach).all(1, keepdim=True).to(z.dtype)
             seconds = (z[:, :, None] * z[:, None, :]).flatten(1)
             features = torch.cat([torch.ones_like(within), within, z, seconds], 1)
-            # The tile's own highest comes off before the exponential: a coarse lattice may have missed a narrow
-            # posterior by hundreds of nats, which float64 bears and float32 does not.
-            highest = log_joint.amax(0)
-            sums = features.T @ (log_joint - highest).exp_()
-            moments[:, seen] += sums.double() * (highest.double() - scale[seen]).exp()
-        return _Sums(scale, moments, dense)
+            # Relative to the highest so far: a coarse lattice may have missed a narrow posterior by thousands of nats.
+            top = log_joint.amax(0)
+            sums = features.T @ (log_joint - top).exp_()
+            found[seen] = torch.maximum(found[seen], top.double())
+            above = torch.maximum(relative[seen], top.double())
+            moments[:, seen] *= (relative[seen] - above).exp()
+            moments[:, seen] += sums.double() * (top.double() - above).exp()
+            relative[seen] = above
+        return _Sums(relative, found, moments, dense)
 
 
 @dataclass(frozen=True)
@@ -224,12 +251,14 @@ class _Sums:
 
     Args:
         scale: what the sums are relative to, nats, (R,).
+        highest: the highest log p(x, z) so far, (R,).
         moments: of one, of one within the range, of z and of z z^T, (2 + D + D^2, R).
         dense: tile by tile its number, the pictures it was shown, (seen,), and which of its points hold mass of whose
             posterior, (G, seen).
     """
 
     scale: Float[Tensor, " R"]
+    highest: Float[Tensor, " R"]
     moments: Float[Tensor, "features R"]
     dense: list[tuple[int, Tensor, Tensor]]
 
@@ -286,8 +315,8 @@ class _Lattice:
     @classmethod
     def over(cls, centre: Tensor, reach: Tensor, pictures: int) -> _Lattice:
         """The first lattice, `reach` to either side of a centre."""
-        mask = torch.ones((_FIRST,) * len(centre), dtype=torch.bool, device=centre.device)
-        lattice = cls(centre - reach, 2 * reach / (_FIRST - 1), mask, mask.new_zeros(0, pictures))
+        mask = torch.ones((_FIRST[len(centre) - 1],) * len(centre), dtype=torch.bool, device=centre.device)
+        lattice = cls(centre - reach, 2 * reach / (_FIRST[len(centre) - 1] - 1), mask, mask.new_zeros(0, pictures))
         return replace(lattice, near=mask.new_ones(math.prod(lattice.tiling), pictures))
 
     def __len__(self) -> int:
@@ -352,14 +381,23 @@ def _spread(maps: Bool[Tensor, "R ..."], steps: int) -> Bool[Tensor, "R ..."]:
 
 
 def _by_condition(model: VAEModel, y: Tensor | None, n: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Rows of pictures that share a condition, and that condition, (1,) or (1, A)."""
+    """Rows of pictures that share a condition, so many at a time, and that condition, (1,) or (1, A)."""
     if not model.spec.conditional or y is None:
         model.prior_of(y, n)  # refuses a conditional model without labels
-        yield torch.arange(n), None
+        for rows in torch.arange(n).split(_pictures_at_a_time(model)):
+            yield rows, None
         return
     distinct, which = y.unique(dim=0, return_inverse=True)
     for number, condition in enumerate(distinct):
-        yield (which == number).nonzero()[:, 0].cpu(), condition[None].to(model.device)
+        for rows in (which == number).nonzero()[:, 0].cpu().split(_pictures_at_a_time(model)):
+            yield rows, condition[None].to(model.device)
+
+
+def _pictures_at_a_time(model: VAEModel) -> int:
+    """Memory grows with the points of the first lattice and the pictures that share it."""
+    (dimensions,) = model.widths
+    points: int = _FIRST[dimensions - 1] ** dimensions
+    return max(1, _MARKS // points)
 
 
 _FIELDS = ("log_p", "refining", "widening", "mean", "covariance", "step")
