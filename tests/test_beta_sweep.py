@@ -157,7 +157,7 @@ def test_what_is_measured_is_not_measured_again(
     out = shutil.copytree(study, tmp_path / "out")
     measured: list[str] = []
     figures: dict[str, Figure] = {}
-    real, save = beta_sweep.evaluate, beta_sweep.save_figure
+    real, save = beta_sweep.evaluate_subject, beta_sweep.save_figure
 
     def counted(subject: Any, *arguments: Any) -> Evaluation:
         measured.append(subject.title)
@@ -167,7 +167,7 @@ def test_what_is_measured_is_not_measured_again(
         figures[path.name] = figure
         save(figure, path)
 
-    monkeypatch.setattr(beta_sweep, "evaluate", counted)
+    monkeypatch.setattr(beta_sweep, "evaluate_subject", counted)
     monkeypatch.setattr(beta_sweep, "save_figure", kept)
     before = {path: path.read_bytes() for path in out.rglob("*.*") if path.name in ("last.safetensors", "results.json")}
 

@@ -204,7 +204,8 @@ def test_equal_weights_are_in_order(digits: ImageData) -> None:
 def test_conditions_that_are_all_different_leave_the_bounds(digits: ImageData) -> None:
     """No lattice is affordable for each, which costs neither the bounds nor the gaps."""
     tilts = np.random.default_rng(0).normal(size=(360, 1)).astype(np.float32)
-    data = replace(digits, labels=None, classes=(), attributes=tilts, attribute_names=("tilt",))
+    splits = {"train": range(60), "test": range(60, 360)}
+    data = replace(digits, labels=None, classes=(), splits=splits, attributes=tilts, attribute_names=("tilt",))
     torch.manual_seed(0)
     model = VAE(latent=3, network=Mlp(hidden=(16,)), conditional=True).build(data.format)
     found = evaluate_subject(Subject(model, data, Dynamic(), replace(SMALL, few=3)), ["evidence", "gaps"])
