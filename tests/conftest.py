@@ -33,7 +33,7 @@ _ROOMS = {
     "metrics.bound": "aggregate collapse estimate parts split units use",
     "metrics.disentanglement": "beta_vae data dci explicitness factor_vae factors gap information irs mig modularity "
     "sap scores sharing",
-    "metrics.evidence": "annealed bidirectional gaps hmc importance joint quadrature starts support",
+    "metrics.evidence": "annealed bidirectional gaps hmc importance joint lattice quadrature starts support",
     "metrics.representation": "clusters curve probe",
     "metrics.samples": "conditional frechet kernel memorisation precision quality",
 }

@@ -5,24 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import max_pool1d, max_pool2d, max_pool3d
 
 from vaelab.errors import UserError
+from vaelab.metrics.evidence.lattice import FIRST, Lattice
 from vaelab.metrics.evidence.support import refuse_broken_weights, refuse_cross_entropy, refuse_without_density
 from vaelab.metrics.intervals import Interval, bootstrap_interval
 from vaelab.metrics.pictures import as_it_is_used, seeded
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
 
-# Points along each axis of the first lattice, for one, two and three dimensions. It reaches further than draws of the
-# prior do; halved, its step is 0.12 for a standard normal prior and 0.06 halved again, about the width of posteriors
-# of digits.
-_FIRST = (65, 65, 33)
 # A picture's mass is sought as far below the highest point as twice what its highest points differ by on the first
 # lattice, a quarter of it at each halving: where they differ much, a narrow posterior lies between the points, and
 # which of them is highest is chance.
@@ -33,14 +28,10 @@ _UNEVEN = 2
 _TRACES, _COARSE = 20.0, 2
 # A step of so many deviations of a normal posterior leaves an error of 5e-4.
 _STEPS = 1.6
-# Points along the edge of a tile, for one, two and three dimensions.
-_EDGES = (256, 16, 8)
 # Points that a lattice has in all, looked at or not, at most: memory grows with them.
 _GRID = 150_000_000
 # Pairs of a point of the first lattice and a picture that are remembered at a time, a byte each.
 _MARKS = 100_000_000
-# Pairs of a point and a picture that are scored at a time.
-_PAIRS = 10_000_000
 _DRAWS = 4096
 
 
@@ -167,7 +158,7 @@ class _Plane:
         """Halve the step until every picture's integral stands still."""
         self.faint = tolerance / 1000
         rows = torch.arange(len(self.x), device=self.x.device)
-        lattice = _Lattice.over(self.centre, 1.5 * self.reach, len(rows))
+        lattice = Lattice.over(self.centre, 1.5 * self.reach, len(rows))
         if 2 * len(lattice) > max_points:
             raise UserError(
                 f"max_points is {max_points}, but the first two lattices need {2 * len(lattice)} a condition; allow "
@@ -179,7 +170,7 @@ class _Plane:
         sums = self._sums(lattice, rows, found.log_p, highest)
         moving = torch.ones_like(rows, dtype=torch.bool)
         while moving.any() and lattice.mask.numel() * 2**lattice.mask.ndim <= _GRID:
-            finer = lattice.refined(sums, moving)
+            finer = lattice.refined(sums.active(moving), sums.near(moving, len(lattice.near)))
             if spent + len(finer) > max_points:
                 break
             rows, highest = rows[moving], torch.maximum(highest, sums.highest)[moving]
@@ -203,7 +194,7 @@ class _Plane:
         """The one condition, for n codes or pictures."""
         return None if self.condition is None else self.condition.expand(n, *self.condition.shape[1:])
 
-    def _highest(self, lattice: _Lattice) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
+    def _highest(self, lattice: Lattice) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
         """The highest log p(x, z) on a lattice for every picture, and by how much its 3^D highest points differ."""
         most = 3 ** len(self.centre)
         highest = torch.full((most, len(self.x)), -math.inf, dtype=torch.float64, device=self.x.device)
@@ -218,7 +209,7 @@ class _Plane:
         return log_p + self.prior.log_prob(z[:, None])
 
     def _sums(
-        self, lattice: _Lattice, rows: Int[Tensor, " R"], scale: Float[Tensor, " R"], highest: Float[Tensor, " R"]
+        self, lattice: Lattice, rows: Int[Tensor, " R"], scale: Float[Tensor, " R"], highest: Float[Tensor, " R"]
     ) -> _Sums:
         """Sums over a lattice of p(x, z) exp(-scale), and of what the posterior's moments need."""
         dimensions = len(self.centre)
@@ -273,7 +264,7 @@ class _Sums:
             near[tile, seen] |= dense.any(0)
         return near[:, chosen]
 
-    def quadrature(self, lattice: _Lattice) -> Quadrature:
+    def quadrature(self, lattice: Lattice) -> Quadrature:
         """The integral and the moments of the posterior."""
         whole, within, *_ = self.moments
         dimensions = len(lattice.step)
@@ -289,95 +280,6 @@ class _Sums:
             lattice.step.double().expand(len(log_p), -1),
             len(lattice),
         )
-
-
-@dataclass(frozen=True)
-class _Lattice:
-    """Points of a regular lattice, of which only some are looked at, in tiles of 16 by 16 in the plane.
-
-    A tile is shown only the pictures whose posterior has mass in its neighbourhood: there are far more pairs of a
-    point and a picture than pairs that matter.
-
-    Args:
-        origin: the lowest corner, (D,).
-        step: distance of neighbours along each axis, (D,).
-        mask: the points that are looked at, one dimension an axis.
-        near: the pictures that each tile is shown.
-        level: how often the step has been halved.
-    """
-
-    origin: Float[Tensor, " D"]
-    step: Float[Tensor, " D"]
-    mask: Bool[Tensor, ...]
-    near: Bool[Tensor, "tiles R"]
-    level: int = 0
-
-    @classmethod
-    def over(cls, centre: Tensor, reach: Tensor, pictures: int) -> _Lattice:
-        """The first lattice, `reach` to either side of a centre."""
-        mask = torch.ones((_FIRST[len(centre) - 1],) * len(centre), dtype=torch.bool, device=centre.device)
-        lattice = cls(centre - reach, 2 * reach / (_FIRST[len(centre) - 1] - 1), mask, mask.new_zeros(0, pictures))
-        return replace(lattice, near=mask.new_ones(math.prod(lattice.tiling), pictures))
-
-    def __len__(self) -> int:
-        return int(self.mask.sum())
-
-    @property
-    def edge(self) -> int:
-        """Points along the edge of a tile."""
-        return _EDGES[self.mask.ndim - 1]
-
-    @property
-    def tiling(self) -> list[int]:
-        """How many tiles lie along each axis."""
-        return [-(-size // self.edge) for size in self.mask.shape]
-
-    @property
-    def log_cell(self) -> float:
-        """log of the volume of a cell."""
-        return float(self.step.double().log().sum())
-
-    @property
-    def log_first_cell(self) -> float:
-        """log of the volume that a cell had before the step was halved."""
-        return self.log_cell + self.level * len(self.step) * math.log(2)
-
-    @cached_property
-    def _points(self) -> tuple[Int[Tensor, "G D"], Int[Tensor, " G"]]:
-        """The points that are looked at, tile by tile, and the tile of each."""
-        index = self.mask.nonzero()
-        tile = torch.zeros_like(index[:, 0])
-        for axis, tiles in enumerate(self.tiling):
-            tile = tile * tiles + index[:, axis] // self.edge
-        tile, order = tile.sort(stable=True)
-        return index[order], tile
-
-    def tiles(self) -> Iterator[tuple[int, Float[Tensor, "G D"], Int[Tensor, " R"]]]:
-        """Each tile's number, its points, and the pictures it is shown; a crowded one in parts."""
-        index, tile = self._points
-        numbers, counts = tile.unique_consecutive(return_counts=True)
-        for number, block in zip(numbers.tolist(), index.split(counts.tolist()), strict=True):
-            seen = self.near[number].nonzero()[:, 0]
-            for part in block.split(max(1, _PAIRS // max(1, len(seen)))):
-                yield number, self.origin + part * self.step, seen
-
-    def refined(self, sums: _Sums, chosen: Bool[Tensor, " R"]) -> _Lattice:
-        """Half the step, over the cells around the points that hold mass of the pictures chosen."""
-        index, _ = self._points
-        fine = self.mask.new_zeros([2 * size - 1 for size in self.mask.shape])
-        fine[tuple(2 * index[sums.active(chosen)].T)] = True
-        # Two fine steps to each side: the point's own cell and half of its neighbours'.
-        finer = _Lattice(self.origin, self.step / 2, _spread(fine[None], 2)[0], self.near, self.level + 1)
-        near = _spread(sums.near(chosen, len(self.near)).T.unflatten(1, self.tiling), 1)
-        for axis, tiles in enumerate(finer.tiling):
-            near = near.repeat_interleave(2, axis + 1).narrow(axis + 1, 0, tiles)
-        return replace(finer, near=near.flatten(1).T.contiguous())
-
-
-def _spread(maps: Bool[Tensor, "R ..."], steps: int) -> Bool[Tensor, "R ..."]:
-    """True wherever it is so within so many steps along each axis."""
-    pool = (max_pool1d, max_pool2d, max_pool3d)[maps.ndim - 2]
-    return pool(maps[:, None].float(), 2 * steps + 1, stride=1, padding=steps)[:, 0] > 0
 
 
 def _by_condition(model: VAEModel, y: Tensor | None, n: int) -> Iterator[tuple[Tensor, Tensor | None]]:
@@ -396,7 +298,7 @@ def _by_condition(model: VAEModel, y: Tensor | None, n: int) -> Iterator[tuple[T
 def _pictures_at_a_time(model: VAEModel) -> int:
     """Memory grows with the points of the first lattice and the pictures that share it."""
     (dimensions,) = model.widths
-    points: int = _FIRST[dimensions - 1] ** dimensions
+    points: int = FIRST[dimensions - 1] ** dimensions
     return max(1, _MARKS // points)
 
 
