@@ -22,12 +22,12 @@ import torch
 
 
 def shown(run: Path, images: int) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor | None]:
-    """The model, its pictures and their labels."""
-    from vaelab.metrics.pictures import condition_of, pixels_of
+    """The model, its images and their labels."""
+    from vaelab.metrics.images import condition_of, pixels_of
     from vaelab.training import open_run
 
     opened = open_run(run)
-    test = opened.pictures().split("test")
+    test = opened.images().split("test")
     test = test.take(slice(0, images))
     return opened.model, pixels_of(test, opened.experiment.binarisation), condition_of(test)
 
@@ -44,7 +44,7 @@ def exact(run: Path, images: int, samples: int) -> dict[str, float]:
         "images": len(x),
         "log_p": float(found.log_p.mean()),
         "halving_moves_the_mean_by": float(found.refining.mean().abs()),
-        "halving_moves_a_picture_by_at_most": float(found.refining.abs().max()),
+        "halving_moves_an_image_by_at_most": float(found.refining.abs().max()),
         "widening": float(found.widening.mean()),
         "codes": found.points,
     }

@@ -28,16 +28,16 @@ _ROOMS = {
     "distributions": "bent_normal point_mass",
     "models": "ladder model vae",
     "data": "factors glyphs sprites strokes",
-    "metrics": "active agreement centroids classifier directions embedding intervals neighbours paths pictures ranks "
+    "metrics": "active agreement centroids classifier directions embedding intervals neighbours paths images ranks "
     "shape two_samples",
-    "metrics.bound": "aggregate collapse estimate parts split units use",
+    "metrics.rate": "aggregate collapse estimate parts split units use",
     "metrics.disentanglement": "beta_vae data dci explicitness factor_vae factors gap information irs mig modularity "
     "sap scores sharing",
     "metrics.evidence": "annealed bidirectional gaps hmc importance joint lattice quadrature starts support",
     "metrics.representation": "clusters curve probe",
     "metrics.samples": "conditional frechet kernel memorisation precision quality",
 }
-_CHECKED = ["vaelab.trace"] + [f"vaelab.{room}.{name}" for room, names in _ROOMS.items() for name in names.split()]
+_CHECKED = ["vaelab.contract"] + [f"vaelab.{room}.{name}" for room, names in _ROOMS.items() for name in names.split()]
 _hook = install_import_hook(_CHECKED, "beartype.beartype")
 
 import numpy as np

@@ -95,8 +95,8 @@ MUTANTS = (
     Mutant(
         "an embedding that is a random draw",
         "posteriors/gaussian.py",
-        "in_full(self.mean(h))",
-        "in_full(self.mean(h)) + self.mean(h).detach().clone().normal_()",
+        "as_float32(self.mean(h))",
+        "as_float32(self.mean(h)) + self.mean(h).detach().clone().normal_()",
         "test_contract.py::test_embedding_is_the_mean_not_a_draw",
     ),
     Mutant(

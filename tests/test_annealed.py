@@ -17,7 +17,7 @@ from vaelab.metrics.evidence.annealed import Annealing, annealed_bound, sigmoida
 from vaelab.metrics.evidence.bidirectional import bidirectional_bounds
 from vaelab.metrics.evidence.hmc import evaluate, leapfrog, transition
 from vaelab.metrics.evidence.joint import Joint
-from vaelab.metrics.evidence.starts import Half, from_both, from_posterior, from_prior
+from vaelab.metrics.evidence.starts import EqualMixture, from_both, from_posterior, from_prior
 from vaelab.models.vae import VAEModel
 from vaelab.posteriors import Codebook, FlowPosterior, FullGaussian, Gaussian
 from vaelab.priors import ConditionalNormal, Flow, StandardNormal, UniformCodes, Vamp
@@ -241,7 +241,7 @@ def test_what_is_run_in_parts_is_put_together_in_order(
     torch.testing.assert_close(found.log_p, exact_evidence(model, x)[0].detach(), rtol=0, atol=0.3)
 
 
-def test_the_step_follows_each_picture(model: VAEModel, x: Tensor) -> None:
+def test_the_step_follows_each_image(model: VAEModel, x: Tensor) -> None:
     """Pixels of a hundredth of the noise narrow the posterior a hundredfold; steps narrow along the path."""
     model.likelihood.sigma.fill_(0.005)
     path = Annealing(Joint(model, x), from_prior, 200, 5)
@@ -254,7 +254,7 @@ def test_the_seed_decides_and_nothing_else_is_touched(model: VAEModel, x: Tensor
     model.train()
     before, weights = torch.get_rng_state(), {k: v.clone() for k, v in model.state_dict().items()}
     first = annealed_bound(model, x, temperatures=4, chains=2, seed=3).log_weight
-    both = bidirectional_bounds(model, pictures=3, temperatures=4, chains=2, seed=3)
+    both = bidirectional_bounds(model, images=3, temperatures=4, chains=2, seed=3)
     assert torch.equal(torch.get_rng_state(), before)
     assert model.training
     assert all(p.grad is None and p.requires_grad for p in model.parameters())
@@ -263,7 +263,7 @@ def test_the_seed_decides_and_nothing_else_is_touched(model: VAEModel, x: Tensor
     assert all(torch.equal(v, weights[k]) for k, v in model.state_dict().items())
     torch.rand(1)
     assert torch.equal(annealed_bound(model, x, temperatures=4, chains=2, seed=3).log_weight, first)
-    assert torch.equal(bidirectional_bounds(model, pictures=3, temperatures=4, chains=2, seed=3).upper, both.upper)
+    assert torch.equal(bidirectional_bounds(model, images=3, temperatures=4, chains=2, seed=3).upper, both.upper)
     assert not torch.equal(annealed_bound(model, x, temperatures=4, chains=2, seed=4).log_weight, first)
 
 
@@ -294,12 +294,12 @@ def test_the_way_back_is_unbiased_for_one_over_the_evidence(model: VAEModel, x: 
     assert (log_weight.mean(0) > exact).all()
 
 
-def test_both_bounds_hold_the_mean_evidence_of_drawn_pictures(model: VAEModel) -> None:
+def test_both_bounds_hold_the_mean_evidence_of_drawn_images(model: VAEModel) -> None:
     """E[log p(x)] is less the entropy of x, which is normal."""
     weight = model.network.decoder[0].weight.detach()
     covariance = weight @ weight.T + model.likelihood.sigma**2 * torch.eye(12, dtype=torch.float64)
     expected = -float(MultivariateNormal(torch.zeros(12, dtype=torch.float64), covariance).entropy())
-    found = bidirectional_bounds(model, pictures=600, temperatures=20, chains=4)
+    found = bidirectional_bounds(model, images=600, temperatures=20, chains=4)
     error = 4 * math.sqrt(12 / 2 / 600)
     assert found.mean_lower < expected + error
     assert found.mean_upper > expected - error
@@ -309,18 +309,18 @@ def test_both_bounds_hold_the_mean_evidence_of_drawn_pictures(model: VAEModel) -
 
 def test_the_gap_closes_with_temperatures(model: VAEModel) -> None:
     gaps = [
-        bidirectional_bounds(model, pictures=60, temperatures=t, chains=2, start=from_prior).gap for t in (1, 20, 100)
+        bidirectional_bounds(model, images=60, temperatures=t, chains=2, start=from_prior).gap for t in (1, 20, 100)
     ]
     assert gaps[0] > 5 * gaps[1] > 15 * gaps[2] > 0
 
 
 def test_from_the_true_posterior_both_bounds_are_the_evidence(model: VAEModel) -> None:
-    found = bidirectional_bounds(model, pictures=5, temperatures=3, chains=2, start=exact_posterior)
+    found = bidirectional_bounds(model, images=5, temperatures=3, chains=2, start=exact_posterior)
     torch.testing.assert_close(found.lower, found.upper, rtol=0, atol=1e-8)
 
 
 def test_one_chain_and_one_temperature_leave_both_divergences_between_start_and_posterior(model: VAEModel) -> None:
-    """Of an encoder that gives the same for every picture, KL(q || p) + KL(p || q) is known in expectation."""
+    """Of an encoder that gives the same for every image, KL(q || p) + KL(p || q) is known in expectation."""
     with torch.no_grad():
         for head in (model.posterior.mean, model.posterior.log_variance):
             head.weight.zero_()
@@ -331,7 +331,7 @@ def test_one_chain_and_one_temperature_leave_both_divergences_between_start_and_
     spread = torch.eye(2, dtype=torch.float64) - precision.inverse()
     both = torch.eye(2, dtype=torch.float64) + precision
     expected = float(((precision + precision.inverse()).trace() - 4 + (both @ spread).trace()) / 2)
-    found = bidirectional_bounds(model, pictures=4000, temperatures=1, chains=1, start=from_posterior)
+    found = bidirectional_bounds(model, images=4000, temperatures=1, chains=1, start=from_posterior)
     gap = found.upper - found.lower
     assert gap.mean() == pytest.approx(expected, abs=float(4 * gap.std() / math.sqrt(4000)))
 
@@ -340,7 +340,7 @@ def test_labels_are_drawn_from_those_given(monkeypatch: pytest.MonkeyPatch) -> N
     spec = VAE(latent=2, network=Mlp(hidden=()), prior=ConditionalNormal(), conditional=True)
     model = spec.build(ImageFormat(1, 3, 4, ("a", "b", "c", "d")))
     with pytest.raises(UserError, match="y is None, but the model is conditional"):
-        bidirectional_bounds(model, pictures=3)
+        bidirectional_bounds(model, images=3)
 
     asked, prior_of = [], model.prior_of
 
@@ -349,7 +349,7 @@ def test_labels_are_drawn_from_those_given(monkeypatch: pytest.MonkeyPatch) -> N
         return prior_of(y, n)
 
     monkeypatch.setattr(model, "prior_of", noted)
-    found = bidirectional_bounds(model, torch.tensor([1, 3, 3, 3]), pictures=200, temperatures=2, chains=1)
+    found = bidirectional_bounds(model, torch.tensor([1, 3, 3, 3]), images=200, temperatures=2, chains=1)
     assert found.lower.isfinite().all()
     assert asked[0].unique().tolist() == [1, 3]
     assert 0.6 < (asked[0] == 3).double().mean() < 0.9
@@ -360,7 +360,7 @@ def test_labels_are_drawn_from_those_given(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_mean_of_two_densities_integrates_to_one_and_is_drawn_from() -> None:
     p, q = Normal(torch.tensor(-4.0), 1.0), Normal(torch.tensor(2.0), 0.5)
-    half = Half(p, q)
+    half = EqualMixture(p, q)
     grid = torch.linspace(-12, 8, 4001)
     assert torch.trapezoid(half.log_prob(grid).exp(), grid).item() == pytest.approx(1, abs=1e-4)
     torch.manual_seed(0)
@@ -378,10 +378,10 @@ PIECES = [
 ]
 
 
-@pytest.mark.parametrize("pieces", PIECES, ids=lambda pieces: pieces[0].kind)
-def test_every_prior_and_posterior_of_real_codes_can_be_annealed(pieces) -> None:
+@pytest.mark.parametrize("parts", PIECES, ids=lambda parts: parts[0].kind)
+def test_every_prior_and_posterior_of_real_codes_can_be_annealed(parts) -> None:
     """Binary pixels of a model whose z hardly matters: log p(x) is near that of fair coins."""
-    prior, posterior = pieces
+    prior, posterior = parts
     torch.manual_seed(0)
     conditional = isinstance(prior, ConditionalNormal)
     spec = VAE(latent=2, network=Mlp(hidden=(8,)), prior=prior, posterior=posterior, conditional=conditional)
@@ -390,7 +390,7 @@ def test_every_prior_and_posterior_of_real_codes_can_be_annealed(pieces) -> None
     found = annealed_bound(model, x, y, temperatures=12, chains=8, leapfrog=2)
     assert found.mean == pytest.approx(-16 * math.log(2), abs=2)
     assert ((found.acceptance > 0.4) & (found.acceptance < 0.95)).all()
-    both = bidirectional_bounds(model, y, pictures=20, temperatures=12, chains=8, leapfrog=2)
+    both = bidirectional_bounds(model, y, images=20, temperatures=12, chains=8, leapfrog=2)
     assert abs(both.gap) < 0.2
 
 
@@ -408,8 +408,8 @@ def test_what_has_no_evidence_is_refused(model: VAEModel) -> None:
         annealed_bound(VAE().build(image), grey)
     with pytest.raises(UserError, match="the number of images is 0"):
         annealed_bound(model, torch.zeros(0, 1, 3, 4, dtype=torch.float64))
-    with pytest.raises(UserError, match="pictures is 1, but must be >= 2"):
-        bidirectional_bounds(model, pictures=1)
+    with pytest.raises(UserError, match="images is 1, but must be >= 2"):
+        bidirectional_bounds(model, images=1)
     codebook = VAE(posterior=Codebook(size=8), prior=UniformCodes()).build(image)
     ladder = Ladder(groups=(1, 1)).build(ImageFormat(1, 16, 16))
     for refused, why in ((codebook, "codebook"), (ladder, "depend on each other")):

@@ -18,12 +18,12 @@ from matplotlib.text import Text
 from vaelab import VAE, ImageData, UserError, full_pass
 from vaelab.cli import main
 from vaelab.data import ImageFormat, Sprites
+from vaelab.evaluation.measured import Budget
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
-from vaelab.evaluation.subject import Effort
 from vaelab.experiment import Adam, Experiment, Training
-from vaelab.figures import rate_distortion
 from vaelab.networks import Conv
 from vaelab.objectives import Elbo
+from vaelab.plots import rate_distortion
 from vaelab.report import write_run_report
 from vaelab.schedules import Constant, Cosine
 from vaelab.studies import beta_sweep
@@ -83,7 +83,7 @@ def test_the_sweep_is_what_it_says() -> None:
 
 
 @pytest.mark.parametrize(("size", "halvings"), [(16, 2), (28, 3), (32, 3), (64, 4), (128, 5)])
-def test_pictures_are_halved_to_four_pixels(size: int, halvings: int) -> None:
+def test_images_are_halved_to_four_pixels(size: int, halvings: int) -> None:
     images = ImageFormat(1, size, size)
     spec = sweep_experiment(SOURCE, images, 1.0, 0, None, 10, "auto").model
     assert isinstance(spec, VAE)
@@ -114,7 +114,7 @@ def test_results_are_the_evaluations_of_the_runs(study: Path, sprites: ImageData
         assert value(run, "elbo", "distortion") == pytest.approx(totals.reconstruction, rel=0.02)
     about = results["about"]
     assert about["betas"] == list(BETAS)
-    assert about["pictures"] == 200
+    assert about["images"] == 200
     assert about["epochs"] == 8
     assert "study beta-sweep" in about["command"]
     assert about["training_seconds"] > 0
@@ -182,7 +182,7 @@ def test_what_is_measured_is_not_measured_again(
         assert all(cell in shown for cell in row), row[0]
     _the_figures_hold_the_numbers(figures, results_of(study))
 
-    # What was measured on fewer pictures is measured again, and so is a run whose weights are others.
+    # What was measured on fewer images is measured again, and so is a run whose weights are others.
     one, other = out / NAMES[0], out / NAMES[1]
     assert main(["evaluate", str(one), "--only", "elbo", "--images", "50"]) == 0
     shutil.copy(other / "last.safetensors", out / NAMES[2])
@@ -242,7 +242,7 @@ def test_between_optima_the_slope_lies_between_the_betas() -> None:
         ("--betas", "betas is empty"),
         ("--seeds 0", "seeds is 0, but must be >= 1"),
         ("--epochs 0", "Training.epochs is 0, but must be >= 1"),
-        ("--data digits", "has no attributes that say what its pictures were made from"),
+        ("--data digits", "has no attributes that say what its images were made from"),
     ],
 )
 def test_what_cannot_be_swept_is_refused_in_a_line(
@@ -255,12 +255,12 @@ def test_what_cannot_be_swept_is_refused_in_a_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_too_few_pictures_are_refused_before_training(tmp_path: Path) -> None:
+def test_too_few_images_are_refused_before_training(tmp_path: Path) -> None:
     source = Sprites(limit=200, image_size=16)
     with pytest.raises(UserError, match="rarest value"):
         run_beta_sweep(tmp_path / "out", source, source.load(), epochs=1)
     with pytest.raises(UserError, match="images is 1"):
-        run_beta_sweep(tmp_path / "out", source, source.load(), effort=Effort(images=1))
+        run_beta_sweep(tmp_path / "out", source, source.load(), budget=Budget(images=1))
     assert not (tmp_path / "out").exists()
 
 

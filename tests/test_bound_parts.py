@@ -33,7 +33,8 @@ from vaelab import (
 from vaelab.data import Digits, Dynamic, ImageData, Threshold
 from vaelab.distributions import MultivariateNormal, diagonal_normal
 from vaelab.errors import UserError
-from vaelab.metrics.bound import (
+from vaelab.metrics.checks import same_shape
+from vaelab.metrics.rate import (
     AggregatePosterior,
     Diagnosis,
     UnitKind,
@@ -47,8 +48,7 @@ from vaelab.metrics.bound import (
     latent_units,
     split_rate,
 )
-from vaelab.metrics.bound.codes import draw_codes
-from vaelab.metrics.checks import same_shape
+from vaelab.metrics.rate.draws import draw_codes
 from vaelab.models.vae import VAEModel
 from vaelab.training import train
 
@@ -68,16 +68,16 @@ def closed_rate(means: Array, deviations: Array) -> Array:
     return (means**2 + deviations**2 - 1) / 2 - np.log(deviations)
 
 
-def some_posteriors(pictures: int, dimensions: int, seed: int = 0) -> tuple[Array, Array]:
+def some_posteriors(images: int, dimensions: int, seed: int = 0) -> tuple[Array, Array]:
     random = np.random.default_rng(seed)
-    return random.normal(size=(pictures, dimensions)), random.uniform(0.2, 1, (pictures, dimensions))
+    return random.normal(size=(images, dimensions)), random.uniform(0.2, 1, (images, dimensions))
 
 
-def correlated(pictures: int, covariance: Array, deviation: float, seed: int = 0) -> tuple[Array, Array]:
+def correlated(images: int, covariance: Array, deviation: float, seed: int = 0) -> tuple[Array, Array]:
     """Posteriors of one width whose aggregate is N(0, covariance), but for how many they are."""
     dimensions = len(covariance)
     own = covariance - deviation**2 * np.eye(dimensions)
-    means = np.random.default_rng(seed).multivariate_normal(np.zeros(dimensions), own, pictures)
+    means = np.random.default_rng(seed).multivariate_normal(np.zeros(dimensions), own, images)
     return means, np.full_like(means, deviation)
 
 
@@ -129,16 +129,16 @@ def test_errors_are_as_large_as_estimates_scatter() -> None:
         errors = np.array([part.standard_error for part in found])
         within = np.mean([abs(part.mean - value) < 2 * part.standard_error for part in found])
         covered = np.mean([part.interval.low < value < part.interval.high for part in found])
-        # Each picture is drawn from equally often, so that estimates scatter less than the errors say, never more.
+        # Each image is drawn from equally often, so that estimates scatter less than the errors say, never more.
         assert min(within, covered) >= 0.88, name
         assert scatter / errors.mean() < 1.25, name
         more = getattr(aggregate_parts(MEANS, DEVIATIONS, draws=4800), name)
         assert errors.mean() / more.standard_error == pytest.approx(4, rel=0.15), name
 
 
-@pytest.mark.parametrize(("pictures", "draws"), [(40, 40), (40, 25), (40, 103), (2, 300), (700, 650)])
-def test_parts_add_up_to_the_rate_to_the_last_digit(pictures: int, draws: int) -> None:
-    means, deviations = some_posteriors(pictures, 3)
+@pytest.mark.parametrize(("images", "draws"), [(40, 40), (40, 25), (40, 103), (2, 300), (700, 650)])
+def test_parts_add_up_to_the_rate_to_the_last_digit(images: int, draws: int) -> None:
+    means, deviations = some_posteriors(images, 3)
     split = aggregate_parts(means, deviations, draws)
     assert split.marginal_kl is not None
     assert split.total_correlation is not None
@@ -149,10 +149,10 @@ def test_parts_add_up_to_the_rate_to_the_last_digit(pictures: int, draws: int) -
     assert split.information.mean + split.marginal_kl.mean == pytest.approx(rate, rel=1e-10)
     assert split.total_correlation.mean + split.dimension_wise.mean == pytest.approx(split.marginal_kl.mean, abs=1e-9)
     assert sum(split.by_dimension) == pytest.approx(split.dimension_wise.mean, abs=1e-9)
-    assert (split.pictures, split.draws) == (pictures, draws)
+    assert (split.images, split.draws) == (images, draws)
 
 
-def test_the_aggregate_is_the_mean_density_of_all_pictures() -> None:
+def test_the_aggregate_is_the_mean_density_of_all_images() -> None:
     means, deviations = some_posteriors(5, 2)
     codes = some_posteriors(4, 2, seed=1)[0]
     log_joint, log_marginals = AggregatePosterior([normal(means, deviations)]).log_prob(torch.from_numpy(codes))
@@ -172,7 +172,7 @@ def test_the_aggregate_does_not_depend_on_batches(monkeypatch: pytest.MonkeyPatc
     means, deviations = some_posteriors(50, 3)
     z = torch.from_numpy(some_posteriors(200, 3, seed=1)[0])
     whole = AggregatePosterior([normal(means, deviations)]).log_prob(z)
-    monkeypatch.setattr("vaelab.metrics.bound.aggregate._CELLS", 500)
+    monkeypatch.setattr("vaelab.metrics.rate.aggregate._CELLS", 500)
     batches = [normal(means[rows], deviations[rows]) for rows in (slice(0, 7), slice(7, 45), slice(45, 50))]
     for one, other in zip(whole, AggregatePosterior(batches).log_prob(z), strict=True):
         torch.testing.assert_close(one, other)
@@ -188,7 +188,7 @@ def test_parts_of_a_correlated_gaussian_are_those_known() -> None:
     assert split.dimension_wise.mean == pytest.approx(0, abs=0.01)
 
 
-def test_a_posterior_that_ignores_its_picture_tells_nothing_of_it() -> None:
+def test_a_posterior_that_ignores_its_image_tells_nothing_of_it() -> None:
     means, deviations = np.tile([0.5, -1.0], (20, 1)), np.tile([0.8, 1.5], (20, 1))
     split = aggregate_parts(means, deviations, draws=5000)
     assert split.information.mean == pytest.approx(0, abs=1e-12)
@@ -199,7 +199,7 @@ def test_a_posterior_that_ignores_its_picture_tells_nothing_of_it() -> None:
     assert split.by_dimension == pytest.approx(tuple(closed_rate(means[0], deviations[0])), abs=0.03)
 
 
-def test_posteriors_far_apart_name_their_picture() -> None:
+def test_posteriors_far_apart_name_their_image() -> None:
     means = np.stack([100.0 * np.arange(25), np.zeros(25)], 1)
     split = aggregate_parts(means, np.ones((25, 2)), draws=100)
     assert split.information.mean == pytest.approx(math.log(25), abs=1e-12)
@@ -210,7 +210,7 @@ def test_posteriors_far_apart_name_their_picture() -> None:
     assert split.marginal_kl.mean == pytest.approx(split.rate.mean - math.log(25))
 
 
-def test_each_picture_is_drawn_from_as_often_as_any_other() -> None:
+def test_each_image_is_drawn_from_as_often_as_any_other() -> None:
     means = 10.0 * np.arange(20)[:, None]
     batches = [normal(means[rows], np.full_like(means[rows], 0.1)) for rows in (slice(0, 8), slice(8, 20))]
     codes = draw_codes(batches, [normal(np.zeros(1), np.ones(1))] * 2, draws=57, seed=0)
@@ -273,7 +273,7 @@ def test_a_prior_of_dependent_dimensions_leaves_the_last_split_out() -> None:
 
 @pytest.fixture(scope="module")
 def bars() -> ImageData:
-    """Grey pictures of 3 x 4 pixels that differ a lot."""
+    """Grey images of 3 x 4 pixels that differ a lot."""
     random = np.random.default_rng(0)
     return ImageData("bars", random.integers(0, 256, (200, 1, 3, 4)).astype(np.uint8))
 
@@ -318,7 +318,7 @@ def test_distortion_and_rate_of_a_linear_model_are_their_closed_forms(linear: VA
     assert abs(parts.split.information.mean - exact.information.mean) < 4 * parts.split.information.standard_error
 
 
-def test_dimensions_are_measured_in_units_of_their_picture_s_prior(digits: ImageData) -> None:
+def test_dimensions_are_measured_in_units_of_their_image_s_prior(digits: ImageData) -> None:
     """A posterior that is the same for all is, from priors of two classes that lie apart, not the same."""
     test = digits.split("test")
     model = VAE(latent=2, conditional=True, prior=ConditionalNormal()).build(test.format)
@@ -343,7 +343,7 @@ def test_dimensions_are_measured_in_units_of_their_picture_s_prior(digits: Image
     np.testing.assert_allclose(units.used, [0, 0])
 
 
-def test_a_decoder_uses_z_as_far_as_its_pictures_vary(linear: VAEModel, bars: ImageData) -> None:
+def test_a_decoder_uses_z_as_far_as_its_images_vary(linear: VAEModel, bars: ImageData) -> None:
     """The covariance of codes through an affine decoder, W Cov(z) W^T."""
     x = bars.tensors()[0].double()
     with torch.no_grad():
@@ -397,7 +397,7 @@ def test_numbers_are_those_of_the_seed_and_nothing_else_is_moved(digits: ImageDa
         (VAE(prior=Vamp(components=4)), "the prior's dimensions depend on each other"),
         (VAE(prior=Flow()), "the prior's dimensions depend on each other"),
         (VAE(latent=3, posterior=FlowPosterior()), "the marginals of the posteriors are not known"),
-        (VAE(conditional=True, prior=ConditionalNormal()), "each picture has a prior of its own"),
+        (VAE(conditional=True, prior=ConditionalNormal()), "each image has a prior of its own"),
     ],
 )
 def test_any_model_of_one_real_latent_has_its_rate_split(spec: VAE, says: str | None, digits: ImageData) -> None:
@@ -409,7 +409,7 @@ def test_any_model_of_one_real_latent_has_its_rate_split(spec: VAE, says: str | 
     assert parts.units is not None
     assert says in parts.left_out if says and parts.left_out else parts.left_out is says
     assert (parts.split.marginal_kl is None) == isinstance(spec.prior, ConditionalNormal)
-    # Untrained, the posterior hardly knows its picture.
+    # Untrained, the posterior hardly knows its image.
     assert parts.split.information.mean == pytest.approx(0, abs=0.02)
     if parts.split.marginal_kl is not None:
         rest = parts.split.information.mean + parts.split.marginal_kl.mean
@@ -426,7 +426,7 @@ def test_codebooks_and_hierarchies_have_a_rate_and_no_split(digits: ImageData) -
     codebook.train()
     before = deepcopy(codebook.state_dict())
     parts = elbo_parts(codebook, test)
-    # A codebook that learns would follow the pictures.
+    # A codebook that learns would follow the images.
     assert all(torch.equal(before[name], value) for name, value in codebook.state_dict().items())
     assert (parts.split, parts.units) == (None, None)
     # -log p(code) of a uniform prior: log 32 a place.
@@ -467,7 +467,7 @@ def test_a_healthy_code_is_called_so_with_its_numbers() -> None:
     assert text.startswith("No collapse: 2 of 2 dimensions are active (the variance of the posterior's mean")
     assert "exceeds 0.01)" in text
     rate = closed_rate(*USED).sum(1).mean()
-    assert f"Of a rate of {rate:.2f} nats a picture" in text
+    assert f"Of a rate of {rate:.2f} nats per image" in text
     assert "(at most log 1,000 = 6.91)" in text
     assert "vary by 40 per cent of the variance of the data." in text
     for absent in ("ceiling", "far from", "Mixed", "Noisy", "switched off", "ignore"):
@@ -485,7 +485,7 @@ def test_a_posterior_that_is_the_prior_is_a_full_collapse() -> None:
     diagnosis = told(*beside(UNUSED, UNUSED))
     assert diagnosis.verdict is Verdict.collapsed
     assert "0 of 2 dimensions are active" in str(diagnosis)
-    assert "Of a rate of 0.00 nats a picture, 0.00 nats are information" in str(diagnosis)
+    assert "Of a rate of 0.00 nats per image, 0.00 nats are information" in str(diagnosis)
     assert "the decoder can only ignore z" in str(diagnosis)
     assert "paid for nothing" not in str(diagnosis)
     elsewhere = told(np.full((N, 1), 3.0), np.ones((N, 1)))
@@ -503,9 +503,7 @@ def test_a_decoder_that_ignores_an_informative_code_is_a_full_collapse() -> None
 def test_information_at_its_ceiling_is_a_lower_bound() -> None:
     named = told(*correlated(N, np.eye(4), 0.001))
     assert named.verdict is Verdict.healthy
-    assert "The information is at its ceiling: a code names its picture with a probability of 100 per cent" in str(
-        named
-    )
+    assert "The information is at its ceiling: a code names its image with a probability of 100 per cent" in str(named)
     near = told(*correlated(N, np.eye(4), 0.18))
     assert "The information is near its ceiling" in str(near)
 
@@ -519,12 +517,12 @@ def test_codes_that_fill_little_of_the_prior_are_far_from_it() -> None:
     # On a line the dimensions each look like the prior; together they are -1/2 ln(1 - 0.96^2) = 1.27 nats from it.
     line = correlated(N, np.array([[1, 0.96], [0.96, 1]]), 0.19)
     assert told(*line).verdict is Verdict.far
-    # Where each code names its picture, so few pictures cannot tell a line from a plane.
+    # Where each code names its image, so few images cannot tell a line from a plane.
     thin = line[0], np.full_like(line[1], 1e-4)
     assert told(*thin).verdict is Verdict.healthy
 
 
-def test_units_are_used_by_all_by_some_or_by_no_picture() -> None:
+def test_units_are_used_by_all_by_some_or_by_no_image() -> None:
     random = np.random.default_rng(0)
     some = (np.arange(N) % 4 == 0)[:, None]
     mixed = np.where(some, random.normal(size=(N, 1)), 0), np.where(some, 0.1, 1.0)
@@ -537,9 +535,9 @@ def test_units_are_used_by_all_by_some_or_by_no_picture() -> None:
     np.testing.assert_allclose(units.variance, means.var(0))
     assert units.of_kind(UnitKind.noisy, UnitKind.off).tolist() == [3, 4]
     text = str(told(means, deviations))
-    assert "Mixed: dimension 2 is narrower than the prior for some pictures only, 25 per cent to 25 per cent" in text
+    assert "Mixed: dimension 2 is narrower than the prior for some images only, 25 per cent to 25 per cent" in text
     assert "Noisy: dimension 3 has a mean that varies" in text
-    assert "as wide as the prior for 100 per cent of the pictures" in text
+    assert "as wide as the prior for 100 per cent of the images" in text
     without = latent_units(means, threshold=0.15)
     assert without.kinds == (*[UnitKind.active] * 3, UnitKind.off, UnitKind.off)
     assert without.used is None
@@ -596,9 +594,9 @@ def test_what_cannot_be_measured_is_refused(digits: ImageData) -> None:
         (lambda: estimate(np.ones(1)), "values has 1 points"),
         (lambda: elbo_parts(model, test, samples=0), "samples is 0, but must be >= 1"),
         (lambda: elbo_parts(model, test, draws=1), "draws is 1, but must be >= 2"),
-        (lambda: elbo_parts(model, test.take(slice(0, 1))), "the number of pictures is 1, but must be >= 2"),
+        (lambda: elbo_parts(model, test.take(slice(0, 1))), "the number of images is 1, but must be >= 2"),
         (lambda: elbo_parts(broken, test), "model has weights that are not finite"),
-        (lambda: decoder_use(model, still), "data still has 3 pictures that are all the same"),
+        (lambda: decoder_use(model, still), "data still has 3 images that are all the same"),
         (lambda: decoder_use(broken, test), "model has weights that are not finite"),
     ]
     for measure, says in refused:

@@ -17,7 +17,7 @@ from scipy import stats
 
 from vaelab import ImageData, UserError
 from vaelab.cli import main
-from vaelab.gallery.subject import Embedding
+from vaelab.figures.shown import Embedding
 from vaelab.metrics import mmd_test
 from vaelab.report import read_claims, write_run_report
 from vaelab.schedules import Progress
@@ -95,7 +95,7 @@ def test_warm_and_cold_differ_in_beta_alone(recipe: Recipe) -> None:
         assert of[str(width)][1] == replace(vae, model=replace(vae.model, latent=width))
 
 
-# A decoder whose pictures are drawn, so that what they show is known.
+# A decoder whose images are drawn, so that what they show is known.
 
 
 def stroke(slant: float, thickness: float, length: float = 16.0) -> Any:

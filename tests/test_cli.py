@@ -150,15 +150,15 @@ def test_missing_mnist_without_network_is_one_line(cli: Cli, tmp_path: Path) -> 
     assert len(done.stderr) < 600
 
 
-def test_a_picture_folder_with_one_broken_file(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
+def test_an_image_folder_with_one_broken_file(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
     for index in range(12):
-        Image.new("RGB", (40, 30), (index * 20, 0, 0)).save(tmp_path / "pictures" / f"{index}.png")
-    (tmp_path / "pictures" / "broken.png").write_bytes(b"no picture")
-    words = ["train", "vae", "--data", "folder:pictures", "--image-size", "16", "--epochs", "1", "--out", "run"]
+        Image.new("RGB", (40, 30), (index * 20, 0, 0)).save(tmp_path / "images" / f"{index}.png")
+    (tmp_path / "images" / "broken.png").write_bytes(b"no image")
+    words = ["train", "vae", "--data", "folder:images", "--image-size", "16", "--epochs", "1", "--out", "run"]
     refused = cli(*words, code=2)
-    assert "1 of 13 pictures cannot be decoded: pictures/broken.png" in refused.stderr
-    assert "left out, since they cannot be decoded: pictures/broken.png" in cli(*words, "--skip-broken").stderr
+    assert "1 of 13 images cannot be decoded: images/broken.png" in refused.stderr
+    assert "left out, since they cannot be decoded: images/broken.png" in cli(*words, "--skip-broken").stderr
     record = json.loads((tmp_path / "run" / "experiment.json").read_text())
     assert record["images"] == {"channels": 3, "height": 16, "width": 16, "classes": [], "attributes": []}
     assert record["experiment"]["data"]["skip_broken"] is True

@@ -1,4 +1,4 @@
-"""One test over all compositions that the unions allow: a piece that joins a union is tested unasked."""
+"""One test over all compositions that the unions allow: a part that joins a union is tested unasked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -37,28 +37,23 @@ from vaelab import (
     save,
 )
 from vaelab.codec import decode, encode
-from vaelab.data import Binarisation, ImageFormat, Source
+from vaelab.data import BinarisationSpec, ImageFormat, SourceSpec
 from vaelab.experiment import Training
-from vaelab.likelihoods import Likelihood
-from vaelab.networks import Cell, Network
-from vaelab.objectives import Objective
-from vaelab.posteriors import Posterior
+from vaelab.likelihoods import LikelihoodSpec
+from vaelab.networks import CellSpec, NetworkSpec
+from vaelab.objectives import ObjectiveSpec
+from vaelab.posteriors import PosteriorSpec
 from vaelab.presets import PRESETS
-from vaelab.priors import Prior
-from vaelab.schedules import Progress, Schedule
-
-
-def members(union: Any) -> tuple[type, ...]:
-    """The classes of a union such as `Annotated[A | B, ...]`, or the one class that stands for it."""
-    return get_args(get_args(union)[0]) if get_args(union) else (union,)
-
+from vaelab.priors import PriorSpec
+from vaelab.schedules import Progress, ScheduleSpec
+from vaelab.spec import members
 
 FORMATS = (
     ImageFormat(1, 8, 8, ("a", "b", "c")),
     ImageFormat(3, 5, 7, ("a", "b")),
     ImageFormat(2, 9, 6, (), ("size", "angle")),
 )
-MIDWAY = Progress(epoch=2, step=1, steps=4, epochs=4, images=100)
+MIDWAY = Progress(epoch=2, step=1, steps=4, epochs=4, n_images=100)
 
 # Small instances, so that all compositions take minutes; whoever joins a union is tested with its defaults.
 SMALL: dict[type, Any] = {
@@ -78,12 +73,16 @@ SMALL: dict[type, Any] = {
 }
 
 
-def small(piece: type) -> Any:
-    return SMALL[piece] if piece in SMALL else piece()
+def small(part: type) -> Any:
+    return SMALL[part] if part in SMALL else part()
 
 
-NETWORKS = [small(piece) for piece in members(Network)] + [ResNet(channels=(4,), attention=True, spatial=True)]
-SPINES = list(itertools.product(NETWORKS, members(Posterior), members(Prior), (False, True)))
+NETWORKS = [small(part) for part in members(NetworkSpec, own=True)] + [
+    ResNet(channels=(4,), attention=True, spatial=True)
+]
+SPINES = list(
+    itertools.product(NETWORKS, members(PosteriorSpec, own=True), members(PriorSpec, own=True), (False, True))
+)
 
 
 def names(value: Any) -> str:
@@ -120,7 +119,7 @@ def holds_the_contract(spec: Any, images: ImageFormat, file: Path) -> None:
         y = torch.arange(4) % len(images.classes)
     width = sum(model.widths)
 
-    for kind in members(Objective):
+    for kind in members(ObjectiveSpec, own=True):
         objective = small(kind)
         if objective.requirements() - spec.traits:
             refused(partial(Experiment(model=spec, objective=objective).check, images), kind.__name__, spec.summary)
@@ -151,7 +150,7 @@ def holds_the_contract(spec: Any, images: ImageFormat, file: Path) -> None:
     save(model, file)
     again = load(file)
     assert again.spec == spec
-    assert again.images == images
+    assert again.format == images
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
     torch.manual_seed(1)
@@ -164,7 +163,7 @@ def holds_the_contract(spec: Any, images: ImageFormat, file: Path) -> None:
 def test_every_composition_holds_the_contract(spine: tuple[Any, ...], tmp_path: Path) -> None:
     """Every network x posterior x prior, conditional and not, with every likelihood and every objective."""
     network, posterior, prior, conditional = spine
-    for likelihood in members(Likelihood):
+    for likelihood in members(LikelihoodSpec, own=True):
         spec = VAE(3, conditional, network, small(posterior), small(prior), small(likelihood))
         assert decode(VAE, encode(spec)) == spec
         for images in FORMATS:
@@ -177,8 +176,8 @@ def test_every_composition_holds_the_contract(spine: tuple[Any, ...], tmp_path: 
 
 
 @pytest.mark.parametrize("conditional", [False, True], ids=names)
-@pytest.mark.parametrize("likelihood", members(Likelihood), ids=names)
-@pytest.mark.parametrize("cell", members(Cell), ids=names)
+@pytest.mark.parametrize("likelihood", members(LikelihoodSpec, own=True), ids=names)
+@pytest.mark.parametrize("cell", members(CellSpec, own=True), ids=names)
 def test_every_hierarchy_holds_the_contract(cell: type, likelihood: type, conditional: bool, tmp_path: Path) -> None:
     for images in FORMATS:
         spec = Ladder((1, 2), 2, 8, cell=cell(), conditional=conditional, likelihood=small(likelihood))
@@ -192,11 +191,15 @@ def test_every_preset_returns_from_json(name: str) -> None:
     assert decode(Experiment, encode(experiment)) == experiment
 
 
-@pytest.mark.parametrize("piece", [*members(Schedule), *members(Binarisation), *members(Source)], ids=names)
-def test_every_setting_returns_from_json(piece: type) -> None:
-    needed = {"path": "somewhere"} if "path" in {field.name for field in dataclasses.fields(piece)} else {}
-    value = piece(**needed)
-    assert decode(piece, encode(value)) == value
+@pytest.mark.parametrize(
+    "part",
+    [*members(ScheduleSpec, own=True), *members(BinarisationSpec, own=True), *members(SourceSpec, own=True)],
+    ids=names,
+)
+def test_every_setting_returns_from_json(part: type) -> None:
+    needed = {"path": "somewhere"} if "path" in {field.name for field in dataclasses.fields(part)} else {}
+    value = part(**needed)
+    assert decode(part, encode(value)) == value
 
 
 def test_the_study_has_the_tables_shapes() -> None:
@@ -218,8 +221,8 @@ def test_the_study_has_the_tables_shapes() -> None:
         assert kernels == [(4, 4), (4, 4), (3, 3), (3, 3), (4, 4), (4, 4)]
 
 
-@pytest.mark.parametrize("network", members(Network), ids=names)
-def test_conditioning_changes_code_and_picture(network: type) -> None:
+@pytest.mark.parametrize("network", members(NetworkSpec, own=True), ids=names)
+def test_conditioning_changes_code_and_image(network: type) -> None:
     model = VAE(conditional=True, network=network()).build(ImageFormat(1, 28, 28, ("a", "b")))
     x, z = torch.rand(1, 1, 28, 28), torch.zeros(1, 2)
     a, b = torch.tensor([0]), torch.tensor([1])
@@ -295,7 +298,7 @@ def test_embedding_is_the_mean_not_a_draw() -> None:
         ),
         (
             lambda: VAE(conditional=True).build(ImageFormat(1, 28, 28, ("a",))).generate(2, y=torch.zeros(3).long()),
-            "y has shape (3,), but must be (2,): one label a picture",
+            "y has shape (3,), but must be (2,): one label an image",
         ),
         (
             lambda: (
@@ -324,7 +327,7 @@ def test_a_list_stands_for_a_tuple() -> None:
 
 
 def test_shapes_are_checked_in_these_tests() -> None:
-    """The hook that conftest.py installs is at work: a picture without its batch axis is refused by its shape."""
+    """The hook that conftest.py installs is at work: an image without its batch axis is refused by its shape."""
     model = VAE().build(ImageFormat(1, 28, 28))
     with pytest.raises(jaxtyping.TypeCheckError):
         model.network.encode(torch.zeros(1, 28, 28), None)

@@ -103,17 +103,17 @@ def test_digits_are_real_and_28_pixels_wide() -> None:
     assert len(data.split("train")) + len(data.split("test")) == 1797
 
 
-def picture(path: Path, size: tuple[int, int] = (20, 30), mode: str = "L") -> Path:
+def image(path: Path, size: tuple[int, int] = (20, 30), mode: str = "L") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     colour = 200 if mode == "L" else (200, 100, 0)
     Image.new(mode, size, colour).save(path)
     return path
 
 
-def test_a_folder_of_pictures_with_classes(tmp_path: Path) -> None:
+def test_a_folder_of_images_with_classes(tmp_path: Path) -> None:
     for index in range(5):
-        picture(tmp_path / "cats" / f"{index}.png", (20 + index, 31))
-        picture(tmp_path / "dogs" / f"{index}.jpg", (300, 200))
+        image(tmp_path / "cats" / f"{index}.png", (20 + index, 31))
+        image(tmp_path / "dogs" / f"{index}.jpg", (300, 200))
     data = Folder(str(tmp_path), image_size=16).load()
     assert data.images.shape == (10, 1, 16, 16)
     assert data.classes == ("cats", "dogs")
@@ -122,8 +122,8 @@ def test_a_folder_of_pictures_with_classes(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_colour_is_colour_throughout(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png", mode="RGB")
-    picture(tmp_path / "b.png")
+    image(tmp_path / "a.png", mode="RGB")
+    image(tmp_path / "b.png")
     data = Folder(str(tmp_path), image_size=8).load()
     assert data.images.shape == (2, 3, 8, 8)
     assert {tuple(image[:, 0, 0]) for image in data.images} == {(200, 100, 0), (200, 200, 200)}
@@ -142,39 +142,39 @@ def test_sixteen_bits_transparency_and_palettes_are_seen_as_they_look(tmp_path: 
     assert means == pytest.approx([100, 127, 255], abs=2)
 
 
-def test_floating_point_pictures_are_refused(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
+def test_floating_point_images_are_refused(tmp_path: Path) -> None:
+    image(tmp_path / "a.png")
     Image.fromarray(np.ones((8, 8), np.float32)).save(tmp_path / "b.tif")
-    with pytest.raises(UserError, match=r"1 of 2 pictures cannot be decoded: .*b\.tif"):
+    with pytest.raises(UserError, match=r"1 of 2 images cannot be decoded: .*b\.tif"):
         Folder(str(tmp_path)).load()
 
 
 def test_a_folder_keeps_its_own_splits(tmp_path: Path) -> None:
     for index in range(3):
-        picture(tmp_path / "train" / "x" / f"{index}.png")
-    picture(tmp_path / "test" / "y" / "0.png")
+        image(tmp_path / "train" / "x" / f"{index}.png")
+    image(tmp_path / "test" / "y" / "0.png")
     data = Folder(str(tmp_path), image_size=8).load()
     assert (len(data.split("train")), len(data.split("test"))) == (3, 1)
     assert data.classes == ("x", "y")
     assert data.split("test").labels.tolist() == [1]
 
 
-def test_a_broken_picture_is_named_and_skipped_only_on_request(tmp_path: Path) -> None:
+def test_a_broken_image_is_named_and_skipped_only_on_request(tmp_path: Path) -> None:
     for index in range(3):
-        picture(tmp_path / f"{index}.png")
+        image(tmp_path / f"{index}.png")
     (tmp_path / "broken.png").write_bytes(b"\x89PNG not really")
-    cut = picture(tmp_path / "cut.jpg", (200, 200))
+    cut = image(tmp_path / "cut.jpg", (200, 200))
     cut.write_bytes(cut.read_bytes()[:500])
-    with pytest.raises(UserError, match=r"2 of 5 pictures cannot be decoded: .*broken\.png.*--skip-broken"):
+    with pytest.raises(UserError, match=r"2 of 5 images cannot be decoded: .*broken\.png.*--skip-broken"):
         Folder(str(tmp_path), image_size=8).load()
     data = Folder(str(tmp_path), image_size=8, skip_broken=True).load()
     assert len(data) == 3
     assert [Path(file).name for file in data.skipped] == ["broken.png", "cut.jpg"]
 
 
-def test_a_stray_picture_beside_class_folders_is_named(tmp_path: Path) -> None:
-    picture(tmp_path / "cats" / "0.png")
-    picture(tmp_path / "stray.png")
+def test_a_stray_image_beside_class_folders_is_named(tmp_path: Path) -> None:
+    image(tmp_path / "cats" / "0.png")
+    image(tmp_path / "stray.png")
     with pytest.raises(UserError, match=r"stray\.png lies beside them"):
         Folder(str(tmp_path)).load()
 
@@ -190,7 +190,7 @@ def test_npz_takes_channels_first_last_or_none(tmp_path: Path, shape: tuple[int,
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"pictures": np.zeros((2, 4, 4), np.uint8)}, "has no array `images`; it has: pictures"),
+        ({"images": np.zeros((2, 4, 4), np.uint8)}, "has no array `images`; it has: images"),
         ({"images": np.zeros((2, 4, 4))}, "images are float64, but must be uint8"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(3, int)}, "one label an image"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(2)}, "labels are float64"),
@@ -229,7 +229,7 @@ def test_npz_attributes_are_read_with_their_names(tmp_path: Path) -> None:
     data = Npz(str(path)).load()
     assert data.format.attributes == ("height", "depth")
     assert data.attributes.dtype == np.float32
-    # Held out at random, each picture keeps its own.
+    # Held out at random, each image keeps its own.
     assert data.attributes[:, 0].tolist() == data.images[:, 0, 0, 0].tolist()
 
     tests = {"test_images": images[:3] + 100, "test_attributes": heights[:3] + 100}
@@ -270,7 +270,7 @@ def test_a_damaged_archive_is_one_line_wherever_it_is_damaged(tmp_path: Path) ->
         "digits",
         "folder:some/where",
         "npz:a.npz",
-        "folder:C:/pictures",
+        "folder:C:/images",
     ],
 )
 def test_source_texts_are_read_back(text: str) -> None:

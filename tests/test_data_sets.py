@@ -23,7 +23,6 @@ from PIL import Image
 from vaelab import UserError
 from vaelab.cli.data import main as data_command
 from vaelab.data import (
-    SOURCES,
     CelebA,
     Cifar10,
     DSprites,
@@ -32,10 +31,11 @@ from vaelab.data import (
     Kmnist,
     Mnist,
     Shapes3D,
-    Source,
+    SourceSpec,
     Stored,
     dsprites,
     kmnist,
+    source_words,
 )
 from vaelab.data.emnist import ARCHIVE, emnist_files
 from vaelab.data.fetching import fetch
@@ -45,7 +45,7 @@ from vaelab.data.store import Absent, FileSet
 
 from .conftest import mirror
 
-# Tall and one-sided: turned, mirrored or transposed it is another picture.
+# Tall and one-sided: turned, mirrored or transposed it is another image.
 LETTER_L = np.zeros((28, 28), np.uint8)
 LETTER_L[4:24, 6:9] = 200
 LETTER_L[21:24, 6:18] = 100
@@ -65,24 +65,24 @@ def write_idx(folder: Path, names: tuple[str, ...], *arrays: NDArray[np.uint8]) 
 def make_idx(folder: Path, train: int = 12, test: int = 5, classes: int = 10) -> None:
     rng = np.random.default_rng(train)
     numbers = np.arange(train + test, dtype=np.uint8) % classes
-    pictures = rng.integers(0, 256, (train + test, 28, 28), np.uint8)
-    write_idx(folder, NAMES, pictures[:train], numbers[:train], pictures[train:], numbers[train:])
+    images = rng.integers(0, 256, (train + test, 28, 28), np.uint8)
+    write_idx(folder, NAMES, images[:train], numbers[:train], images[train:], numbers[train:])
 
 
 def make_emnist(folder: Path, subset: str, mapping: str, labels: list[int]) -> None:
     numbers = np.array(labels, np.uint8)
-    pictures = np.stack([LETTER_L.T] * len(labels))
+    images = np.stack([LETTER_L.T] * len(labels))
     *names, listed = emnist_files(subset).names
-    write_idx(folder, tuple(names), pictures, numbers, pictures[:1], numbers[:1])
+    write_idx(folder, tuple(names), images, numbers, images[:1], numbers[:1])
     (folder / listed).write_text(mapping)
 
 
 def make_cifar(folder: Path, records: bytes | None = None) -> None:
-    """Two batches and a test batch: a picture whose upper half is red and whose left half is blue."""
-    picture = np.zeros((3, 32, 32), np.uint8)
-    picture[0, :16], picture[2, :, :16] = 250, 120
+    """Two batches and a test batch: an image whose upper half is red and whose left half is blue."""
+    image = np.zeros((3, 32, 32), np.uint8)
+    image[0, :16], image[2, :, :16] = 250, 120
     if records is None:
-        records = b"".join(bytes([label]) + picture.tobytes() for label in (2, 0))
+        records = b"".join(bytes([label]) + image.tobytes() for label in (2, 0))
     folder.mkdir(parents=True)
     with tarfile.open(folder / "cifar-10-binary.tar.gz", "w:gz") as archive:
         members = {
@@ -153,7 +153,7 @@ def make_shapes3d(folder: Path, rows: int = 50, labels: int = 6) -> None:
         file.create_dataset("labels", data=values)
 
 
-MADE: list[tuple[Source, Callable[[Path], object]]] = [
+MADE: list[tuple[SourceSpec, Callable[[Path], object]]] = [
     (FashionMnist(), make_idx),
     (Kmnist(), make_idx),
     (Emnist("letters"), lambda folder: make_emnist(folder, "letters", "1 65 97\n2 66 98\n", [2, 1, 2])),
@@ -164,13 +164,13 @@ MADE: list[tuple[Source, Callable[[Path], object]]] = [
 ]
 
 
-def load(source: Source, directory: Path) -> ImageData:
+def load(source: SourceSpec, directory: Path) -> ImageData:
     return source.load(directory)
 
 
 @pytest.mark.parametrize(("source", "make"), MADE, ids=lambda value: getattr(value, "kind", None))
 def test_a_set_is_what_its_files_hold(
-    source: Source, make: Callable[[Path], object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: SourceSpec, make: Callable[[Path], object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(tmp_path / source.kind)
     data = load(source, tmp_path)
@@ -188,9 +188,11 @@ def test_a_set_is_what_its_files_hold(
         assert [line.split()[0].split("[")[0] for line in listed if "[at hand]" in line] == [source.kind]
 
 
-@pytest.mark.parametrize("source", [source() for source in SOURCES if issubclass(source, Stored)], ids=lambda s: s.kind)
+@pytest.mark.parametrize(
+    "source", [source() for source in source_words().values() if issubclass(source, Stored)], ids=lambda s: s.kind
+)
 def test_a_missing_set_says_where_to_put_which_file(
-    source: Source, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: SourceSpec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if isinstance(source, Mnist):
         pytest.skip("MNIST is fetched; see test_data.py")
@@ -209,7 +211,7 @@ def test_a_missing_set_says_where_to_put_which_file(
 
 
 @pytest.mark.parametrize(("source", "make"), MADE, ids=lambda value: getattr(value, "kind", None))
-def test_damage_anywhere_is_one_line(source: Source, make: Callable[[Path], object], tmp_path: Path) -> None:
+def test_damage_anywhere_is_one_line(source: SourceSpec, make: Callable[[Path], object], tmp_path: Path) -> None:
     make(tmp_path / source.kind)
     rng = np.random.default_rng(0)
     for file in sorted(path for path in tmp_path.rglob("*") if path.is_file()):
@@ -276,7 +278,7 @@ def test_idx_files_that_do_not_fit_are_named(number: int, array: NDArray[np.uint
         Kmnist().load(tmp_path)
 
 
-def test_an_idx_file_whose_pictures_are_fewer_than_it_says_is_named(tmp_path: Path) -> None:
+def test_an_idx_file_whose_images_are_fewer_than_it_says_is_named(tmp_path: Path) -> None:
     make_idx(tmp_path / "kmnist")
     path = tmp_path / "kmnist" / NAMES[0]
     for content in (gzip.decompress(path.read_bytes())[:-1], b"", b"\0\0\x08\x03"):
@@ -349,7 +351,7 @@ def test_celeba_is_found_by_its_path_and_in_its_owners_folders(tmp_path: Path, m
     assert len(CelebA("faces").load(tmp_path / "elsewhere")) == 4
 
 
-def test_celeba_without_validation_pictures_has_no_such_split(tmp_path: Path) -> None:
+def test_celeba_without_validation_images_has_no_such_split(tmp_path: Path) -> None:
     make_celeba(tmp_path / "celeba", partition=(0, 2, 0))
     assert sorted(CelebA().load(tmp_path).splits) == ["test", "train"]
 
@@ -357,10 +359,10 @@ def test_celeba_without_validation_pictures_has_no_such_split(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("file", "content", "says"),
     [
-        ("img_align_celeba/000002.jpg", None, "1 of 4 pictures .*000002.jpg does not exist"),
-        ("img_align_celeba/000002.jpg", b"no picture", "1 of 4 pictures .*000002.jpg cannot be decoded"),
+        ("img_align_celeba/000002.jpg", None, "1 of 4 images .*000002.jpg does not exist"),
+        ("img_align_celeba/000002.jpg", b"no image", "1 of 4 images .*000002.jpg cannot be decoded"),
         ("list_eval_partition.txt", b"000001.jpg 3\n", "line 1 is '000001.jpg 3'"),
-        ("list_eval_partition.txt", b"", "names no pictures"),
+        ("list_eval_partition.txt", b"", "names no images"),
         ("list_eval_partition.txt", b"000009.jpg 0\n", "no line for 000009.jpg"),
         ("list_attr_celeba.txt", b"1\nBald\n000001.jpg 0\n", "line 3 does not give -1 or 1 for each of 1 attributes"),
         ("list_attr_celeba.txt", b"1\nBald\n000001.jpg 1 1\n", "line 3 does not give"),
@@ -386,11 +388,11 @@ def test_a_face_too_small_to_be_cut_is_named(tmp_path: Path) -> None:
 
 
 def rows_of(data: ImageData) -> list[int]:
-    """The rows that `make_dsprites` drew, read from the pictures."""
+    """The rows that `make_dsprites` drew, read from the images."""
     return ((data.images[:, 0, 0, :16] // 255) @ (1 << np.arange(16))).tolist()
 
 
-def test_dsprites_pairs_pictures_with_factors_and_unpickles_nothing(tmp_path: Path) -> None:
+def test_dsprites_pairs_images_with_factors_and_unpickles_nothing(tmp_path: Path) -> None:
     sprung = make_dsprites(tmp_path / "dsprites")
     data = DSprites().load(tmp_path)
     assert not sprung.exists()
@@ -460,7 +462,7 @@ def test_archives_that_are_not_dsprites_are_refused(arrays: dict[str, object], s
         (np.array([{}] * 3), "imgs are object"),
     ],
 )
-def test_pictures_that_are_not_dsprites_are_refused(images: NDArray[np.uint8], says: str, tmp_path: Path) -> None:
+def test_images_that_are_not_dsprites_are_refused(images: NDArray[np.uint8], says: str, tmp_path: Path) -> None:
     (tmp_path / "dsprites").mkdir()
     latents = {"latents_values": np.zeros((3, 6)), "latents_classes": np.zeros((3, 6), int)}
     np.savez(tmp_path / "dsprites" / dsprites.NAME, imgs=images, **latents)
@@ -468,7 +470,7 @@ def test_pictures_that_are_not_dsprites_are_refused(images: NDArray[np.uint8], s
         DSprites().load(tmp_path)
 
 
-def test_shapes3d_pairs_pictures_with_factors(tmp_path: Path) -> None:
+def test_shapes3d_pairs_images_with_factors(tmp_path: Path) -> None:
     make_shapes3d(tmp_path / "shapes3d")
     data = Shapes3D().load(tmp_path)
     assert data.images.shape == (50, 3, 64, 64)
@@ -521,7 +523,7 @@ def test_what_is_fetched_is_held_to_its_published_checksum_and_known_again(tmp_p
         assert fetch(files, here) == "at hand already"
         assert len(Kmnist().load(here)) == 17
 
-        # Another picture under the same name, whole in itself, is not what was fetched.
+        # Another image under the same name, whole in itself, is not what was fetched.
         make_idx(here / "other", train=13)
         (here / "other" / NAMES[0]).replace(here / "kmnist" / NAMES[0])
         for again in (lambda: Kmnist().load(here), lambda: fetch(files, here)):
@@ -595,7 +597,7 @@ def test_emnists_archive_is_unpacked_for_all_subsets_and_nowhere_else(tmp_path: 
 
 
 def test_the_published_checksums_are_checksums() -> None:
-    sets = [source().files() for source in SOURCES if issubclass(source, Stored)]
+    sets = [source().files() for source in source_words().values() if issubclass(source, Stored)]
     downloads = [download for files in sets for download in files.downloads]
     assert {d.name for d in downloads if d.checksum is None} == {dsprites.NAME}
     for download in downloads:
@@ -660,11 +662,11 @@ def test_attributes_that_do_not_fit_are_named(changes: dict[str, object], says: 
     assert "\n" not in str(caught.value)
 
 
-def test_attributes_go_with_their_pictures() -> None:
+def test_attributes_go_with_their_images() -> None:
     data = held_out(described(rows=10))
     assert data.format.attributes == ("width", "tilt")
     for part in (data, data.split("train"), data.split("test")):
-        # Picture r begins with the byte 16 r, and its first attribute is 2 r / 19.
+        # Image r begins with the byte 16 r, and its first attribute is 2 r / 19.
         assert part.attributes[:, 0] == pytest.approx(part.images[:, 0, 0, 0] / 16 * 2 / 19, abs=1e-6)
         assert part.attribute_names == ("width", "tilt")
     x, y = data.split("test").tensors()
@@ -681,7 +683,7 @@ def test_a_conditional_model_is_given_labels_before_attributes() -> None:
 
 
 def test_the_digest_of_old_runs_stands_and_attributes_count() -> None:
-    """A run goes on only with the pictures it began with, so data without attributes keeps its digest for ever."""
+    """A run goes on only with the images it began with, so data without attributes keeps its digest for ever."""
     images = np.arange(32, dtype=np.uint8).reshape(2, 1, 4, 4)
     old = ImageData("bars", images, np.array([0, 1]), ("a", "b"), {"train": range(1), "test": range(1, 2)})
     assert old.digest == "55616308498d98cfddae16a79b60b90527711ce304d0f18f61ec3244cafb50b0"

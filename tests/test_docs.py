@@ -35,7 +35,7 @@ def test_the_readmes_python_is_ten_lines() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_pictures_lead_somewhere(page: Path) -> None:
+def test_links_and_images_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         assert target.startswith("http") or (page.parent / target).exists(), target
 
@@ -79,7 +79,7 @@ def test_commands_in_the_documents_exist(page: Path) -> None:
 
 
 def test_the_page_of_figures_names_every_one() -> None:
-    from vaelab.gallery import ENTRIES
+    from vaelab.figures import ENTRIES
 
     page = (ROOT / "docs" / "figures.md").read_text()
     table = page[page.index("| figure |") :]

@@ -16,8 +16,8 @@ from vaelab.data import Dynamic, Grey, ImageData, Sprites, Static, open_data
 from vaelab.errors import UserError
 from vaelab.evaluation import PARTS, chosen
 from vaelab.evaluation.evaluate import evaluate_subject
+from vaelab.evaluation.measured import Budget, Subject
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
-from vaelab.evaluation.subject import Effort, Subject
 from vaelab.metrics.evidence import exact_evidence, importance_bound
 from vaelab.models.files import save, weights_digest
 from vaelab.posteriors import Codebook, FlowPosterior
@@ -26,7 +26,7 @@ from vaelab.training import Run, train
 
 from .conftest import Cli
 
-SMALL = Effort(few=6, samples=20)
+SMALL = Budget(few=6, samples=20)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def test_a_run_is_measured_in_every_part_that_it_can_be(binary_run: Run, digits:
     subject = Subject(binary_run.model, digits, Dynamic(), SMALL)
     found = evaluate_subject(subject)
     assert [section.part for section in found.sections] == ["elbo", "evidence", "gaps", "samples", "representation"]
-    assert "distances left out: the test split has 60 pictures" in found.section("samples").findings[0]
-    assert "no attributes that say what its pictures were made from" in found.left_out["disentanglement"]
+    assert "distances left out: the test split has 60 images" in found.section("samples").findings[0]
+    assert "no attributes that say what its images were made from" in found.left_out["disentanglement"]
     assert found.weights_sha256 == weights_digest(binary_run.model)
 
     evidence = named(found.section("evidence"))
@@ -85,7 +85,7 @@ def test_a_run_is_measured_in_every_part_that_it_can_be(binary_run: Run, digits:
 
 
 def test_python_gives_what_the_command_gives(binary_run: Run, digits: ImageData) -> None:
-    found = vaelab.evaluate(binary_run.model, digits, Dynamic(), only=["elbo"], effort=SMALL)
+    found = vaelab.evaluate(binary_run.model, digits, Dynamic(), only=["elbo"], budget=SMALL)
     again = evaluate_subject(Subject(binary_run.model, digits, Dynamic(), SMALL), ["elbo"])
     assert found.section("elbo").numbers == again.section("elbo").numbers
 
@@ -111,7 +111,7 @@ def test_grey_pixels_give_gaps_but_no_evidence(digits: ImageData) -> None:
     with pytest.raises(UserError, match="a cross-entropy and no log-likelihood; binarise them"):
         evaluate_subject(Subject(model, digits, Grey(), SMALL), ["evidence"])
     assert "cross-entropy + rate" in named(found.section("elbo"))
-    assert any("is no density of pictures" in finding for finding in found.section("gaps").findings)
+    assert any("is no density of images" in finding for finding in found.section("gaps").findings)
     measured = evaluate_subject(Subject(model, digits, Dynamic(), SMALL), ["evidence"])
     assert "log p(x)" in named(measured.section("evidence"))
 
@@ -160,7 +160,7 @@ def test_sprites_are_measured_for_disentanglement() -> None:
 
 
 def test_codes_that_hold_nothing_are_at_chance(digits: ImageData) -> None:
-    """An encoder that gives every picture the same code is at chance, and its clusters are left out."""
+    """An encoder that gives every image the same code is at chance, and its clusters are left out."""
     torch.manual_seed(0)
     model = VAE(latent=2, network=Mlp(hidden=(16,)), conditional=True).build(digits.format)
     with torch.no_grad():
@@ -179,13 +179,13 @@ def test_numbers_of_other_parts_are_kept_as_long_as_the_weights_are_the_same(tmp
         return Evaluation("m", weights, tuple(Section(part, (Number("n", 1.0),)) for part in parts))
 
     order = [part.name for part in PARTS]
-    both = measured("a", "gaps").beside(measured("a", "elbo", "gaps"), order)
+    both = measured("a", "gaps").merge(measured("a", "elbo", "gaps"), order)
     assert [section.part for section in both.sections] == ["elbo", "gaps"]
-    assert [section.part for section in measured("b", "gaps").beside(both, order).sections] == ["gaps"]
-    refused = replace(measured("a"), left_out={"gaps": "grey pixels", "samples": "too few"}).beside(both, order)
+    assert [section.part for section in measured("b", "gaps").merge(both, order).sections] == ["gaps"]
+    refused = replace(measured("a"), left_out={"gaps": "grey pixels", "samples": "too few"}).merge(both, order)
     assert [section.part for section in refused.sections] == ["elbo", "gaps"]
     assert refused.left_out == {"samples": "too few"}
-    assert len(measured("a", "of a later version").beside(both, order).sections) == 3
+    assert len(measured("a", "of a later version").merge(both, order).sections) == 3
     both.write(tmp_path / "evaluation.json")
     assert read_evaluation(tmp_path / "evaluation.json") == both
     with pytest.raises(UserError, match="samples was not measured: it was not asked for"):
@@ -214,27 +214,27 @@ def test_conditions_that_are_all_different_leave_the_bounds(digits: ImageData) -
     assert "AIS" in named(found.section("gaps"))["log p(x) - ELBO"].how
 
 
-def test_pictures_are_drawn_alike_whether_some_or_all_are_measured(digits: ImageData) -> None:
+def test_images_are_drawn_alike_whether_some_or_all_are_measured(digits: ImageData) -> None:
     model = VAE(network=Mlp(hidden=(16,))).build(digits.format)
     for protocol in (Dynamic(), Static()):
         whole = Subject(model, digits, protocol).x
-        some = Subject(model, digits, protocol, Effort(images=20))
+        some = Subject(model, digits, protocol, Budget(images=20))
         rows = np.sort(np.random.default_rng(0).choice(60, 20, replace=False))
         assert torch.equal(some.x, whole[rows])
         assert set(whole.unique().tolist()) == {0.0, 1.0}
 
 
 def test_samples_are_judged_by_what_they_are() -> None:
-    """A decoder that gives the pictures of its class's training pictures back, against one that gives noise."""
+    """A decoder that gives the images of its class's training images back, against one that gives noise."""
     data = open_data("digits")
     torch.manual_seed(0)
     model = VAE(latent=2, network=Mlp(hidden=(16,)), conditional=True).build(data.format)
-    section = evaluate_subject(Subject(model, data, Grey(), Effort(images=200)), ["samples"]).section("samples")
+    section = evaluate_subject(Subject(model, data, Grey(), Budget(images=200)), ["samples"]).section("samples")
     noise = named(section)
     assert noise["conditional accuracy"].value < 0.3
     assert noise["exact copies"].value == 0
     assert noise["coverage"].value < 0.1
-    assert section.about["pixels"] == "means of p(x | z) beside grey pictures"
+    assert section.about["pixels"] == "means of p(x | z) beside grey images"
     train = data.split("train")
     images = torch.from_numpy(train.images).float() / 255
 
@@ -244,7 +244,7 @@ def test_samples_are_judged_by_what_they_are() -> None:
         )
 
     model.generate = copying  # type: ignore[method-assign]
-    found = named(evaluate_subject(Subject(model, data, Grey(), Effort(images=60)), ["samples"]).section("samples"))
+    found = named(evaluate_subject(Subject(model, data, Grey(), Budget(images=60)), ["samples"]).section("samples"))
     assert found["exact copies"].value == 1
     assert found["the same, relative"].value > 0.95
     assert found["conditional accuracy"].value > 0.9
@@ -273,7 +273,7 @@ def test_the_command_prints_and_writes_what_it_measured(cli: Cli, binary_run: Ru
         (("--images", "1"), "images is 1, but must be >= 2"),
         (("--few", "0"), "few is 0, but must be >= 2"),
         (("--binarisation", "foggy"), "binarisation is 'foggy', but must be one of grey, static, dynamic, threshold"),
-        (("--only", "disentanglement"), "has no attributes that say what its pictures were made from; choose data"),
+        (("--only", "disentanglement"), "has no attributes that say what its images were made from; choose data"),
         (("--data", "digits", "--data-dir", "nowhere", "--only", "gaps", "--images", "1e3"), "images"),
     ],
 )
@@ -286,7 +286,7 @@ def test_bad_input_is_one_line(cli: Cli, binary_run: Run, flags: tuple[str, ...]
 
 def test_weights_that_are_not_finite_are_refused(cli: Cli, binary_run: Run, digits_file: Path, tmp_path: Path) -> None:
     model = binary_run.model
-    broken = model.spec.build(model.images)
+    broken = model.spec.build(model.format)
     broken.load_state_dict(model.state_dict())
     with torch.no_grad():
         next(broken.parameters())[0, 0] = float("nan")
@@ -294,7 +294,7 @@ def test_weights_that_are_not_finite_are_refused(cli: Cli, binary_run: Run, digi
     done = cli("evaluate", tmp_path / "broken.safetensors", "--data", f"npz:{digits_file}", code=2)
     assert "model has weights that are not finite (1 of" in done.stderr
     done = cli("evaluate", tmp_path / "broken.safetensors", code=2)
-    assert "a model without its data; name pictures with --data" in done.stderr
+    assert "a model without its data; name images with --data" in done.stderr
 
 
 def test_parts_are_chosen_by_name_in_their_own_order() -> None:

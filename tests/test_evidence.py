@@ -30,8 +30,8 @@ from vaelab.metrics.evidence import (
     inference_gaps,
     refuse_broken_weights,
 )
+from vaelab.metrics.images import pixels_of
 from vaelab.metrics.intervals import bootstrap_interval
-from vaelab.metrics.pictures import pixels_of
 from vaelab.models.vae import VAEModel
 from vaelab.posteriors import Codebook, FullGaussian
 from vaelab.priors import ConditionalNormal, UniformCodes, Vamp
@@ -39,10 +39,10 @@ from vaelab.priors import ConditionalNormal, UniformCodes, Vamp
 FORMAT = ImageFormat(1, 3, 4)
 
 
-def pca(latent: int = 2, sigma: float = 0.5, **pieces: object) -> VAEModel:
+def pca(latent: int = 2, sigma: float = 0.5, **parts: object) -> VAEModel:
     """Probabilistic PCA: affine encoder and decoder, normal pixels."""
     torch.manual_seed(1)
-    spec = VAE(latent=latent, network=Mlp(hidden=()), likelihood=GaussianPixels(sigma=sigma), **pieces)
+    spec = VAE(latent=latent, network=Mlp(hidden=()), likelihood=GaussianPixels(sigma=sigma), **parts)
     return spec.build(FORMAT).double().eval()
 
 
@@ -91,9 +91,9 @@ def test_narrow_posteriors_are_found_between_the_points_of_the_first_lattice(x: 
     model = pca(sigma=0.02)
     with torch.no_grad():
         model.network.decoder[0].weight.mul_(3)
-        pictures = model.decode(torch.tensor([[0.123, -0.456], [1.9, 1.1], [-2.3, 0.05]]).double()).mean
-    log_p, posterior = known(model, pictures)
-    found = exact_evidence(model, pictures, tolerance=1e-6)
+        images = model.decode(torch.tensor([[0.123, -0.456], [1.9, 1.1], [-2.3, 0.05]]).double()).mean
+    log_p, posterior = known(model, images)
+    found = exact_evidence(model, images, tolerance=1e-6)
     assert posterior.covariance_matrix[0].diagonal().sqrt().max() < 0.02
     torch.testing.assert_close(found.log_p, log_p, rtol=0, atol=1e-5)
     torch.testing.assert_close(found.mean, posterior.mean, rtol=0, atol=1e-5)
@@ -108,12 +108,12 @@ def test_slanted_ridges_narrower_than_the_first_step_are_followed_to_their_ends(
         directions = torch.linalg.svd(weight, full_matrices=False).U
         weight.copy_(directions @ torch.diag(torch.tensor([1.0, ratio]).double()) @ turn)
         means = model.decode(torch.randn(20, 2, dtype=torch.float64)).mean
-        pictures = means + sigma * torch.randn_like(means)
-    found = exact_evidence(model, pictures)
-    torch.testing.assert_close(found.log_p, known(model, pictures)[0], rtol=0, atol=1e-3)
+        images = means + sigma * torch.randn_like(means)
+    found = exact_evidence(model, images)
+    torch.testing.assert_close(found.log_p, known(model, images)[0], rtol=0, atol=1e-3)
 
 
-def test_pictures_far_from_the_prior_are_within_the_range() -> None:
+def test_images_far_from_the_prior_are_within_the_range() -> None:
     """The encoder sends them eleven deviations out: the lattice follows."""
     model = pca()
     with torch.no_grad():
@@ -128,11 +128,11 @@ def test_pictures_far_from_the_prior_are_within_the_range() -> None:
 
 
 def test_every_likelihood_and_prior_integrates_to_the_sum_over_a_fine_grid(x: Tensor) -> None:
-    """One lattice for all pictures, a product of matrices for all pairs, cell by cell: against plain sums."""
+    """One lattice for all images, a product of matrices for all pairs, cell by cell: against plain sums."""
     ticks = torch.linspace(-8, 8, 321, dtype=torch.float64)
     grid = torch.cartesian_prod(ticks, ticks)
     grey = x.abs().clamp(max=1)
-    for likelihood, prior, pictures in (
+    for likelihood, prior, images in (
         (Bernoulli(), Mixture(components=3), grey.round()),
         (ContinuousBernoulli(), Vamp(components=3), grey),
         (LearnedGaussian(), Mixture(components=2), grey),
@@ -144,27 +144,27 @@ def test_every_likelihood_and_prior_integrates_to_the_sum_over_a_fine_grid(x: Te
         model = spec.build(FORMAT).double().eval()
         with torch.no_grad():
             p, log_prior = model.decode(grid), model.prior_of(None, 1).log_prob(grid)
-            plain = torch.stack([(p.log_prob(picture) + log_prior).logsumexp(0) for picture in pictures])
+            plain = torch.stack([(p.log_prob(image) + log_prior).logsumexp(0) for image in images])
         expected = plain + 2 * math.log(16 / 320)
-        found = exact_evidence(model, pictures, tolerance=1e-3)
+        found = exact_evidence(model, images, tolerance=1e-3)
         torch.testing.assert_close(found.log_p, expected, rtol=0, atol=3e-3)
 
 
 @pytest.mark.parametrize("prior", [Mixture(components=2), ConditionalNormal()])
-def test_a_conditional_model_is_integrated_under_each_pictures_own_label(prior: object, x: Tensor) -> None:
+def test_a_conditional_model_is_integrated_under_each_images_own_label(prior: object, x: Tensor) -> None:
     torch.manual_seed(4)
     spec = VAE(latent=2, conditional=True, network=Mlp(hidden=(8,)), prior=prior)
     model = spec.build(ImageFormat(1, 3, 4, ("cat", "dog", "owl"))).double().eval()
     y = torch.tensor([2, 0, 1, 1, 0, 2, 2])
-    pictures = x.gt(0).double()
-    whole = exact_evidence(model, pictures, y)
+    images = x.gt(0).double()
+    whole = exact_evidence(model, images, y)
     assert len(set(np.round(whole.log_p.tolist(), 6))) == 7
     for row in range(7):
-        alone = exact_evidence(model, pictures[row : row + 1], y[row : row + 1])
-        # The range depends on the pictures that share a label, and so does the lattice.
+        alone = exact_evidence(model, images[row : row + 1], y[row : row + 1])
+        # The range depends on the images that share a label, and so does the lattice.
         torch.testing.assert_close(alone.log_p[0], whole.log_p[row], rtol=0, atol=1e-3)
     with pytest.raises(UserError, match="y is None, but the model is conditional"):
-        exact_evidence(model, pictures)
+        exact_evidence(model, images)
 
 
 def test_too_few_points_are_refused_or_confessed(x: Tensor) -> None:
@@ -251,7 +251,7 @@ def test_no_samples_are_refused(x: Tensor) -> None:
 
 
 def best_diagonal(posterior: MultivariateNormal) -> Tensor:
-    """min over diagonal q of KL(q || N(m, P^-1)) = 1/2 [sum_i log P_ii - log det P], of each picture."""
+    """min over diagonal q of KL(q || N(m, P^-1)) = 1/2 [sum_i log P_ii - log det P], of each image."""
     precision = posterior.precision_matrix
     return (precision.diagonal(dim1=-2, dim2=-1).log().sum(-1) - torch.logdet(precision)) / 2
 

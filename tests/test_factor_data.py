@@ -1,4 +1,4 @@
-"""Pictures drawn from known factors: their geometry in closed form, and that the factors told are those drawn."""
+"""Images drawn from known factors: their geometry in closed form, and that the factors told are those drawn."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vaelab.data.sprites import GRID, draw_sprites
 from vaelab.data.strokes import RANGES, draw_strokes
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, read_record
-from vaelab.metrics import picture_shape
+from vaelab.metrics import stroke_shape
 
 from .conftest import Cli
 
@@ -74,11 +74,11 @@ def test_sprites_move_right_and_down_and_turn_clockwise() -> None:
     np.testing.assert_allclose(down - start, [0, 16], atol=1e-9)
     (ellipse,) = draw_sprites(ELLIPSE, 1.0, math.pi / 6, 0.5, 0.5)[:, 0] / 255
     # Its long axis lay across; measured from the vertical it has turned from 90 degrees on, which is -90, to -60.
-    assert picture_shape(ellipse[None]).rotation == pytest.approx([-60], abs=1)
+    assert stroke_shape(ellipse[None]).rotation == pytest.approx([-60], abs=1)
 
 
 @pytest.mark.parametrize("size", [16, 32, 64])
-def test_every_sprite_lies_inside_the_picture(size: int) -> None:
+def test_every_sprite_lies_inside_the_image(size: int) -> None:
     corners = np.array(list(itertools.product(range(3), np.linspace(0, 2 * math.pi, 97), (0, 1), (0, 1))))
     shape, orientation, x, y = corners.T
     images = draw_sprites(shape, 1.0, orientation, x, y, size)
@@ -97,7 +97,7 @@ def test_every_sprite_lies_inside_the_picture(size: int) -> None:
 
 @pytest.mark.parametrize("shape", range(3))
 @pytest.mark.parametrize("factor", ["scale", "orientation", "x", "y"])
-def test_every_value_of_a_factor_gives_another_picture(shape: int, factor: str) -> None:
+def test_every_value_of_a_factor_gives_another_image(shape: int, factor: str) -> None:
     values = GRID[factor]
     # A small square, turned by nearly a quarter, may show the same.
     others = {"scale": 1.0 if factor == "orientation" else 0.5, "orientation": 0.0, "x": 0.0, "y": 0.0}
@@ -137,16 +137,16 @@ def test_sprites_are_always_the_same_ones_and_drawn_from_what_is_told() -> None:
 
 def test_a_run_learns_from_sprites_on_the_command_line(cli: Cli, tmp_path: Path) -> None:
     words = "train vae --data sprites --limit 150 --image-size 32 --epochs 1 --out run --quiet"
-    assert "nats an image" in cli(*words.split()).stdout
+    assert "nats per image" in cli(*words.split()).stdout
     assert parse_source("sprites") == Sprites()
     record = read_record(tmp_path / "run" / "experiment.json")
     assert record.experiment.data == Sprites(limit=150, image_size=32)
-    assert record.images.shape == (1, 32, 32)
+    assert record.image_format.shape == (1, 32, 32)
 
 
 @pytest.fixture(scope="module")
 def strokes() -> vl.ImageData:
-    return Strokes(images=2100).load()
+    return Strokes(n_images=2100).load()
 
 
 def test_strokes_are_digits_with_independent_factors_that_fill_their_ranges(strokes: vl.ImageData) -> None:
@@ -167,18 +167,18 @@ def test_strokes_are_digits_with_independent_factors_that_fill_their_ranges(stro
 
 def test_strokes_are_all_different_and_decided_by_the_seed(strokes: vl.ImageData) -> None:
     assert len(np.unique(strokes.images, axis=0)) == 2100
-    few = Strokes(images=70).load()
+    few = Strokes(n_images=70).load()
     assert few.digest == "1fb197be41d3edfceb6caf8d147e316ec80339aaf96717758fb8450523423535"
     assert np.array_equal(few.split("train").images, strokes.images[:60])
     assert np.array_equal(few.split("test").images, strokes.split("test").images[:10])
-    assert not np.isin(Strokes(images=70, seed=1).load().attributes, few.attributes).any()
+    assert not np.isin(Strokes(n_images=70, seed=1).load().attributes, few.attributes).any()
     assert np.array_equal(few.images, draw_strokes(few.labels, *few.attributes.T))
     assert Strokes().images == 70_000
     assert parse_source("strokes") == Strokes()
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_the_ink_of_a_digit_lies_inside_the_picture_at_the_extremes(digit: int) -> None:
+def test_the_ink_of_a_digit_lies_inside_the_image_at_the_extremes(digit: int) -> None:
     factors = np.array(list(itertools.product(*RANGES.values()))).T
     large, small = draw_strokes(digit, *factors, image_size=48), draw_strokes(digit, *factors)
     assert np.array_equal(large[..., 10:-10, 10:-10], small)
@@ -208,7 +208,7 @@ def test_ink_is_the_length_of_the_path_times_the_thickness() -> None:
 @pytest.mark.parametrize("digit", range(10))
 def test_measured_shape_follows_each_factor(digit: int) -> None:
     measured = {
-        name: getattr(picture_shape(draw_strokes(digit, **(PLAIN | {name: true}))[:, 0] / 255.0), name)
+        name: getattr(stroke_shape(draw_strokes(digit, **(PLAIN | {name: true}))[:, 0] / 255.0), name)
         for name, true in ((name, np.linspace(*RANGES[name], 21)) for name in RANGES)
     }
     for name, values in measured.items():
@@ -220,13 +220,13 @@ def test_measured_shape_follows_each_factor(digit: int) -> None:
     path = glyph(digit)
     spread = math.sqrt(((path - path.mean(0)) ** 2).sum(1).mean())
     large = draw_strokes(digit, 0, 2, [100, 200], 0, image_size=240)
-    np.testing.assert_allclose(picture_shape(large[:, 0] / 255.0).scale, [100 * spread, 200 * spread], rtol=0.02)
+    np.testing.assert_allclose(stroke_shape(large[:, 0] / 255.0).scale, [100 * spread, 200 * spread], rtol=0.02)
 
 
 @pytest.mark.parametrize("digit", range(10))
 def test_measured_shape_ranks_digits_as_their_factors_do(digit: int, strokes: vl.ImageData) -> None:
     rows = np.flatnonzero(strokes.labels == digit)
-    shape = picture_shape(strokes.images[rows, 0] / 255.0)
+    shape = stroke_shape(strokes.images[rows, 0] / 255.0)
     for column, name in ((0, "slant"), (1, "thickness"), (2, "scale")):
         assert spearmanr(getattr(shape, name), strokes.attributes[rows, column]).statistic > 0.9
 
@@ -237,7 +237,7 @@ def test_measured_shape_ranks_digits_as_their_factors_do(digit: int, strokes: vl
         (lambda: Sprites(limit=1), r"Sprites\.limit is 1, but must be >= 2"),
         (lambda: Sprites(limit=2.5), r"Sprites\.limit is 2\.5, but must be of type int"),  # type: ignore[arg-type]
         (lambda: Sprites(image_size=8), r"Sprites\.image_size is 8, but must be >= 16"),
-        (lambda: Strokes(images=1), r"Strokes\.images is 1, but must be >= 2"),
+        (lambda: Strokes(n_images=1), r"Strokes\.images is 1, but must be >= 2"),
         (lambda: Strokes(seed=-1), r"Strokes\.seed is -1, but must be >= 0"),
         (lambda: parse_source("sprites:9"), "data is 'sprites:9', but must be one of"),
         (lambda: draw_sprites(3, 1, 0, 0, 0), r"shape\[0\] is 3, but must be in \[0, 2\]"),
@@ -264,8 +264,8 @@ def test_unsuitable_factors_are_named(call: object, says: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("source", [Sprites(limit=12, image_size=20), Strokes(images=12, seed=3)])
-def test_settings_come_back_from_json_and_no_pictures_are_none(source: Sprites | Strokes) -> None:
+@pytest.mark.parametrize("source", [Sprites(limit=12, image_size=20), Strokes(n_images=12, seed=3)])
+def test_settings_come_back_from_json_and_no_images_are_none(source: Sprites | Strokes) -> None:
     assert decode(Experiment, encode(Experiment(data=source)), "here").data == source
     assert draw_sprites([], 1, 0, 0, 0).shape == (0, 1, 64, 64)
     assert draw_strokes([], 0, 2, 16, 0).shape == (0, 1, 28, 28)

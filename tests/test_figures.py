@@ -1,703 +1,670 @@
-"""Figures hold the numbers they were given, and a reader can read them."""
+"""The gallery: figures hold the model's own output in the right places, and what cannot be drawn is said."""
 
 from __future__ import annotations
 
-import io
-import itertools
-import time
-from collections.abc import Callable, Iterator
-from math import gamma
+import json
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgba
+import torch
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
 from PIL import Image
+from torch.distributions import MultivariateNormal, kl_divergence
 
-from vaelab import figures
-from vaelab.errors import UserError
-from vaelab.figures import (
-    active_units,
-    aggregate_posterior,
-    class_colours,
-    class_panels,
-    code_usage,
-    image_grid,
-    latent_dimensions,
-    latent_frame,
-    latent_scatter,
-    save_figure,
-    seed_curves,
-    shape_maps,
-    training_curves,
-    true_posterior,
-    write_film,
+from vaelab import (
+    VAE,
+    AutoregressiveCodes,
+    Codebook,
+    ConditionalNormal,
+    DiscretisedLogistic,
+    Experiment,
+    FiniteScalar,
+    Flow,
+    FlowPosterior,
+    FullGaussian,
+    Gaussian,
+    GaussianPixels,
+    ImageData,
+    Ladder,
+    Mixture,
+    Mlp,
+    ResidualCodebook,
+    ResNet,
+    Training,
+    UniformCodes,
+    UserError,
+    Vamp,
 )
+from vaelab.cli import main
+from vaelab.data import Digits, Threshold
+from vaelab.figures import ENTRIES, Need, chosen, draw_figures
+from vaelab.figures.film import write_film_of
+from vaelab.figures.paths import STEPS, linear, spherical
+from vaelab.figures.plane import TICKS
+from vaelab.figures.shown import Subject, subject_of
+from vaelab.training import Run, train
 
-N = 400
-GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-DIGITS = tuple("0123456789")
-rng = np.random.default_rng(0)
-LABELS = rng.integers(0, 10, N)
-TURN = 2 * np.pi * np.arange(10) / 10
-RING = 2 * np.stack([np.cos(TURN), np.sin(TURN)], 1)
-APART = RING[LABELS] + 0.2 * rng.normal(size=(N, 2))
-MIXED = rng.normal(size=(N, 2))
-DEVIATIONS = rng.uniform(0.05, 0.3, (N, 2))
-TICKS = np.linspace(-3, 3, 15)
-PLANE = np.meshgrid(TICKS, TICKS)
-TILTED = np.array([[0.04, 0.03], [0.03, 0.04]])
+from .conftest import Cli
+from .test_mathematics import exact_evidence
 
-
-def normal_in_the_plane(ticks: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """The density of a normal at every point of a window, rows z2, columns z1."""
-    away = np.stack(np.meshgrid(*ticks), -1) - mean
-    squared = np.einsum("...i,ij,...j->...", away, np.linalg.inv(covariance), away)
-    return np.exp(-squared / 2) / (2 * np.pi * np.sqrt(np.linalg.det(covariance)))
+BY_NAME = {entry.name: entry for entry in ENTRIES}
 
 
-def some_posteriors(n: int, channels: int = 1, mean: tuple[float, float] = (1.0, -2.0)) -> Figure:
-    """True posteriors that are tilted normals, q beside them, gaps that sum up to what is told."""
-    ticks = [
-        np.stack([np.linspace(mean[0] - 1, mean[0] + 1, 40 + k), np.linspace(mean[1] - 1, mean[1] + 1, 40 + k)])
-        for k in range(n)
-    ]
-    return true_posterior(
-        rng.random((n, channels, 28, 28)),
-        ticks,
-        [normal_in_the_plane(one, np.array(mean), TILTED) for one in ticks],
-        (np.array([(mean[0] + 0.4, mean[1])] * n), np.array([np.diag([0.01, 0.02])] * n)),
-        (np.array([mean] * n), np.array([np.diag(1 / np.diag(np.linalg.inv(TILTED)))] * n)),
-        np.array([[0.41, 107.22]] * n),
-        title="VAE on mnist: true posteriors",
-    )
-
-
-LONG = ["a class with a name of some length", "b"] * 3
-
-# What the room draws, with what makes each hard to fit: long names, few or many panels, labels on every side.
-GALLERY: dict[str, Callable[[], Figure]] = {
-    "scatter": lambda: latent_scatter(APART, LABELS, GARMENTS, DEVIATIONS, title="VAE, 400 test pictures"),
-    "mixed": lambda: latent_scatter(MIXED, LABELS, GARMENTS),
-    "map": lambda: latent_scatter(900 * APART + 400, LABELS, GARMENTS, axes=("t-SNE 1", "t-SNE 2"), prior=False),
-    "plain": lambda: latent_scatter(MIXED),
-    "many classes": lambda: latent_scatter(MIXED, np.arange(N) % 47, [f"{i}" for i in range(47)]),
-    "panels": lambda: class_panels(APART, LABELS, GARMENTS, title="VAE"),
-    "three panels": lambda: class_panels(MIXED, np.arange(N) % 3, GARMENTS[:3]),
-    "aggregate 1": lambda: aggregate_posterior(MIXED[:, :1], title="one dimension"),
-    "aggregate 2": lambda: aggregate_posterior(APART, title="two dimensions"),
-    "aggregate 20": lambda: aggregate_posterior(rng.normal(size=(N, 20)), title="twenty dimensions"),
-    "active 32": lambda: active_units(np.geomspace(1, 1e-5, 32), np.linspace(2, 0, 32), title="32 dimensions"),
-    "active 128": lambda: active_units(np.geomspace(1, 1e-5, 128), np.linspace(2, 0, 128)),
-    "codes": lambda: code_usage(rng.poisson(3, (4, 128)), title="residual codes"),
-    "dimensions": lambda: latent_dimensions([2, 4, 8, 16, 32, 64], *rng.uniform(50, 150, (3, 6, 3)), title="MNIST"),
-    "seeds": lambda: seed_curves(np.arange(1, 31), {"warm-up": rng.random((3, 30))}, "KL (nats an image)", "KL"),
-    "maps": lambda: shape_maps(
-        TICKS, TICKS, dict.fromkeys(("slant (degrees)", "scale (pixels)", "weight"), PLANE[0]), {"weight": (-90, -0.5)}
-    ),
-    "1 x 10": lambda: image_grid(rng.random((1, 10, 1, 28, 28)), columns=DIGITS, row_axis="a long row axis"),
-    "20 x 20": lambda: image_grid(
-        rng.random((20, 20, 3, 8, 8)), GARMENTS * 2, GARMENTS * 2, "row", "column", "title", gaps=((10,), (10,))
-    ),
-    "20 x 1": lambda: image_grid(rng.random((20, 1, 1, 64, 64)), title="a title wider than the pictures beneath it"),
-    "6 x 2": lambda: image_grid(rng.random((6, 2, 1, 8, 8)), LONG, LONG[:2], title="long names"),
-    "1 x 1": lambda: image_grid(rng.random((1, 1, 1, 28, 28)), columns=["a label wider than its picture"]),
-    "training": lambda: training_curves(*np.arange(1, 121).reshape(4, 30), title="VAE"),
-    "frame": lambda: latent_frame(APART, LABELS, GARMENTS, rng.random((15, 15, 1, 8, 8)), 7, title="VAE"),
-    "true posteriors": lambda: some_posteriors(6),
-    "true posterior": lambda: some_posteriors(1, 3, (-103.0, 0.02)),
-    "frame alone": lambda: latent_frame(MIXED, LABELS, GARMENTS),
-}
-
-
-def pixels(figure: Figure) -> np.ndarray:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return np.asarray(Image.open(buffer).convert("RGB"))
-
-
-@pytest.fixture(scope="module", params=list(GALLERY))
-def drawn(request: pytest.FixtureRequest) -> tuple[Figure, np.ndarray]:
-    figure = GALLERY[request.param]()
-    return figure, pixels(figure)
-
-
-def test_no_letter_is_cut(drawn: tuple[Figure, np.ndarray]) -> None:
-    """The outermost pixels of a figure are background: nothing runs over its edge."""
-    picture = drawn[1]
-    for side in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
-        assert (side == 255).all()
-
-
-def test_labels_do_not_overlap(drawn: tuple[Figure, np.ndarray]) -> None:
-    """Tick labels, axis labels, titles and legends each have a place of their own."""
-    figure = drawn[0]
-    boxes = []
-    for axes in figure.axes + [child for parent in figure.axes for child in parent.child_axes]:
-        if not axes.get_visible():
-            continue
-        texts = [axes.xaxis.label, axes.yaxis.label, axes.title, axes._left_title]
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            texts += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
-        boxes += [text for text in texts if text.get_visible() and text.get_text().strip()]
-    boxes += [text for text in figure.texts if text.get_text()] + figure.legends
-    assert boxes
-    for one, other in itertools.combinations(boxes, 2):
-        a, b = one.get_window_extent(), other.get_window_extent()
-        # Text has a pixel of air around it.
-        assert not a.padded(-1).overlaps(b.padded(-1)), (one, other)
-
-
-def test_a_figure_fits_a_page(drawn: tuple[Figure, np.ndarray]) -> None:
-    width, height = drawn[0].get_size_inches()
-    assert width <= 8.5
-    assert height <= 9.5
-
-
-def test_the_same_figure_gives_the_same_file(tmp_path: Path) -> None:
-    """A second of time between them: no file holds its date."""
-    written: list[list[bytes]] = []
-    for time_of in range(2):
-        time.sleep(1.1 * time_of)
-        figure = latent_scatter(APART, LABELS, DIGITS, DEVIATIONS, title="VAE")
-        paths = [tmp_path / f"{time_of}.{kind}" for kind in ("png", "svg", "pdf")]
-        for path in paths:
-            save_figure(figure, path)
-        written.append([path.read_bytes() for path in paths])
-    assert written[0] == written[1]
-    assert [content[:4] for content in written[0]] == [b"\x89PNG", b"<?xm", b"%PDF"]
-    with pytest.raises(UserError, match=r"\.png, \.svg or \.pdf"):
-        save_figure(figure, tmp_path / "figure.bmp")
-
-
-# Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB.
-VISION = {
-    "all cones": np.eye(3),
-    "protanopia": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-    "deuteranopia": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ],
-    "tritanopia": [
-        [1.255528, -0.076749, -0.178779],
-        [-0.078411, 0.930809, 0.147602],
-        [0.004733, 0.691367, 0.303900],
-    ],
-}
-
-
-def lab(rgb: np.ndarray) -> np.ndarray:
-    """CIELAB of linear sRGB under D65."""
-    to_xyz = np.array(
-        [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-    )
-    t = to_xyz @ rgb / to_xyz.sum(1)
-    x, y, z = np.where(t > (6 / 29) ** 3, np.cbrt(t), t / 3 / (6 / 29) ** 2 + 4 / 29)
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
-
-
-@pytest.mark.parametrize("vision", VISION)
-def test_ten_classes_are_told_apart_with_any_colour_vision(vision: str) -> None:
-    seen = []
-    for colour in class_colours(10):
-        c = np.array(to_rgba(colour)[:3])
-        linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-        seen.append(lab(np.clip(np.array(VISION[vision]) @ linear, 0, 1)))
-    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) >= 16
-    # And every one from paper.
-    assert min(np.linalg.norm(a - lab(np.ones(3))) for a in seen) >= 20
-
-
-def test_further_classes_have_colours_of_their_own() -> None:
-    assert len(set(class_colours(47))) >= 45  # black has no darker shade
-    assert class_colours(3) == class_colours(47)[:3]
-
-
-def test_the_scatter_shows_each_picture_in_its_classs_colour() -> None:
-    figure = latent_scatter(APART, LABELS, GARMENTS, DEVIATIONS)
-    axes = figure.axes[0]
-    points, ellipses = axes.collections
-    np.testing.assert_allclose(points.get_offsets(), APART)
-    colours = np.array([to_rgba(colour)[:3] for colour in class_colours(10)])
-    np.testing.assert_allclose(points.get_facecolors()[:, :3], colours[LABELS])
-    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_aspect()) == ("z1", "z2", 1)
-    names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names[:10] == list(GARMENTS)
-    handles = figure.legends[0].legend_handles
-    assert [to_rgba(handle.get_color())[:3] for handle in handles[:10]] == [tuple(colour) for colour in colours]
-    assert sorted(patch.radius for patch in axes.patches if isinstance(patch, Circle)) == [1, 2, 3]
-
-    # An ellipse reaches one standard deviation to each side, and 150 stand evenly among all pictures.
-    centres = np.asarray(ellipses.get_offsets())
-    rows = [int(np.flatnonzero((centre == APART).all(1))[0]) for centre in centres]
-    assert len(rows) == 150
-    assert (rows[0], rows[-1]) == (0, N - 1)
-    assert max(np.diff(rows)) <= 3
-    np.testing.assert_allclose(ellipses.get_widths(), 2 * DEVIATIONS[rows, 0])
-    np.testing.assert_allclose(ellipses.get_heights(), 2 * DEVIATIONS[rows, 1])
-    np.testing.assert_allclose(ellipses.get_edgecolors()[:, :3], colours[LABELS[rows]])
-
-
-def test_ellipses_are_as_wide_on_the_page_as_the_axis_says() -> None:
-    figure = latent_scatter([[0.0, 0.0]], deviations=[[1.0, 0.5]], prior=True)
-    picture = pixels(figure).astype(int)
-    blue = np.argwhere(picture[..., 2] - picture[..., 0] > 100)
-    expected = np.ptp(figure.axes[0].transData.transform([[-1, -0.5], [1, 0.5]]), axis=0)
-    np.testing.assert_allclose(np.ptp(blue, axis=0)[::-1], expected, atol=2)
-
-
-def test_class_names_stand_at_the_class_means() -> None:
-    figure = latent_scatter(APART, LABELS, DIGITS)
-    found = {text.get_text(): text for text in figure.axes[0].texts}
-    assert list(found) == list(DIGITS)
-    for number, name in enumerate(DIGITS):
-        np.testing.assert_allclose(found[name].xy, APART[number == LABELS].mean(0))
-        assert found[name].get_position() == (0, 0)
-    assert not latent_scatter(APART, LABELS, DIGITS, centroids=False).axes[0].texts
-    # A class without pictures is in the legend, and nowhere in the plane.
-    some = latent_scatter(APART[LABELS < 9], LABELS[LABELS < 9], DIGITS)
-    assert [text.get_text() for text in some.axes[0].texts] == list(DIGITS[:9])
-
-
-@pytest.mark.parametrize("scale", [0.0, 0.05, 0.5, 0.8])
-def test_class_names_never_cover_each_other(scale: float) -> None:
-    """Also where classes mix: the names then stand around, each in the direction of its class, with a line to it."""
-    centres = scale * RING
-    means = np.concatenate([centres + offset for offset in ([0, 3], [0, -3], [3, 0], [-3, 0])])
-    figure = latent_scatter(means, np.tile(np.arange(10), 4), GARMENTS)
-    pixels(figure)
-    window = figure.axes[0].get_window_extent()
-    texts = figure.axes[0].texts
-    # Without the line, which the extent of an annotation includes.
-    boxes = [super(type(text), text).get_window_extent() for text in texts]
-    assert len(boxes) == 10
-    for one, other in itertools.combinations(boxes, 2):
-        assert not one.overlaps(other)
-    for text, box, centre in zip(texts, boxes, centres, strict=True):
-        assert window.x0 - 1 <= box.x0 < box.x1 <= window.x1 + 1
-        np.testing.assert_allclose(text.xy, centre, atol=1e-12)
-        offset = np.array(text.get_position())
-        if np.linalg.norm(offset) > 9:
-            assert text.arrow_patch is not None
-            if scale == 0.05:
-                assert offset @ centre > 0.8 * np.linalg.norm(offset) * np.linalg.norm(centre)
-
-
-def test_a_map_that_is_no_latent_plane_has_its_own_axes() -> None:
-    axes = latent_scatter(APART, LABELS, DIGITS, axes=("UMAP 1", "UMAP 2"), prior=False, title="map").axes[0]
-    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("UMAP 1", "UMAP 2", "map")
-    assert not axes.patches
-
-
-def test_many_points_are_an_image_within_a_vector_file() -> None:
-    few, many = (latent_scatter(np.zeros((n, 2))).axes[0].collections[0].get_rasterized() for n in (5_000, 60_000))
-    assert (bool(few), bool(many)) == (False, True)
-
-
-def test_class_panels_show_a_class_over_all_others() -> None:
-    figure = class_panels(APART, LABELS, GARMENTS, title="VAE")
-    assert [axes.get_title() for axes in figure.axes] == list(GARMENTS)
-    for number, (axes, colour) in enumerate(zip(figure.axes, class_colours(10), strict=True)):
-        others, own = axes.collections
-        np.testing.assert_allclose(own.get_offsets(), APART[number == LABELS])
-        np.testing.assert_allclose(others.get_offsets(), APART[number != LABELS])
-        assert tuple(own.get_facecolors()[0]) == to_rgba(colour)
-        assert own.get_zorder() > others.get_zorder()
-        assert len(set(others.get_facecolors()[0][:3])) == 1  # grey
-        assert axes.get_xlim() == figure.axes[0].get_xlim()
-        assert axes.get_xlim()[0] < APART[:, 0].min() < APART[:, 0].max() < axes.get_xlim()[1]
-        assert axes.get_ylim()[0] < APART[:, 1].min() < APART[:, 1].max() < axes.get_ylim()[1]
-
-
-def normal(x: np.ndarray) -> np.ndarray:
-    return np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
-
-
-def test_the_aggregate_posterior_of_a_plane_is_a_density_beside_the_priors() -> None:
-    z = np.random.default_rng(1).normal(size=(20_000, 2)) * [1.0, 0.5] + [1.0, 0.0]
-    figure = aggregate_posterior(z)
-    plane = figure.axes[0]
-    above, beside = plane.child_axes
-    density = np.asarray(plane.images[0].get_array())
-    left, right, low, high = plane.images[0].get_extent()
-    side = (right - left) / len(density)
-    assert density.sum() * side**2 == pytest.approx(1, abs=0.01)
-    assert (left, right) == (low, high)
-    # Its mean is the draws': rows go up with z2, columns with z1.
-    middle = left + side * (np.arange(len(density)) + 0.5)
-    assert (density.sum(0) @ middle) * side**2 == pytest.approx(1, abs=0.03)
-    assert (density.sum(1) @ middle) * side**2 == pytest.approx(0, abs=0.03)
-    assert sorted(patch.radius for patch in plane.patches if isinstance(patch, Circle)) == [1, 2, 3]
-
-    x, curve = above.lines[0].get_data()
-    np.testing.assert_allclose(curve, normal(x))
-    curve, y = beside.lines[0].get_data()
-    np.testing.assert_allclose(curve, normal(y))
-    for axes, spread, centre in ((above, 1.0, 1.0), (beside, 0.5, 0.0)):
-        heights, edges, _ = axes.patches[0].get_data()
-        middles = (edges[1:] + edges[:-1]) / 2
-        np.testing.assert_allclose(heights, normal((middles - centre) / spread) / spread, atol=0.06)
-    # The marginals share the plane's axes, so that they line up with it.
-    assert above.get_xlim() == plane.get_xlim()
-    assert beside.get_ylim() == plane.get_ylim()
-
-
-def test_a_true_posterior_stands_beside_its_picture_with_both_gaussians_over_it() -> None:
-    figure = some_posteriors(2)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "true posterior",
-        "q(z|x), 1 and 2 s.d.",
-        "best Gaussian",
-    ]
-    for panel in figure.axes[1::2]:
-        assert (panel.get_xlabel(), panel.get_ylabel(), panel.get_aspect()) == ("z1", "z2", 1)
-        assert panel.get_title(loc="left") == "KL 107.63 nats =\n0.41 approximation\n+107.22 amortisation"
-        # The densest point is where the mean is: rows go up with z2, columns with z1.
-        (image,) = panel.images
-        density, (left, right, low, _) = np.asarray(image.get_array()), image.get_extent()
-        side = (right - left) / len(density)
-        middle = left + side * (np.arange(len(density)) + 0.5)
-        assert density.sum() * side**2 == pytest.approx(1, abs=1e-3)
-        assert density.sum(0) @ middle * side**2 == pytest.approx(1, abs=1e-3)
-        middle = low + side * (np.arange(len(density)) + 0.5)
-        assert density.sum(1) @ middle * side**2 == pytest.approx(-2, abs=1e-3)
-        # Tilted upwards, and as an ellipse of this covariance is.
-        rows, columns = np.nonzero(density > density.max() / 2)
-        assert np.corrcoef(columns, rows)[0, 1] == pytest.approx(0.75, abs=0.05)
-        # Solid for q, dashed for the best Gaussian, each point one deviation from its mean, or two.
-        best = 1 / np.diag(np.linalg.inv(TILTED))
-        for number, line in enumerate(panel.lines):
-            radius, dashed = 1 + number // 2, number % 2
-            assert line.get_linestyle() == ("--" if dashed else "-")
-            mean, variance = ((1, -2), best) if dashed else ((1.4, -2), (0.01, 0.02))
-            away = (np.transpose(line.get_data()) - mean) ** 2 / variance
-            np.testing.assert_allclose(away.sum(1), radius**2, rtol=1e-9)
-        assert len(panel.lines) == 4
-        # All of it is within the panel, with the posterior's flanks, and the window's empty rim is not.
-        for line in panel.lines:
-            assert panel.get_xlim()[0] < line.get_xdata().min() < line.get_xdata().max() < panel.get_xlim()[1]
-            assert panel.get_ylim()[0] < line.get_ydata().min() < line.get_ydata().max() < panel.get_ylim()[1]
-        assert 0.4 + 3 * 0.2 < np.ptp(panel.get_xlim()) < 1.9
-
-
-def test_an_ellipse_of_a_full_covariance_is_tilted_as_it_is() -> None:
-    window = np.stack([TICKS, TICKS])
-    density = normal_in_the_plane(window, np.zeros(2), np.eye(2))
-    picture, gaps = np.zeros((1, 1, 8, 8)), [[0.1, 0.2]]
-    full, plain = (np.zeros((1, 2)), TILTED[None]), (np.zeros((1, 2)), np.eye(2)[None])
-    line = true_posterior(picture, [window], [density], full, plain, gaps).axes[1].lines[0]
-    points = np.transpose(line.get_data())
-    np.testing.assert_allclose(np.einsum("ni,ij,nj->n", points, np.linalg.inv(TILTED), points), 1, rtol=1e-9)
-    assert np.corrcoef(points.T)[0, 1] > 0.5
-    for change, says in (
-        ({"ticks": [window, window]}, r"ticks is of 2 pictures, but there are 1"),
-        ({"density": [density[:, :9]]}, r"density\[0\] has shape \(15, 9\), but must be \(T, T\) with T = 15"),
-        ({"q": (np.zeros((1, 2)), -np.eye(2)[None])}, r"q\[1\] holds .* not positive definite"),
-        ({"pictures": np.zeros((1, 2, 8, 8))}, r"pictures has 2 channels"),
-    ):
-        given = {"pictures": picture, "ticks": [window], "density": [density], "q": plain, "best": plain, "gaps": gaps}
-        with pytest.raises(UserError, match=says):
-            true_posterior(**{**given, **change})
-
-
-@pytest.mark.parametrize("dimensions", [1, 3, 8, 20])
-def test_the_aggregate_posterior_of_other_spaces_has_marginals_and_the_norm(dimensions: int) -> None:
-    z = np.random.default_rng(1).normal(size=(20_000, dimensions))
-    figure = aggregate_posterior(z)
-    *marginals, norm = figure.axes
-    assert [axes.get_xlabel() for axes in marginals] == [f"z{i + 1}" for i in range(min(dimensions, 8))]
-    for axes in figure.axes:
-        heights, edges, _ = axes.patches[0].get_data()
-        assert (heights * np.diff(edges)).sum() == pytest.approx(1, abs=0.01)
-        # Draws from the prior lie on the prior's curve.
-        x, curve = axes.lines[0].get_data()
-        middles = (edges[1:] + edges[:-1]) / 2
-        rest = middles > (0.5 if axes is norm else -9)  # chi-squared is steep at zero
-        np.testing.assert_allclose(
-            heights[rest], np.interp(middles[rest], x, curve), atol=0.06 if axes is not norm else 0.06 * curve.max()
+@pytest.fixture(scope="module")
+def runs(digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """A VAE and a CVAE, trained a little on real digits, their models kept."""
+    folder = tmp_path_factory.mktemp("runs")
+    settings = Training(epochs=2, batch_size=32, snapshot_every=1)
+    return {
+        name: train(
+            Experiment(Digits(), model=VAE(conditional=name == "cvae"), training=settings), folder / name, data=digits
         )
-    x, curve = marginals[0].lines[0].get_data()
-    np.testing.assert_allclose(curve, normal(x))
-    x, curve = norm.lines[0].get_data()
-    k = dimensions / 2
-    np.testing.assert_allclose(curve, x ** (k - 1) * np.exp(-x / 2) / 2**k / gamma(k))
-    assert f"{dimensions} degrees" in norm.get_xlabel() or dimensions == 1
-
-
-def test_active_units_are_sorted_and_told_from_the_rest() -> None:
-    variance, kl = [0.001, 0.8, 0.0, 0.3, 0.02], [0.01, 2.0, 0.0, 1.0, 0.1]
-    above, below = active_units(variance, kl, threshold=0.01).axes
-    order = [1, 3, 4, 0, 2]
-    bars = above.containers[0].patches
-    np.testing.assert_allclose([bar.get_height() for bar in bars], np.array(variance)[order])
-    np.testing.assert_allclose([bar.get_height() for bar in below.containers[0].patches], np.array(kl)[order])
-    assert [label.get_text() for label in below.get_xticklabels()] == ["2", "4", "5", "1", "3"]
-    colours = [bar.get_facecolor() for bar in bars]
-    assert colours[0] == colours[2] != colours[3] == colours[4]
-    assert above.lines[0].get_ydata()[0] == 0.01
-    assert above.get_yscale() == "log"
-    assert "nats" in below.get_ylabel()
-    assert "3 of 5 dimensions active" in [text.get_text() for text in above.get_legend().get_texts()]
-
-
-def test_code_usage_states_perplexity_and_unused_codes() -> None:
-    even, one, half = [5, 5, 5, 5], [0, 7, 0, 0], [0, 2, 6, 0]
-    figure = code_usage([even, one, half])
-    axes = figure.axes[0]
-    *levels, uniform = axes.lines
-    np.testing.assert_allclose(levels[0].get_ydata(), [0.25] * 4)
-    np.testing.assert_allclose(levels[1].get_ydata(), [1])
-    np.testing.assert_allclose(levels[2].get_ydata(), [0.75, 0.25])
-    np.testing.assert_allclose(levels[2].get_xdata(), [1, 2])
-    assert uniform.get_ydata()[0] == 0.25
-    assert axes.get_yscale() == "log"
-    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "level 1: perplexity 4.0, 0 of 4 codes unused",
-        "level 2: perplexity 1.0, 3 of 4 codes unused",
-        f"level 3: perplexity {np.exp(entropy):.1f}, 2 of 4 codes unused",
-        "uniform: perplexity 4",
-    ]
-    assert code_usage(half).legends[0].get_texts()[0].get_text().startswith("perplexity 1.8, 2 of 4")
-
-
-def test_latent_dimensions_shows_mean_and_spread_over_seeds() -> None:
-    dimensions = [8, 2, 4]
-    r, k = rng.uniform(80, 140, (3, 4)), rng.uniform(5, 25, (3, 4))
-    above, below = latent_dimensions(dimensions, r, k, r + k, reconstruction_is="cross-entropy").axes
-    order = [1, 2, 0]
-    for line, values in ((above.lines[0], r + k), (above.lines[2], r), (below.lines[0], k)):
-        np.testing.assert_allclose(line.get_xdata(), [2, 4, 8])
-        np.testing.assert_allclose(line.get_ydata(), values.mean(1)[order])
-    points = below.lines[1]
-    assert set(zip(points.get_xdata(), points.get_ydata(), strict=True)) == {
-        (d, value) for d, row in zip(dimensions, k, strict=True) for value in row
+        for name in ("vae", "cvae")
     }
-    band = below.collections[0].get_paths()[0].vertices
-    at_two = band[band[:, 0] == 2, 1]
-    assert (at_two.max(), at_two.min()) == pytest.approx(
-        (k[1].mean() + k[1].std(ddof=1), k[1].mean() - k[1].std(ddof=1))
-    )
-    assert [text.get_text() for text in above.get_legend().get_texts()] == ["total", "cross-entropy"]
-    assert [label.get_text() for label in below.get_xticklabels()] == ["2", "4", "8"]
-    # Doubling is a step of one length.
-    steps = np.diff(below.transData.transform([[d, 10] for d in (2, 4, 8)])[:, 0])
-    assert steps[0] == pytest.approx(steps[1])
-    assert not latent_dimensions([2, 4], r[:2, :1], k[:2, :1], r[:2, :1]).axes[0].collections
 
 
-def test_seed_curves_has_a_thin_line_a_seed_and_a_thick_mean() -> None:
-    epoch = np.arange(1, 6)
-    groups = {"with warm-up": rng.random((3, 5)), "without": rng.random((2, 5))}
-    axes = seed_curves(epoch, groups, "KL (nats an image)").axes[0]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "KL (nats an image)")
-    wide = max(line.get_linewidth() for line in axes.lines)
-    means = [line for line in axes.lines if line.get_linewidth() == wide]
-    seeds = [line for line in axes.lines if line.get_linewidth() < wide / 2]
-    np.testing.assert_allclose([line.get_ydata() for line in seeds], np.concatenate(list(groups.values())))
-    np.testing.assert_allclose([line.get_ydata() for line in means], [rows.mean(0) for rows in groups.values()])
-    assert [line.get_label() for line in means] == ["with warm-up, 3 seeds", "without, 2 seeds"]
-    # Groups differ in dashes as well as in colour.
-    assert means[0].get_color() != means[1].get_color()
-    assert means[0].get_linestyle() != means[1].get_linestyle()
-    assert [line.get_color() for line in seeds] == [means[0].get_color()] * 3 + [means[1].get_color()] * 2
+@pytest.fixture(scope="module")
+def vae(runs: dict[str, Run], digits: ImageData) -> Subject:
+    return subject_of(runs["vae"], digits)
 
 
-@pytest.mark.parametrize("up", [1, -1])
-def test_shape_maps_stand_where_they_were_measured(up: int) -> None:
-    """A value lies at its z1 and z2 on the page, whichever way the ticks run."""
-    z1, z2 = TICKS[:4], TICKS[::up]
-    values = np.add.outer(10 * z2, z1)
-    values[0, 0] = np.nan
-    figure = shape_maps(z1, z2, {"slant (degrees)": values, "scale": values}, {"slant (degrees)": (30.0, -0.9)})
-    figure.draw_without_rendering()
-    panel, other = figure.axes[:2]
-    mesh = panel.collections[0]
-    corners = mesh.get_coordinates()
-    centres = (corners[:-1, :-1] + corners[1:, 1:]) / 2
-    shown = np.ma.filled(np.ma.reshape(mesh.get_array(), values.shape), np.nan)
-    np.testing.assert_allclose(shown, np.where(np.isnan(values), np.nan, centres @ [1, 10]))
-    bars = [axes.get_ylabel() for axes in figure.axes[2:]]
-    assert bars == ["slant (degrees)", "scale"]
-
-    (arrow,) = panel.texts
-    step = np.subtract(arrow.xy, arrow.xyann)
-    assert np.degrees(np.arctan2(step[1], step[0])) == pytest.approx(30)
-    assert panel.get_title() == "along 30°: rank corr. −0.90"
-    assert not other.texts
-    low, high = (panel.transData.transform([0, height])[1] for height in (-1, 1))
-    assert low < high
+@pytest.fixture(scope="module")
+def cvae(runs: dict[str, Run], digits: ImageData) -> Subject:
+    return subject_of(runs["cvae"], digits)
 
 
-def test_gaps_of_a_grid_set_groups_apart() -> None:
-    """White stands before the rows and columns that were named, pictures and labels follow, and nowhere else."""
-    pictures = rng.uniform(0, 0.9, (4, 3, 1, 8, 10))
-    figure = image_grid(pictures, list("abcd"), list("xyz"), gaps=((2,), (1, 2)))
+def untrained(spec: VAE | Ladder, data: ImageData) -> Subject:
+    torch.manual_seed(0)
+    return Subject(spec.build(data.format).eval(), "untrained", data.split("test"))
+
+
+@pytest.fixture(scope="module")
+def others(digits: ImageData) -> dict[str, Subject]:
+    return {
+        "five dimensions": untrained(VAE(latent=5), digits),
+        "ladder": untrained(Ladder(groups=(1, 2), width=8), digits),
+        "codebook": untrained(
+            VAE(4, network=ResNet((8, 8), spatial=True), posterior=Codebook(16), prior=UniformCodes()), digits
+        ),
+    }
+
+
+def sheet(figure: Figure) -> Any:
+    return np.asarray(figure.axes[0].images[0].get_array())
+
+
+def tile(
+    figure: Figure, row: int, column: int, gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((), ()), side: int = 28
+) -> Any:
+    """The image at a place of a grid, whatever gaps are before it."""
+    gap = round(side / 7)
+    top = row * side + gap * sum(row >= before for before in gaps[0])
+    left = column * side + gap * sum(column >= before for before in gaps[1])
+    return sheet(figure)[top : top + side, left : left + side]
+
+
+def same(shown: Any, image: Any) -> None:
+    np.testing.assert_allclose(shown, np.asarray(image).squeeze(), atol=1e-5)
+
+
+def test_every_figure_is_drawn_for_some_model(vae: Subject, cvae: Subject, others: dict[str, Subject]) -> None:
+    drawn = set()
+    for subject in (vae, cvae, *others.values()):
+        for entry in chosen(subject):
+            image = entry.draw(subject)
+            assert len(image.caption) > 40, entry.name
+            assert image.caption.endswith("."), entry.name
+            assert "Look " in image.caption, entry.name
+            drawn.add(entry.name)
+    without = {entry.name for entry in ENTRIES if Need.umap in entry.needs and Need.umap not in vae.has}
+    assert drawn | without == set(BY_NAME)
+
+
+def test_the_plane_holds_the_decoders_images_at_their_codes(vae: Subject) -> None:
+    figure = BY_NAME["latent-plane"].draw(vae).figure
     axes = figure.axes[0]
-    sheet = np.asarray(axes.images[0].get_array())
-    assert sheet.shape == (4 * 8 + 2, 3 * 10 + 2 * 2)
-    expected = np.ones(sheet.shape)
-    tops, lefts = [0, 8, 18, 26], [0, 12, 24]
-    for (row, top), (column, left) in itertools.product(enumerate(tops), enumerate(lefts)):
-        expected[top : top + 8, left : left + 10] = pictures[row, column, 0]
-    np.testing.assert_allclose(sheet, expected)
-    np.testing.assert_allclose(axes.get_yticks(), np.array(tops) + 3.5)
-    np.testing.assert_allclose(axes.get_xticks(), np.array(lefts) + 4.5)
-    assert [label.get_text() for label in axes.get_xticklabels()] == list("xyz")
-    for gaps in (((4,), ()), ((), (0,)), ((), (3,))):
-        with pytest.raises(UserError, match="gaps"):
-            image_grid(pictures, gaps=gaps)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("z1", "z2")
+    last = len(TICKS) - 1
+    for row, column in ((0, 0), (0, last), (last, 0), (3, 8)):
+        z = torch.tensor([[TICKS[column], TICKS[last - row]]], dtype=torch.float32)
+        with torch.no_grad():
+            same(tile(figure, row, column), vae.model.decode(z).mean[0])
+    # Labels name the coordinates that the images have.
+    assert [text.get_text() for text in axes.get_xticklabels()][::2] == ["-3", "-2", "-1", "0", "1", "2", "3"]
+    assert axes.get_yticklabels()[0].get_text() == "3"
 
 
-def test_pictures_of_a_grid_are_square_on_the_page_and_not_too_small_or_large() -> None:
-    for r, k in ((1, 10), (20, 20), (20, 2), (1, 1), (2, 40)):
-        figure = image_grid(rng.random((r, k, 1, 8, 8)))
-        figure.draw_without_rendering()
-        box = figure.axes[0].get_window_extent()
-        wide, high = box.width / k / figure.dpi, box.height / r / figure.dpi
-        assert wide == pytest.approx(high, rel=1e-3)
-        assert 0.1 < wide < 1.6
+def test_the_plane_by_quantiles_is_equally_likely_everywhere(vae: Subject) -> None:
+    figure = BY_NAME["latent-plane-quantiles"].draw(vae).figure
+    normal = torch.distributions.Normal(0.0, 1.0)
+    ticks = normal.icdf((torch.arange(15) + 0.5) / 15)
+    with torch.no_grad():
+        same(tile(figure, 0, 0), vae.model.decode(torch.stack([ticks[0], ticks[14]])[None]).mean[0])
+        same(tile(figure, 7, 14), vae.model.decode(torch.stack([ticks[14], ticks[7]])[None]).mean[0])
 
 
-def flat_frame(shade: float, size: tuple[float, float] = (2, 1)) -> Figure:
-    return Figure(figsize=size, facecolor=(shade, 0.2, 0.1))
-
-
-def test_a_film_is_read_back_as_it_was_drawn(tmp_path: Path) -> None:
-    def frames() -> Iterator[Figure]:
-        for shade in (0.2, 0.6, 1.0):
-            yield flat_frame(shade)
-
-    path = tmp_path / "deep" / "film.gif"
-    write_film(path, frames(), seconds=0.25, hold=1.5)
-    with Image.open(path) as film:
-        assert (film.n_frames, film.size, film.info["loop"]) == (3, (200, 100), 0)
-        times = []
-        for number, shade in enumerate((0.2, 0.6, 1.0)):
-            film.seek(number)
-            times.append(film.info["duration"])
-            middle = np.array(film.convert("RGB").getpixel((100, 50)))
-            np.testing.assert_allclose(middle, np.array([shade, 0.2, 0.1]) * 255, atol=9)
-        assert times == [250, 250, 1750]
-    assert [file.name for file in path.parent.iterdir()] == ["film.gif"]
-    first = path.read_bytes()
-    write_film(path, frames(), seconds=0.25, hold=1.5)
-    assert path.read_bytes() == first
-
-
-def test_colours_of_a_film_do_not_flicker(tmp_path: Path) -> None:
-    """What stands still has the same pixels in every frame, white is white, and classes keep their colours."""
-    plane = rng.random((15, 15, 1, 8, 8))
-    drawn = []
-
-    def frames() -> Iterator[Figure]:
-        for epoch in range(3):
-            shift = (LABELS < 5)[:, None] * epoch * 0.3
-            figure = latent_frame(APART + shift, LABELS, DIGITS, plane * epoch / 2, epoch, title="VAE")
-            drawn.append(pixels(figure))
-            yield figure
-
-    path = tmp_path / "film.gif"
-    write_film(path, frames())
-    with Image.open(path) as film:
-        shown = []
-        for number in range(film.n_frames):
-            film.seek(number)
-            shown.append(np.asarray(film.convert("RGB")))
-    same = (drawn[0] == drawn[2]).all(-1)
-    assert 0.3 < same.mean() < 0.99
-    np.testing.assert_array_equal(shown[0][same], shown[2][same])
-    for before, after in zip(drawn, shown, strict=True):
-        assert (after[(before == 255).all(-1)] == 255).all()
-        coloured = np.ptp(before.astype(int), -1) > 60
-        assert np.abs(after[coloured].astype(int) - before[coloured]).max(-1).mean() < 12
-
-
-def test_frames_of_a_film_differ_in_their_data_alone() -> None:
-    first, last = (
-        latent_frame(scale * APART, LABELS, DIGITS, rng.random((15, 15, 1, 8, 8)), epoch, (-4, 4))
-        for scale, epoch in ((0.1, 0), (1.5, 30))
+def test_the_scatter_holds_the_posterior_means_by_class(vae: Subject) -> None:
+    figure = BY_NAME["latent-scatter"].draw(vae).figure
+    x, _ = vae.shown.tensors()
+    with torch.no_grad():
+        means = vae.model.encode(x).mean.numpy()
+    drawn = np.concatenate(
+        [np.asarray(part.get_offsets()) for part in figure.axes[0].collections if len(part.get_offsets())]
     )
-    for one, other in zip(first.axes, last.axes, strict=True):
-        assert one.get_position().bounds == other.get_position().bounds
-        assert (one.get_xlim(), one.get_ylim()) == (other.get_xlim(), other.get_ylim())
-    left, right = last.axes
-    assert left.get_xlim() == left.get_ylim() == (-4, 4)
-    np.testing.assert_allclose(left.collections[0].get_offsets(), 1.5 * APART)
-    assert left._left_title.get_text() == "epoch 30"
-    # The plane's outermost pictures have their centres at -3 and 3, the first row at the highest z2.
-    low, high = right.get_xlim()
-    assert low + (high - low) / 30 == pytest.approx(-3)
-    assert high - (high - low) / 30 == pytest.approx(3)
-    assert right.images[0].origin == "upper"
-    assert len(latent_frame(APART, LABELS, DIGITS).axes) == 1
+    for point in means:
+        assert np.abs(drawn - point).sum(1).min() < 1e-4
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert set(vae.shown.classes) <= set(texts)
+    # Each point has the colour of its class, and of no other.
+    points = next(part for part in figure.axes[0].collections if len(part.get_offsets()) == len(means))
+    np.testing.assert_allclose(points.get_offsets(), means, atol=1e-5)
+    colours = {tuple(colour) for colour in points.get_facecolor().round(4)}
+    of_class = {(label, tuple(c)) for label, c in zip(vae.shown.labels, points.get_facecolor().round(4), strict=True)}
+    assert len(colours) == len(of_class) == 10
 
 
-def test_a_frame_is_drawn_in_less_than_a_second() -> None:
-    """31 frames of 5,000 points take less than 20 s on one core, also on a busy one."""
-    many = np.random.default_rng(0).normal(size=(5_000, 2))
-    labels = np.arange(5_000) % 10
-    latent_frame(many, labels, DIGITS)
-    start = time.process_time()
-    for epoch in range(3):
-        pixels(latent_frame(many, labels, DIGITS, rng.random((15, 15, 1, 28, 28)), epoch))
-    assert (time.process_time() - start) / 3 < 0.6
+@pytest.mark.parametrize("posterior", [Gaussian(), FullGaussian()], ids=lambda posterior: posterior.kind)
+def test_true_posteriors_are_the_exact_ones_of_a_linear_model(posterior: Any) -> None:
+    """Probabilistic PCA: its posterior is a normal that is known, and so is the KL of every other normal from it."""
+    spec = VAE(2, network=Mlp(hidden=()), likelihood=GaussianPixels(sigma=0.3), posterior=posterior)
+    images = np.random.default_rng(0).integers(0, 255, (40, 1, 3, 4), np.uint8)
+    subject = untrained(spec, ImageData("noise", images, splits={"test": range(40)}))
+    subject.model.requires_grad_(False)
+    x = torch.from_numpy(images).float() / 255
+    _, truth = exact_evidence(subject.model, x)
+    q = subject.model.encode(x)
+    if posterior == Gaussian():
+        q = MultivariateNormal(q.mean, torch.diag_embed(q.variance))
+    total = kl_divergence(q, truth)
+    # The best of diagonal normals has the precision's diagonal; of all normals it is the posterior itself.
+    best = truth.covariance_matrix.logdet() + truth.precision_matrix.diagonal(dim1=1, dim2=2).log().sum(1)
+    approximation = best / 2 if posterior == Gaussian() else torch.zeros(40)
+
+    figure = BY_NAME["true-posterior"].draw(subject).figure
+    panels, rows, told = figure.axes[1::2], [], []
+    for beside, panel in zip(figure.axes[::2], panels, strict=True):
+        distance = np.abs(x[:, 0].numpy() - np.asarray(beside.images[0].get_array())).sum((1, 2))
+        row = int(distance.argmin())
+        assert distance[row] < 1e-4
+        rows.append(row)
+        density = np.asarray(panel.images[0].get_array())
+        left, right, low, _ = panel.images[0].get_extent()
+        side = (right - left) / len(density)
+        middle = side * (np.arange(len(density)) + 0.5)
+        points = torch.from_numpy(np.stack(np.meshgrid(left + middle, low + middle), -1)).float()
+        exact = MultivariateNormal(truth.mean[row], truth.covariance_matrix[row]).log_prob(points).exp().numpy()
+        np.testing.assert_allclose(density, exact, atol=2e-3 * exact.max())
+        assert density.sum() * side**2 == pytest.approx(1, abs=1e-6)
+        for line, radius in zip(panel.lines[::2], (1, 2), strict=True):
+            away = torch.from_numpy(np.transpose(line.get_data())).float() - q.mean[row]
+            square = (away @ q.precision_matrix[row] * away).sum(1)
+            torch.testing.assert_close(square, torch.full_like(square, radius**2), rtol=1e-3, atol=0)
+        assert panel.lines[1].get_linestyle() == "--"
+        told.append([float(one) for one in re.findall(r"[+-]?[0-9.]+", panel.get_title(loc="left").replace("−", "-"))])
+    np.testing.assert_allclose(np.array(told)[:, 0], total[rows], atol=0.02)
+    np.testing.assert_allclose(np.array(told)[:, 1], approximation[rows], atol=0.02)
+    np.testing.assert_allclose(np.array(told)[:, 2], (total - approximation)[rows], atol=0.03)
+    # Six images, from one that is fitted well to one that is fitted badly.
+    ranks = total.argsort().argsort()[rows].tolist()
+    assert len(set(rows)) == 6
+    assert ranks == sorted(ranks)
+    assert ranks[0] < 8
+    assert ranks[-1] > 31
 
 
-WRONG: list[tuple[Callable[[], object], str]] = [
-    (lambda: latent_scatter(MIXED[:, :1]), r"means has shape \(400, 1\), but must be \(N, 2\)"),
-    (lambda: latent_scatter(MIXED, LABELS[:7], DIGITS), r"labels has shape \(7,\).*N = 400"),
-    (lambda: latent_scatter(MIXED, LABELS, DIGITS[:3]), "labels holds .* 3 classes"),
-    (lambda: latent_scatter(MIXED, LABELS - 1, DIGITS), "labels holds -1"),
-    (lambda: latent_scatter(MIXED, LABELS + 0.5, DIGITS), r"labels holds \d\.5"),
-    (lambda: latent_scatter(MIXED, LABELS, DIGITS, DEVIATIONS[:5]), "deviations has shape"),
-    (lambda: latent_scatter(np.full((3, 2), np.nan)), "means has 6 values that are not finite"),
-    (lambda: class_panels(MIXED, LABELS[:7], DIGITS), "labels has shape"),
-    (lambda: aggregate_posterior(MIXED[:, 0]), "z has shape"),
-    (lambda: aggregate_posterior(np.zeros((0, 2))), "z has shape .* not empty"),
-    (lambda: active_units([1, 2], [1, 2, 3]), "kl has shape"),
-    (lambda: active_units([-1, 2], [1, 2]), "variance holds -1"),
-    (lambda: active_units([1, 2], [1, 2], 0), "threshold is 0"),
-    (lambda: code_usage([[0, 0]]), "counts"),
-    (lambda: code_usage([[1, -1]]), "counts"),
-    (lambda: latent_dimensions([1, 2], [[1], [2]], [[1], [2]], [[1, 2], [3, 4]]), "total has shape .* S = 1"),
-    (lambda: latent_dimensions([0], [[1]], [[1]], [[1]]), "dimensions holds 0"),
-    (lambda: seed_curves([1, 2], {}, "KL"), "groups is empty"),
-    (lambda: seed_curves([1, 2], {"a": [[1, 2, 3]]}, "KL"), r"groups\['a'\] has shape .* E = 2"),
-    (lambda: shape_maps([1, 2], [1, 2, 3], {"a": np.zeros((2, 3))}), r"maps\['a'\] has shape"),
-    (lambda: shape_maps([1, 2], [1, 2], {}), "maps is empty"),
-    (lambda: shape_maps([1, 2], [1, 2], {"a": np.zeros((2, 2))}, {"b": (0, 0)}), "directions names 'b'"),
-    (lambda: image_grid(np.zeros((2, 2, 8, 8))), "images has shape"),
-    (lambda: image_grid(np.zeros((2, 2, 2, 8, 8))), "images has 2 channels"),
-    (lambda: image_grid(np.zeros((2, 2, 1, 8, 8)), rows=["a"]), "rows has 1 labels for 2 rows"),
-    (lambda: latent_frame(MIXED, LABELS, DIGITS, limits=(3, -3)), "limits"),
-    (lambda: latent_frame(MIXED, LABELS, DIGITS, np.zeros((2, 3, 1, 8, 8))), "plane has shape"),
-    (lambda: write_film(Path("film.mp4"), [flat_frame(1)]), r"end its name in \.gif"),
-    (lambda: write_film(Path("film.gif"), []), "figures is empty"),
-    (lambda: write_film(Path("film.gif"), [flat_frame(1), flat_frame(1, (1, 1))]), "200 x 100 and 100 x 100"),
-    (lambda: write_film(Path("film.gif"), [flat_frame(1)], seconds=0), "seconds is 0"),
+def test_the_caption_of_true_posteriors_says_what_they_are_of() -> None:
+    images = np.random.default_rng(0).integers(0, 255, (40, 1, 3, 4), np.uint8)
+    labels, classes = np.arange(40) % 3, ("a", "b", "c")
+    data = ImageData("noise", images, labels, classes, {"test": range(40)})
+    plain, told = (untrained(VAE(2, network=Mlp(hidden=(8,)), conditional=own), data) for own in (False, True))
+    entry = BY_NAME["true-posterior"]
+    # Under a Bernoulli likelihood there is a density of binary pixels alone.
+    grey, binary = (entry.draw(subject).caption for subject in (plain, replace(plain, binarisation=Threshold())))
+    assert "exp(-cross-entropy)" in grey
+    assert "log p(x)" not in grey
+    assert "= log p(x) - ELBO" in binary
+    assert "cross-entropy" not in binary
+    assert grey.startswith("6 of 40 test images, from the best fitted")
+    # Images of one class, under which the decoder is asked.
+    assert entry.draw(told).caption.startswith("6 of 14 test images of class a, from the best fitted")
+    few = replace(told, data=replace(data.take(np.array([2, 1, 0, 5])), splits={"test": range(4)}))
+    assert entry.draw(few).caption.startswith("3 of 3 test images, from the best fitted")
+
+
+def test_a_true_posterior_needs_a_plane_and_a_gaussian(others: dict[str, Subject], digits: ImageData) -> None:
+    entry = BY_NAME["true-posterior"]
+    flow = untrained(VAE(2, posterior=FlowPosterior()), digits)
+    for subject, lacking in (
+        (untrained(VAE(3), digits), "needs one latent of two real numbers, which"),
+        (
+            others["codebook"],
+            "needs one latent of two real numbers and a posterior whose mean and deviations are known",
+        ),
+        (others["ladder"], "needs one latent of two real numbers and"),
+        (flow, "needs a posterior whose mean and deviations are known, which"),
+        (replace(flow, model=VAE(2).build(digits.format), data=None), "needs images to show the model, which"),
+    ):
+        with pytest.raises(UserError, match=lacking):
+            entry.draw(subject)
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
+    """What the gallery hands to a function of `figures`."""
+    calls: list[Any] = []
+
+    def record(*arguments: Any, **named: Any) -> Figure:
+        calls.append((arguments, named))
+        return Figure()
+
+    monkeypatch.setattr(f"vaelab.figures.latent.{name}", record)
+    return calls
+
+
+def test_the_aggregate_posterior_is_of_draws_and_ellipses_are_of_deviations(
+    vae: Subject, others: dict[str, Subject], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aggregate, scatter = (recorded(monkeypatch, f"draw_{name}") for name in ("aggregate_posterior", "latent_scatter"))
+    panels, units = recorded(monkeypatch, "class_panels"), recorded(monkeypatch, "draw_active_units")
+    for name in ("aggregate-posterior", "posterior-ellipses", "latent-by-class"):
+        BY_NAME[name].draw(vae)
+    x, _ = vae.shown.tensors()
+    with torch.no_grad():
+        q = vae.model.encode(x)
+    ((z,), _) = aggregate[0]
+    # One draw an image: about as far from the mean as its deviation says, never at it.
+    distance = np.abs(z - q.mean.numpy()) / q.stddev.numpy()
+    assert distance.min() > 0
+    assert distance.mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.15)
+    (_, ellipses) = scatter[0]
+    assert len(ellipses["deviations"]) == len(x)
+    np.testing.assert_allclose(ellipses["deviations"], q.stddev.numpy(), rtol=1e-4)
+    ((means, labels, classes), _) = panels[0]
+    np.testing.assert_allclose(means, q.mean.numpy(), atol=1e-5)
+    assert (labels.tolist(), classes) == (vae.shown.labels.tolist(), vae.shown.classes)
+
+    deep = others["five dimensions"]
+    BY_NAME["active-units"].draw(deep)
+    ((variance, nats, threshold), _) = units[0]
+    with torch.no_grad():
+        q = deep.model.encode(x)
+    np.testing.assert_allclose(variance, q.mean.var(0, correction=0).numpy(), rtol=1e-4)
+    kl = 0.5 * (q.mean**2 + q.stddev**2 - 1) - q.stddev.log()
+    np.testing.assert_allclose(nats, kl.mean(0).numpy(), rtol=1e-3)
+    assert threshold == 0.01
+
+
+def test_circles_of_the_normal_are_drawn_about_codes_of_that_prior_alone(
+    vae: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    other = replace(vae, model=replace(vae.model.spec, prior=Mixture(3)).build(vae.model.format).eval())
+    for subject, drawn in ((vae, True), (other, False)):
+        for name in ("latent-scatter", "posterior-ellipses"):
+            figure = BY_NAME[name].draw(subject).figure
+            keys = [
+                text.get_text()
+                for legend in (*figure.legends, figure.axes[0].get_legend())
+                if legend
+                for text in legend.get_texts()
+            ]
+            assert any("N(0, I)" in key for key in keys) == drawn, (name, keys)
+
+
+def test_the_caption_of_a_plane_says_which_class_it_is_of(vae: Subject, cvae: Subject) -> None:
+    for name in ("latent-plane", "latent-plane-quantiles"):
+        of_vae, of_cvae = (BY_NAME[name].draw(subject) for subject in (vae, cvae))
+        assert "class" in of_vae.caption
+        assert "One condition throughout, class 0." in of_cvae.caption
+        assert of_cvae.figure.axes[0].get_title().endswith(", class 0")
+
+
+def test_at_most_5000_test_images_are_shown_always_the_same(mnist: ImageData) -> None:
+    subject = Subject(VAE(2).build(mnist.format).eval(), "VAE", mnist.split("test"))
+    assert len(subject.shown) == 5000
+    again = Subject(subject.model, "VAE", mnist.split("test"))
+    np.testing.assert_array_equal(again.shown.images, subject.shown.images)
+    # Neither the first nor the last 5,000, which differ in difficulty.
+    half = {image.tobytes() for image in mnist.split("test").images[:5000]}
+    assert 2300 < sum(image.tobytes() in half for image in subject.shown.images) < 2700
+
+
+def test_a_conditional_model_is_given_the_labels_of_the_images(cvae: Subject) -> None:
+    x, y = cvae.shown.tensors()
+    with torch.no_grad():
+        np.testing.assert_allclose(cvae.embedding.mean, cvae.model.encode(x, y).mean.numpy(), atol=1e-5)
+
+
+def test_reconstructions_stand_beneath_their_images(vae: Subject) -> None:
+    figure = BY_NAME["reconstructions"].draw(vae).figure
+    x, _ = vae.shown.tensors()
+    for column, row in enumerate(vae.first_of_each_class()):
+        same(tile(figure, 0, column), x[row])
+        with torch.no_grad():
+            same(tile(figure, 1, column), vae.model.decode(vae.model.encode(x[row : row + 1]).mean).mean[0])
+    names = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert names == [vae.shown.classes[vae.shown.labels[row]] for row in vae.first_of_each_class()]
+
+
+def test_interpolations_go_from_one_code_to_the_other(vae: Subject) -> None:
+    figure = BY_NAME["interpolations"].draw(vae).figure
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names[:2] == ["3 to 8, linear", "3 to 8, spherical"]
+    rows = vae.typical_of_each_class()
+    start, stop = rows[3], rows[8]
+    gaps = (tuple(range(2, 8, 2)), (1, STEPS + 1))
+    means = vae.embedding.mean
+    for line, path in enumerate((linear, spherical)):
+        same(tile(figure, line, 0, gaps), vae.pixels[start])
+        same(tile(figure, line, STEPS + 1, gaps), vae.pixels[stop])
+        decoded = vae.decode(path(means[start], means[stop]))
+        for step in (0, 4, STEPS - 1):
+            same(tile(figure, line, step + 1, gaps), decoded[step])
+
+
+def test_paths_begin_and_end_at_their_codes_and_the_sphere_keeps_the_length() -> None:
+    random = np.random.default_rng(0)
+    for width in (1, 2, 7):
+        a, b = random.standard_normal((2, width)).astype(np.float32)
+        for path in (linear, spherical):
+            points = path(a, b, 10)
+            assert points.shape == (10, width)
+            np.testing.assert_allclose(points[[0, -1]], [a, b], atol=1e-5)
+        lengths = np.linalg.norm(spherical(a, b, 10), axis=1)
+        if width > 1:
+            np.testing.assert_allclose(lengths, np.linspace(np.linalg.norm(a), np.linalg.norm(b), 10), atol=1e-4)
+    # Opposite codes have no great circle of their own, nor has the origin.
+    a = np.array([1.0, 2.0], np.float32)
+    np.testing.assert_allclose(spherical(a, -a, 5), linear(a, -a, 5), atol=1e-6)
+    np.testing.assert_allclose(spherical(a, 0 * a, 5), linear(a, 0 * a, 5), atol=1e-6)
+
+
+def test_traversals_change_one_dimension_alone(others: dict[str, Subject]) -> None:
+    subject = others["five dimensions"]
+    figure = BY_NAME["traversals"].draw(subject).figure
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert sorted(names) == ["z1", "z2", "z3", "z4", "z5"]
+    most = int(subject.embedding.mean.var(0).argmax())
+    assert names[0] == f"z{most + 1}"
+    code = subject.embedding.mean[subject.first_of_each_class()[0]].copy()
+    code[most] = 3
+    same(tile(figure, 0, 10), subject.decode(code[None])[0])
+
+
+def test_style_transfer_shows_real_images_and_their_code_under_every_class(cvae: Subject) -> None:
+    figure = BY_NAME["style-transfer"].draw(cvae).figure
+    rows = cvae.first_of_each_class()
+    gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((), (1,))
+    for line in (0, 7):
+        same(tile(figure, line, 0, gaps), cvae.pixels[rows[line]])
+        for label in (0, 3, 9):
+            same(tile(figure, line, label + 1, gaps), cvae.decode(cvae.embedding.mean[rows[line]][None], label)[0])
+    columns = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert columns == ["image", *cvae.model.format.classes]
+
+
+def test_one_path_under_two_labels_has_the_same_codes_in_both_rows(cvae: Subject) -> None:
+    figure = BY_NAME["class-interpolation"].draw(cvae).figure
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names[:2] == ["path 1, class 1", "path 1, class 7"]
+    labels = cvae.shown.labels
+    a, b = (int(np.flatnonzero(labels == label)[0]) for label in (1, 7))
+    path = linear(cvae.embedding.mean[a], cvae.embedding.mean[b])
+    gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((2, 4), ())
+    for line, label in enumerate((1, 7)):
+        same(tile(figure, line, 6, gaps), cvae.decode(path, label)[6])
+
+
+def test_a_row_of_shared_style_is_one_code_under_every_class(cvae: Subject) -> None:
+    figure = BY_NAME["shared-style"].draw(cvae).figure
+    with cvae.random_numbers():
+        codes = torch.randn(10, 2).numpy()
+    for line, label in ((0, 0), (0, 9), (9, 4)):
+        same(tile(figure, line, label), cvae.decode(codes[line][None], label)[0])
+
+
+def test_class_figures_keep_the_order_of_the_classes(cvae: Subject) -> None:
+    traversals = BY_NAME["class-traversals"].draw(cvae).figure
+    planes = BY_NAME["class-planes"].draw(cvae).figure
+    names = [text.get_text() for text in traversals.axes[0].get_yticklabels()]
+    assert names == list(cvae.model.format.classes)
+    zero = np.zeros((1, 2), np.float32)
+    for label in (0, 5):
+        # The fourth of seven steps is zero, in both halves.
+        for column in (3, 10):
+            same(tile(traversals, label, column, ((), (7,))), cvae.decode(zero, label)[0])
+    corner = np.array([[-2.5, 2.5]], np.float32)
+    gaps = ((6,), (6, 12, 18, 24))
+    same(tile(planes, 0, 0, gaps), cvae.decode(corner, 0)[0])
+    same(tile(planes, 6, 12, gaps), cvae.decode(corner, 7)[0])
+
+
+def test_groups_that_are_held_are_held(others: dict[str, Subject]) -> None:
+    subject = others["ladder"]
+    figure = BY_NAME["held-groups"].draw(subject).figure
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == ["0 of 3", "1 of 3", "2 of 3", "3 of 3"]
+    gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((), (1,))
+    row = subject.first_of_each_class()[0]
+    same(tile(figure, 0, 0, gaps), subject.pixels[row])
+    # With every group held nothing is left to draw; with none, draws differ.
+    held = [tile(figure, 3, column, gaps) for column in range(1, 11)]
+    same(held[0], subject.decode(subject.embedding.mean[row : row + 1])[0])
+    same(held[0], held[9])
+    assert np.abs(tile(figure, 0, 1, gaps) - tile(figure, 0, 2, gaps)).max() > 1e-4
+
+
+def test_code_usage_counts_every_place_of_every_image(others: dict[str, Subject]) -> None:
+    subject = others["codebook"]
+    figure = BY_NAME["code-usage"].draw(subject).figure
+    x, _ = subject.shown.tensors()
+    with torch.no_grad():
+        codes = subject.model.encode(x).codes
+    shares = np.sort(np.bincount(codes.flatten().numpy(), minlength=16))[::-1] / codes.numel()
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), shares[shares > 0])
+
+
+def test_the_same_figure_twice_is_the_same_and_random_numbers_are_left_alone(vae: Subject) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, second = (sheet(BY_NAME["samples"].draw(vae).figure) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_figure_that_a_model_cannot_have_is_refused_by_name(vae: Subject, runs: dict[str, Run]) -> None:
+    with pytest.raises(UserError, match=r"'held-groups' needs groups of latents, which VAE on digits has not"):
+        chosen(vae, ["held-groups"])
+    with pytest.raises(UserError, match=r"only has 'scatter', but the figures are: training-curves, "):
+        chosen(vae, ["scatter"])
+    # Without images there are figures still.
+    names = [image.name for image in draw_figures(runs["vae"], None)]
+    assert names == ["training-curves", "latent-plane", "latent-plane-quantiles", "samples"]
+    other = replace(vae.model.spec, prior=Mixture(3)).build(vae.model.format)
+    assert "aggregate-posterior" not in [entry.name for entry in chosen(replace(vae, model=other))]
+
+
+def test_a_model_of_attributes_is_drawn_with_those_of_real_images() -> None:
+    tilts = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
+    images = np.random.default_rng(0).integers(0, 255, (40, 1, 8, 8), np.uint8)
+    data = ImageData("bars", images, attributes=tilts, attribute_names=("tilt",), splits={"test": range(40)})
+    subject = untrained(VAE(2, conditional=True), data)
+    names = [entry.draw(subject).name for entry in chosen(subject)]
+    assert {"samples", "latent-plane", "traversals", "interpolations"} <= set(names)
+    assert not {"class-samples", "style-transfer", "latent-by-class"} & set(names)
+
+
+def test_coloured_images_without_labels_have_figures(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (30, 3, 12, 10), np.uint8)
+    subject = untrained(VAE(3), ImageData("colours", images, splits={"test": range(30)}))
+    assert {entry.draw(subject).name for entry in chosen(subject)} >= {"reconstructions", "map-pca", "map-tsne"}
+
+
+@pytest.mark.parametrize("labels", [[3], [3, 3], [1] * 12, list(range(10)), [0, 5] * 6])
+def test_few_images_and_few_classes_have_the_figures_that_they_can(labels: list[int], digits: ImageData) -> None:
+    rows = [int(np.flatnonzero(digits.labels == label)[0]) for label in labels]
+    data = replace(digits.take(np.array(rows)), splits={"test": range(len(rows))})
+    for spec in (VAE(2), VAE(3), VAE(2, conditional=True), VAE(1, conditional=True), Ladder((1, 1), width=8)):
+        torch.manual_seed(0)
+        subject = Subject(spec.build(data.format).eval(), "few", data)
+        drawn = [entry.draw(subject).name for entry in chosen(subject)]
+        assert {"reconstructions", "samples"} <= set(drawn)
+
+
+COMPOSITIONS = [
+    VAE(1),
+    VAE(2, posterior=FullGaussian()),
+    VAE(2, posterior=FlowPosterior()),
+    VAE(3, prior=Vamp(5)),
+    VAE(2, prior=Flow(), likelihood=DiscretisedLogistic()),
+    VAE(2, conditional=True, prior=ConditionalNormal()),
+    VAE(3, network=ResNet((8, 8), spatial=True), posterior=FiniteScalar((3, 3, 3)), prior=UniformCodes()),
+    VAE(4, network=ResNet((8, 8), spatial=True), posterior=ResidualCodebook(8), prior=AutoregressiveCodes()),
+    Ladder((1, 1), width=8, conditional=True),
 ]
 
 
-@pytest.mark.parametrize(("draw", "message"), WRONG)
-def test_what_does_not_fit_is_refused_by_name(
-    draw: Callable[[], object], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("spec", COMPOSITIONS, ids=lambda spec: spec.summary)
+def test_every_family_has_the_figures_that_it_can(spec: VAE | Ladder, digits: ImageData) -> None:
+    subject = untrained(spec, digits)
+    drawn = [entry.draw(subject) for entry in chosen(subject)]
+    assert {"reconstructions", "samples"} <= {image.name for image in drawn}
+    for image in drawn:
+        image.figure.draw_without_rendering()
+
+
+def test_forty_seven_classes_are_shown_twelve_at_a_time(digits: ImageData) -> None:
+    names = tuple(f"letter {index}" for index in range(47))
+    labels = np.arange(len(digits)) % 47
+    data = replace(digits, labels=labels, classes=names, splits={"test": range(len(digits))})
+    subject = untrained(VAE(2, conditional=True), data)
+    for entry in chosen(subject):
+        image = entry.draw(subject)
+        figure = image.figure
+        assert max(figure.get_size_inches()) < 13, entry.name
+        if entry.home == "classes" and entry.name != "class-interpolation":
+            assert "The first 12 of 47 classes are shown." in image.caption, entry.name
+
+
+def test_images_of_another_shape_are_refused(vae: Subject) -> None:
+    images = ImageData("small", np.zeros((4, 1, 8, 8), np.uint8), splits={"test": range(4)})
+    with pytest.raises(UserError, match=r"data has images of shape \(1, 8, 8\), but the model takes \(1, 28, 28\)"):
+        replace(vae, data=images)
+
+
+def frames_of(path: Path) -> list[Any]:
+    """The left half of each frame below its title: the scatter."""
+    with Image.open(path) as image:
+        frames = []
+        for index in range(image.n_frames):
+            image.seek(index)
+            frames.append(np.asarray(image.convert("L")).astype(float)[80:, :420])
+    return frames
+
+
+def test_a_film_has_a_frame_an_epoch(cvae: Subject, others: dict[str, Subject], tmp_path: Path) -> None:
+    write_film_of(cvae, tmp_path / "film.gif")
+    frames = frames_of(tmp_path / "film.gif")
+    assert len(frames) == 3  # before training, and after each of two epochs
+    assert np.abs(frames[0] - frames[2]).max() > 50
+    # Two epochs of one model look alike, so it is the models that the frames show.
+    (_, first), (_, last) = cvae.snapshots[0], cvae.snapshots[-1]
+    write_film_of(replace(cvae, snapshots=[(0, last), (1, last), (2, first)]), tmp_path / "still.gif")
+    still = frames_of(tmp_path / "still.gif")
+    assert np.abs(still[0] - still[1]).max() < 5
+    assert np.abs(still[1] - still[2]).max() > 50
+    with pytest.raises(UserError, match=r"the film needs one latent of two real numbers and models of earlier epochs"):
+        write_film_of(others["ladder"], tmp_path / "none.gif")
+
+
+def test_the_command_writes_a_file_a_figure(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+    cli(
+        "train",
+        "cvae",
+        "--data",
+        f"npz:{digits_file}",
+        "--epochs",
+        "1",
+        "--snapshot-every",
+        "1",
+        "--out",
+        "run",
+        "--quiet",
+    )
+    done = cli("figures", "run", "--film")
+    names = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
+    assert {"latent-scatter.png", "style-transfer.png", "training-curves.png", "film.gif"} <= names
+    assert sorted(done.stdout.split()) == sorted(f"run/figures/{name}" for name in names)
+    cli("figures", "run", "--only", "latent-plane", "samples", "--format", "svg", "--out", "drawn", "--quiet")
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["latent-plane.svg", "samples.svg"]
+    # A model's file alone, which has no training to show.
+    cli("figures", "run/last.safetensors", "--data", f"npz:{digits_file}", "--only", "latent-plane", "--format", "pdf")
+    assert (tmp_path / "run" / "figures" / "latent-plane.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_command_writes_one_page_of_several_runs(
+    runs: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their images are not at hand under the name that they were trained by, which the page says."""
+    page = tmp_path / "both.html"
+    assert main(["report", *(str(run.folder) for run in runs.values()), "--out", str(page)]) == 0
+    assert capsys.readouterr().out.split() == [str(page)]
+    text = page.read_text()
+    assert "vae and cvae on digits" in text
+    assert text.count("those at hand are not the ones it was trained on") == 2
+    # Training curves of both side by side, and for each the command that makes it again.
+    assert {f"Training curves of {name}, seed 0" for name in runs} <= set(re.findall('alt="([^"]*)"', text))
+    assert text.count("<span>--config</span>") == 2
+    for words, message in (
+        (["report"], "no folder is named"),
+        (["report", str(tmp_path)], "holds no run and no study"),
+    ):
+        assert main(words) == 2
+        stderr = capsys.readouterr().err
+        assert message in stderr
+        assert len(stderr.splitlines()) == 1
+
+
+def test_what_is_wrong_is_one_line(
+    digits_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=message) as refused:
-        draw()
-    assert "\n" not in str(refused.value)
-    assert not list(tmp_path.iterdir())
 
+    def code(*words: str) -> int:
+        return main(["figures", *words])
 
-def test_the_room_exports_its_functions_in_order() -> None:
-    assert figures.__all__ == sorted(figures.__all__)
-    assert all(getattr(figures, name).__doc__ for name in figures.__all__)
+    assert main(["train", "vae", "--data", f"npz:{digits_file}", "--epochs", "1", "--out", "run", "--quiet"]) == 0
+    capsys.readouterr()
+    for words, message in (
+        (["run", "--only", "nothing"], "only has 'nothing', but the figures are"),
+        (["run", "--film"], "models of earlier epochs (train with --snapshot-every 1)"),
+        (["run", "--only", "class-samples"], "a conditional model of classes"),
+        (["absent"], "run is 'absent', which is no folder"),
+        (["."], "holds no run"),
+        (["run", "--data", "digits:x"], "data is 'digits:x'"),
+    ):
+        assert code(*words) == 2
+        stderr = capsys.readouterr().err
+        assert message in stderr
+        assert len(stderr.strip().splitlines()) == 1, stderr
+    assert not (tmp_path / "run" / "figures").exists()
+    # Other images under the same name, such as a folder that has grown.
+    with np.load(digits_file) as stored:
+        values = dict(stored)
+    values["images"] = values["images"][::-1]
+    np.savez(tmp_path / "digits.npz", **values)
+    record = json.loads((tmp_path / "run" / "experiment.json").read_text())
+    record["experiment"]["data"]["path"] = str(tmp_path / "digits.npz")
+    (tmp_path / "run" / "experiment.json").write_text(json.dumps(record))
+    assert code("run", "--only", "reconstructions") == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert "has changed since run was trained on it" in lines[0]
+    assert "'reconstructions' needs images to show the model" in lines[1]
+    assert code("run", "--film") == 2
+    # What needs no images is drawn all the same.
+    assert code("run") == 0
+    drawn = {path.stem for path in (tmp_path / "run" / "figures").iterdir()}
+    assert drawn == {"training-curves", "latent-plane", "latent-plane-quantiles", "samples"}

@@ -37,7 +37,7 @@ def test_groups_lie_at_their_resolutions(model: LadderModel) -> None:
     assert odd.generate(2).shape == (2, 3, 33, 17)
 
 
-def test_a_group_that_the_picture_changes_nothing_in_costs_no_nats(model: LadderModel) -> None:
+def test_a_group_that_the_image_changes_nothing_in_costs_no_nats(model: LadderModel) -> None:
     """The residual parameterisation: shift 0 and stretch 1 make the posterior the prior, whatever that is."""
     for group in model.groups:
         group.residual.weight.data.zero_()
@@ -73,7 +73,7 @@ def test_exact_kl_meets_sampled_kl(model: LadderModel) -> None:
     assert (difference.mean(0).abs() < error).all()
 
 
-def test_each_sample_goes_its_own_way_with_its_own_picture() -> None:
+def test_each_sample_goes_its_own_way_with_its_own_image() -> None:
     torch.manual_seed(0)
     model = loud(Ladder(groups=(1, 1), width=8, latent=2, conditional=True).build(GREY))
     x, y = torch.rand(2, 1, 28, 28), torch.tensor([0, 1])
@@ -81,7 +81,7 @@ def test_each_sample_goes_its_own_way_with_its_own_picture() -> None:
     for sample in range(3):
         z = torch.cat([latent.z[sample] for latent in trace.latents], 1)
         torch.testing.assert_close(trace.p.mean[sample], model.decode(z, y).mean)
-    # A picture's posterior does not depend on who else is in the batch.
+    # An image's posterior does not depend on who else is in the batch.
     torch.testing.assert_close(model.encode(x, y).mean[1:], model.encode(x[1:], y[1:]).mean)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
@@ -20,18 +20,19 @@ from vaelab.likelihoods import (
     DiscretisedLogistic,
     GaussianPixels,
     LearnedGaussian,
-    Likelihood,
+    LikelihoodSpec,
     OptimalGaussian,
 )
+from vaelab.spec import members
 
-ALL = get_args(get_args(Likelihood)[0])
+ALL = members(LikelihoodSpec, own=True)
 GAUSSIANS = (GaussianPixels, LearnedGaussian, OptimalGaussian)
 LEVELS = torch.arange(256, dtype=torch.float64) / 255
 
 
-def built(piece: Any, channels: int = 1, size: int = 1) -> Any:
+def built(part: Any, channels: int = 1, size: int = 1) -> Any:
     """A likelihood in double precision and evaluation mode."""
-    return piece.build((channels, size, size)).double().eval()
+    return part.build((channels, size, size)).double().eval()
 
 
 def random_theta(likelihood: Any, *shape: int, channels: int = 1, size: int = 1, spread: float = 1.0) -> Tensor:
@@ -41,7 +42,7 @@ def random_theta(likelihood: Any, *shape: int, channels: int = 1, size: int = 1,
 
 
 def lone_pixels(values: Tensor) -> Tensor:
-    """A batch of pictures of one grey pixel."""
+    """A batch of images of one grey pixel."""
     return values.reshape(-1, 1, 1, 1)
 
 
@@ -49,9 +50,9 @@ def lone_pixels(values: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("spread", [0.0, 1.0, 4.0, 30.0])
-@pytest.mark.parametrize("piece", [DiscretisedLogistic(), DiscretisedLogistic(components=1), CategoricalPixels()])
-def test_masses_of_a_grey_pixel_sum_to_one(piece: Any, spread: float) -> None:
-    likelihood = built(piece)
+@pytest.mark.parametrize("part", [DiscretisedLogistic(), DiscretisedLogistic(components=1), CategoricalPixels()])
+def test_masses_of_a_grey_pixel_sum_to_one(part: Any, spread: float) -> None:
+    likelihood = built(part)
     p = likelihood(random_theta(likelihood, 7, 1, spread=spread))
     total = p.log_prob(lone_pixels(LEVELS)).exp().sum(1)
     torch.testing.assert_close(total, torch.ones(7, dtype=torch.float64), atol=1e-6, rtol=0)
@@ -123,9 +124,9 @@ def test_continuous_bernoulli_is_smooth_where_its_formulas_meet() -> None:
     torch.testing.assert_close(slope, 0.3 - p.mean.flatten(), atol=2e-7, rtol=0)
 
 
-@pytest.mark.parametrize("piece", GAUSSIANS)
-def test_gaussians_integrate_to_one(piece: Any) -> None:
-    p = built(piece())(torch.full((1, 1, 1), 0.4, dtype=torch.float64))
+@pytest.mark.parametrize("part", GAUSSIANS)
+def test_gaussians_integrate_to_one(part: Any) -> None:
+    p = built(part())(torch.full((1, 1, 1), 0.4, dtype=torch.float64))
     x = torch.linspace(-12, 12, 200_001, dtype=torch.float64)
     assert torch.trapezoid(p.log_prob(lone_pixels(x)).exp(), x).item() == pytest.approx(1, abs=1e-6)
 
@@ -149,7 +150,7 @@ def test_learned_sigma_rests_where_its_square_is_the_mean_squared_error() -> Non
 
 @pytest.fixture
 def batch() -> tuple[Any, Tensor, Tensor]:
-    """An optimal-sigma likelihood in training mode, with two draws for each of five colour pictures."""
+    """An optimal-sigma likelihood in training mode, with two draws for each of five colour images."""
     torch.manual_seed(0)
     likelihood = OptimalGaussian().build((3, 4, 4)).double().train()
     theta = torch.randn(2, 5, 3, 4, 4, dtype=torch.float64).requires_grad_()
@@ -184,7 +185,7 @@ def test_optimal_sigma_keeps_an_average_for_evaluation(batch: tuple[Any, Tensor,
     likelihood.eval()
     p = likelihood(theta)
     one, all_of_them = p.log_prob(x[:1])[:, 0], p.log_prob(x)[:, 0]
-    assert torch.equal(one, all_of_them)  # the score of a picture does not depend on its company
+    assert torch.equal(one, all_of_them)  # the score of an image does not depend on its company
     expected = torch.distributions.Normal(theta, math.sqrt(average)).log_prob(x).sum((-3, -2, -1))
     torch.testing.assert_close(p.log_prob(x), expected)
     assert likelihood.variance.item() == pytest.approx(average, rel=1e-9)  # evaluation moves nothing
@@ -198,7 +199,7 @@ def test_optimal_sigma_is_saved_with_the_model(batch: tuple[Any, Tensor, Tensor]
     assert torch.equal(again(theta).log_prob(x), likelihood.eval()(theta).log_prob(x))
 
 
-def test_optimal_sigma_survives_a_perfect_picture_and_a_batch_scored_twice(batch: tuple[Any, Tensor, Tensor]) -> None:
+def test_optimal_sigma_survives_a_perfect_image_and_a_batch_scored_twice(batch: tuple[Any, Tensor, Tensor]) -> None:
     likelihood, theta, x = batch
     p = likelihood(theta)
     (p.log_prob(x).sum() + p.log_prob(x).sum()).backward()
@@ -234,12 +235,12 @@ def histogram(pixels: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("narrower", [0.0, 6.0])
-@pytest.mark.parametrize("piece", [DiscretisedLogistic(), CategoricalPixels()])
-def test_samples_of_a_grey_pixel_follow_the_mass(piece: Any, narrower: float) -> None:
+@pytest.mark.parametrize("part", [DiscretisedLogistic(), CategoricalPixels()])
+def test_samples_of_a_grey_pixel_follow_the_mass(part: Any, narrower: float) -> None:
     torch.manual_seed(1)
-    likelihood = built(piece)
+    likelihood = built(part)
     theta = random_theta(likelihood, 1, spread=1.5)
-    if isinstance(piece, DiscretisedLogistic):
+    if isinstance(part, DiscretisedLogistic):
         theta[:, 2::3] -= narrower  # the scales: down to a bin or two, where half a bin would show
     p = likelihood(theta)
     mass = p.log_prob(lone_pixels(LEVELS)).exp()
@@ -247,9 +248,9 @@ def test_samples_of_a_grey_pixel_follow_the_mass(piece: Any, narrower: float) ->
     assert not agrees(histogram(likelihood(theta * 0.9).sample((200_000,))), mass)
 
 
-@pytest.mark.parametrize("piece", [DiscretisedLogistic(), CategoricalPixels()])
-def test_a_pixel_is_read_as_the_nearest_value(piece: Any) -> None:
-    likelihood = built(piece)
+@pytest.mark.parametrize("part", [DiscretisedLogistic(), CategoricalPixels()])
+def test_a_pixel_is_read_as_the_nearest_value(part: Any) -> None:
+    likelihood = built(part)
     p = likelihood(random_theta(likelihood, 1))
     exact = p.log_prob(lone_pixels(LEVELS))
     for off in (-0.4 / 255, 0.4 / 255):
@@ -286,17 +287,17 @@ def test_samples_of_the_continuous_bernoulli_follow_its_density(theta: float) ->
     assert agrees(counts, mass)
 
 
-@pytest.mark.parametrize("piece", ALL)
-def test_the_mean_is_that_of_samples(piece: Any) -> None:
+@pytest.mark.parametrize("part", ALL)
+def test_the_mean_is_that_of_samples(part: Any) -> None:
     torch.manual_seed(4)
-    likelihood = built(piece(), channels=3, size=2)
+    likelihood = built(part(), channels=3, size=2)
     theta = random_theta(likelihood, 2, channels=3, size=2, spread=0.7)
     p = likelihood(theta)
     draws = p.sample((20_000,))
     assert draws.shape == (20_000, 2, 3, 2, 2)
     error = 5 * draws.std(0) / math.sqrt(20_000)
     # Later channels of the logistic mixture follow the mean of earlier ones, which is nearly right.
-    slack = 0.05 if piece is DiscretisedLogistic else 1e-6
+    slack = 0.05 if part is DiscretisedLogistic else 1e-6
     assert ((p.mean - draws.mean(0)).abs() < error + slack).all()
 
 
@@ -315,12 +316,12 @@ def test_the_mean_of_a_grey_logistic_mixture_counts_its_tails(theta: float) -> N
 
 
 def test_a_fresh_decoder_starts_sanely() -> None:
-    for piece in (ContinuousBernoulli(), DiscretisedLogistic(), DiscretisedLogistic(components=1), CategoricalPixels()):
-        likelihood = built(piece, channels=3)
+    for part in (ContinuousBernoulli(), DiscretisedLogistic(), DiscretisedLogistic(components=1), CategoricalPixels()):
+        likelihood = built(part, channels=3)
         p = likelihood(torch.zeros(1, likelihood.outputs(3), 1, 1, dtype=torch.float64))
         torch.testing.assert_close(p.mean, torch.full((1, 3, 1, 1), 0.5, dtype=torch.float64))
-    for piece in GAUSSIANS:
-        assert built(piece(), channels=3)(torch.zeros(1, 3, 1, 1)).mean.abs().max() == 0
+    for part in GAUSSIANS:
+        assert built(part(), channels=3)(torch.zeros(1, 3, 1, 1)).mean.abs().max() == 0
     # A tenth of the range: the standard deviation of a logistic is pi / sqrt(3) of its scale.
     lone = built(DiscretisedLogistic(components=1))
     mass = lone(torch.zeros(1, 3, 1, 1, dtype=torch.float64)).log_prob(lone_pixels(LEVELS)).exp()
@@ -337,11 +338,11 @@ def test_bits_per_dimension_of_a_uniform_categorical_are_eight() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("piece", ALL)
+@pytest.mark.parametrize("part", ALL)
 def test_scores_and_gradients_are_finite_at_the_extremes(
-    piece: Any, channels: int, training: bool, dtype: torch.dtype
+    part: Any, channels: int, training: bool, dtype: torch.dtype
 ) -> None:
-    likelihood = piece().build((channels, 8, 8)).to(dtype).train(training)
+    likelihood = part().build((channels, 8, 8)).to(dtype).train(training)
     outputs = likelihood.outputs(channels)
     generator = torch.Generator().manual_seed(5)
     mixed = 30 * torch.randint(-1, 2, (1, 2, outputs, 8, 8), generator=generator)
@@ -359,8 +360,8 @@ def test_scores_and_gradients_are_finite_at_the_extremes(
 
 def test_float32_is_as_good_as_float64() -> None:
     """The tails of a narrow mixture, where a difference of two sigmoids would be 0 and its logarithm infinite."""
-    for piece in (DiscretisedLogistic(), CategoricalPixels(), ContinuousBernoulli()):
-        likelihood = built(piece, channels=3, size=6)
+    for part in (DiscretisedLogistic(), CategoricalPixels(), ContinuousBernoulli()):
+        likelihood = built(part, channels=3, size=6)
         theta = random_theta(likelihood, 2, channels=3, size=6, spread=5)
         x = torch.rand(2, 3, 6, 6)
         exact = likelihood(theta).log_prob(x.double())
@@ -369,9 +370,9 @@ def test_float32_is_as_good_as_float64() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("piece", ALL)
-def test_every_channel_and_weight_has_a_gradient(piece: Any, channels: int) -> None:
-    likelihood = piece().build((channels, 3, 5)).double().train()
+@pytest.mark.parametrize("part", ALL)
+def test_every_channel_and_weight_has_a_gradient(part: Any, channels: int) -> None:
+    likelihood = part().build((channels, 3, 5)).double().train()
     theta = torch.randn(2, 4, likelihood.outputs(channels), 3, 5, dtype=torch.float64).requires_grad_()
     x = torch.randint(1, 255, (4, channels, 3, 5)).double() / 255
     score = likelihood(theta).log_prob(x)
@@ -382,9 +383,9 @@ def test_every_channel_and_weight_has_a_gradient(piece: Any, channels: int) -> N
         assert weight.grad.abs().sum() > 0, name
 
 
-@pytest.mark.parametrize("piece", ALL)
-def test_each_picture_is_scored_under_its_own_parameters(piece: Any) -> None:
-    likelihood = built(piece(), channels=2, size=3)
+@pytest.mark.parametrize("part", ALL)
+def test_each_image_is_scored_under_its_own_parameters(part: Any) -> None:
+    likelihood = built(part(), channels=2, size=3)
     theta = random_theta(likelihood, 3, 4, channels=2, size=3)
     x = torch.rand(4, 2, 3, 3, dtype=torch.float64)
     together = likelihood(theta).log_prob(x)
@@ -416,22 +417,22 @@ def test_later_channels_follow_earlier_ones() -> None:
 # Names.
 
 
-@pytest.mark.parametrize("piece", ALL)
-def test_names_of_scores(piece: Any) -> None:
-    likelihood = built(piece())
-    grey = "cross-entropy" if piece is Bernoulli else "negative log-likelihood"
+@pytest.mark.parametrize("part", ALL)
+def test_names_of_scores(part: Any) -> None:
+    likelihood = built(part())
+    grey = "cross-entropy" if part is Bernoulli else "negative log-likelihood"
     assert likelihood.score_name(binary=False) == grey
     assert likelihood.score_name(binary=True) == "negative log-likelihood"
-    mass = piece in (DiscretisedLogistic, CategoricalPixels)
+    mass = part in (DiscretisedLogistic, CategoricalPixels)
     assert likelihood.discrete(binary=False) == mass
-    assert likelihood.discrete(binary=True) == (mass or piece is Bernoulli)
+    assert likelihood.discrete(binary=True) == (mass or part is Bernoulli)
     # `parameters` stays what it is in torch.
     assert all(isinstance(weight, torch.nn.Parameter) for weight in likelihood.parameters())
 
 
-@pytest.mark.parametrize("piece", [*(piece() for piece in ALL), DiscretisedLogistic(components=3)])
-def test_pieces_return_from_json(piece: Any) -> None:
-    assert decode(Likelihood, encode(piece)) == piece
+@pytest.mark.parametrize("part", [*(part() for part in ALL), DiscretisedLogistic(components=3)])
+def test_pieces_return_from_json(part: Any) -> None:
+    assert decode(LikelihoodSpec, encode(part)) == part
 
 
 def test_a_mixture_of_nothing_is_refused() -> None:

@@ -10,21 +10,18 @@ from torch.distributions import Independent, MultivariateNormal, Normal, kl_dive
 from torch.nn.functional import binary_cross_entropy
 
 from vaelab import VAE, Constant, Elbo, GaussianPixels, Iwae, Mixture, Mlp, StandardNormal
+from vaelab.contract import Latent, Prior, PriorSizes, Trace
 from vaelab.data import ImageFormat
 from vaelab.distributions import diagonal_normal
 from vaelab.likelihoods import Bernoulli
 from vaelab.metrics import importance_bound
 from vaelab.models.vae import VAEModel
-from vaelab.priors import Prior
-from vaelab.priors.prior import Prior as PriorModule
 from vaelab.schedules import Progress
-from vaelab.sizes import PriorSizes
-from vaelab.trace import Latent, Trace
 
 PROGRESS = Progress(epoch=1, step=0, steps=1, epochs=1)
 
 
-def built(prior: Prior, latent: int) -> PriorModule:
+def built(prior: Prior, latent: int) -> Prior:
     """The prior of a plain model with so many dimensions."""
     return prior.build(PriorSizes((1, 28, 28), latent, 0, None))
 

@@ -1,4 +1,4 @@
-"""Measurements against what mathematics says of points and pictures that are known exactly."""
+"""Measurements against what mathematics says of points and images that are known exactly."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_moments_are_those_of_the_distribution() -> None:
     assert still.correlation[1, 1] == pytest.approx(1)
 
 
-# The shape of what a picture shows.
+# The shape of what an image shows.
 
 
 def stroke(
@@ -212,7 +212,7 @@ def stroke(
 def test_thickness_is_the_width_of_a_stroke_however_it_is_turned(width: float) -> None:
     random = np.random.default_rng(0)
     turns = np.arange(-85, 95, 10)
-    shape = metrics.picture_shape(
+    shape = metrics.stroke_shape(
         np.stack([stroke(width, 20, turn, at=tuple(random.uniform(-0.5, 0.5, 2))) for turn in turns])
     )
     np.testing.assert_allclose(shape.thickness * (1 + width / 20), width, rtol=0.03)
@@ -224,33 +224,33 @@ def test_thickness_is_the_width_of_a_stroke_however_it_is_turned(width: float) -
 
 def test_slant_is_the_angle_of_the_shear() -> None:
     slants = np.arange(-40, 45, 10)
-    shape = metrics.picture_shape(np.stack([stroke(4, 16, sheared=slant) for slant in slants]))
+    shape = metrics.stroke_shape(np.stack([stroke(4, 16, sheared=slant) for slant in slants]))
     np.testing.assert_allclose(shape.slant, slants, atol=0.5)
     assert (np.diff(shape.slant) > 0).all()
 
 
 def test_thickness_and_scale_grow_with_what_they_measure() -> None:
-    thin_to_thick = metrics.picture_shape(np.stack([stroke(width, 18, 20) for width in np.arange(1, 7, 0.5)]))
+    thin_to_thick = metrics.stroke_shape(np.stack([stroke(width, 18, 20) for width in np.arange(1, 7, 0.5)]))
     assert (np.diff(thin_to_thick.thickness) > 0).all()
-    small_to_large = metrics.picture_shape(np.stack([stroke(3, length, 20) for length in range(8, 24, 2)]))
+    small_to_large = metrics.stroke_shape(np.stack([stroke(3, length, 20) for length in range(8, 24, 2)]))
     assert (np.diff(small_to_large.scale) > 0).all()
 
 
 def test_shape_depends_neither_on_place_nor_on_contrast() -> None:
     image = stroke(3, 14, 30)
-    shape = metrics.picture_shape(np.stack([image, np.roll(image, (5, -6), (0, 1)), 0.3 * image, image[:, ::-1]]))
+    shape = metrics.stroke_shape(np.stack([image, np.roll(image, (5, -6), (0, 1)), 0.3 * image, image[:, ::-1]]))
     for values in vars(shape).values():
         np.testing.assert_allclose(values[1:3], values[0])
     np.testing.assert_allclose([shape.slant[3], shape.rotation[3]], [-shape.slant[0], -shape.rotation[0]])
     # A stroke that the edge cuts off is as thick as ever.
-    cut = metrics.picture_shape(stroke(4, 20, 90, at=(-10.0, 0.0))[None])
+    cut = metrics.stroke_shape(stroke(4, 20, 90, at=(-10.0, 0.0))[None])
     assert cut.thickness[0] * (1 + 4 / 14) == pytest.approx(4, rel=0.03)
 
 
 def test_what_has_no_shape_is_nan_and_a_lying_line_is_at_a_right_angle() -> None:
     empty, pixel, line, square = np.zeros((4, 9, 9))
     pixel[3, 4], line[5, 2:8], square[2:5, 2:5] = 1, 1, 1
-    shape = metrics.picture_shape(np.stack([empty, pixel, line, square]))
+    shape = metrics.stroke_shape(np.stack([empty, pixel, line, square]))
     assert all(np.isnan(values[0]) for values in vars(shape).values())
     assert shape.scale[1] == 0
     assert np.isnan([shape.slant[1], shape.rotation[1], shape.elongation[1], shape.slant[2], shape.rotation[3]]).all()
@@ -378,11 +378,11 @@ def small() -> ImageData:
 
 
 @pytest.fixture(scope="module")
-def classifier(small: ImageData) -> metrics.PictureClassifier:
+def classifier(small: ImageData) -> metrics.ImageClassifier:
     return metrics.train_classifier(small.split("train"))
 
 
-def test_a_classifier_knows_digits_it_has_not_seen(classifier: metrics.PictureClassifier, small: ImageData) -> None:
+def test_a_classifier_knows_digits_it_has_not_seen(classifier: metrics.ImageClassifier, small: ImageData) -> None:
     images, labels = small.split("test").tensors()
     assert labels is not None
     assert classifier.accuracy(images, labels) >= 0.93
@@ -404,7 +404,7 @@ def test_a_classifier_knows_digits_it_has_not_seen(classifier: metrics.PictureCl
 
 
 def test_a_classifier_comes_back_from_its_file(
-    classifier: metrics.PictureClassifier, small: ImageData, tmp_path: Path
+    classifier: metrics.ImageClassifier, small: ImageData, tmp_path: Path
 ) -> None:
     images = small.split("test").tensors()[0][:50]
     path = tmp_path / "judge.safetensors"
@@ -412,9 +412,9 @@ def test_a_classifier_comes_back_from_its_file(
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    again = metrics.PictureClassifier.load(path)
+    again = metrics.ImageClassifier.load(path)
     assert torch.equal(torch.rand(1), expected)
-    assert again.images == classifier.images
+    assert again.format == classifier.images
     np.testing.assert_array_equal(again.features(images), classifier.features(images))
     np.testing.assert_array_equal(again.predict(images), classifier.predict(images))
 
@@ -426,11 +426,11 @@ def test_a_file_of_something_else_is_no_classifier(tmp_path: Path) -> None:
 
     save(VAE().build(ImageFormat(1, 28, 28)), tmp_path / "vae.safetensors")
     with pytest.raises(UserError, match="is not a classifier"):
-        metrics.PictureClassifier.load(tmp_path / "vae.safetensors")
+        metrics.ImageClassifier.load(tmp_path / "vae.safetensors")
 
 
 def test_training_a_classifier_is_repeatable_and_leaves_random_numbers_alone() -> None:
-    """Colour, an odd size and 40 pictures: red or blue."""
+    """Colour, an odd size and 40 images: red or blue."""
     random = np.random.default_rng(0)
     labels = np.arange(40) % 2
     images = random.integers(0, 60, (40, 3, 13, 17)).astype(np.uint8)
@@ -455,7 +455,7 @@ def test_training_a_classifier_is_repeatable_and_leaves_random_numbers_alone() -
         {"train": range(40), "test": range(40, 80)},
     )
     np.testing.assert_array_equal(metrics.train_classifier(swapped, epochs=3).features(x), one.features(x))
-    # With no epochs asked for, few pictures are seen often enough.
+    # With no epochs asked for, few images are seen often enough.
     assert metrics.train_classifier(data).accuracy(x, labels) == 1
 
 
@@ -486,15 +486,15 @@ HALVES = np.arange(60) % 2
         (lambda: metrics.mmd_test(POINTS * 0, POINTS * 0), "median distance between points of x and y is 0"),
         (lambda: metrics.mmd_test(POINTS, POINTS, permutations=0), "permutations is 0, but must be >= 1"),
         (lambda: metrics.moments(np.zeros((5, 0))), "z has shape (5, 0)"),
-        (lambda: metrics.picture_shape(np.full((1, 4, 4), -0.5)), "images has a pixel of -0.5, but pixels must be >="),
-        (lambda: metrics.picture_shape(np.full((1, 4, 4), np.inf)), "images[0, 0, 0] is inf"),
+        (lambda: metrics.stroke_shape(np.full((1, 4, 4), -0.5)), "images has a pixel of -0.5, but pixels must be >="),
+        (lambda: metrics.stroke_shape(np.full((1, 4, 4), np.inf)), "images[0, 0, 0] is inf"),
         (lambda: metrics.rank_correlation(POINTS, np.full(60, np.nan)), "factor are known of 0 codes"),
         (lambda: metrics.best_direction(POINTS, np.ones(60)), "factor is 1.0 for every code, but must vary"),
         (lambda: metrics.best_rotation(POINTS, POINTS, POINTS, angles=5), "angles is 5, but must be even"),
         (lambda: metrics.best_rotation(POINTS, POINTS[:, :0], POINTS), "first has"),
         (lambda: metrics.permuted_rotation(POINTS, POINTS, POINTS, quantile=1.5), "quantile is 1.5"),
         (lambda: metrics.active_units(POINTS[:1]), "means has 1 points"),
-        (lambda: metrics.path_evenness(np.zeros((3, 2, 4))), "decoded has 2 pictures a path, but at least three"),
+        (lambda: metrics.path_evenness(np.zeros((3, 2, 4))), "decoded has 2 images a path, but at least three"),
         (lambda: metrics.shared_style(POINTS.T[:1]), "values has 1 classes"),
         (lambda: metrics.shared_style(np.stack([POINTS[:, 0], np.ones(60)])), "values is the same for every code in"),
         (
@@ -510,7 +510,7 @@ def test_what_cannot_be_measured_is_refused(measure: Any, says: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_pictures_a_classifier_cannot_read_are_refused(classifier: metrics.PictureClassifier) -> None:
+def test_images_a_classifier_cannot_read_are_refused(classifier: metrics.ImageClassifier) -> None:
     for images, says in (
         (torch.full((1, 1, 28, 28), 255.0), "must be in [0, 1]"),
         (torch.full((1, 1, 28, 28), -0.1), "must be in [0, 1]"),

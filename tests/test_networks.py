@@ -11,11 +11,10 @@ import tyro
 from torch import Tensor, nn
 
 from vaelab.codec import decode, encode
+from vaelab.contract import Network, Sizes
 from vaelab.errors import UserError
-from vaelab.networks import Bottleneck, Cell, Depthwise, Network, ResNet
+from vaelab.networks import Bottleneck, CellSpec, Depthwise, ResNet
 from vaelab.networks.attention import SelfAttention
-from vaelab.networks.network import Network as NetworkModule
-from vaelab.sizes import Sizes
 
 # The last leaves maps of a single pixel.
 IMAGES = ((1, 28, 28), (3, 9, 14), (2, 33, 17), (1, 3, 5))
@@ -30,12 +29,12 @@ def name(network: ResNet) -> str:
     return "-".join([network.cell.kind, *["attention"] * network.attention, *["spatial"] * network.spatial])
 
 
-def built(network: ResNet, image: tuple[int, int, int], condition: int = 0) -> NetworkModule:
+def built(network: ResNet, image: tuple[int, int, int], condition: int = 0) -> Network:
     torch.manual_seed(0)
     return network.build(Sizes(image, latent=2, condition=condition, parameters=5))
 
 
-def loss(network: NetworkModule, head: nn.Module, x: Tensor, c: Tensor | None) -> Tensor:
+def loss(network: Network, head: nn.Module, x: Tensor, c: Tensor | None) -> Tensor:
     """A number that depends on everything there is, and not on the sum of the outputs alone."""
     theta = network.decode(head(network.encode(x, c)), c).to(x.dtype)
     return (theta * torch.linspace(-1, 1, theta.numel(), dtype=x.dtype).view_as(theta)).sum() + theta.square().mean()
@@ -44,9 +43,7 @@ def loss(network: NetworkModule, head: nn.Module, x: Tensor, c: Tensor | None) -
 @pytest.mark.parametrize("image", IMAGES, ids=str)
 @pytest.mark.parametrize("condition", [0, 3])
 @pytest.mark.parametrize("spec", NETWORKS, ids=name)
-def test_any_picture_passes_and_every_parameter_learns(
-    spec: ResNet, condition: int, image: tuple[int, int, int]
-) -> None:
+def test_any_image_passes_and_every_parameter_learns(spec: ResNet, condition: int, image: tuple[int, int, int]) -> None:
     network = built(spec, image, condition)
     rows, columns = (-(-n // 8) for n in image[1:])
     assert network.positions == (rows * columns if spec.spatial else 1)
@@ -71,7 +68,7 @@ def test_any_picture_passes_and_every_parameter_learns(
 
 
 @pytest.mark.parametrize("blocks", [1, 3])
-def test_each_stage_has_its_cells_and_halves_the_picture(blocks: int) -> None:
+def test_each_stage_has_its_cells_and_halves_the_image(blocks: int) -> None:
     network, shapes = built(ResNet((4, 6, 10), blocks), (3, 33, 17)), []
     for layer in [*network.down, *network.up]:
         if not isinstance(layer, nn.GELU | nn.Upsample):
@@ -91,7 +88,7 @@ def centre(weights: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.kind)
-def test_a_place_of_the_map_lies_where_it_belongs(cell: Cell) -> None:
+def test_a_place_of_the_map_lies_where_it_belongs(cell: CellSpec) -> None:
     """Place p, row by row, sees the pixels around it and paints the pixels around it, in each of its dimensions."""
     image, stride, rows, columns = (1, 33, 17), 4, 9, 5
     network = built(ResNet((16, 16), cell=cell, spatial=True), image).double()
@@ -131,7 +128,7 @@ def test_a_spatial_head_is_the_same_at_every_place() -> None:
 
 @pytest.mark.parametrize("channels", [3, 16, 64])
 @pytest.mark.parametrize("cell", [*CELLS, Bottleneck(1.0), Depthwise(1)], ids=str)
-def test_cells_start_near_identity_and_deeper_stacks_nearer(cell: Cell, channels: int) -> None:
+def test_cells_start_near_identity_and_deeper_stacks_nearer(cell: CellSpec, channels: int) -> None:
     x = torch.randn(2, channels, 7, 5)
 
     def change(depth: int) -> Tensor:
@@ -144,7 +141,7 @@ def test_cells_start_near_identity_and_deeper_stacks_nearer(cell: Cell, channels
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.kind)
-def test_a_stack_of_many_cells_keeps_its_scale(cell: Cell) -> None:
+def test_a_stack_of_many_cells_keeps_its_scale(cell: CellSpec) -> None:
     torch.manual_seed(0)
     x = torch.randn(2, 32, 7, 7, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
@@ -155,14 +152,14 @@ def test_a_stack_of_many_cells_keeps_its_scale(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.kind)
-def test_differences_reach_the_other_end_of_many_stages(cell: Cell) -> None:
+def test_differences_reach_the_other_end_of_many_stages(cell: CellSpec) -> None:
     network = built(ResNet((8, 16, 32, 32, 64), cell=cell), (3, 64, 64))
     assert network.encode(torch.rand(16, 3, 64, 64), None).std(0).mean() > 0.03
     assert network.decode(torch.randn(16, 2), None).std(0).mean() > 0.03
 
 
 @pytest.mark.parametrize("spec", NETWORKS, ids=name)
-def test_a_picture_gets_the_same_numbers_alone_and_in_company(spec: ResNet) -> None:
+def test_an_image_gets_the_same_numbers_alone_and_in_company(spec: ResNet) -> None:
     network = built(spec, (3, 9, 14))
     x = torch.rand(5, 3, 9, 14)
     h = network.encode(x, None)

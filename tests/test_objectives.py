@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,23 +46,24 @@ from vaelab import (
     train,
 )
 from vaelab.codec import decode, encode
+from vaelab.contract import Latent, Trace
 from vaelab.data import ImageData, ImageFormat
 from vaelab.distributions import diagonal_normal
 from vaelab.experiment import Adam, Training
 from vaelab.models.vae import VAEModel
-from vaelab.objectives import Objective
+from vaelab.objectives import ObjectiveSpec
 from vaelab.objectives.decomposition import decompose_kl, stratified_log_weights
 from vaelab.objectives.discriminator import shuffled
 from vaelab.objectives.mmd import squared_mmd
 from vaelab.schedules import Progress
-from vaelab.trace import Latent, Trace
+from vaelab.spec import members
 from vaelab.training.full_pass import batch_sums
 
-PROGRESS = Progress(epoch=1, step=0, steps=1, epochs=1, images=10)
+PROGRESS = Progress(epoch=1, step=0, steps=1, epochs=1, n_images=10)
 # Of a standard normal pair whose correlation is 0.9.
 PAIR = torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64)
 CORRELATION = -0.5 * math.log(0.19)
-OBJECTIVES: tuple[Any, ...] = get_args(get_args(Objective)[0])
+OBJECTIVES: tuple[Any, ...] = members(ObjectiveSpec, own=True)
 
 close = partial(torch.testing.assert_close, rtol=0, atol=1e-10)
 
@@ -83,7 +84,7 @@ def some_posterior(images: int = 4, latent: int = 2) -> Distribution:
 
 
 def trace_of(q: Distribution, samples: int = 1, p: Distribution | None = None, penalty: Tensor | None = None) -> Trace:
-    """Draws of q, pictures of three pixels that lie near an affine function of them, and the prior p or N(0, I)."""
+    """Draws of q, images of three pixels that lie near an affine function of them, and the prior p or N(0, I)."""
     z = q.rsample((samples,))
     images, width = z.shape[1:]
     generator = torch.Generator().manual_seed(1)
@@ -115,7 +116,7 @@ def test_stratified_weights_are_the_papers() -> None:
 
 
 def test_stratified_weights_are_right_on_average_over_batches() -> None:
-    """Over all batches that begin with picture 0, sum_j w_0j f_j is the mean of f over all pictures."""
+    """Over all batches that begin with image 0, sum_j w_0j f_j is the mean of f over all images."""
     f, others = np.random.default_rng(0).normal(size=5), list(itertools.permutations(range(1, 5), 2))
     weights = stratified_log_weights(3, 5, torch.float64).exp()[0].numpy()
     estimates = [weights @ f[[0, *rest]] for rest in others]
@@ -315,7 +316,7 @@ def normal_kl(mean: Tensor, scale: Tensor) -> Tensor:
 
 
 def test_free_bits_by_hand() -> None:
-    """Means over the batch are compared with the floor, not each picture's KL."""
+    """Means over the batch are compared with the floor, not each image's KL."""
     mean, scale = learnable(6, 3)
     trace = trace_of(normal(mean, scale), 2)
     each = normal_kl(mean, scale)
@@ -607,7 +608,7 @@ def test_dreg_has_iwaes_gradient_for_a_prior_with_weights() -> None:
 
 
 def encoder_gradients(objective: Any, draws: int) -> Tensor:
-    """The gradient by the posterior's mean and scale at one picture of the linear model, `draws` times over."""
+    """The gradient by the posterior's mean and scale at one image of the linear model, `draws` times over."""
     model = linear_gaussian()
     x = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(1, 1, 3, 4).expand(draws, -1, -1, -1)
     mean = torch.tensor([0.5, -0.4], dtype=torch.float64).repeat(draws, 1).requires_grad_()

@@ -6,7 +6,7 @@ import copy
 import itertools
 import math
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,12 +30,12 @@ from vaelab import (
     load,
     save,
 )
+from vaelab.contract import Latent, Sizes
 from vaelab.data import ImageData, ImageFormat
 from vaelab.distributions import PointMass, diagonal_normal
 from vaelab.models.vae import VAEModel
-from vaelab.posteriors import Posterior
-from vaelab.sizes import Sizes
-from vaelab.trace import Latent
+from vaelab.posteriors import PosteriorSpec
+from vaelab.spec import members
 from vaelab.training import full_pass
 from vaelab.training.full_pass import CodeUse
 
@@ -48,28 +48,28 @@ SMALL: dict[type, Any] = {
     ResidualCodebook: ResidualCodebook(size=6, levels=3),
     FiniteScalar: FiniteScalar(levels=(3, 4, 5)),
 }
-UNION = [SMALL.get(piece) or piece() for piece in get_args(get_args(Posterior)[0])]
-REAL = [piece for piece in UNION if not piece.discrete]
-DISCRETE = [piece for piece in UNION if piece.discrete]
-LEARNED = [piece for piece in DISCRETE if hasattr(piece, "decay")]
+UNION = [SMALL.get(part) or part() for part in members(PosteriorSpec, own=True)]
+REAL = [part for part in UNION if not part.discrete]
+DISCRETE = [part for part in UNION if part.discrete]
+LEARNED = [part for part in DISCRETE if hasattr(part, "decay")]
 
 
-def name(piece: Any) -> str:
-    return type(piece).__name__
+def name(part: Any) -> str:
+    return type(part).__name__
 
 
-def built(piece: Any, latent: int = 2) -> Any:
-    """A posterior of a small network with features of three pictures, away from where its weights begin."""
+def built(part: Any, latent: int = 2) -> Any:
+    """A posterior of a small network with features of three images, away from where its weights begin."""
     torch.manual_seed(0)
     network = Mlp(hidden=(6,)).build(Sizes((1, 4, 4), latent, 0, 1))
-    posterior = piece.build(network, latent)
+    posterior = part.build(network, latent)
     for parameter in posterior.parameters():
         parameter.data.add_(0.2 * torch.randn_like(parameter))
     return posterior.double(), 0.5 * torch.randn(3, 6, dtype=torch.float64)
 
 
 def on_a_grid(q: Any) -> tuple[Tensor, Tensor]:
-    """Points of the plane and the mass that q gives to the cell of each, for every picture."""
+    """Points of the plane and the mass that q gives to the cell of each, for every image."""
     line = torch.linspace(-6, 6, 300, dtype=torch.float64)
     points = torch.cartesian_prod(line, line)
     with torch.no_grad():
@@ -82,9 +82,9 @@ def moments(z: Tensor) -> Tensor:
     return torch.stack([x, y, x * x, y * y, x * y, (2 * x).sin() * (2 * y).cos()], -1)
 
 
-@pytest.mark.parametrize("piece", REAL, ids=name)
-def test_a_real_posterior_integrates_to_one_and_its_draws_follow_it(piece: Any) -> None:
-    posterior, h = built(piece)
+@pytest.mark.parametrize("part", REAL, ids=name)
+def test_a_real_posterior_integrates_to_one_and_its_draws_follow_it(part: Any) -> None:
+    posterior, h = built(part)
     q = posterior.distribution(h)
     points, mass = on_a_grid(q)
     assert_close(mass.sum(0), torch.ones(3, dtype=torch.float64), atol=1e-3, rtol=0)
@@ -100,10 +100,10 @@ def test_a_real_posterior_integrates_to_one_and_its_draws_follow_it(piece: Any) 
     assert ((q.mean - mean).abs() < 0.04 * spread).all()
 
 
-@pytest.mark.parametrize("piece", REAL, ids=name)
-def test_the_mean_is_deterministic(piece: Any) -> None:
+@pytest.mark.parametrize("part", REAL, ids=name)
+def test_the_mean_is_deterministic(part: Any) -> None:
     """The same at every call, and it takes none of the caller's random numbers."""
-    posterior, h = built(piece)
+    posterior, h = built(part)
     torch.manual_seed(1)
     one = posterior.distribution(h).mean
     expected = torch.rand(())
@@ -114,9 +114,9 @@ def test_the_mean_is_deterministic(piece: Any) -> None:
 
 
 @pytest.mark.parametrize("latent", [1, 2, 5])
-@pytest.mark.parametrize("piece", REAL, ids=name)
-def test_a_posterior_expands(piece: Any, latent: int) -> None:
-    posterior, h = built(piece, latent)
+@pytest.mark.parametrize("part", REAL, ids=name)
+def test_a_posterior_expands(part: Any, latent: int) -> None:
+    posterior, h = built(part, latent)
     q = posterior.distribution(h)
     wide = q.expand((4, 3))
     assert (q.batch_shape, wide.batch_shape, q.event_shape) == ((3,), (4, 3), (latent,))
@@ -126,14 +126,14 @@ def test_a_posterior_expands(piece: Any, latent: int) -> None:
     assert_close(wide.mean, q.mean.expand(4, 3, latent))
     # The noise is the wide batch's own.
     assert (z[:, 0] - z[:, 1]).abs().amin() > 0
-    # One picture's posterior for many rows, as when a prior is made of posteriors.
+    # One image's posterior for many rows, as when a prior is made of posteriors.
     single = posterior.distribution(h[:1])
     assert_close(single.expand((3,)).log_prob(z[0, 0]), single.log_prob(z[0, 0]))
 
 
-@pytest.mark.parametrize("piece", UNION, ids=name)
-def test_a_gradient_through_z_reaches_every_head(piece: Any) -> None:
-    posterior, h = built(piece)
+@pytest.mark.parametrize("part", UNION, ids=name)
+def test_a_gradient_through_z_reaches_every_head(part: Any) -> None:
+    posterior, h = built(part)
     h.requires_grad_()
     z = posterior(h, 4).z
     (z * torch.randn_like(z)).sum().backward()
@@ -143,14 +143,14 @@ def test_a_gradient_through_z_reaches_every_head(piece: Any) -> None:
         assert (weight.grad != 0).any(), name_of
 
 
-@pytest.mark.parametrize("piece", REAL, ids=name)
-def test_draws_and_densities_agree_amid_a_network_in_bf16(piece: Any) -> None:
+@pytest.mark.parametrize("part", REAL, ids=name)
+def test_draws_and_densities_agree_amid_a_network_in_bf16(part: Any) -> None:
     """Under autocast z and log q(z) are float32, and what double precision makes of the same h and z.
 
     The heads of the diagonal Gaussian may be in bf16, since what they give is its moments, whatever they are; with
     the others, draws and densities are made in several steps, which must not be rounded apart.
     """
-    posterior, _ = built(piece, latent=3)
+    posterior, _ = built(part, latent=3)
     h = torch.randn(5, 6).bfloat16()
     single, exact = copy.deepcopy(posterior).float(), posterior.distribution(h.double())
 
@@ -162,7 +162,7 @@ def test_draws_and_densities_agree_amid_a_network_in_bf16(piece: Any) -> None:
         directly = draw.q.rsample((7,))
         mean = draw.q.mean
     assert draw.z.dtype == log_q.dtype == directly.dtype == mean.dtype == torch.float32
-    if isinstance(piece, Gaussian):
+    if isinstance(part, Gaussian):
         own = Normal(mean.double(), draw.q.stddev.double()).log_prob(draw.z.double()).sum(-1)
         assert_close(log_q.double(), own, atol=1e-3, rtol=0)
         assert_close(mean.double(), exact.mean, atol=0.05, rtol=0)
@@ -248,20 +248,20 @@ def test_full_gaussian_scale_is_triangular_with_a_positive_diagonal(latent: int)
 # Codebooks.
 
 
-def quantising(piece: Any, spatial: bool = True, latent: int = 3, train: bool = False) -> VAEModel:
+def quantising(part: Any, spatial: bool = True, latent: int = 3, train: bool = False) -> VAEModel:
     """A model with 2 x 2 places of a code each, or with one."""
     torch.manual_seed(0)
     network = ResNet(channels=(4, 4), spatial=spatial)
-    return VAE(latent, network=network, posterior=piece, prior=UniformCodes()).build(IMAGES).train(train)
+    return VAE(latent, network=network, posterior=part, prior=UniformCodes()).build(IMAGES).train(train)
 
 
-def pictures(n: int = 12) -> Tensor:
+def images(n: int = 12) -> Tensor:
     return torch.rand(n, *IMAGES.shape, generator=torch.Generator().manual_seed(3))
 
 
 def codebook(posterior: Any) -> Tensor:
     """Every code's vector, as the decoder would read it: (K, latent)."""
-    codes = torch.arange(posterior.codes.size)[:, None].expand(-1, posterior.codes.slots)
+    codes = torch.arange(posterior.code_space.size)[:, None].expand(-1, posterior.code_space.slots)
     return posterior.read(codes).unflatten(1, (posterior.positions, -1))[:, 0].detach()
 
 
@@ -286,10 +286,10 @@ def test_each_vector_goes_to_the_nearest_code(train: bool, latent: int) -> None:
 
 
 @pytest.mark.parametrize("train", [False, True])
-@pytest.mark.parametrize("piece", LEARNED, ids=name)
-def test_gradients_pass_straight_through_the_codebook(piece: Any, train: bool) -> None:
+@pytest.mark.parametrize("part", LEARNED, ids=name)
+def test_gradients_pass_straight_through_the_codebook(part: Any, train: bool) -> None:
     """dz / dvector is the identity, for one codebook and for several in a row."""
-    posterior = quantising(piece, train=train).posterior
+    posterior = quantising(part, train=train).posterior
     vectors = torch.randn(5, 4, 3, requires_grad=True)
     quantised, _ = posterior.quantise(vectors, learn=train)
     direction = torch.randn_like(quantised)
@@ -297,24 +297,24 @@ def test_gradients_pass_straight_through_the_codebook(piece: Any, train: bool) -
     assert torch.equal(gradient, direction)
 
 
-@pytest.mark.parametrize("piece", LEARNED, ids=name)
-def test_the_penalty_draws_vectors_to_their_codes(piece: Any) -> None:
+@pytest.mark.parametrize("part", LEARNED, ids=name)
+def test_the_penalty_draws_vectors_to_their_codes(part: Any) -> None:
     """commitment |vector - code|^2, summed over places and dimensions; its gradient is the vector's alone."""
-    model = quantising(piece, train=True)
+    model = quantising(part, train=True)
     h = torch.randn(5, model.network.features, requires_grad=True)
     draw = model.posterior(h, 2)
     vectors = model.posterior.vector(h)
     apart = vectors - draw.z[0].detach()
     assert draw.penalty.shape == (5,)
-    assert_close(draw.penalty, piece.commitment * apart.square().sum(-1))
+    assert_close(draw.penalty, part.commitment * apart.square().sum(-1))
     (gradient,) = torch.autograd.grad(draw.penalty.sum(), h, retain_graph=True)
-    (expected,) = torch.autograd.grad(vectors, h, grad_outputs=2 * piece.commitment * apart.detach())
+    (expected,) = torch.autograd.grad(vectors, h, grad_outputs=2 * part.commitment * apart.detach())
     assert_close(gradient, expected)
     # Every objective pays it, and the reported numbers do not.
-    trace = model(pictures(), None, 1)
-    assert_close(trace.distortion, trace.reconstruction + trace.penalty)
+    trace = model(images(), None, 1)
+    assert_close(trace.penalised_reconstruction, trace.reconstruction + trace.penalty)
     assert (trace.penalty > 0).all()
-    assert_close(trace.total, trace.reconstruction + model.posterior.codes.slots * math.log(6))
+    assert_close(trace.total, trace.reconstruction + model.posterior.code_space.slots * math.log(6))
 
 
 def test_the_codebook_follows_moving_averages_of_its_vectors() -> None:
@@ -344,26 +344,26 @@ def test_codes_come_to_the_middle_of_what_is_assigned_to_them() -> None:
     assert torch.cdist(middles, codebook(posterior)).amin(1).max() < 0.02
 
 
-@pytest.mark.parametrize("piece", DISCRETE, ids=name)
-def test_codebooks_move_in_training_and_never_otherwise(piece: Any) -> None:
-    x = pictures()
+@pytest.mark.parametrize("part", DISCRETE, ids=name)
+def test_codebooks_move_in_training_and_never_otherwise(part: Any) -> None:
+    x = images()
     for train in (False, True):
-        model = quantising(piece, train=train)
+        model = quantising(part, train=train)
         before = buffers(model)
         model.encode(x)
         model.posterior.distribution(model.network.encode(x, None))
         model.generate(3)
         assert the_same(before, buffers(model)), "moved by looking"
         model(x, None, 2)
-        assert the_same(before, buffers(model)) == (not train or piece not in LEARNED)
+        assert the_same(before, buffers(model)) == (not train or part not in LEARNED)
 
 
-@pytest.mark.parametrize("piece", [Codebook, ResidualCodebook], ids=lambda piece: piece.__name__)
-def test_dead_codes_restart_at_vectors_of_the_batch(piece: Any) -> None:
+@pytest.mark.parametrize("part", [Codebook, ResidualCodebook], ids=lambda part: part.__name__)
+def test_dead_codes_restart_at_vectors_of_the_batch(part: Any) -> None:
     """A code far from everything becomes one of the vectors, or stays where it is with restart_below = 0."""
     vectors = torch.randn(30, 4, 3)
     for restart_below in (0.5, 0.0):
-        posterior = quantising(piece(size=8, restart_below=restart_below), train=True).posterior
+        posterior = quantising(part(size=8, restart_below=restart_below), train=True).posterior
         first = getattr(posterior.quantiser, "layers", [posterior.quantiser])[0]._codebook
         for tensor in (first.embed, first.embed_avg):
             tensor[0, 2:] = 1000.0
@@ -407,30 +407,30 @@ def test_restarts_die_out_however_large_the_codebook(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("latent", [1, 3])
 @pytest.mark.parametrize("spatial", [False, True])
 @pytest.mark.parametrize("train", [False, True])
-@pytest.mark.parametrize("piece", DISCRETE, ids=name)
-def test_codes_read_as_the_decoder_read_them(piece: Any, train: bool, spatial: bool, latent: int) -> None:
+@pytest.mark.parametrize("part", DISCRETE, ids=name)
+def test_codes_read_as_the_decoder_read_them(part: Any, train: bool, spatial: bool, latent: int) -> None:
     """z of a trace, the embedding and a look-up of the codes are the same numbers, bit for bit."""
-    model = quantising(piece, spatial, latent, train)
-    x, posterior = pictures(), model.posterior
+    model = quantising(part, spatial, latent, train)
+    x, posterior = images(), model.posterior
     q = model.encode(x)
     assert posterior.positions == (4 if spatial else 1)
-    assert q.codes.shape == (12, posterior.codes.slots)
-    assert posterior.codes.slots == posterior.positions * getattr(piece, "levels", 1) if piece in LEARNED else True
-    assert 0 <= q.codes.min() <= q.codes.max() < posterior.codes.size
+    assert q.codes.shape == (12, posterior.code_space.slots)
+    assert posterior.code_space.slots == posterior.positions * getattr(part, "levels", 1) if part in LEARNED else True
+    assert 0 <= q.codes.min() <= q.codes.max() < posterior.code_space.size
     read = posterior.read(q.codes)
     assert read.shape == (12, posterior.positions * latent)
-    assert_close(q.mean, read, rtol=0, atol=0 if piece in LEARNED else 1e-6)
+    assert_close(q.mean, read, rtol=0, atol=0 if part in LEARNED else 1e-6)
 
     (drawn,) = model(x, None, 3).latents
-    assert drawn.code.shape == (3, 12, posterior.codes.slots)
+    assert drawn.code.shape == (3, 12, posterior.code_space.slots)
     assert torch.equal(drawn.code, q.codes.expand(3, -1, -1))
     assert torch.equal(drawn.z, q.mean.expand(3, -1, -1))
 
 
-@pytest.mark.parametrize("piece", DISCRETE, ids=name)
-def test_pictures_are_made_from_integers(piece: Any) -> None:
-    model = quantising(piece)
-    slots, size = model.posterior.codes
+@pytest.mark.parametrize("part", DISCRETE, ids=name)
+def test_images_are_made_from_integers(part: Any) -> None:
+    model = quantising(part)
+    slots, size = model.posterior.code_space
     codes = torch.randint(size, (5, slots))
     with torch.no_grad():
         expected = model.decode(model.posterior.read(codes)).mean
@@ -442,12 +442,12 @@ def test_pictures_are_made_from_integers(piece: Any) -> None:
     assert model.generate(4, temperature=0.0).shape == (4, *IMAGES.shape)
 
 
-@pytest.mark.parametrize("piece", DISCRETE, ids=name)
-def test_codes_that_there_are_not_are_named(piece: Any) -> None:
-    model = quantising(piece)
-    slots, size = model.posterior.codes
+@pytest.mark.parametrize("part", DISCRETE, ids=name)
+def test_codes_that_there_are_not_are_named(part: Any) -> None:
+    model = quantising(part)
+    slots, size = model.posterior.code_space
     for codes, says in (
-        (torch.zeros(2, slots + 1, dtype=torch.long), f"codes are {slots + 1} a picture, but the model has {slots}"),
+        (torch.zeros(2, slots + 1, dtype=torch.long), f"codes are {slots + 1} an image, but the model has {slots}"),
         (torch.full((2, slots), size), f"codes run from {size} to {size}, but must be from 0 to {size - 1}"),
         (torch.full((2, slots), -1), f"codes run from -1 to -1, but must be from 0 to {size - 1}"),
     ):
@@ -529,10 +529,10 @@ def test_too_few_levels_are_named(levels: tuple[int, ...]) -> None:
         FiniteScalar(levels=levels)
 
 
-@pytest.mark.parametrize("piece", DISCRETE, ids=name)
-def test_codes_under_autocast_are_those_of_full_precision(piece: Any) -> None:
-    model = quantising(piece)
-    h = model.network.encode(pictures(), None)
+@pytest.mark.parametrize("part", DISCRETE, ids=name)
+def test_codes_under_autocast_are_those_of_full_precision(part: Any) -> None:
+    model = quantising(part)
+    h = model.network.encode(images(), None)
     plain = model.posterior(h, 1)
     with torch.autocast("cpu", torch.bfloat16):
         cast = model.posterior(h, 1)
@@ -541,9 +541,9 @@ def test_codes_under_autocast_are_those_of_full_precision(piece: Any) -> None:
     assert_close(cast.z, plain.z)
 
 
-@pytest.mark.parametrize("piece", DISCRETE, ids=name)
-def test_a_saved_codebook_returns_bit_for_bit(piece: Any, tmp_path: Path) -> None:
-    model, x = quantising(piece, train=True), pictures()
+@pytest.mark.parametrize("part", DISCRETE, ids=name)
+def test_a_saved_codebook_returns_bit_for_bit(part: Any, tmp_path: Path) -> None:
+    model, x = quantising(part, train=True), images()
     for _ in range(3):
         model(x)
     save(model, tmp_path / "model.safetensors")
@@ -586,28 +586,30 @@ def test_perplexity_counts_the_codes_in_use() -> None:
     assert CodeUse(((2, 2, 2, 2), (8, 0, 0, 0))).dead == pytest.approx(3 / 8)
 
 
-@pytest.mark.parametrize("piece", UNION, ids=name)
-def test_a_full_pass_counts_every_code(piece: Any) -> None:
-    images = (255 * pictures(30)).byte().numpy()
-    data = ImageData("noise", np.ascontiguousarray(images))
-    if not piece.discrete:
-        assert full_pass(VAE(posterior=piece, network=Mlp(hidden=(6,))).build(IMAGES), data).codes is None
+@pytest.mark.parametrize("part", UNION, ids=name)
+def test_a_full_pass_counts_every_code(part: Any) -> None:
+    stored = (255 * images(30)).byte().numpy()
+    data = ImageData("noise", np.ascontiguousarray(stored))
+    if not part.discrete:
+        assert full_pass(VAE(posterior=part, network=Mlp(hidden=(6,))).build(IMAGES), data).code_use is None
         return
-    model = quantising(piece, train=True)
+    model = quantising(part, train=True)
     before = buffers(model)
     passes = [full_pass(model, data, batch_size=size) for size in (7, 30)]
     assert model.training
     assert the_same(before, buffers(model))
-    codes = model.encode(torch.from_numpy(images).float() / 255).codes
-    levels = getattr(piece, "levels", 1) if piece in LEARNED else 1
+    codes = model.encode(torch.from_numpy(stored).float() / 255).codes
+    levels = getattr(part, "levels", 1) if part in LEARNED else 1
     by_level = codes.unflatten(1, (-1, levels)).flatten(0, 1).T
-    size = model.posterior.codes.size
+    size = model.posterior.code_space.size
     expected = tuple(tuple((level == code).sum().item() for code in range(size)) for level in by_level)
-    assert sum(map(sum, expected)) == 30 * model.posterior.codes.slots
+    assert sum(map(sum, expected)) == 30 * model.posterior.code_space.slots
     for totals in passes:
-        assert totals.codes is not None
-        assert totals.codes.counts == expected
-        assert totals.kl == pytest.approx(model.posterior.codes.slots * math.log(model.posterior.codes.size), rel=1e-5)
+        assert totals.code_use is not None
+        assert totals.code_use.counts == expected
+        assert totals.kl == pytest.approx(
+            model.posterior.code_space.slots * math.log(model.posterior.code_space.size), rel=1e-5
+        )
 
 
 def test_the_diagonal_posterior_has_two_heads() -> None:

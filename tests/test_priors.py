@@ -6,7 +6,7 @@ import copy
 import functools
 import itertools
 import math
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
@@ -26,13 +26,13 @@ from vaelab import (
     UserError,
     Vamp,
 )
+from vaelab.contract import CodeSpace, Latent, PriorSizes
 from vaelab.data import ImageFormat
 from vaelab.distributions import PointMass, diagonal_normal
 from vaelab.models.vae import VAEModel
-from vaelab.posteriors import Posterior
-from vaelab.priors import Prior
-from vaelab.sizes import Codes, PriorSizes
-from vaelab.trace import Latent
+from vaelab.posteriors import PosteriorSpec
+from vaelab.priors import PriorSpec
+from vaelab.spec import members
 
 IMAGES = ImageFormat(1, 4, 4, ("a", "b", "c"))
 ATTRIBUTES = ImageFormat(1, 4, 4, attributes=("tilt", "size"))
@@ -45,19 +45,19 @@ SMALL: dict[type, Any] = {
     Flow: Flow(transforms=2, hidden=(8,)),
     AutoregressiveCodes: AutoregressiveCodes(layers=2, width=16, heads=2),
 }
-UNION = [SMALL.get(piece) or piece() for piece in get_args(get_args(Prior)[0])]
-REAL = [piece for piece in UNION if not piece.discrete]
-DISCRETE = [piece for piece in UNION if piece.discrete]
+UNION = [SMALL.get(part) or part() for part in members(PriorSpec, own=True)]
+REAL = [part for part in UNION if not part.discrete]
+DISCRETE = [part for part in UNION if part.discrete]
 # Every real prior, without a condition and with one.
 CASES = [
-    pytest.param(piece, conditional, id=f"{type(piece).__name__}-{'conditional' if conditional else 'plain'}")
-    for piece, conditional in itertools.product(REAL, (False, True))
-    if conditional or not piece.needs_condition
+    pytest.param(part, conditional, id=f"{type(part).__name__}-{'conditional' if conditional else 'plain'}")
+    for part, conditional in itertools.product(REAL, (False, True))
+    if conditional or not part.needs_condition
 ]
 
 
-def name(piece: Any) -> str:
-    return type(piece).__name__
+def name(part: Any) -> str:
+    return type(part).__name__
 
 
 def stirred(module: Any, size: float = 0.3) -> Any:
@@ -67,12 +67,12 @@ def stirred(module: Any, size: float = 0.3) -> Any:
     return module
 
 
-def small_model(piece: Any, conditional: bool = False, images: ImageFormat = IMAGES, **pieces: Any) -> VAEModel:
+def small_model(part: Any, conditional: bool = False, images: ImageFormat = IMAGES, **parts: Any) -> VAEModel:
     """A model of two latent dimensions in double precision, whose prior is well away from N(0, I)."""
     torch.manual_seed(0)
-    model = VAE(2, conditional, Mlp(hidden=(8,)), prior=piece, **pieces).build(images).double()
+    model = VAE(2, conditional, Mlp(hidden=(8,)), prior=part, **parts).build(images).double()
     stirred(model.prior)
-    # Posteriors that differ from picture to picture, for priors that are made of them.
+    # Posteriors that differ from image to image, for priors that are made of them.
     for head, factor in (("mean", 4.0), ("log_variance", 2.0)):
         if hasattr(model.posterior, head):
             getattr(model.posterior, head).weight.data.mul_(factor)
@@ -103,9 +103,9 @@ def moments(z: Tensor) -> Tensor:
 
 
 @functools.cache
-def quadrature(piece: Any, conditional: bool) -> tuple[Tensor, Tensor, Tensor]:
+def quadrature(part: Any, conditional: bool) -> tuple[Tensor, Tensor, Tensor]:
     """The mass on the whole grid, the mean and the moments of the small model's prior, each label's own."""
-    points, mass = on_a_grid(density(small_model(piece, conditional), conditional))
+    points, mass = on_a_grid(density(small_model(part, conditional), conditional))
     return mass.sum(0), torch.einsum("nb,nd->bd", mass, points), torch.einsum("nb,nm->bm", mass, moments(points))
 
 
@@ -115,25 +115,25 @@ def within_errors(drawn: Tensor, expected: Tensor, errors: float = 4) -> None:
     assert ((drawn.mean(0) - expected).abs() < errors * error).all(), (drawn.mean(0), expected, error)
 
 
-@pytest.mark.parametrize(("piece", "conditional"), CASES)
-def test_a_real_prior_integrates_to_one(piece: Any, conditional: bool) -> None:
-    mass, _, _ = quadrature(piece, conditional)
+@pytest.mark.parametrize(("part", "conditional"), CASES)
+def test_a_real_prior_integrates_to_one(part: Any, conditional: bool) -> None:
+    mass, _, _ = quadrature(part, conditional)
     assert_close(mass, torch.ones_like(mass), atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize(("piece", "conditional"), CASES)
-def test_draws_follow_the_density(piece: Any, conditional: bool) -> None:
-    model, n = small_model(piece, conditional), 20_000
-    expected, c = quadrature(piece, conditional)[2].expand(3, -1), conditions(conditional)
+@pytest.mark.parametrize(("part", "conditional"), CASES)
+def test_draws_follow_the_density(part: Any, conditional: bool) -> None:
+    model, n = small_model(part, conditional), 20_000
+    expected, c = quadrature(part, conditional)[2].expand(3, -1), conditions(conditional)
     for label in range(3 if conditional else 1):
         chosen = None if c is None else c[label].expand(n, -1)
         within_errors(moments(model.prior.draw(n, chosen, model._infer, 1.0)), expected[label])
 
 
-@pytest.mark.parametrize(("piece", "conditional"), CASES)
-def test_each_draw_has_the_condition_of_its_own_row(piece: Any, conditional: bool) -> None:
+@pytest.mark.parametrize(("part", "conditional"), CASES)
+def test_each_draw_has_the_condition_of_its_own_row(part: Any, conditional: bool) -> None:
     """log p(z | c) of many samples for each of three labels is that of each label alone."""
-    model = small_model(piece, conditional)
+    model = small_model(part, conditional)
     z, c = torch.randn(5, 3, 2, dtype=torch.float64), conditions(conditional)
     together = model.prior(c, model._infer).log_prob(z)
     assert together.shape == (5, 3)
@@ -142,9 +142,9 @@ def test_each_draw_has_the_condition_of_its_own_row(piece: Any, conditional: boo
         assert_close(together[:, label : label + 1], alone.log_prob(z[:, label : label + 1]))
 
 
-@pytest.mark.parametrize(("piece", "conditional"), CASES)
-def test_temperature_draws_real_codes_to_the_centre(piece: Any, conditional: bool) -> None:
-    model, c = small_model(piece, conditional), conditions(conditional)
+@pytest.mark.parametrize(("part", "conditional"), CASES)
+def test_temperature_draws_real_codes_to_the_centre(part: Any, conditional: bool) -> None:
+    model, c = small_model(part, conditional), conditions(conditional)
     rows = None if c is None else c.repeat(100, 1)
     cold, half, warm = (model.prior.draw(300, rows, model._infer, t) for t in (0.0, 0.5, 1.0))
     assert cold.shape == half.shape == warm.shape == (300, 2)
@@ -153,16 +153,16 @@ def test_temperature_draws_real_codes_to_the_centre(piece: Any, conditional: boo
     spread = [(drawn.unflatten(0, (100, 3)) - centre).square().mean() for drawn in (half, warm)]
     assert 0 < spread[0] < 0.6 * spread[1]
 
-    if isinstance(piece, Flow):
+    if isinstance(part, Flow):
         # The centre of the normal that the flow bends; the middle of its draws may hold no mass.
         assert density(model, conditional).transform(centre).abs().max() < 1e-9
     else:
-        assert_close(centre, quadrature(piece, conditional)[1].expand(3, 2), atol=2e-3, rtol=0)
+        assert_close(centre, quadrature(part, conditional)[1].expand(3, 2), atol=2e-3, rtol=0)
 
 
-@pytest.mark.parametrize("piece", [Mixture(components=3), ConditionalNormal()], ids=name)
-def test_temperature_multiplies_distances_from_the_mean(piece: Any) -> None:
-    model, rows = small_model(piece, True), one_hot(LABELS).double()
+@pytest.mark.parametrize("part", [Mixture(components=3), ConditionalNormal()], ids=name)
+def test_temperature_multiplies_distances_from_the_mean(part: Any) -> None:
+    model, rows = small_model(part, True), one_hot(LABELS).double()
 
     def draw(temperature: float) -> Tensor:
         torch.manual_seed(5)
@@ -180,29 +180,29 @@ def test_temperature_narrows_the_normal_that_a_flow_bends() -> None:
     assert_close(transform(drawn[0.3]), 0.3 * transform(drawn[1.0]))
 
 
-@pytest.mark.parametrize("piece", REAL, ids=name)
-def test_densities_are_in_full_precision_amid_a_network_in_bf16(piece: Any) -> None:
+@pytest.mark.parametrize("part", REAL, ids=name)
+def test_densities_are_in_full_precision_amid_a_network_in_bf16(part: Any) -> None:
     """Under autocast log p is float32, and for priors without an encoder in them that of double precision."""
-    model = small_model(piece, True)
+    model = small_model(part, True)
     single, c = copy.deepcopy(model).float(), one_hot(LABELS)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         torch.manual_seed(3)
         z = single.prior.draw(3, c.float(), single._infer, 1.0)
         log_p = single.prior(c.float(), single._infer).log_prob(z)
     assert z.dtype == log_p.dtype == torch.float32
-    if not isinstance(piece, (Vamp, ConditionalNormal)):
+    if not isinstance(part, (Vamp, ConditionalNormal)):
         assert_close(log_p.double(), model.prior(c.double()).log_prob(z.double()), atol=1e-3, rtol=0)
         torch.manual_seed(3)
         assert_close(z, single.prior.draw(3, c.float(), single._infer, 1.0), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("piece", [piece for piece in REAL if piece != StandardNormal()], ids=name)
-def test_real_priors_learn(piece: Any) -> None:
+@pytest.mark.parametrize("part", [part for part in REAL if part != StandardNormal()], ids=name)
+def test_real_priors_learn(part: Any) -> None:
     """-log p of three tight clusters falls well below what N(0, I) gives them, towards their entropy."""
     torch.manual_seed(0)
     labels = LABELS.repeat(40)
     z = torch.tensor([[2.0, 2.0], [-2.0, 1.0], [0.0, -2.0]])[labels] + 0.3 * torch.randn(120, 2)
-    model = VAE(2, True, Mlp(hidden=(8,)), prior=piece).build(IMAGES)
+    model = VAE(2, True, Mlp(hidden=(8,)), prior=part).build(IMAGES)
     normal = -diagonal_normal(torch.zeros(2), torch.ones(2)).log_prob(z).mean()
     entropy = math.log(2 * math.pi * math.e * 0.3**2)
     # The encoder learns along, for priors that are made of posteriors.
@@ -220,9 +220,9 @@ def test_real_priors_learn(piece: Any) -> None:
 # Codes.
 
 
-def discrete(piece: Any, slots: int, condition: int = 0, size: int = 4) -> Any:
+def discrete(part: Any, slots: int, condition: int = 0, size: int = 4) -> Any:
     torch.manual_seed(1)
-    return stirred(piece.build(PriorSizes((1, 4, 4), 2, condition, Codes(slots, size)))).double().eval()
+    return stirred(part.build(PriorSizes((1, 4, 4), 2, condition, CodeSpace(slots, size)))).double().eval()
 
 
 def all_codes(slots: int, size: int = 4) -> Tensor:
@@ -231,18 +231,18 @@ def all_codes(slots: int, size: int = 4) -> Tensor:
 
 @pytest.mark.parametrize("condition", [0, 3])
 @pytest.mark.parametrize("slots", [1, 2, 3])
-@pytest.mark.parametrize("piece", DISCRETE, ids=name)
-def test_a_discrete_prior_sums_to_one_over_all_codes(piece: Any, slots: int, condition: int) -> None:
-    prior = discrete(piece, slots, condition)
+@pytest.mark.parametrize("part", DISCRETE, ids=name)
+def test_a_discrete_prior_sums_to_one_over_all_codes(part: Any, slots: int, condition: int) -> None:
+    prior = discrete(part, slots, condition)
     p = prior(one_hot(LABELS).double() if condition else None)
     mass = p.log_prob(all_codes(slots)[:, None].expand(-1, 3 if condition else 1, -1)).exp().sum(0)
     assert_close(mass, torch.ones_like(mass))
 
 
 @pytest.mark.parametrize("condition", [0, 3])
-@pytest.mark.parametrize("piece", DISCRETE, ids=name)
-def test_drawn_codes_follow_their_probabilities(piece: Any, condition: int) -> None:
-    prior, codes, n = discrete(piece, 2, condition), all_codes(2), 9000
+@pytest.mark.parametrize("part", DISCRETE, ids=name)
+def test_drawn_codes_follow_their_probabilities(part: Any, condition: int) -> None:
+    prior, codes, n = discrete(part, 2, condition), all_codes(2), 9000
     c = one_hot(LABELS).double() if condition else None
     drawn = prior.draw(n, None if c is None else c.repeat(n // 3, 1), None, 1.0)
     assert drawn.shape == (n, 2)
@@ -263,7 +263,7 @@ def test_drawn_codes_follow_their_probabilities(piece: Any, condition: int) -> N
 def test_a_point_mass_is_slots_log_size_from_uniform_codes(slots: int) -> None:
     code = torch.randint(7, (5, slots))
     z = torch.zeros(5, 2, dtype=torch.float64)
-    p = UniformCodes().build(PriorSizes((1, 4, 4), 2, 0, Codes(slots, 7))).double()()
+    p = UniformCodes().build(PriorSizes((1, 4, 4), 2, 0, CodeSpace(slots, 7))).double()()
     latent = Latent(q=PointMass(code, 7, z), code=code.expand(3, -1, -1), z=z.expand(3, -1, -1), p=p)
     assert_close(latent.kl(), torch.full((3, 5), slots * math.log(7), dtype=torch.float64))
 
@@ -351,11 +351,11 @@ def test_logits_in_bf16_still_give_probabilities() -> None:
 
 
 @pytest.mark.parametrize("condition", [0, 4])
-@pytest.mark.parametrize("piece", [piece for piece in DISCRETE if piece != UniformCodes()], ids=name)
-def test_discrete_priors_learn(piece: Any, condition: int) -> None:
+@pytest.mark.parametrize("part", [part for part in DISCRETE if part != UniformCodes()], ids=name)
+def test_discrete_priors_learn(part: Any, condition: int) -> None:
     """The second code follows from the first, and both from the condition where there is one."""
     torch.manual_seed(0)
-    prior = piece.build(PriorSizes((1, 4, 4), 2, condition, Codes(3, 4)))
+    prior = part.build(PriorSizes((1, 4, 4), 2, condition, CodeSpace(3, 4)))
     weights = list(prior.parameters())
     first = torch.arange(4).repeat(8)
     codes = torch.stack([first, (first + 1) % 4, (3 * first) % 4], -1)
@@ -372,20 +372,20 @@ def test_discrete_priors_learn(piece: Any, condition: int) -> None:
 
 # The variational mixture of posteriors.
 
-REAL_POSTERIORS = [piece() for piece in get_args(get_args(Posterior)[0]) if not piece.discrete]
+REAL_POSTERIORS = [part() for part in members(PosteriorSpec, own=True) if not part.discrete]
 
 
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("posterior", REAL_POSTERIORS, ids=name)
 def test_vamp_is_the_mean_of_the_models_own_posteriors(posterior: Any, conditional: bool) -> None:
-    """p(z) = 1/K sum_k q(z | u_k), the u_k pictures with pixels in [0, 1] and conditions of their own."""
+    """p(z) = 1/K sum_k q(z | u_k), the u_k images with pixels in [0, 1] and conditions of their own."""
     model = small_model(Vamp(components=4), conditional, posterior=posterior)
     z = 2 * torch.randn(6, 3, 2, dtype=torch.float64)
-    pictures = model.prior.pictures.sigmoid()
+    images = model.prior.pictures.sigmoid()
     parts = []
     for k in range(4):
         own = model.prior.conditions[k : k + 1] if conditional else None
-        q = model.posterior.distribution(model.network.encode(pictures[k : k + 1], own))
+        q = model.posterior.distribution(model.network.encode(images[k : k + 1], own))
         parts.append(q.log_prob(z))
     c = conditions(conditional)
     assert_close(model.prior(c, model._infer).log_prob(z), torch.stack(parts).logsumexp(0) - math.log(4))
@@ -410,16 +410,16 @@ def test_vamp_is_the_same_for_every_label(posterior: Any) -> None:
 # Conditions: labels that are missing, and attributes.
 
 
-def test_missing_labels_are_drawn_for_new_pictures() -> None:
-    """At one code there is one picture a class; None and -1 give each of them about equally often."""
+def test_missing_labels_are_drawn_for_new_images() -> None:
+    """At one code there is one image a class; None and -1 give each of them about equally often."""
     model, n = small_model(ConditionalNormal(), True).eval(), 300
     z = torch.zeros(n, 2, dtype=torch.float64)
     of_class = model.decode(z[:3], LABELS).mean
     assert (of_class[0] - of_class[1]).abs().max() > 1e-3
 
     def classes(y: Tensor | None) -> Tensor:
-        pictures = model.generate(n, y, given=z)
-        distance = (pictures[:, None] - of_class).abs().flatten(2).amax(-1)
+        images = model.generate(n, y, given=z)
+        distance = (images[:, None] - of_class).abs().flatten(2).amax(-1)
         assert (distance.amin(1) < 1e-12).all()
         return distance.argmin(1)
 
@@ -430,29 +430,29 @@ def test_missing_labels_are_drawn_for_new_pictures() -> None:
     shares.append(drawn[1::2].bincount(minlength=3) / (n / 2))
     for share in shares:
         assert ((share - 1 / 3).abs() < 0.2).all()
-    # Codes are drawn under the label that was drawn for their picture.
+    # Codes are drawn under the label that was drawn for their image.
     centres = model.decode(model.prior(one_hot(LABELS).double()).mean, LABELS).mean
     coldest = model.generate(n, temperature=0.0)
     assert ((coldest[:, None] - centres).abs().flatten(2).amax(-1).amin(1) < 1e-12).all()
 
 
-@pytest.mark.parametrize("piece", REAL, ids=name)
-def test_an_unknown_label_is_the_condition_of_zeros(piece: Any) -> None:
-    model, unknown = small_model(piece, True), torch.full((4,), -1)
+@pytest.mark.parametrize("part", REAL, ids=name)
+def test_an_unknown_label_is_the_condition_of_zeros(part: Any) -> None:
+    model, unknown = small_model(part, True), torch.full((4,), -1)
     x, z = torch.rand(4, 1, 4, 4, dtype=torch.float64), torch.randn(4, 2, dtype=torch.float64)
     zeros = torch.zeros(4, 3, dtype=torch.float64)
     assert_close(model.decode(z, unknown).mean, model.likelihood(model.network.decode(z, zeros)).mean)
     assert_close(model.encode(x, unknown).mean, model.posterior.distribution(model.network.encode(x, zeros)).mean)
     trace, y = model(x, unknown, 2), torch.tensor([0, 1, -1, 2])
     assert_close(trace.latents[0].p.log_prob(z[None]), model.prior(zeros, model._infer).log_prob(z[None]))
-    # Among known labels it stands for its own picture alone.
+    # Among known labels it stands for its own image alone.
     assert_close(model.encode(x, y).mean[2], model.encode(x, unknown).mean[2])
     assert (model.encode(x, y).mean[3] - model.encode(x, unknown).mean[3]).abs().max() > 1e-6
 
 
-@pytest.mark.parametrize("piece", REAL, ids=name)
-def test_attributes_are_a_continuous_condition(piece: Any) -> None:
-    model = small_model(piece, True, ATTRIBUTES)
+@pytest.mark.parametrize("part", REAL, ids=name)
+def test_attributes_are_a_continuous_condition(part: Any) -> None:
+    model = small_model(part, True, ATTRIBUTES)
     x, a = torch.rand(4, 1, 4, 4, dtype=torch.float64), torch.randn(4, 2)
     assert model(x, a, 3).total.shape == (3, 4)
     assert model(x, a, 3).total.isfinite().all()
@@ -470,11 +470,11 @@ def test_attributes_are_a_continuous_condition(piece: Any) -> None:
 @pytest.mark.parametrize(
     ("images", "y", "says"),
     [
-        (ATTRIBUTES, None, "y is None, but the model is conditional; give a row of 2 attributes for each picture"),
-        (ATTRIBUTES, torch.zeros(4), "y has shape (4,), but must be (4, 2): one row of 2 attributes a picture"),
+        (ATTRIBUTES, None, "y is None, but the model is conditional; give a row of 2 attributes for each image"),
+        (ATTRIBUTES, torch.zeros(4), "y has shape (4,), but must be (4, 2): one row of 2 attributes an image"),
         (ATTRIBUTES, torch.zeros(4, 3), "y has shape (4, 3), but must be (4, 2)"),
         (ATTRIBUTES, torch.zeros(3, 2), "y has shape (3, 2), but must be (4, 2)"),
-        (IMAGES, torch.tensor([[0, 1, 2, 0]]), "y has shape (1, 4), but must be (4,): one label a picture"),
+        (IMAGES, torch.tensor([[0, 1, 2, 0]]), "y has shape (1, 4), but must be (4,): one label an image"),
         (IMAGES, torch.tensor([0, 1]), "y has shape (2,), but must be (4,)"),
     ],
     ids=["none", "flat", "wide", "few", "labels-nested", "labels-few"],

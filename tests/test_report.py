@@ -21,11 +21,11 @@ from vaelab import UserError, train
 from vaelab.codec import encode
 from vaelab.data import Digits, ImageData, Npz
 from vaelab.evaluation.evaluate import evaluate_subject
+from vaelab.evaluation.measured import Budget, Subject
 from vaelab.evaluation.results import Evaluation, read_evaluation
-from vaelab.evaluation.subject import Effort, Subject
 from vaelab.experiment import Experiment, Record
-from vaelab.gallery import Picture, chosen, draw_figures
-from vaelab.gallery.subject import subject_of
+from vaelab.figures import DrawnFigure, chosen, draw_figures
+from vaelab.figures.shown import subject_of
 from vaelab.models.files import load
 from vaelab.objectives import Elbo
 from vaelab.presets import PRESETS
@@ -44,8 +44,8 @@ from vaelab.report import (
     write_run_report,
 )
 from vaelab.report.derivation import STEPS, SYMBOLS
-from vaelab.report.found import Group, Trained, find
 from vaelab.report.numbers import numbers_of
+from vaelab.report.runs import Group, Trained, find
 from vaelab.schedules import Constant, Linear
 from vaelab.training.run import RunFolder
 
@@ -107,7 +107,7 @@ def folder(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _few_figures() -> Iterator[None]:
     """Some of the gallery, drawn as always; that all of it can be drawn is tested elsewhere."""
 
-    def some(run: Any, data: ImageData | None, only: Sequence[str] = ()) -> list[Picture]:
+    def some(run: Any, data: ImageData | None, only: Sequence[str] = ()) -> list[DrawnFigure]:
         return draw_figures(run, data, [entry.name for entry in chosen(subject_of(run, data)) if entry.name in FEW])
 
     with pytest.MonkeyPatch.context() as patch:
@@ -130,12 +130,12 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def evaluated(folder: Path, digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study with its first VAE and its CVAE evaluated, in two parts, with little effort."""
+    """The study with its first VAE and its CVAE evaluated, in two parts, with little budget."""
     study = tmp_path_factory.mktemp("evaluated") / "study"
     shutil.copytree(folder, study)
     for name in ("vae-seed0", "cvae-seed0"):
         model = load(study / name)
-        subject = Subject(model, digits, effort=Effort(images=40, few=2, samples=5), title=name)
+        subject = Subject(model, digits, budget=Budget(images=40, few=2, samples=5), title=name)
         found = evaluate_subject(subject, ("elbo", "representation"), f"vaelab evaluate runs/{name} --images 40")
         with pytest.raises(UserError) as grey:
             evaluate_subject(subject, ["evidence"])
@@ -294,10 +294,10 @@ def test_a_studys_ready_table_is_shown(tmp_path: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_pictures_that_are_not_at_hand_are_missed_aloud(
+def test_images_that_are_not_at_hand_are_missed_aloud(
     gone: bool, folder: Path, digits: ImageData, digits_file: Path, tmp_path: Path
 ) -> None:
-    """The page is written all the same: without the figures that show real pictures, and it says so."""
+    """The page is written all the same: without the figures that show real images, and it says so."""
     own = tmp_path / "own.npz"
     shutil.copytree(folder / "vae-seed0", tmp_path / "run")
     record = tmp_path / "run" / "experiment.json"
@@ -306,7 +306,7 @@ def test_pictures_that_are_not_at_hand_are_missed_aloud(
         np.savez(own, images=digits.images[:50, 0], labels=digits.labels[:50])
     write_run_report([tmp_path / "run"], tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
-    assert 'role="note">The figures of run show no real pictures' in text
+    assert 'role="note">The figures of run show no real images' in text
     assert ("own.npz" if gone else "not the ones it was trained on") in text
     assert "Training curves of run" in text
     assert "Latent scatter" not in text
@@ -572,9 +572,9 @@ def test_the_page_prints_well(browser: Any, page: Path) -> None:
     # The heading, and no list of contents.
     assert text.count("Where the loss comes from") == 1
     for sheet in document:
-        picture = np.asarray(sheet.render(scale=0.5).to_pil().convert("L"))
-        assert picture[0, 0] == 255
-        assert picture.mean() > 128
+        image = np.asarray(sheet.render(scale=0.5).to_pil().convert("L"))
+        assert image[0, 0] == 255
+        assert image.mean() > 128
 
 
 def test_a_page_without_runs_has_no_empty_sections(browser: Any, tmp_path: Path) -> None:

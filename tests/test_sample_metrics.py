@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vaelab.data import Digits
 from vaelab.errors import UserError
-from vaelab.metrics import PictureClassifier, samples
+from vaelab.metrics import ImageClassifier, samples
 from vaelab.metrics.intervals import bootstrap_interval
 
 Array = NDArray[np.float64]
@@ -89,7 +89,7 @@ def test_frechet_of_a_set_and_itself_is_zero_and_never_below(features: int) -> N
         assert 0 <= samples.frechet_distance(real, real[::-1]).distance < 1e-6
 
 
-def test_frechet_of_equal_laws_is_the_bias_that_falls_with_the_number_of_pictures() -> None:
+def test_frechet_of_equal_laws_is_the_bias_that_falls_with_the_number_of_images() -> None:
     """Of standard normals (F + F (F + 1) / 4) (1 / N + 1 / M) to first order: of the means, and of the covariances."""
     for number in (500, 2000):
         exact = (4 + 5) * 2 / number
@@ -100,7 +100,7 @@ def test_frechet_of_equal_laws_is_the_bias_that_falls_with_the_number_of_picture
         assert np.mean(found) == pytest.approx(exact, rel=0.15)
 
 
-def test_a_frechet_interval_is_as_wide_as_other_pictures_differ() -> None:
+def test_a_frechet_interval_is_as_wide_as_other_images_differ() -> None:
     def draw(seed: int) -> tuple[Array, Array]:
         return normal(300, 3, seed=2 * seed), 1.3 * normal(200, 3, seed=2 * seed + 1) + 0.5
 
@@ -145,7 +145,7 @@ def test_kernel_distance_is_the_difference_of_three_moments_however_small_the_bl
     assert found.blocks == 10_000 // block
 
 
-def test_the_error_of_a_kernel_distance_is_its_spread_over_other_pictures() -> None:
+def test_the_error_of_a_kernel_distance_is_its_spread_over_other_images() -> None:
     found = [samples.kernel_distance(normal(400, 3, seed=k), 1.2 * normal(400, 3, seed=k + 900)) for k in range(200)]
     assert (found[0].blocks, found[0].block) == (10, 40)
     spread = np.std([one.squared_mmd for one in found])
@@ -175,7 +175,7 @@ def test_neighbours_of_points_on_a_line_by_hand() -> None:
     assert found.covered.tolist() == [True, True, True, True]
     assert found.reached.tolist() == [True, True, True, True]
     far = samples.precision_recall(real, drawn[1:], neighbours=1)
-    # Now 4.5 and 20 are each other's neighbours: balls of 15.5 reach every real picture.
+    # Now 4.5 and 20 are each other's neighbours: balls of 15.5 reach every real image.
     assert far.real_balls.tolist() == [2, 0]
     assert far.reached.tolist() == [True, True, True, True]
     assert far.covered.tolist() == [False, False, True, True]
@@ -192,7 +192,7 @@ def test_a_set_and_itself_agree_and_far_sets_share_nothing() -> None:
     # Each sample lies in its own ball and, edges included, in the five that reach to it, on average.
     assert four(same) == pytest.approx((1, 1, 6 / 5, 1))
     assert four(samples.precision_recall(real, real + 100)) == (0, 0, 0, 0)
-    # Pictures that repeat have balls without a width, which hold a picture that is the same.
+    # Images that repeat have balls without a width, which hold an image that is the same.
     repeated = np.repeat(real[:20], 10, axis=0)
     assert four(samples.precision_recall(repeated, real[:20].repeat(6, axis=0))) == pytest.approx((1, 1, 2, 1))
 
@@ -254,19 +254,19 @@ def test_many_points_are_compared_a_part_at_a_time() -> None:
 # Copies.
 
 
-def test_the_nearest_training_picture_and_its_distance() -> None:
+def test_the_nearest_training_image_and_its_distance() -> None:
     training = np.random.default_rng(0).uniform(size=(300, 1, 6, 6))
-    pictures = training[[17, 203]] + np.array([0.0, 0.01]).reshape(2, 1, 1, 1)
-    found = samples.nearest_training(pictures, training, neighbours=20)
+    images = training[[17, 203]] + np.array([0.0, 0.01]).reshape(2, 1, 1, 1)
+    found = samples.nearest_training(images, training, neighbours=20)
     assert found.index.tolist() == [17, 203]
     assert found.distance[0] == 0
     assert found.distance[1] == pytest.approx(0.06)
-    others = np.sort(np.linalg.norm((training - pictures[1]).reshape(300, -1), axis=1))[:20]
+    others = np.sort(np.linalg.norm((training - images[1]).reshape(300, -1), axis=1))[:20]
     assert found.relative.tolist() == pytest.approx([0, 0.06 / others.mean()])
-    single = samples.nearest_training(pictures.astype(np.float32), training.astype(np.float32), neighbours=20)
+    single = samples.nearest_training(images.astype(np.float32), training.astype(np.float32), neighbours=20)
     assert single.index.tolist() == [17, 203]
     assert single.distance[0] == 0
-    # Fifty times the same picture is no nearer to one of them.
+    # Fifty times the same image is no nearer to one of them.
     blank = samples.nearest_training(np.zeros((1, 4)), np.zeros((50, 4)))
     assert (blank.distance[0], blank.relative[0]) == (0, 1)
 
@@ -300,7 +300,7 @@ def test_smooth_samples_are_near_and_no_copies() -> None:
     assert blurred.relative_rank < 0.6
 
 
-def test_what_counts_as_near_is_a_quantile_of_held_out_pictures() -> None:
+def test_what_counts_as_near_is_a_quantile_of_held_out_images() -> None:
     training = np.zeros((50, 1))
     found = samples.memorisation(np.array([[0.5], [1.0], [3.0], [9.0]]), training, np.arange(101.0)[:, None], 0.03)
     assert found.threshold == 3
@@ -321,19 +321,19 @@ def test_classes_are_counted_as_asked_and_read() -> None:
     assert found.worst == 0
 
 
-# From pictures.
+# From images.
 
 
-def test_pictures_are_compared_by_the_features_of_a_classifier() -> None:
+def test_images_are_compared_by_the_features_of_a_classifier() -> None:
     """Any network has features; this one has learned nothing."""
     data = Digits().load()
     images = data.split("train").tensors()[0][:800]
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        classifier = PictureClassifier(data.format).eval()
+        classifier = ImageClassifier(data.format).eval()
     real, others = images[:400], images[400:]
     noise = torch.from_numpy(np.random.default_rng(0).uniform(size=real.shape).astype(np.float32))
-    fine, poor = (samples.sample_quality(classifier, real, pictures, neighbours=3) for pictures in (others, noise))
+    fine, poor = (samples.sample_quality(classifier, real, images, neighbours=3) for images in (others, noise))
     assert fine.frechet.distance < poor.frechet.distance
     assert fine.kernel.squared_mmd < poor.kernel.squared_mmd
     assert fine.neighbours.precision > 0.7
@@ -355,7 +355,7 @@ EYE = np.eye(2)
 @pytest.mark.parametrize(
     ("measure", "says"),
     [
-        (lambda: samples.frechet_distance(POINTS[:2], POINTS), "real has 2 pictures of 2 features, but a covariance"),
+        (lambda: samples.frechet_distance(POINTS[:2], POINTS), "real has 2 images of 2 features, but a covariance"),
         (lambda: samples.frechet_distance(POINTS, normal(20, 30)), "samples has points of shape (30,), but real of"),
         (lambda: samples.frechet_distance(POINTS, POINTS * np.nan), "samples[0, 0] is nan"),
         (lambda: samples.frechet_between(np.zeros(2), EYE, np.zeros(3), np.eye(3)), "mean2 has points of shape (3,)"),
@@ -369,15 +369,15 @@ EYE = np.eye(2)
         (lambda: samples.frechet_interval(POINTS, POINTS, draws=1), "draws is 1, but must be >= 2"),
         (lambda: samples.kernel_distance(POINTS, POINTS, block=1), "block is 1, but must be >= 2"),
         (lambda: samples.kernel_distance(POINTS, POINTS[:20], block=11), "block is 11, but the smaller set has 20"),
-        (lambda: samples.kernel_distance(POINTS[:3], POINTS), "block is 2, but the smaller set has 3 pictures"),
+        (lambda: samples.kernel_distance(POINTS[:3], POINTS), "block is 2, but the smaller set has 3 images"),
         (lambda: samples.kernel_distance(POINTS, POINTS[:, :1]), "samples has points of shape (1,)"),
         (lambda: samples.precision_recall(POINTS, POINTS, 0), "neighbours is 0, but must be >= 1"),
-        (lambda: samples.precision_recall(POINTS, POINTS[:5]), "neighbours is 5, but samples has 5 pictures"),
+        (lambda: samples.precision_recall(POINTS, POINTS[:5]), "neighbours is 5, but samples has 5 images"),
         (lambda: samples.precision_recall(POINTS, POINTS[:, :1]), "samples has points of shape (1,)"),
         (lambda: samples.precision_recall(POINTS / 0, POINTS), "every value must be finite"),
-        (lambda: samples.nearest_training(POINTS, POINTS[:49]), "neighbours is 50, but training has 49 pictures"),
+        (lambda: samples.nearest_training(POINTS, POINTS[:49]), "neighbours is 50, but training has 49 images"),
         (lambda: samples.nearest_training(POINTS, POINTS, neighbours=1), "neighbours is 1, but must be >= 2"),
-        (lambda: samples.nearest_training(POINTS[:, :1], POINTS), "pictures has points of shape (1,)"),
+        (lambda: samples.nearest_training(POINTS[:, :1], POINTS), "images has points of shape (1,)"),
         (lambda: samples.memorisation(POINTS, POINTS, POINTS, quantile=1.0), "quantile is 1.0, but must lie between"),
         (lambda: samples.conditional_accuracy(LABELS, LABELS[:5], 3), "read has shape (5,), but asked has (60,)"),
         (lambda: samples.conditional_accuracy(LABELS, LABELS, 4), "asked has no sample of class 3"),

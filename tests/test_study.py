@@ -13,7 +13,7 @@ from PIL import Image
 
 from vaelab import full_pass
 from vaelab.data import ImageData
-from vaelab.figures import image_grid, save_figure, to_svg, training_curves
+from vaelab.plots import image_grid, save_figure, to_svg, training_curves
 from vaelab.studies.paper import PAPER
 from vaelab.studies.recipes import Recipe, study_experiment
 from vaelab.training import open_run
@@ -111,9 +111,9 @@ def test_the_report_is_self_contained(study: Path) -> None:
 
 def test_the_figures_are_files_of_some_size(study: Path) -> None:
     for name in ("training-curves-vae", "training-curves-cvae"):
-        with Image.open(study / "figures" / f"{name}.png") as picture:
-            assert picture.width > 1000
-            assert len(picture.getcolors(1 << 20)) > 50
+        with Image.open(study / "figures" / f"{name}.png") as image:
+            assert image.width > 1000
+            assert len(image.getcolors(1 << 20)) > 50
 
 
 def test_training_curves_hold_the_numbers_they_were_given() -> None:
@@ -140,18 +140,18 @@ def test_training_curves_hold_the_numbers_they_were_given() -> None:
 def test_no_letter_of_a_figure_is_cut(study: Path, tmp_path: Path) -> None:
     """The outermost pixels of a figure are background: nothing runs over its edge."""
     for path in (study / "figures").glob("*.png"):
-        with Image.open(path) as picture:
-            pixels = np.asarray(picture.convert("L"))
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("L"))
         edges = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
         assert (edges == 255).all(), path.name
 
 
-def test_image_grid_holds_the_pictures_in_their_places() -> None:
-    pictures = np.random.default_rng(0).random((2, 3, 1, 4, 5))
-    figure = image_grid(pictures, ["a", "b"], ["x", "y", "z"], "row", "column")
+def test_image_grid_holds_the_images_in_their_places() -> None:
+    images = np.random.default_rng(0).random((2, 3, 1, 4, 5))
+    figure = image_grid(images, ["a", "b"], ["x", "y", "z"], "row", "column")
     sheet = figure.axes[0].images[0].get_array()
     assert sheet.shape == (8, 15)
-    np.testing.assert_allclose(sheet[4:8, 10:15], pictures[1, 2, 0])
+    np.testing.assert_allclose(sheet[4:8, 10:15], images[1, 2, 0])
     colour = image_grid(np.zeros((1, 2, 3, 4, 5)))
     assert colour.axes[0].images[0].get_array().shape == (4, 10, 3)
 
@@ -165,7 +165,7 @@ def test_svg_is_well_formed_and_alike_each_time(tmp_path: Path) -> None:
 
 
 def test_mnist_learns_as_it_should(mnist: ImageData, tmp_path: Path) -> None:
-    """16,000 real digits, once: the total goes from about 540 nats an image to under 190."""
+    """16,000 real digits, once: the total goes from about 540 nats per image to under 190."""
     from dataclasses import replace
 
     from vaelab import train

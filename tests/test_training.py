@@ -99,7 +99,7 @@ def test_the_experiment_file_alone_rebuilds_the_model(digits: ImageData, tmp_pat
 
     run = train(small(), tmp_path / "run", data=digits)
     record = read_record(tmp_path / "run" / "experiment.json")
-    model = record.experiment.model.build(record.images)
+    model = record.experiment.model.build(record.image_format)
     model.load_state_dict(weights(tmp_path / "run"))
     z = torch.zeros(1, 2)
     assert torch.equal(model.decode(z).mean, run.model.decode(z).mean)
@@ -280,13 +280,13 @@ def test_resuming_continues_for_more_epochs(cli: Cli, digits_file: Path, tmp_pat
     assert "can only be prolonged" in cli("train", "--resume", tmp_path / "run", "--epochs", "1", code=2).stderr
 
 
-def test_a_run_goes_on_only_with_its_own_pictures(digits: ImageData, tmp_path: Path) -> None:
+def test_a_run_goes_on_only_with_its_own_images(digits: ImageData, tmp_path: Path) -> None:
     train(small(epochs=1), tmp_path / "run", data=digits)
     record = (tmp_path / "run" / "experiment.json").read_bytes()
     flipped = replace(digits, images=digits.images[..., ::-1].copy())
     smaller = replace(digits, images=digits.images[..., :20].copy())
     for other in (flipped, smaller):
-        with pytest.raises(UserError, match="holds a run on other pictures"):
+        with pytest.raises(UserError, match="holds a run on other images"):
             train(small(epochs=2), tmp_path / "run", data=other, resume=True)
     assert (tmp_path / "run" / "experiment.json").read_bytes() == record
 
@@ -413,7 +413,7 @@ def test_a_file_from_a_newer_version_is_refused(digits: ImageData, tmp_path: Pat
     from vaelab.codec import encode
     from vaelab.models.files import write_tensors
 
-    about = {"model": encode(run.model.spec), "images": encode(run.model.images), "format": 2}
+    about = {"model": encode(run.model.spec), "images": encode(run.model.format), "format": 2}
     write_tensors(tmp_path / "new.safetensors", run.model.state_dict(), about)
     with pytest.raises(UserError, match="has format 2"):
         load(tmp_path / "new.safetensors")
@@ -474,7 +474,7 @@ def test_a_saved_model_is_one_file_with_its_composition(digits: ImageData, tmp_p
     save(model, tmp_path / "digits.safetensors")
     again = load(tmp_path / "digits.safetensors")
     assert again.spec == model.spec
-    assert again.images.classes == tuple("0123456789")
+    assert again.format.classes == tuple("0123456789")
     z, y = torch.zeros(1, 2), torch.tensor([3])
     assert torch.equal(again.decode(z, y).mean, model.decode(z, y).mean)
 
@@ -519,7 +519,7 @@ def test_the_moving_average_is_what_is_tested_and_saved(digits: ImageData, tmp_p
 
 
 def test_gradients_are_clipped_and_outliers_left_out(digits: ImageData, tmp_path: Path) -> None:
-    from vaelab.training.optimiser import tame
+    from vaelab.training.optimiser import clip_gradient
 
     weight = torch.nn.Parameter(torch.zeros(4))
     for size, clip, skip, taken, norm in (
@@ -530,12 +530,12 @@ def test_gradients_are_clipped_and_outliers_left_out(digits: ImageData, tmp_path
         (30.0, 2.0, 20.0, False, 2.0),
     ):
         weight.grad = torch.tensor([size, 0.0, 0.0, 0.0])
-        assert tame([weight], torch.ones(()), Adam(gradient_clip=clip, gradient_skip=skip)) is taken
+        assert clip_gradient([weight], torch.ones(()), Adam(gradient_clip=clip, gradient_skip=skip)) is taken
         assert weight.grad.norm().item() == pytest.approx(norm, rel=1e-4)
     weight.grad = torch.full((4,), torch.nan)
-    assert not tame([weight], torch.ones(()), Adam(gradient_skip=5.0))
+    assert not clip_gradient([weight], torch.ones(()), Adam(gradient_skip=5.0))
     weight.grad = torch.ones(4)
-    assert not tame([weight], torch.tensor(torch.inf), Adam(gradient_skip=5.0))
+    assert not clip_gradient([weight], torch.tensor(torch.inf), Adam(gradient_skip=5.0))
 
     strict = small("vae", optimiser=Adam(gradient_skip=1e-6))
     with pytest.raises(UserError, match=r"every step of epoch 1 was left out"):
@@ -602,7 +602,7 @@ def test_a_run_can_begin_with_the_weights_of_another(digits: ImageData, tmp_path
 
 
 def test_attributes_condition_a_model_too(digits: ImageData, cli: Cli, tmp_path: Path) -> None:
-    """Continuous conditions: here how bright either half is, which generated pictures then follow."""
+    """Continuous conditions: here how bright either half is, which generated images then follow."""
     light = np.random.default_rng(0).uniform(size=(360, 2)).astype(np.float32)
     images = digits.images * np.repeat(light, 14, axis=1)[:, None, :, None]
     arrays = {"images": images.astype(np.uint8), "attributes": light, "attribute_names": np.array(["top", "bottom"])}
@@ -610,7 +610,7 @@ def test_attributes_condition_a_model_too(digits: ImageData, cli: Cli, tmp_path:
     words = ["--data", f"npz:{tmp_path / 'light.npz'}", "--epochs", "20", "--batch-size", "20", "--out", "run"]
     cli("train", "cvae", *words)
     model = load(tmp_path / "run")
-    assert model.images.attributes == ("top", "bottom")
+    assert model.format.attributes == ("top", "bottom")
     upper = model.generate(50, y=torch.tensor([1.0, 0.0]).expand(50, -1))
     assert upper[:, :, :14].mean() > 2 * upper[:, :, 14:].mean()
     with pytest.raises(UserError, match="y is None, but the model is conditional; give a row of 2 attributes"):
@@ -619,7 +619,7 @@ def test_attributes_condition_a_model_too(digits: ImageData, cli: Cli, tmp_path:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_trains(name: str, digits: ImageData, tmp_path: Path) -> None:
-    """Two steps of each on real digits, in place of the data it is for: numbers, a saved model, pictures from it."""
+    """Two steps of each on real digits, in place of the data it is for: numbers, a saved model, images from it."""
     few = replace(digits, splits={"train": range(24), "test": range(300, 308)})
     run = train(preset(name, data="digits", epochs=1, batch_size=12), tmp_path / "run", data=few)
     assert np.isfinite(run.rows[-1]["test_total"])

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 from annotated_types import Ge, Gt, Lt
 
 from vaelab._version import __version__
 from vaelab.codec import decode, encode
-from vaelab.data import Binarisation, Grey, ImageFormat, Mnist, SourceFlag
+from vaelab.data import AnyBinarisation, AnySource, Grey, ImageFormat, Mnist
 from vaelab.errors import UserError
 from vaelab.files import FORMAT, read_json
-from vaelab.models import VAE, Model
-from vaelab.objectives import Elbo, Objective
-from vaelab.piece import Piece
-from vaelab.schedules import Constant, Schedule
+from vaelab.models import VAE, AnyModel
+from vaelab.objectives import AnyObjective, Elbo
+from vaelab.schedules import AnySchedule, Constant
+from vaelab.spec import Spec
 
 
 @dataclass(frozen=True)
-class Adam(Piece):
+class Adam(Spec):
     """Adam (Kingma and Ba 2015, algorithm 1), or AdamW where weights decay (Loshchilov and Hutter 2019).
 
     w <- w - rate (m / (sqrt(v) + 1e-8) + weight_decay w), m and v the bias-corrected moments of the gradient.
@@ -29,7 +30,7 @@ class Adam(Piece):
 
     learning_rate: Annotated[float, Gt(0)] = 1e-3
     """Before the schedule's factor."""
-    schedule: Schedule = Constant(1.0)
+    schedule: AnySchedule = Constant(1.0)
     """Factor on the learning rate."""
     beta1: Annotated[float, Ge(0), Lt(1)] = 0.9
     """Memory of gradients."""
@@ -44,7 +45,7 @@ class Adam(Piece):
 
 
 @dataclass(frozen=True)
-class Training(Piece):
+class Training(Spec):
     """How a model is trained, whatever it is."""
 
     epochs: Annotated[int, Ge(1)] = 30
@@ -73,19 +74,19 @@ class Training(Piece):
 
 
 @dataclass(frozen=True)
-class Experiment(Piece):
+class Experiment(Spec):
     """Data, model, objective and training: all that a run is made from."""
 
-    data: SourceFlag = Mnist()
-    """Where the pictures come from."""
-    binarisation: Binarisation = Grey()
-    model: Annotated[Model, tyro.conf.arg(name="")] = VAE()
-    objective: Objective = Elbo()
+    data: AnySource = Mnist()
+    """Where the images come from."""
+    binarisation: AnyBinarisation = Grey()
+    model: Annotated[AnyModel, tyro.conf.arg(name="")] = VAE()
+    objective: AnyObjective = Elbo()
     training: Annotated[Training, tyro.conf.arg(name="")] = Training()
     start: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
     """A saved model, or the folder of a run, whose weights this one begins with; its prior may be another."""
 
-    def check(self, images: ImageFormat) -> None:
+    def check(self, format: ImageFormat) -> None:
         """Refuse, before anything is built, what cannot be trained.
 
         >>> from vaelab import DipI, FlowPosterior
@@ -93,12 +94,12 @@ class Experiment(Piece):
         Traceback (most recent call last):
         ...
         vaelab.errors.UserError: objective is DipI, which needs a posterior whose mean and covariance are known, but \
-the model is VAE with posterior FlowPosterior and prior StandardNormal; choose other pieces
+the model is VAE with posterior FlowPosterior and prior StandardNormal; choose other parts
 
         Raises:
-            UserError: the pieces of the model, or the model and the objective, do not go together.
+            UserError: the parts of the model, or the model and the objective, do not go together.
         """
-        self.model.check(images)
+        self.model.check(format)
         self.objective.check(self.model.traits, self.model.summary)
         if self.training.fit == "prior" and not isinstance(self.model, VAE):
             raise UserError(
@@ -109,16 +110,17 @@ the model is VAE with posterior FlowPosterior and prior StandardNormal; choose o
 
 
 @dataclass(frozen=True)
-class Record(Piece):
+class Record(Spec):
     """What experiment.json holds: it alone rebuilds the model, without the data set."""
 
     experiment: Experiment
-    images: ImageFormat
+    image_format: ImageFormat
     reconstruction_is: str
     """What the reconstruction is: a negative log-likelihood, or a cross-entropy."""
     data_sha256: str
-    """`ImageData.digest` of the pictures it is trained on, so that no run goes on with others."""
+    """`ImageData.digest` of the images it is trained on, so that no run goes on with others."""
     format: int = FORMAT
+    json_names: ClassVar[Mapping[str, str]] = {"image_format": "images"}
     vaelab: str = field(default=__version__)
 
 

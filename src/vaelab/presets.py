@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from vaelab.data import CelebA, Cifar10, Dynamic, Mnist, Source, parse_source
+from vaelab.data import CelebA, Cifar10, Dynamic, Mnist, SourceSpec, parse_source
 from vaelab.errors import UserError
 from vaelab.experiment import Adam, Experiment, Training
 from vaelab.likelihoods import DiscretisedLogistic
@@ -32,7 +32,7 @@ _BINARY = Experiment(
 _BURDA = replace(_BINARY, model=VAE(latent=50, network=Mlp(hidden=(200, 200))), objective=Elbo())
 
 # What keeps deep hierarchies stable: clipped gradients, no step after an outlier, averaged weights. Norms are those of
-# losses in nats an image: some hundreds on MNIST, some thousands where pixels are of three colours and 256 values.
+# losses in nats per image: some hundreds on MNIST, some thousands where pixels are of three colours and 256 values.
 _DEEP = Training(
     epochs=20,
     batch_size=64,
@@ -139,7 +139,7 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
 }
 
 
-def preset(name: str, data: Source | str | None = None, **training: Any) -> Experiment:
+def preset(name: str, data: SourceSpec | str | None = None, **training: Any) -> Experiment:
     """The experiment of this name, with another source of data and other settings of its training.
 
     >>> preset("cvae", data="digits", epochs=5).training.epochs

@@ -6,44 +6,66 @@ A schedule that `spans_run` depends on the number of epochs in all, so a run wit
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
-from pydantic import Field
 
-from vaelab.piece import Piece, Tag
+from vaelab.errors import UserError
+from vaelab.spec import Spec, any_of
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is: `epoch` counts from 1, `step` of `steps` within the epoch from 0."""
+    """The position of a training run: `epoch` counts from 1, `step` of `steps` within the epoch from 0."""
 
     epoch: int
     step: int
     steps: int
     epochs: int
-    images: int | None = None
-    """Training images in all, where an objective needs to know."""
+    n_images: int | None = None
+    """Number of training images, for objectives that need it."""
 
     @property
     def elapsed(self) -> float:
-        """Epochs gone by, a real number that rises with every step."""
+        """Epochs elapsed, a real number that rises with every step."""
         return self.epoch - 1 + self.step / self.steps
 
     @property
     def fraction(self) -> float:
-        """Share of the whole training gone by, in [0, 1)."""
+        """Share of the whole run elapsed, in [0, 1)."""
         return self.elapsed / self.epochs
 
 
+class ScheduleSpec(Spec, room=True):
+    """Base of the schedules.
+
+    Where a schedule is expected, a number stands for `Constant` and a callable for `FunctionSchedule`.
+    """
+
+    spans_run: ClassVar[bool] = True
+    """It depends on the number of epochs, so a run with it cannot be prolonged."""
+
+    @classmethod
+    def coerce(cls, value: Any) -> Any:
+        """A number as a constant schedule, a callable as a function schedule."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return Constant(value)
+        return FunctionSchedule.of(value) if callable(value) and not isinstance(value, Spec | type) else value
+
+    @abstractmethod
+    def __call__(self, progress: Progress) -> float:
+        """The value at this moment."""
+
+
 @dataclass(frozen=True)
-class Constant(Piece):
+class Constant(ScheduleSpec):
     """The same value throughout."""
 
     value: Annotated[float, Ge(0)] = 1.0
     spans_run: ClassVar[bool] = False
-    kind: Tag[Literal["constant"]] = field(default="constant", repr=False, kw_only=True)
 
     def __call__(self, progress: Progress) -> float:
         """The value at this moment.
@@ -55,7 +77,7 @@ class Constant(Piece):
 
 
 @dataclass(frozen=True)
-class Linear(Piece):
+class Linear(ScheduleSpec):
     r"""A straight rise: value = start + (stop - start) min(1, t / epochs).
 
     With the default, t is the epoch counted from 1, so that each epoch has one value: the warm-up of
@@ -70,7 +92,6 @@ class Linear(Piece):
     smooth: bool = False
     """Rise with every step instead of every epoch."""
     spans_run: ClassVar[bool] = False
-    kind: Tag[Literal["linear"]] = field(default="linear", repr=False, kw_only=True)
 
     def __call__(self, progress: Progress) -> float:
         """The value at this moment.
@@ -83,7 +104,7 @@ class Linear(Piece):
 
 
 @dataclass(frozen=True)
-class Cyclical(Piece):
+class Cyclical(ScheduleSpec):
     """Repeated rises: within each of `cycles` equal parts, linear from start to stop, then flat.
 
     Fu et al. (2019), "Cyclical Annealing Schedule", equations 6 and 7: with tau the position within
@@ -95,8 +116,6 @@ class Cyclical(Piece):
     """Share of a cycle that rises."""
     start: Annotated[float, Ge(0)] = 0.0
     stop: Annotated[float, Ge(0)] = 1.0
-    spans_run: ClassVar[bool] = True
-    kind: Tag[Literal["cyclical"]] = field(default="cyclical", repr=False, kw_only=True)
 
     def __call__(self, progress: Progress) -> float:
         """The value at this moment.
@@ -109,7 +128,7 @@ class Cyclical(Piece):
 
 
 @dataclass(frozen=True)
-class Cosine(Piece):
+class Cosine(ScheduleSpec):
     r"""A linear warm-up from 0 to `start`, then half a cosine from `start` to `stop` over the whole run.
 
     value = stop + (start - stop) (1 + cos(pi s)) / 2 with s the share of the run after the warm-up:
@@ -120,8 +139,6 @@ class Cosine(Piece):
     stop: Annotated[float, Ge(0)] = 1.0
     warmup: Annotated[float, Ge(0), Le(1)] = 0.0
     """Share of the run that rises linearly from 0 to `start`."""
-    spans_run: ClassVar[bool] = True
-    kind: Tag[Literal["cosine"]] = field(default="cosine", repr=False, kw_only=True)
 
     def __call__(self, progress: Progress) -> float:
         """The value at this moment.
@@ -137,4 +154,49 @@ class Cosine(Piece):
         return self.stop + (self.start - self.stop) * (1 + math.cos(math.pi * share)) / 2
 
 
-Schedule = Annotated[Constant | Linear | Cyclical | Cosine, Field(discriminator="kind")]
+@dataclass(frozen=True)
+class FunctionSchedule(ScheduleSpec):
+    """A callable of the progress of training, for Python; a file keeps its name alone."""
+
+    name: str
+    """`module:function`."""
+    function: Callable[..., Any] | None = field(default=None, repr=False, compare=False, metadata={"json": False})
+    python_only: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, function: Callable[[Progress], float]) -> FunctionSchedule:
+        """The schedule that a callable is.
+
+        >>> FunctionSchedule.of(lambda progress: 0.5)(Progress(epoch=1, step=0, steps=10, epochs=30))
+        0.5
+        """
+        return cls(function_name(function), function)
+
+    def __call__(self, progress: Progress) -> float:
+        """The value at this moment.
+
+        Raises:
+            UserError: the schedule was read from a file, which holds no function, or does not return a number.
+        """
+        if self.function is None:
+            raise UserError(f"the schedule {self.name} is a Python function, which no file holds; give it again")
+        value = self.function(progress)
+        try:
+            return float(value)
+        except (TypeError, ValueError, RuntimeError):
+            raise UserError(
+                f"the schedule {self.name} returned {type(value).__name__}, but must return a number"
+            ) from None
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """The name by which a file knows a callable, `module:function`.
+
+    >>> function_name(math.cos)
+    'math:cos'
+    """
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
+AnySchedule = Annotated[ScheduleSpec, any_of(ScheduleSpec)]

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from vaelab.cli.dispatch import dispatch, parse
-from vaelab.data import SOURCES, Stored, source_name
+from vaelab.data import Stored, source_name, source_words
 from vaelab.data.directory import data_directory
 from vaelab.errors import UserError
 
@@ -31,8 +31,8 @@ def _list(prog: str, words: list[str]) -> None:
             data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
         """
         folder = data_directory(data_dir)
-        width = max(len(source_name(source)) for source in SOURCES)
-        for source in SOURCES:
+        width = max(len(source_name(source)) for source in source_words().values())
+        for source in source_words().values():
             state = ""
             if issubclass(source, Stored):
                 files = source().files()
@@ -67,7 +67,9 @@ def _fetch(prog: str, words: list[str]) -> None:
         if name in _EMBEDDED:
             print(f"{name} needs no file; there is nothing to fetch")
             return
-        stored = {source().files().kind: source().files() for source in SOURCES if issubclass(source, Stored)}
+        stored = {
+            source().files().kind: source().files() for source in source_words().values() if issubclass(source, Stored)
+        }
         folder = data_directory(data_dir)
         if name not in stored:
             fetched = ", ".join(kind for kind, files in stored.items() if files.downloads)

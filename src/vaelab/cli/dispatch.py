@@ -12,7 +12,7 @@ import tyro
 
 from vaelab.errors import UserError
 
-# Flags of a nested piece may stand anywhere, and a switch is one flag, not a pair.
+# Flags of a nested part may stand anywhere, and a switch is one flag, not a pair.
 _CONFIG = (tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff)
 
 Command = Callable[[str, list[str]], None]

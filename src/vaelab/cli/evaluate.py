@@ -45,14 +45,14 @@ def main(prog: str, words: list[str]) -> None:
         Args:
             run: the folder of a run, or a model's .safetensors file.
             only: parts by name, instead of all that the model can be measured by.
-            images: take so many of the test pictures, always the same random ones, instead of all.
+            images: take so many of the test images, always the same random ones, instead of all.
             samples: importance samples an image.
-            few: pictures that are annealed, and that a posterior is fitted to.
+            few: images that are annealed, and that a posterior is fitted to.
             seed: of every draw.
             binarisation: grey, static, dynamic or threshold, instead of how the model was trained: such as to measure
-                a model of grey pixels as one of binary pictures.
+                a model of grey pixels as one of binary images.
             out: the file, instead of RUN/evaluation.json.
-            data: pictures, instead of those of the training; their splits train and test are taken.
+            data: images, instead of those of the training; their splits train and test are taken.
             data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
             device: auto, cpu, cuda, ...
             quiet: do not tell what is being measured.
@@ -90,8 +90,8 @@ def _evaluate(
     chosen(only)
     from vaelab.data import Grey
     from vaelab.evaluation.evaluate import evaluate_subject
+    from vaelab.evaluation.measured import Budget, Subject
     from vaelab.evaluation.results import read_evaluation
-    from vaelab.evaluation.subject import Effort, Subject
     from vaelab.models.files import load
     from vaelab.training import open_run
     from vaelab.training.device import choose_device
@@ -100,29 +100,29 @@ def _evaluate(
         if not quiet:
             print(line, file=sys.stderr, flush=True)
 
-    effort = Effort(images, few, samples, seed)
+    budget = Budget(images, few, samples, seed)
     protocol = None if binarisation is None else _protocol(binarisation)
     given = None if data is None else parse_source(data).load(data_dir)
     if run.suffix == ".safetensors":
         if given is None:
-            raise UserError(f"run is {str(run)!r}, a model without its data; name pictures with --data")
+            raise UserError(f"run is {str(run)!r}, a model without its data; name images with --data")
         model, title = load(run), run.name
         out = out or run.with_suffix(".evaluation.json")
     else:
         if not run.is_dir():
             raise UserError(f"run is {str(run)!r}, which is no folder; name a run's folder, or a .safetensors file")
         opened = open_run(run)
-        given = given or opened.pictures(data_dir)
+        given = given or opened.images(data_dir)
         model, title, protocol = opened.model, run.resolve().name, protocol or opened.experiment.binarisation
         out = out or run / "evaluation.json"
     earlier = read_evaluation(out) if out.exists() else None
-    subject = Subject(model.to(choose_device(device)), given, protocol or Grey(), effort, title, say)
+    subject = Subject(model.to(choose_device(device)), given, protocol or Grey(), budget, title, say)
 
     def keep(found: Evaluation) -> None:
         together(found).write(out)
 
     def together(found: Evaluation) -> Evaluation:
-        return found if earlier is None else found.beside(earlier, [part.name for part in PARTS])
+        return found if earlier is None else found.merge(earlier, [part.name for part in PARTS])
 
     found = evaluate_subject(subject, only, command, keep)
     _print(found)
@@ -133,7 +133,7 @@ def _protocol(name: str) -> Any:
     """The binarisation of a name, with its own settings."""
     from vaelab.data import Dynamic, Grey, Static, Threshold
 
-    known: dict[str, Any] = {piece.kind: piece for piece in (Grey(), Static(), Dynamic(), Threshold())}
+    known: dict[str, Any] = {part.kind: part for part in (Grey(), Static(), Dynamic(), Threshold())}
     if name not in known:
         raise UserError(f"binarisation is {name!r}, but must be one of {', '.join(known)}")
     return known[name]

@@ -11,11 +11,11 @@ import tyro
 from vaelab.cli.dispatch import parse
 from vaelab.data import METAVAR, parse_source
 from vaelab.errors import UserError
-from vaelab.gallery import ENTRIES
+from vaelab.figures import ENTRIES
 
 if TYPE_CHECKING:
     from vaelab.data import ImageData
-    from vaelab.gallery.subject import Subject
+    from vaelab.figures.shown import Subject
 
 
 def main(prog: str, words: list[str]) -> None:
@@ -40,7 +40,7 @@ def main(prog: str, words: list[str]) -> None:
             format: of the files.
             film: also write a film of the latent space over the training, film.gif.
             out: folder for the files; by default `figures` in the run folder, or beside the model's file.
-            data: pictures to show, instead of those of the training; their test split is taken.
+            data: images to show, instead of those of the training; their test split is taken.
             data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
             quiet: do not name the files as they are written.
         """
@@ -68,9 +68,9 @@ def _draw(
     data_dir: Path | None,
     quiet: bool,
 ) -> None:
-    from vaelab.figures import save_figure
-    from vaelab.gallery import chosen
-    from vaelab.gallery.film import check, write_film_of
+    from vaelab.figures import chosen
+    from vaelab.figures.film import check, write_film_of
+    from vaelab.plots import save_figure
 
     out = out or (run if run.is_dir() else run.parent) / "figures"
     subject = _subject(run, only, film, data, data_dir)
@@ -90,7 +90,7 @@ def _draw(
 
 def _subject(run: Path, only: tuple[str, ...], film: bool, data: str | None, data_dir: Path | None) -> Subject:
     """The model of a folder or a file, and what it is shown."""
-    from vaelab.gallery.subject import Subject, subject_of
+    from vaelab.figures.shown import Subject, subject_of
     from vaelab.models.files import load
     from vaelab.training import open_run
 
@@ -102,10 +102,10 @@ def _subject(run: Path, only: tuple[str, ...], film: bool, data: str | None, dat
     opened = open_run(run)
     if given is None:
         try:
-            given = opened.pictures(data_dir)
+            given = opened.images(data_dir)
         except UserError as absent:
-            # Figures that need no pictures are drawn all the same; those asked for by name are refused one by one.
+            # Figures that need no images are drawn all the same; those asked for by name are refused one by one.
             if film:
                 raise
-            print(f"figures that show pictures are left out: {absent}", file=sys.stderr)
+            print(f"figures that show images are left out: {absent}", file=sys.stderr)
     return subject_of(opened, given)

@@ -51,7 +51,7 @@ def _paper(prog: str, words: list[str]) -> None:
 
         Args:
             out: folder for all of it.
-            data: where the pictures come from; auto is MNIST where it can be had, otherwise the digits set.
+            data: where the images come from; auto is MNIST where it can be had, otherwise the digits set.
             epochs: instead of the recipe's own number (paper 30, fast 6).
             seeds: how many seeds; with several the table has a spread.
             recipe: paper trains as the study did; fast reaches its totals in fewer epochs.
@@ -100,7 +100,7 @@ def _claims(prog: str, words: list[str]) -> None:
         Args:
             out: folder for all of it.
             only: claims by name, instead of all.
-            data: where the pictures come from; auto is MNIST where it can be had, otherwise the digits set.
+            data: where the images come from; auto is MNIST where it can be had, otherwise the digits set.
             epochs: instead of the recipe's own number (paper 30, fast 6).
             seeds: how many seeds; of one nothing is decided.
             recipe: paper trains as the study did; fast reaches its totals in fewer epochs.
@@ -149,7 +149,7 @@ def _families(prog: str, words: list[str]) -> None:
         Args:
             out: folder for all of it.
             only: rows to make, instead of all.
-            data: where the pictures come from.
+            data: where the images come from.
             epochs: instead of each preset's own number.
             samples: importance samples an image.
             data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
@@ -161,7 +161,7 @@ def _families(prog: str, words: list[str]) -> None:
 
         source, images, _ = open_named(data, data_dir)
         results = run_families_study(out, source, images, only, epochs, samples, device, command, not quiet)
-        _show(f"{images.name}, test set, nats an image", COLUMNS, table(results))
+        _show(f"{images.name}, test set, nats per image", COLUMNS, table(results))
         print(f"results: {out / 'results.json'}")
 
     parse(families, prog, words)
@@ -191,7 +191,7 @@ def _beta_sweep(prog: str, words: list[str]) -> None:
             betas: weights of the rate.
             seeds: how many seeds; with several the tables have a spread.
             epochs: instead of 10.
-            data: pictures whose factors are known, instead of sprites drawn at 32 x 32.
+            data: images whose factors are known, instead of sprites drawn at 32 x 32.
             data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
             device: auto, cpu, cuda, ...
             quiet: show no progress.
@@ -215,7 +215,7 @@ def _beta_sweep(prog: str, words: list[str]) -> None:
 
 
 def _opened(data: str, data_dir: Path | None) -> Opened:
-    """The pictures that a study is asked for; what must be known of them is said at once."""
+    """The images that a study is asked for; what must be known of them is said at once."""
     from vaelab.data.auto import open_auto, open_named
 
     opened = open_auto(data_dir) if data == "auto" else open_named(data, data_dir)

@@ -1,4 +1,4 @@
-"""`vaelab train`: train a preset, with any field overridden and any piece switched."""
+"""`vaelab train`: train a preset, with any field overridden and any part switched."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Annotated, Any
 import tyro
 
 from vaelab.cli.dispatch import Command, dispatch, parse
-from vaelab.data import SOURCES, source_name
+from vaelab.data import source_name, source_words
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, read_experiment
 from vaelab.presets import PRESETS
+from vaelab.spec import spec_hints
 
 
 @dataclass(frozen=True)
 class Train:
     """Train a model and leave a run folder: weights, metrics.csv, events.jsonl, experiment.json.
 
-    Pieces are switched by words, such as `prior:mixture` or `objective.beta:constant`, and their fields
+    Parts are switched by words, such as `prior:mixture` or `objective.beta:constant`, and their fields
     set by flags, such as `--prior.components 20`.
     """
 
@@ -29,11 +30,11 @@ class Train:
     data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder."""
     image_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Height and width of pictures of folder:PATH, celeba and sprites (default 64)."""
+    """Height and width of images of folder:PATH, celeba and sprites (default 64)."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Take so many pictures of dsprites, shapes3d or sprites, always the same random ones."""
+    """Take so many images of dsprites, shapes3d or sprites, always the same random ones."""
     skip_broken: bool = False
-    """Leave out pictures of folder:PATH that cannot be decoded."""
+    """Leave out images of folder:PATH that cannot be decoded."""
     quiet: bool = False
     """Show no progress."""
     experiment: Annotated[Experiment, tyro.conf.arg(name="")] = Experiment()
@@ -81,7 +82,7 @@ def train_as(prog: str, default: Experiment, words: list[str]) -> None:
     given = {name: value for name, value in asked.items() if value is not None}
     for name in given:
         if not hasattr(experiment.data, name):
-            having = [source_name(source) for source in SOURCES if name in source.__dataclass_fields__]
+            having = [source_name(source) for source in source_words().values() if name in spec_hints(source)]
             flag = f"--{name.replace('_', '-')}"
             raise UserError(f"{flag} goes with {', '.join(having)}, but data is {experiment.data.kind!r}; drop it")
     source: Any = experiment.data
@@ -123,7 +124,7 @@ def _run(experiment: Experiment, out: Path, data_dir: Path | None, quiet: bool, 
     print(
         f"{out}: {last['epoch']:.0f} epochs; test set: "
         f"{run.record.reconstruction_is} {last['test_reconstruction']:.2f}, "
-        f"KL {last['test_kl']:.2f}, total {last['test_total']:.2f} nats an image{bits}"
+        f"KL {last['test_kl']:.2f}, total {last['test_total']:.2f} nats per image{bits}"
     )
     sys.stdout.flush()
 

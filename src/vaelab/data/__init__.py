@@ -1,15 +1,22 @@
-"""Data: sources of pictures, all giving one value type.
+"""Data: sources of images, all giving one value type.
 
-Adding a source is a dataclass in sources.py and a file with the loader; naming.py makes it known on the command line.
+A new source is a dataclass in sources.py and a file with the loader.
 """
 
 from __future__ import annotations
 
-from vaelab.data.binarisation import Binarisation, Dynamic, Grey, Static, Threshold
+from vaelab.data.binarisation import AnyBinarisation, BinarisationSpec, Dynamic, Grey, Static, Threshold
 from vaelab.data.images import ImageData, ImageFormat
-from vaelab.data.naming import METAVAR, SourceFlag, open_data, parse_source, source_name, source_text
+from vaelab.data.naming import (
+    METAVAR,
+    AnySource,
+    open_data,
+    parse_source,
+    source_name,
+    source_text,
+    source_words,
+)
 from vaelab.data.sources import (
-    SOURCES,
     CelebA,
     Cifar10,
     Digits,
@@ -21,7 +28,7 @@ from vaelab.data.sources import (
     Mnist,
     Npz,
     Shapes3D,
-    Source,
+    SourceSpec,
     Sprites,
     Stored,
     Strokes,
@@ -29,8 +36,9 @@ from vaelab.data.sources import (
 
 __all__ = [
     "METAVAR",
-    "SOURCES",
-    "Binarisation",
+    "AnyBinarisation",
+    "AnySource",
+    "BinarisationSpec",
     "CelebA",
     "Cifar10",
     "DSprites",
@@ -46,8 +54,7 @@ __all__ = [
     "Mnist",
     "Npz",
     "Shapes3D",
-    "Source",
-    "SourceFlag",
+    "SourceSpec",
     "Sprites",
     "Static",
     "Stored",
@@ -57,4 +64,5 @@ __all__ = [
     "parse_source",
     "source_name",
     "source_text",
+    "source_words",
 ]

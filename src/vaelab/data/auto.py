@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vaelab.data import Digits, ImageData, Mnist, Source, parse_source
+from vaelab.data import Digits, ImageData, Mnist, SourceSpec, parse_source
 from vaelab.data.mnist import MnistAbsent
 
-Opened = tuple[Source, ImageData, str | None]
+Opened = tuple[SourceSpec, ImageData, str | None]
 
 
 def open_named(text: str, directory: Path | None = None) -> Opened:
-    """The source that `text` names and its pictures; of what was asked for there is nothing to notice.
+    """The source that `text` names and its images; of what was asked for there is nothing to notice.
 
     Raises:
         UserError: as `parse_source` and the source's own loading.
@@ -24,7 +24,7 @@ def open_auto(directory: Path | None = None) -> Opened:
     """MNIST where it is at hand or can be downloaded, otherwise the embedded digits.
 
     Returns:
-        The source, its pictures, and a notice to show wherever results are shown when it is not MNIST.
+        The source, its images, and a notice to show wherever results are shown when it is not MNIST.
 
     Raises:
         UserError: MNIST is there but corrupt; that is never passed over.

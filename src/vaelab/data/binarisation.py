@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
-from pydantic import Field
 
 from vaelab.data.images import ImageData
-from vaelab.piece import Piece, Tag
+from vaelab.spec import Spec, any_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class _Pixels(Piece):
-    """Bytes kept as they are and scaled by batch: what the protocols start from."""
+class BinarisationSpec(Spec, room=True):
+    """Base of the protocols: bytes are stored as they are and scaled batch by batch."""
 
     def binary(self, data: ImageData) -> bool:
         """Whether the model sees only 0 and 1."""
@@ -34,25 +33,22 @@ class _Pixels(Piece):
 
 
 @dataclass(frozen=True)
-class Grey(_Pixels):
+class Grey(BinarisationSpec):
     """Pixels as they are, x / 255 in [0, 1]."""
 
-    kind: Tag[Literal["grey"]] = field(default="grey", repr=False, kw_only=True)
-
     def binary(self, data: ImageData) -> bool:
-        """Whether the model sees only 0 and 1: whether the pictures are so themselves."""
+        """Whether the model sees only 0 and 1: whether the images are so themselves."""
         return data.binary
 
 
 @dataclass(frozen=True)
-class Static(_Pixels):
+class Static(BinarisationSpec):
     """Each pixel drawn once from Bernoulli(x / 255) and kept (the protocol of Salakhutdinov and Murray 2008).
 
     The draw is this project's own, from `seed`; published numbers on "static MNIST" use Larochelle's draw.
     """
 
     seed: Annotated[int, Ge(0)] = 0
-    kind: Tag[Literal["static"]] = field(default="static", repr=False, kw_only=True)
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What is stored, once, before training."""
@@ -61,10 +57,8 @@ class Static(_Pixels):
 
 
 @dataclass(frozen=True)
-class Dynamic(_Pixels):
+class Dynamic(BinarisationSpec):
     """Each pixel drawn from Bernoulli(x / 255) anew whenever it is shown (Burda et al. 2016)."""
-
-    kind: Tag[Literal["dynamic"]] = field(default="dynamic", repr=False, kw_only=True)
 
     def pixels(self, images: Tensor) -> Tensor:
         """What the model sees of a batch of bytes: 0 or 1, as float32."""
@@ -72,15 +66,14 @@ class Dynamic(_Pixels):
 
 
 @dataclass(frozen=True)
-class Threshold(_Pixels):
+class Threshold(BinarisationSpec):
     """1 where x / 255 >= level, otherwise 0."""
 
     level: Annotated[float, Gt(0), Le(1)] = 0.5
-    kind: Tag[Literal["threshold"]] = field(default="threshold", repr=False, kw_only=True)
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What is stored, once, before training."""
         return (images >= self.level * 255).view(np.uint8) * np.uint8(255)
 
 
-Binarisation = Annotated[Grey | Static | Dynamic | Threshold, Field(discriminator="kind")]
+AnyBinarisation = Annotated[BinarisationSpec, any_of(BinarisationSpec)]

@@ -21,7 +21,7 @@ CROP = 148
 
 
 def celeba_files(path: str = "") -> FileSet:
-    """The two lists and the folder of pictures; `path` instead of the folder `celeba` among the data sets."""
+    """The two lists and the folder of images; `path` instead of the folder `celeba` among the data sets."""
     home = str(Path(path).absolute()) if path else "celeba"
     return FileSet(
         title="CelebA",
@@ -44,48 +44,48 @@ def load_celeba(directory: Path, path: str = "", image_size: int = 64) -> ImageD
         image_size: height and width in pixels.
 
     Raises:
-        UserError: files are missing, do not fit together, or pictures cannot be decoded.
+        UserError: files are missing, do not fit together, or images cannot be decoded.
     """
     files = celeba_files(path)
     folder = files.path(directory, PICTURES)
     parts = _partition(files.path(directory, PARTITION))
     names, described = _attributes(files.path(directory, ATTRIBUTES))
-    order = [picture for split in parts.values() for picture in split]
-    for picture in order:
-        if picture not in described:
-            raise UserError(f"{ATTRIBUTES} has no line for {picture}, which {PARTITION} names; fetch both again")
-    images = _decode_all([folder / picture for picture in order], image_size)
+    order = [image for split in parts.values() for image in split]
+    for image in order:
+        if image not in described:
+            raise UserError(f"{ATTRIBUTES} has no line for {image}, which {PARTITION} names; fetch both again")
+    images = _decode_all([folder / image for image in order], image_size)
     splits, start = {}, 0
-    for split, pictures in parts.items():
-        splits[split] = range(start, start + len(pictures))
-        start += len(pictures)
-    attributes = np.array([described[picture] for picture in order], np.float32)
+    for split, files_of_it in parts.items():
+        splits[split] = range(start, start + len(files_of_it))
+        start += len(files_of_it)
+    attributes = np.array([described[image] for image in order], np.float32)
     return ImageData("celeba", images, splits=splits, attributes=attributes, attribute_names=names)
 
 
 def _partition(path: Path) -> dict[str, list[str]]:
-    """The pictures of each split, from lines such as `000001.jpg 0`; a split without pictures is left out."""
+    """The images of each split, from lines such as `000001.jpg 0`; a split without images is left out."""
     parts: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
     for number, line in _lines(path):
         words = line.split()
         if len(words) != 2 or words[1] not in ("0", "1", "2"):
-            raise corrupt(path, f"line {number} is {line!r}, not a picture and 0, 1 or 2")
+            raise corrupt(path, f"line {number} is {line!r}, not an image and 0, 1 or 2")
         parts[list(parts)[int(words[1])]].append(words[0])
     if not any(parts.values()):
-        raise corrupt(path, "it names no pictures")
-    return {split: pictures for split, pictures in parts.items() if pictures}
+        raise corrupt(path, "it names no images")
+    return {split: images for split, images in parts.items() if images}
 
 
 def _attributes(path: Path) -> tuple[tuple[str, ...], dict[str, list[int]]]:
-    """The names, from the second line, and 0 or 1 for each of them and each picture, from -1 and 1 in the rest."""
+    """The names, from the second line, and 0 or 1 for each of them and each image, from -1 and 1 in the rest."""
     lines = _lines(path)
     names = tuple(lines[1][1].split()) if len(lines) > 1 else ()
     described = {}
     for number, line in lines[2:]:
-        picture, *values = line.split()
+        image, *values = line.split()
         if len(values) != len(names) or not set(values) <= {"-1", "1"}:
             raise corrupt(path, f"line {number} does not give -1 or 1 for each of {len(names)} attributes")
-        described[picture] = [int(value == "1") for value in values]
+        described[image] = [int(value == "1") for value in values]
     return names, described
 
 
@@ -98,7 +98,7 @@ def _lines(path: Path) -> list[tuple[int, str]]:
 
 
 def _decode_all(files: Sequence[Path], size: int) -> NDArray[np.uint8]:
-    """Every picture as (3, size, size), straight into one array."""
+    """Every image as (3, size, size), straight into one array."""
     images = np.empty((len(files), 3, size, size), np.uint8)
 
     def decode(row: int) -> str | None:
@@ -114,15 +114,15 @@ def _decode_all(files: Sequence[Path], size: int) -> NDArray[np.uint8]:
     with ThreadPoolExecutor() as pool:
         trouble = [told for told in pool.map(decode, range(len(files))) if told]
     if trouble:
-        raise UserError(f"{len(trouble)} of {len(files)} pictures of CelebA are amiss: {trouble[0]}; unzip them again")
+        raise UserError(f"{len(trouble)} of {len(files)} images of CelebA are amiss: {trouble[0]}; unzip them again")
     return images
 
 
 def _decode(file: Path, size: int) -> NDArray[np.uint8]:
-    with Image.open(file) as picture:
-        width, height = picture.size
+    with Image.open(file) as image:
+        width, height = image.size
         if min(width, height) < CROP:
             raise UserError(f"it is {width} x {height}, smaller than {CROP} x {CROP}")
         left, top = (width - CROP) // 2, (height - CROP) // 2
-        square = picture.convert("RGB").crop((left, top, left + CROP, top + CROP))
+        square = image.convert("RGB").crop((left, top, left + CROP, top + CROP))
     return np.moveaxis(np.asarray(square.resize((size, size), Image.Resampling.BILINEAR)), -1, 0)

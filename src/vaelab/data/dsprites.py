@@ -33,7 +33,7 @@ def load_dsprites(directory: Path, limit: int | None = None) -> ImageData:
     """737,280 white shapes on black (Matthey et al. 2017), 64 x 64, and the factors that they were drawn from.
 
     The shape is the label; scale in [0.5, 1], orientation in [0, 2 pi], x and y in [0, 1] are the attributes. A
-    tenth of the rows is the test split. All pictures take 3 GB; with a limit the others are not held in memory.
+    tenth of the rows is the test split. All images take 3 GB; with a limit the others are not held in memory.
     The file's array `metadata` is pickled; it is not read.
 
     Args:
@@ -68,7 +68,7 @@ def load_dsprites(directory: Path, limit: int | None = None) -> ImageData:
 
 
 def _images(path: Path, rows: int) -> Iterator[NDArray[np.uint8]]:
-    """The pictures as 0 and 255, some at a time: NumPy itself would unpack all of them at once."""
+    """The images as 0 and 255, some at a time: NumPy itself would unpack all of them at once."""
     with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as file:
         version = np.lib.format.read_magic(file)
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

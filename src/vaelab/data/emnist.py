@@ -42,7 +42,7 @@ def emnist_files(subset: str) -> FileSet:
 def load_emnist(directory: Path, subset: str) -> ImageData:
     """Handwritten digits and letters of NIST's Special Database 19 (Cohen et al. 2017), 28 x 28, grey.
 
-    The files hold every picture transposed; here they stand upright. The file `...-mapping.txt` gives, for each
+    The files hold every image transposed; here they stand upright. The file `...-mapping.txt` gives, for each
     label, the character codes that it stands for; those characters are the name of the class, such as "7", or "Aa"
     where capital and small letters are one class. Labels are numbered from 0, also where the files begin with 1.
 

@@ -1,4 +1,4 @@
-"""Factors to draw pictures from: one number of each a picture."""
+"""Factors to draw images from: one number of each an image."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from vaelab.errors import UserError
 
-# One number for all pictures, or one a picture.
+# One number for all images, or one an image.
 Factor = int | float | np.number[Any] | Sequence[int | float] | NDArray[Any]
 Column = Float[NDArray[np.float64], " N"]
 Rows = Int[NDArray[np.int64], " M"]
 
 
 def factor_columns(**given: tuple[Factor, int | float, int | float]) -> list[Column]:
-    """Each factor as one column, from its values and its range; a single value stands for all pictures.
+    """Each factor as one column, from its values and its range; a single value stands for all images.
 
     >>> factor_columns(x=([0, 1], 0, 1), y=(0.5, 0, 1))
     [array([0., 1.]), array([0.5, 0.5])]
@@ -34,9 +34,9 @@ def factor_columns(**given: tuple[Factor, int | float, int | float]) -> list[Col
             column = np.atleast_1d(np.asarray(values, np.float64))
         except (TypeError, ValueError):
             shown = textwrap.shorten(repr(values), 60)
-            raise UserError(f"{name} is {shown}, but must be numbers; give one, or one a picture") from None
+            raise UserError(f"{name} is {shown}, but must be numbers; give one, or one an image") from None
         if column.ndim != 1:
-            raise UserError(f"{name} has shape {column.shape}, but must be (N,); give one number, or one a picture")
+            raise UserError(f"{name} has shape {column.shape}, but must be (N,); give one number, or one an image")
         # Written so that what is not a number is out of range too.
         wrong = np.flatnonzero(~(np.isfinite(column) & (column >= low) & (column <= high)))
         if len(wrong):
@@ -47,7 +47,7 @@ def factor_columns(**given: tuple[Factor, int | float, int | float]) -> list[Col
     lengths = {name: len(column) for name, column in columns.items() if len(column) != 1}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise UserError(f"the factors differ in length ({listed}); give one number of each a picture, or one for all")
+        raise UserError(f"the factors differ in length ({listed}); give one number of each an image, or one for all")
     return [np.ascontiguousarray(column) for column in np.broadcast_arrays(*columns.values())]
 
 
@@ -77,7 +77,7 @@ def class_blocks(classes: Int[NDArray[np.int64], " N"], size: int) -> Iterator[t
 
 
 def check_size(image_size: int, least: int) -> None:
-    """Refuse pictures that are too small to show anything.
+    """Refuse images that are too small to show anything.
 
     Raises:
         UserError: they are.

@@ -35,7 +35,7 @@ FILES = idx_files(
 
 
 def load_fashion_mnist(directory: Path) -> ImageData:
-    """70,000 pictures of clothes in ten classes (Xiao, Rasul and Vollgraf 2017), 28 x 28, grey.
+    """70,000 images of clothes in ten classes (Xiao, Rasul and Vollgraf 2017), 28 x 28, grey.
 
     Raises:
         UserError: a file is missing or corrupt.

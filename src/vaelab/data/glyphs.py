@@ -66,7 +66,7 @@ def glyph(digit: int) -> Points:
 
     The path is an interpolating cubic spline through hand-set points for every stroke. It is as high as 1 and its box
     has its middle at the origin, x to the right and y up. It is upright: its second moment mxy about its centroid is
-    0, so that `picture_shape` measures no slant.
+    0, so that `stroke_shape` measures no slant.
 
     >>> glyph(7).max(0).round(2), glyph(7).min(0).round(2)
     (array([0.27, 0.5 ]), array([-0.27, -0.5 ]))

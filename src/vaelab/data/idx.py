@@ -35,7 +35,7 @@ def idx_files(title: str, kind: str, page: str, mirror: str, checksums: tuple[st
 
 
 def load_idx(files: FileSet, directory: Path, classes: tuple[str, ...]) -> ImageData:
-    """The pictures, labels and splits of a set of four IDX files.
+    """The images, labels and splits of a set of four IDX files.
 
     Raises:
         Absent: a file is missing.
@@ -53,8 +53,8 @@ def read_splits(files: FileSet, directory: Path) -> tuple[NDArray[np.uint8], NDA
         UserError: a file is corrupt, or images and labels differ in number.
     """
     images, labels = [], []
-    for pictures, numbers in (files.names[0:2], files.names[2:4]):
-        path, x = _read(files, directory, pictures, rank=3)
+    for stored, numbers in (files.names[0:2], files.names[2:4]):
+        path, x = _read(files, directory, stored, rank=3)
         _, y = _read(files, directory, numbers, rank=1)
         if len(x) != len(y):
             raise corrupt(path, f"{len(x)} images, but {len(y)} labels")

@@ -12,15 +12,15 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from vaelab.errors import UserError
-from vaelab.piece import Piece
+from vaelab.spec import Spec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True)
-class ImageFormat(Piece):
-    """What a model must know of its pictures: channels, height and width in pixels, classes or attributes."""
+class ImageFormat(Spec):
+    """What a model must know of its images: channels, height and width in pixels, classes or attributes."""
 
     channels: Annotated[int, Ge(1)]
     height: Annotated[int, Ge(1)]
@@ -41,7 +41,7 @@ class ImageFormat(Piece):
 
 @dataclass(frozen=True)
 class ImageData:
-    """Pictures in memory.
+    """Images in memory.
 
     Args:
         name: where they come from, in a word or two.
@@ -50,7 +50,7 @@ class ImageData:
         classes: the names of the classes; empty where there are no labels.
         splits: the rows of each split by name, such as {"train": range(0, 60000)}.
         skipped: files that were left out because they cannot be decoded.
-        attributes: float32, (N, A), numbers that describe a picture; None where there are none.
+        attributes: float32, (N, A), numbers that describe an image; None where there are none.
         attribute_names: one name a column; empty where there are no attributes.
 
     Raises:
@@ -107,7 +107,7 @@ class ImageData:
                 row, column = np.argwhere(~np.isfinite(self.attributes))[0].tolist()
                 raise UserError(
                     f"{self.name}: attributes[{row}, {column}] is {self.attributes[row, column]}, but must be finite; "
-                    "leave such pictures out or fill the value in"
+                    "leave such images out or fill the value in"
                 )
             columns = self.attributes.shape[1]
         if len(self.attribute_names) != columns:
@@ -121,7 +121,7 @@ class ImageData:
 
     @property
     def format(self) -> ImageFormat:
-        """The shape of a picture and the names of classes and attributes."""
+        """The shape of an image and the names of classes and attributes."""
         channels, height, width = self.images.shape[1:]
         return ImageFormat(channels, height, width, self.classes, self.attribute_names)
 
@@ -137,7 +137,7 @@ class ImageData:
 
     @property
     def digest(self) -> str:
-        """sha256 over pictures, labels, splits and attributes: whether two data sets are the same."""
+        """sha256 over images, labels, splits and attributes: whether two data sets are the same."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels).data)
@@ -149,7 +149,7 @@ class ImageData:
         return digest.hexdigest()
 
     def split(self, name: str) -> ImageData:
-        """The pictures of one split, without a copy.
+        """The images of one split, without a copy.
 
         Raises:
             UserError: there is no split of this name, or it is empty.
@@ -161,7 +161,7 @@ class ImageData:
         return self.take(slice(rows.start, rows.stop))
 
     def take(self, rows: slice | NDArray[np.int64]) -> ImageData:
-        """The pictures of the rows named, in that order, as one set without splits."""
+        """The images of the rows named, in that order, as one set without splits."""
         return replace(
             self,
             images=self.images[rows],
@@ -172,7 +172,7 @@ class ImageData:
         )
 
     def tensors(self) -> tuple[Tensor, Tensor | None]:
-        """The pictures as float32 in [0, 1], (N, C, H, W), and `condition`, (N,) or (N, A), or None."""
+        """The images as float32 in [0, 1], (N, C, H, W), and `condition`, (N,) or (N, A), or None."""
         import torch
 
         condition = None if self.condition is None else torch.from_numpy(self.condition)
@@ -189,7 +189,7 @@ def held_out(whole: ImageData, share: float = 0.2) -> ImageData:
     """The same data with a test split of `share` of the rows, drawn with a fixed seed so that it is always the same.
 
     Raises:
-        UserError: there are fewer than two pictures.
+        UserError: there are fewer than two images.
 
     >>> held_out(ImageData("bars", np.zeros((10, 1, 8, 8), np.uint8))).splits
     {'train': range(0, 8), 'test': range(8, 10)}

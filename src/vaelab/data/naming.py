@@ -1,52 +1,56 @@
-"""Sources by name: a word, with an argument where it takes one (`mnist`, `folder:PATH`, `emnist:letters`)."""
+"""Sources by name: a word, with an argument if it takes one (`mnist`, `folder:PATH`, `emnist:letters`)."""
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, fields
+import dataclasses
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import tyro
 
 from vaelab.data.images import ImageData
-from vaelab.data.sources import SOURCES, Source
-from vaelab.errors import UserError
+from vaelab.data.sources import SourceSpec
+from vaelab.errors import UserError, did_you_mean
+from vaelab.spec import spec_hints, words
+
+METAVAR = "SOURCE"
 
 
-def _argument(source: type[Source]) -> Field[Any] | None:
+def _argument(source: type[SourceSpec]) -> dataclasses.Field[Any] | None:
     """The field that a source's name may carry after a colon: its first text."""
-    hints = get_type_hints(source)
+    hints = spec_hints(source)
 
     def is_text(hint: Any) -> bool:
         return hint is str or (
             get_origin(hint) is Literal and all(isinstance(choice, str) for choice in get_args(hint))
         )
 
-    return next((entry for entry in fields(source) if entry.name != "kind" and is_text(hints[entry.name])), None)
+    fields = dataclasses.fields(source)  # type: ignore[arg-type]  # every concrete spec is a dataclass
+    return next((field for field in fields if is_text(hints[field.name])), None)
 
 
-def _word(source: type[Source]) -> str:
-    return str(source.__dataclass_fields__["kind"].default)
+def source_words() -> dict[str, type[SourceSpec]]:
+    """Every source of the command line, by the word that names it."""
+    named: dict[str, Any] = dict(words(SourceSpec))
+    return named
 
 
-def source_name(source: type[Source]) -> str:
-    """How a source is named on the command line: a word, and its argument, in brackets where it has a default.
+def source_name(source: type[SourceSpec]) -> str:
+    """The name of a source on the command line: a word, and its argument, in brackets if it has a default.
 
     >>> from vaelab import Emnist, Folder, Mnist
     >>> [source_name(source) for source in (Mnist, Folder, Emnist)]
     ['mnist', 'folder:PATH', 'emnist[:SUBSET]']
     """
+    word = next((word for word, known in source_words().items() if known is source), source.kind)
     argument = _argument(source)
     if argument is None:
-        return _word(source)
+        return word
     shown = f":{argument.name.upper()}"
-    return _word(source) + (shown if argument.default is MISSING else f"[{shown}]")
+    return word + (shown if argument.default is dataclasses.MISSING else f"[{shown}]")
 
 
-METAVAR = "|".join(map(source_name, SOURCES))
-
-
-def parse_source(text: str) -> Source:
+def parse_source(text: str) -> SourceSpec:
     """The source that `text` names.
 
     >>> parse_source("folder:holiday/pictures")
@@ -57,29 +61,33 @@ def parse_source(text: str) -> Source:
     Raises:
         UserError: there is no such source, or an argument is missing, unsuitable or too much.
     """
-    word, colon, value = text.partition(":")
-    for source in SOURCES:
-        if _word(source) == word:
+    known = source_words()
+    # A foreign source whose word is taken is named `package.module:Class`, so the longest word counts.
+    for word in sorted(known, key=len, reverse=True):
+        if text == word or text.startswith(f"{word}:"):
+            source, value = known[word], text[len(word) + 1 :]
             argument = _argument(source)
-            optional = argument is None or argument.default is not MISSING
             if argument is not None and value:
                 given: dict[str, Any] = {argument.name: value}
                 return source(**given)
-            if optional and not colon:
-                return source()  # type: ignore[call-arg]
-    raise UserError(f"data is {text!r}, but must be one of {METAVAR.replace('|', ', ')}")
+            if text == word and (argument is None or argument.default is not dataclasses.MISSING):
+                return source()
+    names = ", ".join(source_name(source) for source in known.values())
+    hint = did_you_mean(text.partition(":")[0], set(known) - {text.partition(":")[0]})
+    raise UserError(f"data is {text!r}, but must be one of {names}{hint}")
 
 
-def source_text(source: Source) -> str:
-    """The text that `parse_source` reads back, but for further fields such as the size of a folder's pictures."""
+def source_text(source: SourceSpec) -> str:
+    """The text that `parse_source` reads back, without further fields such as the size of a folder's images."""
+    word = next((word for word, known in source_words().items() if known is type(source)), source.kind)
     argument = _argument(type(source))
     if argument is None or getattr(source, argument.name) == argument.default:
-        return source.kind
-    return f"{source.kind}:{getattr(source, argument.name)}"
+        return word
+    return f"{word}:{getattr(source, argument.name)}"
 
 
-def open_data(source: str | Source, directory: Path | None = None) -> ImageData:
-    """The pictures of a source, given as a piece or as text.
+def open_data(source: str | SourceSpec, directory: Path | None = None) -> ImageData:
+    """The images of a source, given as a spec or as text.
 
     Raises:
         UserError: there is no such source, or its files are absent or corrupt.
@@ -90,13 +98,13 @@ def open_data(source: str | Source, directory: Path | None = None) -> ImageData:
     return (parse_source(source) if isinstance(source, str) else source).load(directory)
 
 
-SourceFlag = Annotated[
-    Source,
+AnySource = Annotated[
+    SourceSpec,
     tyro.constructors.PrimitiveConstructorSpec(
         nargs=1,
         metavar=METAVAR,
         instance_from_str=lambda words: parse_source(words[0]),
-        is_instance=lambda value: isinstance(value, SOURCES),
+        is_instance=lambda value: isinstance(value, SourceSpec),
         str_from_instance=lambda source: [source_text(source)],
     ),
 ]

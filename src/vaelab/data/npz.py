@@ -1,4 +1,4 @@
-"""Pictures from a NumPy archive."""
+"""Images from a NumPy archive."""
 
 from __future__ import annotations
 

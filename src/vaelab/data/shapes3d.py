@@ -34,7 +34,7 @@ def load_shapes3d(directory: Path, limit: int | None = None) -> ImageData:
     """480,000 rendered rooms (Burgess and Kim 2018), 64 x 64, RGB, and the factors that they were rendered from.
 
     The attributes are the three hues and the scale in [0, 1], the shape's number from 0 to 3, and the orientation
-    in degrees from -30 to 30. A tenth of the rows is the test split. All pictures take 6 GB; with a limit the
+    in degrees from -30 to 30. A tenth of the rows is the test split. All images take 6 GB; with a limit the
     others are not held in memory.
 
     Args:
@@ -51,24 +51,24 @@ def load_shapes3d(directory: Path, limit: int | None = None) -> ImageData:
         raise UserError("data is 'shapes3d', which is read with h5py; install it: pip install 'vaelab[hdf5]'") from None
     try:
         with h5py.File(path, "r") as file:
-            images, labels = file["images"], np.asarray(file["labels"])
+            stored, labels = file["images"], np.asarray(file["labels"])
             rows = len(labels)
-            if images.dtype != np.uint8 or images.shape[0] != rows or images.shape[3:] != (3,):
+            if stored.dtype != np.uint8 or stored.shape[0] != rows or stored.shape[3:] != (3,):
                 raise corrupt(
-                    path, f"images are {images.dtype} of shape {images.shape}, not uint8 of ({rows}, H, W, 3)"
+                    path, f"images are {stored.dtype} of shape {stored.shape}, not uint8 of ({rows}, H, W, 3)"
                 )
             if labels.shape != (rows, len(FACTORS)):
                 raise corrupt(path, f"labels have shape {labels.shape}, not (N, {len(FACTORS)})")
             order, train = choose("shapes3d", rows, limit)
-            blocks = (np.moveaxis(images[start : start + BLOCK], -1, 1) for start in range(0, rows, BLOCK))
-            pictures = gather(blocks, order, rows)
+            blocks = (np.moveaxis(stored[start : start + BLOCK], -1, 1) for start in range(0, rows, BLOCK))
+            images = gather(blocks, order, rows)
     except UserError:
         raise
     except Exception as error:  # a damaged file fails in as many ways as HDF5 has
         raise corrupt(path, f"{type(error).__name__}: {error}") from None
     return ImageData(
         "shapes3d",
-        pictures,
+        images,
         splits={"train": range(train), "test": range(train, len(order))},
         attributes=as_attributes(labels[order]),
         attribute_names=FACTORS,

@@ -1,27 +1,34 @@
-"""Where pictures come from: a frozen dataclass a source, each with the loader that it names.
+"""Where images come from: a frozen dataclass a source, each with the loader that it names.
 
-Adding one is a dataclass here, which reads as its own documentation, its name in the union `Source`, and a file with
-the loader.
+A new one is a dataclass here and a file with the loader.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge
-from pydantic import Field
 
 from vaelab.data.images import ImageData
-from vaelab.errors import UserError
-from vaelab.piece import Piece, Tag
+from vaelab.spec import Spec
 
 if TYPE_CHECKING:
     from vaelab.data.store import FileSet
 
 
-class Stored(Piece):
+class SourceSpec(Spec, room=True):
+    """Base of the sources of images."""
+
+    @abstractmethod
+    def load(self, directory: Path | None = None) -> ImageData:
+        """The images; `directory` is the folder of data sets."""
+
+
+class Stored(SourceSpec):
     """A source whose files lie in the folder of data sets."""
 
     def files(self) -> FileSet:
@@ -29,11 +36,11 @@ class Stored(Piece):
         raise NotImplementedError
 
     def read(self, directory: Path) -> ImageData:
-        """The pictures from the folder of data sets."""
+        """The images from the folder of data sets."""
         raise NotImplementedError
 
     def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures; `directory` is the folder of data sets."""
+        """The images; `directory` is the folder of data sets."""
         from vaelab.data.directory import data_directory
 
         return self.read(data_directory(directory))
@@ -43,8 +50,6 @@ class Stored(Piece):
 class Mnist(Stored):
     """The 70,000 digits of LeCun, Cortes and Burges (1998), 28 x 28, grey; downloaded where not at hand."""
 
-    kind: Tag[Literal["mnist"]] = field(default="mnist", repr=False, kw_only=True)
-
     def files(self) -> FileSet:
         """The files: where they lie and how to come by them."""
         from vaelab.data.mnist import mnist_files
@@ -52,7 +57,7 @@ class Mnist(Stored):
         return mnist_files()
 
     def read(self, directory: Path) -> ImageData:
-        """The pictures, verified by content."""
+        """The images, verified by content."""
         from vaelab.data.mnist import load_mnist
 
         return load_mnist(directory)
@@ -60,9 +65,7 @@ class Mnist(Stored):
 
 @dataclass(frozen=True)
 class FashionMnist(Stored):
-    """The 70,000 pictures of clothes of Xiao, Rasul and Vollgraf (2017), 28 x 28, grey."""
-
-    kind: Tag[Literal["fashion-mnist"]] = field(default="fashion-mnist", repr=False, kw_only=True)
+    """The 70,000 images of clothes of Xiao, Rasul and Vollgraf (2017), 28 x 28, grey."""
 
     def files(self) -> FileSet:
         """The files: where they lie and how to come by them."""
@@ -71,7 +74,7 @@ class FashionMnist(Stored):
         return FILES
 
     def read(self, directory: Path) -> ImageData:
-        """The pictures."""
+        """The images."""
         from vaelab.data.fashion_mnist import load_fashion_mnist
 
         return load_fashion_mnist(directory)
@@ -81,8 +84,6 @@ class FashionMnist(Stored):
 class Kmnist(Stored):
     """The 70,000 cursive hiragana of Clanuwat et al. (2018), 28 x 28, grey."""
 
-    kind: Tag[Literal["kmnist"]] = field(default="kmnist", repr=False, kw_only=True)
-
     def files(self) -> FileSet:
         """The files: where they lie and how to come by them."""
         from vaelab.data.kmnist import FILES
@@ -90,7 +91,7 @@ class Kmnist(Stored):
         return FILES
 
     def read(self, directory: Path) -> ImageData:
-        """The pictures."""
+        """The images."""
         from vaelab.data.kmnist import load_kmnist
 
         return load_kmnist(directory)
@@ -102,7 +103,6 @@ class Emnist(Stored):
 
     subset: Literal["balanced", "byclass", "bymerge", "letters", "digits", "mnist"] = "balanced"
     """Which of the six divisions into classes and splits."""
-    kind: Tag[Literal["emnist"]] = field(default="emnist", repr=False, kw_only=True)
 
     def files(self) -> FileSet:
         """The files: where they lie and how to come by them."""
@@ -111,7 +111,7 @@ class Emnist(Stored):
         return emnist_files(self.subset)
 
     def read(self, directory: Path) -> ImageData:
-        """The pictures."""
+        """The images."""
         from vaelab.data.emnist import load_emnist
 
         return load_emnist(directory, self.subset)
@@ -121,8 +121,6 @@ class Emnist(Stored):
 class Cifar10(Stored):
     """The 60,000 small photographs of Krizhevsky (2009), 32 x 32, RGB."""
 
-    kind: Tag[Literal["cifar10"]] = field(default="cifar10", repr=False, kw_only=True)
-
     def files(self) -> FileSet:
         """The files: where they lie and how to come by them."""
         from vaelab.data.cifar10 import FILES
@@ -130,7 +128,7 @@ class Cifar10(Stored):
         return FILES
 
     def read(self, directory: Path) -> ImageData:
-        """The pictures."""
+        """The images."""
         from vaelab.data.cifar10 import load_cifar10
 
         return load_cifar10(directory)
@@ -140,11 +138,12 @@ class Cifar10(Stored):
 class CelebA(Stored):
     """202,599 faces of Liu et al. (2015), RGB, with 40 attributes; put into its folder by hand."""
 
+    kind: ClassVar[str] = "celeba"
+
     path: str = ""
     """Folder with `img_align_celeba` and the two lists; otherwise `celeba` in the folder of data sets."""
     image_size: Annotated[int, Ge(4)] = 64
-    """Height and width, in pixels, that the middle of every picture is brought to."""
-    kind: Tag[Literal["celeba"]] = field(default="celeba", repr=False, kw_only=True)
+    """Height and width, in pixels, that the middle of every image is brought to."""
 
     def files(self) -> FileSet:
         """The files: where they lie and how to come by them."""
@@ -153,7 +152,7 @@ class CelebA(Stored):
         return celeba_files(self.path)
 
     def read(self, directory: Path) -> ImageData:
-        """The pictures, decoded, cut and resized."""
+        """The images, decoded, cut and resized."""
         from vaelab.data.celeba import load_celeba
 
         return load_celeba(directory, self.path, self.image_size)
@@ -163,13 +162,8 @@ class CelebA(Stored):
 class DSprites(Stored):
     """737,280 shapes of Matthey et al. (2017), 64 x 64, black and white, and their four factors."""
 
-    limit: int | None = None
+    limit: Annotated[int, Ge(2)] | None = None
     """Take this many, always the same random ones, instead of all."""
-    kind: Tag[Literal["dsprites"]] = field(default="dsprites", repr=False, kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_limit(self, self.limit)
 
     def files(self) -> FileSet:
         """The files: where they lie and how to come by them."""
@@ -178,7 +172,7 @@ class DSprites(Stored):
         return FILES
 
     def read(self, directory: Path) -> ImageData:
-        """The pictures."""
+        """The images."""
         from vaelab.data.dsprites import load_dsprites
 
         return load_dsprites(directory, self.limit)
@@ -188,13 +182,10 @@ class DSprites(Stored):
 class Shapes3D(Stored):
     """480,000 rendered rooms of Burgess and Kim (2018), 64 x 64, RGB, and their six factors."""
 
-    limit: int | None = None
-    """Take this many, always the same random ones, instead of all."""
-    kind: Tag[Literal["shapes3d"]] = field(default="shapes3d", repr=False, kw_only=True)
+    kind: ClassVar[str] = "shapes3d"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_limit(self, self.limit)
+    limit: Annotated[int, Ge(2)] | None = None
+    """Take this many, always the same random ones, instead of all."""
 
     def files(self) -> FileSet:
         """The files: where they lie and how to come by them."""
@@ -203,114 +194,82 @@ class Shapes3D(Stored):
         return FILES
 
     def read(self, directory: Path) -> ImageData:
-        """The pictures."""
+        """The images."""
         from vaelab.data.shapes3d import load_shapes3d
 
         return load_shapes3d(directory, self.limit)
 
 
 @dataclass(frozen=True)
-class Sprites(Piece):
+class Sprites(SourceSpec):
     """Squares, ellipses and hearts on the factor grid of dSprites, 64 x 64, black and white; drawn on the spot."""
 
     limit: Annotated[int, Ge(2)] = 60_000
     """Take this many of the grid's 737,280, always the same random ones."""
     image_size: Annotated[int, Ge(16)] = 64
     """Height and width, pixels."""
-    kind: Tag[Literal["sprites"]] = field(default="sprites", repr=False, kw_only=True)
 
     def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures and their factors."""
+        """The images and their factors."""
         from vaelab.data.sprites import load_sprites
 
         return load_sprites(self.limit, self.image_size)
 
 
 @dataclass(frozen=True)
-class Strokes(Piece):
+class Strokes(SourceSpec):
     """Digits written by a pen of known slant, thickness, scale and rotation, 28 x 28, grey; drawn on the spot."""
 
-    images: Annotated[int, Ge(2)] = 70_000
+    json_names: ClassVar[Mapping[str, str]] = {"n_images": "images"}
+
+    n_images: Annotated[int, Ge(2)] = 70_000
     """How many; a seventh of them is the test split."""
     seed: Annotated[int, Ge(0)] = 0
     """Decides the factors."""
-    kind: Tag[Literal["strokes"]] = field(default="strokes", repr=False, kw_only=True)
 
     def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures and their factors."""
+        """The images and their factors."""
         from vaelab.data.strokes import load_strokes
 
-        return load_strokes(self.images, self.seed)
+        return load_strokes(self.n_images, self.seed)
 
 
 @dataclass(frozen=True)
-class Digits(Piece):
+class Digits(SourceSpec):
     """1,797 real digits embedded in scikit-learn, brought to 28 x 28; no download."""
 
-    kind: Tag[Literal["digits"]] = field(default="digits", repr=False, kw_only=True)
-
     def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures."""
+        """The images."""
         from vaelab.data.digits import load_digits
 
         return load_digits()
 
 
 @dataclass(frozen=True)
-class Folder(Piece):
-    """Pictures of your own, grey or RGB, any size; class subfolders optional."""
+class Folder(SourceSpec):
+    """Images of your own, grey or RGB, any size; class subfolders optional."""
 
     path: str
     image_size: Annotated[int, Ge(4)] = 64
-    """Height and width, in pixels, that every picture is brought to."""
+    """Height and width, in pixels, that every image is brought to."""
     skip_broken: bool = False
-    """Leave out pictures that cannot be decoded, instead of refusing the folder."""
-    kind: Tag[Literal["folder"]] = field(default="folder", repr=False, kw_only=True)
+    """Leave out images that cannot be decoded, instead of refusing the folder."""
 
     def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures, decoded and resized."""
+        """The images, decoded and resized."""
         from vaelab.data.folder import load_folder
 
         return load_folder(Path(self.path), self.image_size, self.skip_broken)
 
 
 @dataclass(frozen=True)
-class Npz(Piece):
+class Npz(SourceSpec):
     """A NumPy archive with an array `images` (uint8) and, optionally, `labels` or `attributes`."""
 
     path: str
-    kind: Tag[Literal["npz"]] = field(default="npz", repr=False, kw_only=True)
 
     def load(self, directory: Path | None = None) -> ImageData:
-        """The pictures, read without unpickling."""
+        """The images, read without unpickling."""
         from vaelab.data.npz import load_npz
 
         return load_npz(Path(self.path))
-
-
-Source = Annotated[
-    Mnist
-    | FashionMnist
-    | Kmnist
-    | Emnist
-    | Cifar10
-    | CelebA
-    | DSprites
-    | Shapes3D
-    | Sprites
-    | Strokes
-    | Digits
-    | Folder
-    | Npz,
-    Field(discriminator="kind"),
-]
-SOURCES: tuple[type[Source], ...] = get_args(get_args(Source)[0])
-
-
-def _check_limit(source: Piece, limit: int | None) -> None:
-    """Refuse what is no number of pictures to train on and to test on."""
-    where = f"{type(source).__name__}.limit is {limit!r}"
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool)):
-        raise UserError(f"{where}, but must be of type int, or None for all")
-    if limit is not None and limit < 2:
-        raise UserError(f"{where}, but must be >= 2, one of them for the test split")

@@ -22,10 +22,10 @@ GRID = {
 }
 """The values of each factor, those of dSprites: the last orientation is the first again."""
 
-# From a sprite's centroid to its farthest point at scale 1, in widths of the picture. Centroids keep a quarter away
+# From a sprite's centroid to its farthest point at scale 1, in widths of the image. Centroids keep a quarter away
 # from the edges: at 64 pixels, 1.3 of them stay free.
 _RADIUS = 0.23
-# Pictures drawn at a time: few enough for the processor's cache.
+# Images drawn at a time: few enough for the processor's cache.
 _BLOCK = 64
 
 # A heart whose square has the side 1: the square's middle lies so far below the centroid of the whole, since that of a
@@ -43,9 +43,9 @@ _Inside = Callable[[_Plane, _Plane, _Lengths], _Mask]
 def load_sprites(limit: int, image_size: int = 64) -> ImageData:
     """White shapes on black from the grid of dSprites (Matthey et al. 2017), and the factors that determine them.
 
-    3 shapes x 6 scales x 40 orientations x 32 places across x 32 places down are 737,280 pictures; `draw_sprites`
+    3 shapes x 6 scales x 40 orientations x 32 places across x 32 places down are 737,280 images; `draw_sprites`
     says what they look like. The shape is the label; scale in [0.5, 1], orientation in [0, 2 pi], x and y in [0, 1]
-    are the attributes, as `load_dsprites` gives them. The pictures are not those of dSprites bit for bit. As there,
+    are the attributes, as `load_dsprites` gives them. The images are not those of dSprites bit for bit. As there,
     orientation 0 and orientation 2 pi are two rows of the grid that show the same. A tenth is the test split.
 
     Args:
@@ -75,7 +75,7 @@ def load_sprites(limit: int, image_size: int = 64) -> ImageData:
 def draw_sprites(
     shape: Factor, scale: Factor, orientation: Factor, x: Factor, y: Factor, image_size: int = 64
 ) -> UInt8[NDArray[np.uint8], "N 1 H W"]:
-    """Draw a square, an ellipse or a heart a picture, white (255) on black (0).
+    """Draw a square, an ellipse or a heart an image, white (255) on black (0).
 
     A pixel is white where its centre lies in the shape. In pixels, with S the image size and r = 0.23 S scale the
     distance from the shape's centroid to its farthest point::
@@ -85,7 +85,7 @@ def draw_sprites(
         ellipse   of semi-axes r, along the orientation, and r/2
         heart     a square on its tip, and a half disc on each of its two upper sides
 
-    So every sprite lies wholly inside the picture. Each factor is one number a picture, or one for all of them.
+    So every sprite lies wholly inside the image. Each factor is one number an image, or one for all of them.
 
     Args:
         shape: 0 for a square, 1 for an ellipse, 2 for a heart.
@@ -96,7 +96,7 @@ def draw_sprites(
         image_size: height and width, pixels.
 
     Raises:
-        UserError: a factor is out of its range or not finite, the factors differ in length, or the pictures are too
+        UserError: a factor is out of its range or not finite, the factors differ in length, or the images are too
             small.
 
     >>> left, right = draw_sprites(shape=0, scale=1, orientation=0, x=[0, 1], y=0.5)[:, 0]
@@ -128,7 +128,7 @@ def _draw(
     x: Column,
     y: Column,
 ) -> None:
-    """Draw one shape on the pictures of these rows, in the square window that holds it whatever its orientation."""
+    """Draw one shape on the images of these rows, in the square window that holds it whatever its orientation."""
     size = images.shape[-1]
     width = min(size, math.ceil(2 * _RADIUS * size) + 1)
     windows, distances = [], []

@@ -14,7 +14,7 @@ RANGES = {"slant": (-25.0, 25.0), "thickness": (1.5, 4.0), "scale": (12.0, 18.0)
 """From where to where each factor is drawn: degrees, pixels, pixels, degrees."""
 
 _CLASSES = tuple("0123456789")
-# Pictures drawn at a time: few enough for the processor's cache.
+# Images drawn at a time: few enough for the processor's cache.
 _BLOCK = 64
 
 
@@ -39,7 +39,7 @@ def load_strokes(images: int, seed: int = 0) -> ImageData:
     where = np.concatenate(shares)
     classes = (where[:, 0] * len(_CLASSES)).astype(np.int64)
     low, high = np.array(list(RANGES.values())).T
-    # Rounded first, so that the pictures are drawn from just the factors that are told.
+    # Rounded first, so that the images are drawn from just the factors that are told.
     factors = as_attributes(low + where[:, 1:] * (high - low))
     return ImageData(
         "strokes",
@@ -60,18 +60,18 @@ def draw_strokes(
     rotation: Factor,
     image_size: int = 28,
 ) -> UInt8[NDArray[np.uint8], "N 1 H W"]:
-    r"""Draw a digit a picture, grey on black, with soft edges.
+    r"""Draw a digit an image, grey on black, with soft edges.
 
-    With (x, y) on the path of an upright pen, `glyph`, y up and the middle of its box at the middle of the picture::
+    With (x, y) on the path of an upright pen, `glyph`, y up and the middle of its box at the middle of the image::
 
         slanted   (x + y tan(slant), y) scale
         turned    clockwise by rotation
         pixel     255 clip(1/2 + thickness/2 - distance, 0, 1), of the pixel's centre from the path
 
-    so that the thickness of the stroke stays what it is. The units are those of `picture_shape`: it measures the
+    so that the thickness of the stroke stays what it is. The units are those of `stroke_shape`: it measures the
     thickness within half a pixel and, where the other is 0, slant and rotation within five degrees; what it calls
-    scale is this one times a number of the digit's own, a little more for a wide pen. Each factor is one number a
-    picture, or one for all of them. Within `RANGES`, all ink lies inside 28 x 28 pixels; beyond, a digit is cut off
+    scale is this one times a number of the digit's own, a little more for a wide pen. Each factor is one number an
+    image, or one for all of them. Within `RANGES`, all ink lies inside 28 x 28 pixels; beyond, a digit is cut off
     at the edge.
 
     Args:
@@ -83,7 +83,7 @@ def draw_strokes(
         image_size: height and width, pixels; the digit stays as large as it is.
 
     Raises:
-        UserError: a factor is out of its range or not finite, the factors differ in length, or the pictures have no
+        UserError: a factor is out of its range or not finite, the factors differ in length, or the images have no
             pixels.
 
     >>> draw_strokes(range(10), slant=0, thickness=2, scale=16, rotation=[0, 10] * 5).shape
@@ -114,7 +114,7 @@ def _draw(
     x, y = (x + y * np.tan(np.radians(slant))) * scale, y * scale
     right, up = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
 
-    # Pictures come last, so that each step below is one of long rows: (points, pixels, pictures).
+    # Images come last, so that each step below is one of long rows: (points, pixels, images).
     middles = np.arange(image_size)[:, None] + 0.5 - image_size / 2
     across = np.square(middles - right[:, None], dtype=np.float32)
     down = np.square(middles + up[:, None], dtype=np.float32)

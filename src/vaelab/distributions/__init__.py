@@ -3,6 +3,6 @@
 from vaelab.distributions.full_normal import MultivariateNormal
 from vaelab.distributions.normal import diagonal_normal
 from vaelab.distributions.point_mass import PointMass
-from vaelab.distributions.precision import full_precision, in_full
+from vaelab.distributions.precision import as_float32, no_autocast
 
-__all__ = ["MultivariateNormal", "PointMass", "diagonal_normal", "full_precision", "in_full"]
+__all__ = ["MultivariateNormal", "PointMass", "as_float32", "diagonal_normal", "no_autocast"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence, register_kl
 
-from vaelab.distributions.precision import full_precision
+from vaelab.distributions.precision import no_autocast
 
 
 class MultivariateNormal(torch.distributions.MultivariateNormal):
@@ -16,7 +16,7 @@ class MultivariateNormal(torch.distributions.MultivariateNormal):
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         """z = m + L epsilon, through which gradients flow."""
-        with full_precision(self.loc):
+        with no_autocast(self.loc):
             return super().rsample(torch.Size(sample_shape))
 
 

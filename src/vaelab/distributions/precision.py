@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 
-def in_full(values: Tensor) -> Tensor:
+def as_float32(values: Tensor) -> Tensor:
     """Numbers of a lower precision as float32: densities are computed in full. float64 stays as it is."""
     return values.float() if values.element_size() < 4 else values
 
 
-def full_precision(values: Tensor | None) -> torch.autocast:
+def no_autocast(values: Tensor | None) -> torch.autocast:
     """The context in which layers that are part of a density compute, even amid a network in bf16."""
     device = "cpu" if values is None else values.device.type
     return torch.autocast(device, enabled=False)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from vaelab.errors import UserError
 
 if TYPE_CHECKING:
+    from vaelab.evaluation.measured import Subject
     from vaelab.evaluation.results import Section
-    from vaelab.evaluation.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ PARTS = (
     Part("elbo", "distortion and rate, what the rate is made of, active units, collapse in words"),
     Part("evidence", "log p(x): exact in up to three dimensions, by importance samples and by annealing"),
     Part("gaps", "log p(x) - ELBO: what the family of posteriors costs, and what the encoder costs"),
-    Part("samples", "how near samples are to real pictures, what they leave out, whether they are copies"),
+    Part("samples", "how near samples are to real images, what they leave out, whether they are copies"),
     Part("representation", "what codes tell of labels: neighbours, a linear probe, clusters, few labels"),
     Part("disentanglement", "how far each code stands for one factor of variation"),
 )

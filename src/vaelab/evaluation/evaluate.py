@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from vaelab.data import Binarisation, Grey, ImageData
+from vaelab.data import BinarisationSpec, Grey, ImageData
 from vaelab.errors import UserError
 from vaelab.evaluation import chosen
+from vaelab.evaluation.measured import Budget, Subject
 from vaelab.evaluation.results import Evaluation
-from vaelab.evaluation.subject import Effort, Subject
 from vaelab.models.files import weights_digest
 from vaelab.models.model import Model
 from vaelab.training.device import describe_machine
@@ -19,9 +19,9 @@ from vaelab.training.device import describe_machine
 def evaluate(
     model: Model,
     data: ImageData,
-    binarisation: Binarisation | None = None,
+    binarisation: BinarisationSpec | None = None,
     only: Sequence[str] = (),
-    effort: Effort | None = None,
+    budget: Budget | None = None,
 ) -> Evaluation:
     """Measure all parts of a model that can be measured, or those named: what `vaelab evaluate` prints.
 
@@ -30,19 +30,19 @@ def evaluate(
         data: with splits `train` and `test`; the test split is measured on.
         binarisation: from bytes to the pixels that the model is shown; grey by default.
         only: parts by name: elbo, evidence, gaps, samples, representation, disentanglement.
-        effort: how many pictures and draws are spent.
+        budget: how many images and draws are spent.
 
     Raises:
-        UserError: weights that are not finite, pictures that the model does not take, no part of a name, or one that
+        UserError: weights that are not finite, images that the model does not take, no part of a name, or one that
             was named cannot be measured.
 
-    >>> from vaelab import VAE, Effort, Mlp, open_data
+    >>> from vaelab import VAE, Budget, Mlp, open_data
     >>> data = open_data("digits")
-    >>> found = evaluate(VAE(network=Mlp()).build(data.format), data, only=["elbo"], effort=Effort(images=50))
+    >>> found = evaluate(VAE(network=Mlp()).build(data.format), data, only=["elbo"], budget=Budget(images=50))
     >>> [number.name for number in found.section("elbo").numbers][:2]
     ['distortion', 'rate']
     """
-    return evaluate_subject(Subject(model, data, binarisation or Grey(), effort or Effort()), only)
+    return evaluate_subject(Subject(model, data, binarisation or Grey(), budget or Budget()), only)
 
 
 def evaluate_subject(
@@ -54,7 +54,7 @@ def evaluate_subject(
     """`evaluate` of a model together with what it is measured on.
 
     Args:
-        subject: model, data and effort.
+        subject: model, data and budget.
         only: parts by name.
         command: the command line, for the record.
         measured: is given all there is so far after each part, such as to write it.

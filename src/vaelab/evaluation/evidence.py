@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from vaelab.errors import UserError
+from vaelab.evaluation.measured import Subject, pair
 from vaelab.evaluation.results import Number, Section
-from vaelab.evaluation.subject import Subject, pair
 from vaelab.metrics.evidence import (
     Evidence,
     Quadrature,
@@ -17,7 +17,7 @@ from vaelab.metrics.evidence import (
 )
 from vaelab.metrics.intervals import bootstrap_interval
 
-_NATS = "nats an image"
+_NATS = "nats per image"
 
 
 def measure(subject: Subject) -> Section:
@@ -27,8 +27,8 @@ def measure(subject: Subject) -> Section:
         UserError: grey pixels under a Bernoulli likelihood.
     """
     refuse_cross_entropy(subject.model, subject.x)
-    subject.say(f"drawing {subject.effort.samples} importance samples an image")
-    bound = importance_over(subject.model, subject.x, subject.y, subject.effort.samples, seed=subject.effort.seed)
+    subject.say(f"drawing {subject.budget.samples} importance samples an image")
+    bound = importance_over(subject.model, subject.x, subject.y, subject.budget.samples, seed=subject.budget.seed)
     k = bound.samples
     numbers = [
         Number("ELBO", float(bound.elbo.mean()), _NATS, pair(bootstrap_interval(bound.elbo.numpy())), f"{k} draws"),
@@ -52,9 +52,9 @@ def measure(subject: Subject) -> Section:
     else:
         numbers += _annealed(subject, bound)
     about: dict[str, str | int | float] = {
-        "pictures": len(subject.x),
-        "pictures annealed": len(subject.few),
-        "seed": subject.effort.seed,
+        "images": len(subject.x),
+        "images annealed": len(subject.few),
+        "seed": subject.budget.seed,
     }
     return Section("evidence", tuple(numbers), tuple(findings), about)
 
@@ -66,7 +66,7 @@ def _exact(exact: Quadrature, bound: Evidence) -> list[Number]:
         f"{float(exact.refining.mean()):.2g}, beyond two thirds of the range lies {float(exact.widening.mean()):.2g}"
     )
     below = exact.log_p - bound.log_p
-    far = f"more than 1 nat for {float((below > 1).float().mean()):.1%} of the pictures"
+    far = f"more than 1 nat for {float((below > 1).float().mean()):.1%} of the images"
     name = f"log p(x) - IWAE-{bound.samples}"
     return [
         Number("log p(x)", float(exact.log_p.mean()), _NATS, pair(exact.interval), how),
@@ -82,7 +82,7 @@ def _order(subject: Subject, bound: Evidence) -> str:
     exact = subject.exact
     if not isinstance(exact, str):
         chain["log p(x)"] = float(exact.log_p.mean())
-        # One picture's estimate exceeds its log p(x) by b nats with a probability of at most exp(-b), so the mean of
+        # One image's estimate exceeds its log p(x) by b nats with a probability of at most exp(-b), so the mean of
         # N by more than about 1 / sqrt(N) only rarely; what the grid is off by comes on top.
         slack.append(2 / math.sqrt(len(subject.x)) + exact.error)
         note = f", within {slack[1]:.2g} nats of sampling for the last"
@@ -95,16 +95,16 @@ def _order(subject: Subject, bound: Evidence) -> str:
 
 
 def _annealed(subject: Subject, bound: Evidence) -> list[Number]:
-    """Annealing for a few pictures, and both ways for as many that the model draws itself."""
+    """Annealing for a few images, and both ways for as many that the model draws itself."""
     few, annealed, exact = subject.few, subject.annealed, subject.exact
     reference, against = (bound, f"IWAE-{bound.samples}") if isinstance(exact, str) else (exact, "log p(x)")
     beside = annealed.log_p.cpu() - reference.log_p[few]
-    subject.say(f"annealing {len(few)} pictures of the model's own both ways")
+    subject.say(f"annealing {len(few)} images of the model's own both ways")
     y = subject.on_device(subject.y_of_few)
-    both = bidirectional_bounds(subject.model, y, len(few), seed=subject.effort.seed)
+    both = bidirectional_bounds(subject.model, y, len(few), seed=subject.budget.seed)
     gap = (both.upper - both.lower).double().cpu()
     chains, steps = len(annealed.log_weight), len(annealed.temperatures) - 1
-    how = f"{len(few)} pictures, {chains} chains of {steps} temperatures, acceptance"
+    how = f"{len(few)} images, {chains} chains of {steps} temperatures, acceptance"
     return [
         Number("AIS", annealed.mean, _NATS, pair(annealed.interval), f"{how} {float(annealed.acceptance.mean()):.2f}"),
         Number(
@@ -112,13 +112,13 @@ def _annealed(subject: Subject, bound: Evidence) -> list[Number]:
             float(beside.mean()),
             _NATS,
             pair(bootstrap_interval(beside.double().numpy())),
-            "of the same pictures",
+            "of the same images",
         ),
         Number(
             "BDMC gap",
             float(gap.mean()),
             _NATS,
             pair(bootstrap_interval(gap.numpy())),
-            f"upper less lower bound, {len(few)} pictures that the model drew",
+            f"upper less lower bound, {len(few)} images that the model drew",
         ),
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from vaelab.evaluation.measured import Subject, pair
 from vaelab.evaluation.results import Number, Section
-from vaelab.evaluation.subject import Subject, pair
 from vaelab.metrics.evidence import inference_gaps, refuse_without_density
 
 
@@ -27,26 +27,26 @@ def measure(subject: Subject) -> Section:
     if subject.score == "cross-entropy":
         findings.append(
             "Pixels are grey: what is integrated is exp(-cross-entropy), which has a posterior but is no density of "
-            "pictures. The gaps are those of that posterior."
+            "images. The gaps are those of that posterior."
         )
-    subject.say(f"fitting a posterior to each of {len(few)} pictures")
-    gaps = inference_gaps(subject.model, x, subject.on_device(log_p), y, moments, seed=subject.effort.seed)
-    nats, parts = "nats an image", {}
+    subject.say(f"fitting a posterior to each of {len(few)} images")
+    gaps = inference_gaps(subject.model, x, subject.on_device(log_p), y, moments, seed=subject.budget.seed)
+    nats, parts = "nats per image", {}
     parts["log p(x) - ELBO"] = gaps.total, f"KL of posterior and true posterior; log p(x) by {source}"
-    parts["approximation gap"] = gaps.approximation, "log p(x) less the ELBO of the best Gaussian for each picture"
+    parts["approximation gap"] = gaps.approximation, "log p(x) less the ELBO of the best Gaussian for each image"
     parts["amortisation gap"] = gaps.amortisation, "that less the ELBO of the encoder's"
     numbers = [
         Number(name, float(part.mean()), nats, pair(gaps.interval(part)), how) for name, (part, how) in parts.items()
     ]
     numbers.append(
-        Number("median of log p(x) - ELBO", float(gaps.total.median()), nats, how="half of the pictures have less")
+        Number("median of log p(x) - ELBO", float(gaps.total.median()), nats, how="half of the images have less")
     )
-    about: dict[str, str | int | float] = {"pictures": len(few), "seed": subject.effort.seed}
-    per_picture = {
+    about: dict[str, str | int | float] = {"images": len(few), "seed": subject.budget.seed}
+    per_image = {
         "row": few,
         "log_p": gaps.log_p,
         "best_elbo": gaps.best_elbo,
         "elbo": gaps.elbo,
     }
-    curves = {name: tuple(map(float, values.tolist())) for name, values in per_picture.items()}
+    curves = {name: tuple(map(float, values.tolist())) for name, values in per_image.items()}
     return Section("gaps", tuple(numbers), tuple(findings), about, curves)

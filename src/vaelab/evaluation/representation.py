@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vaelab.errors import UserError
+from vaelab.evaluation.measured import Subject, tried
 from vaelab.evaluation.results import Number, Section
-from vaelab.evaluation.subject import Subject, tried
 from vaelab.metrics import chance_accuracy, class_silhouette, knn_accuracy
 from vaelab.metrics.representation import LabelCurve, cluster_information, label_curve, linear_probe
 
@@ -23,9 +23,9 @@ def measure(subject: Subject) -> Section:
     train, test = subject.some(subject.train, _MOST), subject.some(subject.test, _MOST)
     if train.labels is None or test.labels is None:
         raise UserError(f"{subject.data.name} has no labels, of which codes could tell; choose labelled data")
-    codes, test_codes = subject.codes(train), subject.codes(test)
+    codes, test_codes = subject.means(train), subject.means(test)
     subject.say("reading labels from codes")
-    labels, test_labels, seed = train.labels, test.labels, subject.effort.seed
+    labels, test_labels, seed = train.labels, test.labels, subject.budget.seed
     chance, curves = f"chance {chance_accuracy(test_labels):.3g}", list[LabelCurve]()
 
     def read() -> Iterator[Number]:
@@ -56,7 +56,7 @@ def measure(subject: Subject) -> Section:
 
 
 def _of_share(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of so many test pictures (Wilson 1927)."""
+    """The 95 % interval of a share of so many test images (Wilson 1927)."""
     from scipy.stats import binomtest
 
     found = binomtest(round(share * count), count).proportion_ci(method="wilson")

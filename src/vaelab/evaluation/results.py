@@ -11,11 +11,11 @@ from vaelab._version import __version__
 from vaelab.codec import decode, encode
 from vaelab.errors import UserError
 from vaelab.files import FORMAT, read_json, write_atomically
-from vaelab.piece import Piece
+from vaelab.spec import Spec
 
 
 @dataclass(frozen=True)
-class Number(Piece):
+class Number(Spec):
     """A number that was measured, how sure it is, and how it came about.
 
     >>> Number("log p(x)", -131.407, "nats", (-132.3, -130.5)).cells
@@ -25,7 +25,7 @@ class Number(Piece):
     name: str
     value: float
     unit: str = ""
-    """Such as nats an image; empty for shares and scores."""
+    """Such as nats per image; empty for shares and scores."""
     interval: tuple[float, float] | None = None
     """95 %; none where there is none to be had."""
     how: str = ""
@@ -44,14 +44,14 @@ class Number(Piece):
 
 
 @dataclass(frozen=True)
-class Section(Piece):
+class Section(Spec):
     """What one part of an evaluation found.
 
     Args:
         part: its name.
         numbers: in the order they are read.
         findings: in words.
-        about: what it was measured on and how: pictures, samples, seed, seconds.
+        about: what it was measured on and how: images, samples, seed, seconds.
         curves: numbers that depend on another one, by name: such as accuracies by number of labels.
     """
 
@@ -74,7 +74,7 @@ class Section(Piece):
 
 
 @dataclass(frozen=True)
-class Evaluation(Piece):
+class Evaluation(Spec):
     """All that was measured of one model.
 
     Args:
@@ -107,7 +107,7 @@ class Evaluation(Piece):
         why = self.left_out.get(part, "it was not asked for")
         raise UserError(f"{part} was not measured: {why}")
 
-    def beside(self, earlier: Evaluation, order: Sequence[str]) -> Evaluation:
+    def merge(self, earlier: Evaluation, order: Sequence[str]) -> Evaluation:
         """The same together with parts that were measured earlier, of the same weights, and are not measured anew."""
         if earlier.weights_sha256 != self.weights_sha256:
             return self

@@ -1,103 +1,67 @@
-"""Figures one after another, as an animated GIF."""
+"""A film of the latent space over a training."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from PIL import Image
 
 from vaelab.errors import UserError
-from vaelab.figures.style import styled
-from vaelab.files import write_atomically
+from vaelab.figures import Need
+from vaelab.figures.plane import TICKS, decoded_as, decoded_plane
+from vaelab.figures.shown import Subject
+from vaelab.models.files import load
+from vaelab.plots import latent_frame, write_film
 
-# Of a palette's 256 colours so many are greys; pictures, text and paper need no more.
-_GREYS = 40
+NEEDS = (Need.plane, Need.images, Need.snapshots)
+# As many images as make a moving cloud; a film encodes them once an epoch.
+_SHOWN = 1250
+_FRAME_SECONDS, _LAST_SECONDS = 0.4, 3.0
 
 
-def write_film(path: Path, figures: Iterable[Figure], seconds: float = 0.3, hold: float = 2.0) -> None:
-    """Write figures as the frames of a GIF that begins again at its end.
-
-    All frames share one palette, so that no colour flickers. Figures may be made one at a time: each is
-    drawn as it comes, and only its pixels are kept.
-
-    Args:
-        path: the file, which ends in .gif.
-        figures: the frames, all of one size.
-        seconds: how long each stands.
-        hold: how much longer the last one stands, seconds.
+def check(subject: Subject) -> None:
+    """Refuse a subject of which there can be no film.
 
     Raises:
-        UserError: no frames, frames of different sizes, a time too short to show, another suffix, or a file
-            that cannot be written.
+        UserError: the model has more than two dimensions, or its training kept no models of earlier epochs.
     """
-    if path.suffix.lower() != ".gif":
-        raise UserError(f"film {path} has the suffix {path.suffix!r}; end its name in .gif")
-    # Players show what is shorter than two hundredths of a second at a speed of their own.
-    if not seconds >= 0.02 or not hold >= 0:
-        raise UserError(f"seconds is {seconds} and hold is {hold}; give at least 0.02 seconds a frame and hold >= 0")
-    frames = [_draw(figure) for figure in figures]
-    if not frames:
-        raise UserError("figures is empty; give at least one frame")
-    height, width, _ = frames[0].shape
-    if odd := next((frame.shape for frame in frames if frame.shape != frames[0].shape), None):
-        raise UserError(
-            f"figures has frames of {width} x {height} and {odd[1]} x {odd[0]} pixels; make all of one size"
-        )
-    first, *others = _with_one_palette(np.stack(frames))
-    each = round(seconds * 1000)
-    buffer = io.BytesIO()
-    first.save(
-        buffer,
-        format="GIF",
-        save_all=True,
-        append_images=others,
-        duration=[each] * len(others) + [each + round(hold * 1000)],
-        loop=0,
-        optimize=False,
-    )
-    write_atomically(path, buffer.getvalue())
+    lacking = [need.value for need in NEEDS if need not in subject.has]
+    if lacking:
+        raise UserError(f"the film needs {' and '.join(lacking)}, which {subject.title} has not; leave --film out")
 
 
-def _draw(figure: Figure) -> NDArray[np.uint8]:
-    """The figure's pixels at its own resolution, (H, W, 3)."""
-    buffer = io.BytesIO()
-    with styled():
-        figure.savefig(buffer, format="rgba")
-    width, height = figure.canvas.get_width_height()
-    return np.frombuffer(buffer.getvalue(), np.uint8).reshape(height, width, 4)[..., :3]
+def write_film_of(subject: Subject, path: Path) -> None:
+    """Write a GIF with a frame an epoch: posterior means of the images shown, and the decoded plane.
 
-
-def _with_one_palette(frames: NDArray[np.uint8]) -> list[Image.Image]:
-    """Frames (T, H, W, 3) as pictures of one palette: even greys, and what suits their coloured pixels best.
-
-    A palette found for all pixels alike would spend itself on the greys, of which a film of decoded pictures has
-    a hundred times more, and mix the colours of classes.
+    Raises:
+        UserError: as `check`, or the file cannot be written.
     """
-    greys = np.linspace(0, 255, _GREYS).round().repeat(3).reshape(-1, 3)
-    coloured = frames[frames.max(-1) - frames.min(-1) > 24]
-    if len(coloured):
-        few = Image.fromarray(coloured[None]).quantize(256 - _GREYS, Image.Quantize.FASTOCTREE)
-        palette = np.concatenate([greys, np.reshape(few.getpalette() or [], (-1, 3))])[:256].astype(np.float32)
-    else:
-        palette = greys.astype(np.float32)
-    # Pixels are looked up by their colour as one number, and each colour finds its nearest only once.
-    packed = frames[..., 0].astype(np.int32) << 16
-    packed |= frames[..., 1].astype(np.int32) << 8
-    packed |= frames[..., 2]
-    nearest = np.zeros(1 << 24, np.uint8)
-    nearest[packed] = 1
-    colours = np.flatnonzero(nearest)
-    for some in np.array_split(colours, len(colours) // 50_000 + 1):
-        rgb = np.stack([some >> 16, some >> 8 & 255, some & 255], 1).astype(np.float32)
-        nearest[some] = ((palette**2).sum(1) - 2 * rgb @ palette.T).argmin(1)
-    pictures = []
-    for frame in nearest[packed]:
-        picture = Image.fromarray(frame, "P")
-        picture.putpalette(palette.astype(np.uint8).tobytes())
-        pictures.append(picture)
-    return pictures
+    check(subject)
+    if len(subject.shown) > _SHOWN:
+        subject = replace(subject, data=subject.shown.take(slice(None, None, len(subject.shown) // _SHOWN)))
+    models = [(epoch, load(file)) for epoch, file in subject.snapshots]
+    means = [subject.embed(model).mean for _, model in models]
+    # All frames have one scale, which leaves out a few far points rather than making all the others small.
+    limit = float(max(np.quantile(np.abs(points), 0.999) for points in means))
+
+    title = f"{subject.title}{decoded_as(subject)}"
+    prior = Need.normal_prior in subject.has
+
+    def frames() -> Iterator[Figure]:
+        for (epoch, model), points in zip(models, means, strict=True):
+            plane = decoded_plane(replace(subject, model=model), TICKS, subject.any_condition())
+            yield latent_frame(
+                points,
+                subject.shown.labels,
+                subject.shown.classes,
+                plane,
+                epoch=epoch,
+                limits=(-limit, limit),
+                title=title,
+                prior=prior,
+            )
+
+    write_film(path, frames(), seconds=_FRAME_SECONDS, hold=_LAST_SECONDS)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 from torch.nn.functional import softplus
 
-from vaelab.likelihoods.likelihood import Likelihood
+from vaelab.contract import Likelihood
 
 
 class BernoulliLikelihood(Likelihood):
@@ -27,7 +27,7 @@ class BernoulliLikelihood(Likelihood):
         pixels = torch.distributions.Bernoulli(logits=theta, validate_args=False)
         return Independent(pixels, 3, validate_args=False)
 
-    def of_pairs(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
+    def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
         """sum_i x_i theta_i - log(1 + exp(theta_i)): one matrix product for all pairs."""
         logits = p.base_dist.logits.flatten(1)  # type: ignore[attr-defined]
         return torch.addmm(-softplus(logits).sum(1, keepdim=True), logits, x.flatten(1).T)

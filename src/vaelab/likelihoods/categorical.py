@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, constraints
 
+from vaelab.contract import Likelihood
 from vaelab.likelihoods.levels import LEVELS, to_levels, to_pixels
-from vaelab.likelihoods.likelihood import Likelihood
 
 
 class CategoricalLikelihood(Likelihood):
@@ -18,12 +18,12 @@ class CategoricalLikelihood(Likelihood):
 
     The softmax of van den Oord, Kalchbrenner and Kavukcuoglu (2016), section 2.2, here with channels that are
     independent given z. It knows nothing of which values are near each other. theta has 256 channels for each of
-    the picture's. At theta = 0 every value is as likely, 8 bits a dimension, and the mean is mid-grey.
+    the image's. At theta = 0 every value is as likely, 8 bits a dimension, and the mean is mid-grey.
     """
 
     def forward(self, theta: Float[Tensor, "*N P H W"]) -> Distribution:
         """Independent pixels and channels."""
-        return CategoricalPicture(theta.unflatten(-3, (-1, LEVELS)))
+        return CategoricalImage(theta.unflatten(-3, (-1, LEVELS)))
 
     def outputs(self, channels: int) -> int:
         """P = 256 C."""
@@ -34,7 +34,7 @@ class CategoricalLikelihood(Likelihood):
         return True
 
 
-class CategoricalPicture(Distribution):
+class CategoricalImage(Distribution):
     """Independent pixels and channels, each one of 256 values from 0 to 1.
 
     Args:
@@ -48,23 +48,23 @@ class CategoricalPicture(Distribution):
         self.log_mass = logits.log_softmax(-3)
         super().__init__(logits.shape[:-4], logits.shape[-4:-3] + logits.shape[-2:], validate_args=False)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> CategoricalPicture:
+    def expand(self, batch_shape: Any, _instance: Any = None) -> CategoricalImage:
         """The same distribution, repeated to a larger batch."""
-        return CategoricalPicture(self.log_mass.expand(*batch_shape, *self.log_mass.shape[-4:]))
+        return CategoricalImage(self.log_mass.expand(*batch_shape, *self.log_mass.shape[-4:]))
 
     def log_prob(self, value: Float[Tensor, "*N C H W"]) -> Tensor:
-        """The log mass of each picture, in nats; a pixel is read as the nearest of the 256 values."""
+        """The log mass of each image, in nats; a pixel is read as the nearest of the 256 values."""
         level = to_levels(value).long().expand(torch.broadcast_shapes(value.shape, self.batch_shape + self.event_shape))
         return torch.take_along_dim(self.log_mass, level.unsqueeze(-3), -3).squeeze(-3).sum((-3, -2, -1))
 
     @property
     def mean(self) -> Float[Tensor, "*N C H W"]:
-        """The expected picture."""
+        """The expected image."""
         values = to_pixels(torch.arange(LEVELS, dtype=self.log_mass.dtype, device=self.log_mass.device))
         return (self.log_mass.exp() * values[:, None, None]).sum(-3)
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Float[Tensor, "*N C H W"]:
-        """Draws of a picture."""
+        """Draws of an image."""
         levels = Categorical(logits=self.log_mass.movedim(-3, -1), validate_args=False).sample(sample_shape)
         return to_pixels(levels.to(self.log_mass.dtype))

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution, Independent, constraints
 
-from vaelab.likelihoods.likelihood import Likelihood
+from vaelab.contract import Likelihood
 
 # Below it, series in theta stand for formulas that lose digits; at it, both agree to 1e-9.
 _SMALL = 0.5
@@ -29,7 +29,7 @@ class ContinuousBernoulliLikelihood(Likelihood):
         """Independent pixels with logits theta."""
         return Independent(ContinuousBernoulli(theta), 3, validate_args=False)
 
-    def of_pairs(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
+    def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
         """The density at mid-grey plus (x - 1/2) theta: one matrix product for all pairs."""
         logits: Tensor = p.base_dist.logits.flatten(1)  # type: ignore[attr-defined]
         middle: Tensor = p.base_dist.log_prob(torch.tensor(0.5)).flatten(1)  # type: ignore[attr-defined]

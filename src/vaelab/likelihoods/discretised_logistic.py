@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaelab.likelihoods.likelihood import Likelihood
+from vaelab.contract import Likelihood
 from vaelab.likelihoods.logistic_mixture import LogisticMixture
 
 # At theta = 0 the scale is a tenth of the range from black to white, which is 2 in `LogisticMixture`.
@@ -22,7 +22,7 @@ class DiscretisedLogisticLikelihood(Likelihood):
     r"""Each pixel a mixture of K logistics, cut into the 256 values that a stored pixel takes.
 
     Salimans, Karpathy, Chen and Kingma (2017), section 2; the mass is written out at `LogisticMixture`. A pixel
-    is read as round(255 x), so that x in [0, 1] is a stored picture and -log2 of the mass its length in bits.
+    is read as round(255 x), so that x in [0, 1] is a stored image and -log2 of the mass its length in bits.
 
     theta holds, for each of K components, a logit, C locations, C log scales and C (C - 1) / 2 coefficients.
     At theta = 0 components weigh the same, their locations are spread evenly from black to white (a lone one is
@@ -32,7 +32,7 @@ class DiscretisedLogisticLikelihood(Likelihood):
 
     Args:
         components: K, how many.
-        channels: C, of a picture.
+        channels: C, of an image.
     """
 
     centres: Tensor

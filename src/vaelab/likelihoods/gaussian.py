@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vaelab.contract import Likelihood
 from vaelab.distributions import diagonal_normal
-from vaelab.likelihoods.likelihood import Likelihood
 
 
 class NormalPixels(Likelihood):
@@ -18,7 +18,7 @@ class NormalPixels(Likelihood):
 
     linear = True
 
-    def of_pairs(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
+    def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
         """-1/2 sum_i [((x_i - theta_i) / sigma_i)^2 + log(2 pi sigma_i^2)], all pairs by two matrix products.
 
         In float64, since the square is a small difference of large numbers.

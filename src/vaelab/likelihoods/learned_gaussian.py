@@ -18,7 +18,7 @@ class LearnedGaussianLikelihood(NormalPixels):
 
     Dai and Wipf (2019) learn it so. The score is lowest where sigma^2 is the mean squared error of
     a pixel, so that no weight between reconstruction and KL has to be chosen. It starts at sigma = 0.1, as
-    `GaussianPixels` does, with theta = 0 a black picture.
+    `GaussianPixels` does, with theta = 0 a black image.
     """
 
     def __init__(self) -> None:

@@ -56,7 +56,7 @@ class LogisticMixture(Distribution):
         return LogisticMixture(*(part.expand(*batch_shape, *part.shape[here:]) for part in parts))
 
     def log_prob(self, value: Float[Tensor, "*N C H W"]) -> Tensor:
-        """The log mass of each picture, in nats; a pixel is read as the nearest of the 256 values."""
+        """The log mass of each image, in nats; a pixel is read as the nearest of the 256 values."""
         levels = to_levels(value).unsqueeze(-4)
         v = 2 * to_pixels(levels) - 1
         means = torch.stack([self._mean(c, v[..., :c, :, :]) for c in range(self.channels)], -3)
@@ -73,7 +73,7 @@ class LogisticMixture(Distribution):
 
     @property
     def mean(self) -> Float[Tensor, "*N C H W"]:
-        """The expected picture before it is cut into bins, values beyond black and white clipped.
+        """The expected image before it is cut into bins, values beyond black and white clipped.
 
         A logistic clipped to [-1, 1] has the mean s [log(1 + e^{(m + 1) / s}) - log(1 + e^{(m - 1) / s})] - 1.
         Later channels follow the mean of the earlier ones; only for them is this an approximation.

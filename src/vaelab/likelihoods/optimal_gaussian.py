@@ -22,7 +22,7 @@ class OptimalGaussianLikelihood(NormalPixels):
     r"""p(x | z) = N(x; theta, sigma^2 I), sigma^2 the mean squared error.
 
     The sigma-VAE of Rybkin, Daniilidis and Levine (2021). Of all sigma the score of a batch is lowest
-    for sigma^2 = MSE, the mean over its pictures, draws and pixels; there it is, averaged over the batch,
+    for sigma^2 = MSE, the mean over its images, draws and pixels; there it is, averaged over the batch,
 
         -log p(x | z) = D/2 log(2 pi e MSE)      nats, with D = C H W.
 
@@ -30,12 +30,12 @@ class OptimalGaussianLikelihood(NormalPixels):
     while the gradient of the weights is taken: it is the same (the envelope theorem).
 
     Such a score is no density of x: sigma was read off x itself, so it would not integrate to one, and it would
-    depend on which pictures share a batch. So the errors of training are kept in `variance`, a moving average
+    depend on which images share a batch. So the errors of training are kept in `variance`, a moving average
     (the plain average of the first twenty batches, then each new one counts for a twentieth), and in evaluation
     (`module.eval()`) that is sigma^2: a density proper, which is what is reported. Every `log_prob` of a
     distribution that was made in training mode moves the average on, as a pass through batch normalisation does.
 
-    sigma^2 is held above the variance of rounding to 256 values. theta = 0 is a black picture.
+    sigma^2 is held above the variance of rounding to 256 values. theta = 0 is a black image.
     """
 
     variance: Tensor
@@ -80,7 +80,7 @@ class _Training(Independent):  # type: ignore[type-arg]  # not generic in every 
         return _Training(self.mean.expand(shape), self.stddev.expand(shape), self.likelihood)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The log density of each picture, in nats; the average learns of the batch."""
+        """The log density of each image, in nats; the average learns of the batch."""
         mean = self.mean
         scale = self.likelihood.observe(value - mean).sqrt()
         return diagonal_normal(mean, scale.expand_as(mean), event_dims=3).log_prob(value)

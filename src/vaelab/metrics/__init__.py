@@ -1,9 +1,9 @@
-"""Metrics: (model, data) to numbers, and arrays of codes or pictures to numbers."""
+"""Metrics: (model, data) to numbers, and arrays of codes or images to numbers."""
 
 from vaelab.metrics.active import ActiveUnits, active_units
 from vaelab.metrics.agreement import shared_style
 from vaelab.metrics.centroids import centroid_rank, class_centroids
-from vaelab.metrics.classifier import PictureClassifier, train_classifier
+from vaelab.metrics.classifier import ImageClassifier, train_classifier
 from vaelab.metrics.directions import (
     Direction,
     Rotation,
@@ -16,18 +16,18 @@ from vaelab.metrics.embedding import posterior_means
 from vaelab.metrics.evidence import Evidence, importance_bound, importance_bound_over
 from vaelab.metrics.neighbours import chance_accuracy, class_silhouette, knn_accuracy, label_information
 from vaelab.metrics.paths import path_evenness, path_straightness
-from vaelab.metrics.shape import PictureShape, picture_shape
+from vaelab.metrics.stroke import StrokeShape, stroke_shape
 from vaelab.metrics.two_samples import MmdTest, Moments, mmd_test, moments
 
 __all__ = [
     "ActiveUnits",
     "Direction",
     "Evidence",
+    "ImageClassifier",
     "MmdTest",
     "Moments",
-    "PictureClassifier",
-    "PictureShape",
     "Rotation",
+    "StrokeShape",
     "active_units",
     "best_direction",
     "best_rotation",
@@ -44,9 +44,9 @@ __all__ = [
     "path_evenness",
     "path_straightness",
     "permuted_rotation",
-    "picture_shape",
     "posterior_means",
     "rank_correlation",
     "shared_style",
+    "stroke_shape",
     "train_classifier",
 ]

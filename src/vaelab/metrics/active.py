@@ -30,14 +30,14 @@ def active_units(means: Float[NDArray[np.float64], "N D"], threshold: float = 0.
     """The dimensions whose posterior mean varies over the data: Cov_x(E_q(u given x)[u]) > threshold.
 
     Burda, Grosse and Salakhutdinov (2016), section 5.2, where the threshold is 0.01. In a dimension that is not used
-    the posterior is the prior, whatever the picture.
+    the posterior is the prior, whatever the image.
 
     Args:
-        means: of the posteriors of N pictures.
+        means: of the posteriors of N images.
         threshold: a variance.
 
     Raises:
-        UserError: there are fewer than two pictures, or a mean is not finite.
+        UserError: there are fewer than two images, or a mean is not finite.
 
     >>> active_units(np.array([[1.0, 0.0], [-1.0, 0.01]])).count
     1

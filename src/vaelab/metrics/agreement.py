@@ -13,7 +13,7 @@ from vaelab.metrics.ranks import standard_ranks
 def shared_style(values: Float[NDArray[np.float64], "K N"]) -> float:
     """How far codes order a style alike in all classes: the mean Spearman correlation over pairs of classes.
 
-    The pictures of the same N codes are decoded for each of K classes, and one shape is measured on each, such as
+    The images of the same N codes are decoded for each of K classes, and one shape is measured on each, such as
     its slant. 1 is the same order in every class, 0 none in common. Codes of which a value is nan in a class are left
     out of all.
 

@@ -138,4 +138,4 @@ def same_rows(name: str, values: NDArray[Any], of: str, others: NDArray[Any]) ->
         UserError: their numbers of rows differ.
     """
     if len(values) != len(others):
-        raise UserError(f"{name} has {len(values)} rows, but {of} has {len(others)}; give both of the same pictures")
+        raise UserError(f"{name} has {len(values)} rows, but {of} has {len(others)}; give both of the same images")

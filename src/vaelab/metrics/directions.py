@@ -47,7 +47,7 @@ def rank_correlation(
 ) -> Float[NDArray[np.float64], " D"]:
     """Spearman's correlation of each axis with a factor (Spearman 1904), from -1 to 1; 0 for a constant axis.
 
-    Codes of which the factor is nan, as of an empty picture, are left out.
+    Codes of which the factor is nan, as of an empty image, are left out.
 
     Raises:
         UserError: fewer than three codes are left, a code is not finite, or the factor does not vary.

@@ -1,4 +1,4 @@
-"""How sure a mean over pictures is."""
+"""How sure a mean over images is."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Interval:
 def bootstrap_interval(
     values: Float[NDArray[np.float64], " N"], level: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> Interval:
-    """The interval of a mean over N pictures, by drawing the pictures anew.
+    """The interval of a mean over N images, by drawing the images anew.
 
     Efron (1979): the percentiles (1 -+ level) / 2 of the means of `draws` samples of N values with replacement. It
-    holds how far another N pictures of the same kind would move the mean; what each value itself is uncertain of is
-    part of it, as far as it differs from picture to picture.
+    holds how far another N images of the same kind would move the mean; what each value itself is uncertain of is
+    part of it, as far as it differs from image to image.
 
     Args:
-        values: a number a picture.
+        values: a number an image.
         level: share of such intervals that hold the true mean.
         draws: samples with replacement.
         seed: of the draws.

@@ -19,8 +19,7 @@ from vaelab.codec import decode, encode
 from vaelab.data.images import ImageFormat
 from vaelab.errors import UserError
 from vaelab.files import FORMAT, check_format, write_atomically
-from vaelab.models import VAE, Ladder
-from vaelab.models import Model as Composition
+from vaelab.models import ModelSpec
 from vaelab.models.model import Model
 
 
@@ -73,7 +72,7 @@ def save(model: Model, path: str | Path) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    about = {"model": encode(model.spec), "images": encode(model.images)}
+    about = {"model": encode(model.spec), "images": encode(model.format)}
     write_tensors(Path(path), model.state_dict(), about)
 
 
@@ -89,12 +88,11 @@ def load(path: str | Path) -> Model:
     """
     file = _file(path)
     tensors, about = read_tensors(file)
-    images = decode(ImageFormat, about.get("images"), f"{file}: images")
-    union: Any = Composition
-    spec: VAE | Ladder = decode(union, about.get("model"), f"{file}: model")
+    format = decode(ImageFormat, about.get("images"), f"{file}: images")
+    spec: ModelSpec = decode(ModelSpec, about.get("model"), f"{file}: model")
     # The fresh weights are overwritten at once: the caller's random numbers are left as they were.
     with torch.random.fork_rng(devices=[]):
-        model: Model = spec.build(images)
+        model = spec.build(format)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
@@ -117,8 +115,8 @@ def begin_with(model: Model, path: str | Path) -> None:
         for field in dataclasses.fields(model.spec)
         if getattr(saved.spec, field.name, None) != getattr(model.spec, field.name)
     ]
-    if saved.images != model.images:
-        differing.append("pictures")
+    if saved.format != model.format:
+        differing.append("images")
     if set(differing) - {"prior"}:
         raise UserError(
             f"start is {str(path)!r}, whose model differs in {', '.join(differing)}; only the prior may differ"

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import gelu, interpolate, pixel_shuffle
 
+from vaelab.contract import Latent, Trace
 from vaelab.data.images import ImageFormat
-from vaelab.distributions import diagonal_normal, in_full
+from vaelab.distributions import as_float32, diagonal_normal
 from vaelab.errors import UserError
 from vaelab.models.model import Model
-from vaelab.networks.network import as_planes
-from vaelab.trace import Latent, Trace
+from vaelab.networks.conditions import as_planes
 
 if TYPE_CHECKING:
     from vaelab.models import Ladder
@@ -31,7 +31,7 @@ class Group(nn.Module):
     The prior is read from the map that comes down; the posterior is what the encoder's map of that resolution
     would change in it, N(mean + scale x shift, scale x stretch): the residual normal of Vahdat and Kautz (2020),
     section 3.2, but for the shift, which here is in units of the prior's scale, so that the KL is
-    1/2 sum [shift^2 + stretch^2 - log stretch^2 - 1]. A group that the picture says nothing about costs no nats.
+    1/2 sum [shift^2 + stretch^2 - log stretch^2 - 1]. A group that the image says nothing about costs no nats.
 
     Args:
         spec: the composition.
@@ -65,16 +65,16 @@ class Group(nn.Module):
 class LadderModel(Model):
     """p(x, z) = p(x | z) prod_l p(z_l | z_<l), with q(z | x) = prod_l q(z_l | z_<l, x) drawn in the same order.
 
-    Bottom-up, an encoder halves the picture once a resolution and keeps the map of each. Top-down, a learned map
-    passes the groups of the coarsest resolution, is doubled, passes those of the next, and becomes the picture.
+    Bottom-up, an encoder halves the image once a resolution and keeps the map of each. Top-down, a learned map
+    passes the groups of the coarsest resolution, is doubled, passes those of the next, and becomes the image.
     Vahdat and Kautz (2020), figure 2b; Child (2021), figure 3; residual cells of either, without batch
     normalisation. Args: see `Model`.
     """
 
-    def __init__(self, spec: Ladder, images: ImageFormat) -> None:
-        super().__init__(spec, images)
-        condition = images.condition_size if spec.conditional else 0
-        colours, height, width = images.shape
+    def __init__(self, spec: Ladder, format: ImageFormat) -> None:
+        super().__init__(spec, format)
+        condition = format.condition_size if spec.conditional else 0
+        colours, height, width = format.shape
         levels, depth = len(spec.groups), sum(spec.groups) * (spec.cells + 1)
 
         # (H, W) of each resolution, the coarsest first.
@@ -109,10 +109,10 @@ class LadderModel(Model):
         return tuple(self.spec.latent * self.extents[level][0] * self.extents[level][1] for level in self.level_of)
 
     def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
-        """Encode, draw `samples` codes of every group for each picture and decode them."""
+        """Encode, draw `samples` codes of every group for each image and decode them."""
         c = self._condition(y, len(x))
         latents: list[Latent] = []
-        # Each draw goes its own way down, with the maps of its own picture.
+        # Each draw goes its own way down, with the maps of its own image.
         maps = [e.repeat(samples, 1, 1, 1) for e in self._encode(self._checked(x), c)]
         repeated = None if c is None else c.repeat(samples, 1)
 
@@ -124,7 +124,7 @@ class LadderModel(Model):
             return z.flatten(0, 1)
 
         theta = self._descend(samples * len(x), repeated, pick)
-        return Trace(x, self.likelihood(in_full(theta).unflatten(0, (samples, -1))), tuple(latents))
+        return Trace(x, self.likelihood(as_float32(theta).unflatten(0, (samples, -1))), tuple(latents))
 
     def encode(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None) -> Distribution:
         """q(z | x) of all groups in a row, each at the means of those above it; its `.mean` is the embedding, (B, D).
@@ -189,7 +189,7 @@ class LadderModel(Model):
         return maps
 
     def _descend(self, n: int, c: Tensor | None, pick: Pick) -> Tensor:
-        """The way down for n pictures, with z of each group as `pick` says; the likelihood's parameters."""
+        """The way down for n images, with z of each group as `pick` says; the likelihood's parameters."""
         h, index = self.top.expand(n, -1, -1, -1), 0
         for level, count in enumerate(self.spec.groups):
             if level:
@@ -220,5 +220,5 @@ class LadderModel(Model):
 
 def _mean_and_scale(parameters: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and scale from a convolution's output; log scales within -5 and 5, softly, as NVAE's are."""
-    mean, log_scale = in_full(parameters).chunk(2, 1)
+    mean, log_scale = as_float32(parameters).chunk(2, 1)
     return mean, (5 * torch.tanh(log_scale / 5)).exp()

@@ -1,4 +1,4 @@
-"""What every model offers: conditions, traces, embeddings, pictures."""
+"""What every model offers: conditions, traces, embeddings, images."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
+from vaelab.contract import Trace
 from vaelab.data.images import ImageFormat
-from vaelab.distributions import in_full
+from vaelab.distributions import as_float32
 from vaelab.errors import UserError
-from vaelab.trace import Trace
 
 if TYPE_CHECKING:
-    from vaelab.likelihoods.likelihood import Likelihood
-    from vaelab.models import ModelPiece
+    from vaelab.contract import Likelihood
+    from vaelab.models import ModelSpec
 
 
 class Model(nn.Module):
     """p(x, z) with its posterior q(z | x); every factor given the condition when conditional.
 
-    B pictures of (C, H, W), N codes of D dimensions, K numbers of a condition: one for each class, where pictures
+    B images of (C, H, W), N codes of D dimensions, K numbers of a condition: one for each class, where images
     have labels, otherwise one for each attribute. A label of -1 is an unknown one: its condition is all zeros.
 
     Args:
         spec: the composition that this module realises.
-        images: the shape of a picture, the names of classes and attributes.
+        format: the shape of an image, the names of classes and attributes.
     """
 
     likelihood: Likelihood
 
-    def __init__(self, spec: ModelPiece, images: ImageFormat) -> None:
+    def __init__(self, spec: ModelSpec, format: ImageFormat) -> None:
         super().__init__()
         self.spec: Any = spec
-        self.images = images
-        self.likelihood = spec.likelihood.build(images.shape)
+        self.format = format
+        self.likelihood = spec.likelihood.build(format.shape)
 
     @property
     def device(self) -> torch.device:
@@ -52,15 +52,15 @@ class Model(nn.Module):
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
-        """Encode, draw `samples` codes a picture and decode them.
+        """Encode, draw `samples` codes an image and decode them.
 
         Args:
-            x: pictures.
+            x: images.
             y: for a conditional model, labels (B,) or attributes (B, A).
             samples: S.
 
         Raises:
-            UserError: the pictures have another shape than the model's, or a conditional model has no labels.
+            UserError: the images have another shape than the model's, or a conditional model has no labels.
         """
 
     @abstractmethod
@@ -72,7 +72,7 @@ class Model(nn.Module):
         """
 
     def decode(self, z: Float[Tensor, "N D"], y: Tensor | None = None) -> Distribution:
-        """p(x | z); its `.mean` is the picture, (N, C, H, W), values in [0, 1].
+        """p(x | z); its `.mean` is the image, (N, C, H, W), values in [0, 1].
 
         Raises:
             UserError: codes of another width than the latent's, or a conditional model without labels.
@@ -82,14 +82,14 @@ class Model(nn.Module):
         if z.shape[1] != sum(self.widths):
             raise UserError(f"z has {z.shape[1]} dimensions, but the model's latent has {sum(self.widths)}")
         c = self._condition(self._labels(y), len(z))
-        p: Distribution = self.likelihood(in_full(self._decode(z, c)))
+        p: Distribution = self.likelihood(as_float32(self._decode(z, c)))
         return p
 
     @torch.no_grad()
     def generate(
         self, n: int, y: Tensor | int | None = None, given: Tensor | None = None, temperature: float = 1.0
     ) -> Float[Tensor, "N C H W"]:
-        """`n` new pictures: the mean of p(x | z) at draws of the prior.
+        """`n` new images: the mean of p(x | z) at draws of the prior.
 
         Args:
             n: how many.
@@ -111,7 +111,7 @@ class Model(nn.Module):
         y = self._labels(self._completed(y, n))
         c = self._condition(y, n)
         if given is not None and (given.ndim != 2 or len(given) != n):
-            raise UserError(f"given has shape {tuple(given.shape)}, but n is {n}; give a row of codes for each picture")
+            raise UserError(f"given has shape {tuple(given.shape)}, but n is {n}; give a row of codes for each image")
         if given is not None and not given.is_floating_point():
             given = self._read(given)
         return self.decode(self._draw(n, c, given, temperature), y).mean
@@ -133,9 +133,9 @@ class Model(nn.Module):
         raise UserError("given holds integers, but the model has no codebook; give real numbers of shape (N, D)")
 
     def _checked(self, x: Tensor) -> Tensor:
-        if tuple(x.shape[1:]) != self.images.shape:
+        if tuple(x.shape[1:]) != self.format.shape:
             raise UserError(
-                f"x has pictures of shape {tuple(x.shape[1:])}, but the model takes {self.images.shape}; "
+                f"x has images of shape {tuple(x.shape[1:])}, but the model takes {self.format.shape}; "
                 "bring them to that shape"
             )
         return x
@@ -144,16 +144,16 @@ class Model(nn.Module):
         """Labels for all: one given for all is repeated, those that are missing are drawn uniformly."""
         if isinstance(y, int):
             y = torch.full((n,), y, device=self.device)
-        if not self.spec.conditional or not self.images.classes:
+        if not self.spec.conditional or not self.format.classes:
             return y
-        drawn = torch.randint(len(self.images.classes), (n,), device=self.device)
+        drawn = torch.randint(len(self.format.classes), (n,), device=self.device)
         if y is None or y.shape != drawn.shape:
             return drawn if y is None else y  # refused below
         return torch.where(y == -1, drawn, y)
 
     def _labels(self, y: Tensor | None) -> Tensor | None:
         """Labels that a user gave, checked; a training step does not wait for this."""
-        classes = len(self.images.classes)
+        classes = len(self.format.classes)
         if (
             self.spec.conditional
             and classes
@@ -170,13 +170,13 @@ class Model(nn.Module):
         """Labels as one-hot vectors, or attributes; None for a model that is not conditional, whatever it is given."""
         if not self.spec.conditional:
             return None
-        classes, attributes = self.images.classes, self.images.attributes
+        classes, attributes = self.format.classes, self.format.attributes
         what = "label" if classes else f"row of {len(attributes)} attributes"
         if y is None:
-            raise UserError(f"y is None, but the model is conditional; give a {what} for each picture")
+            raise UserError(f"y is None, but the model is conditional; give a {what} for each image")
         shape = (n,) if classes else (n, len(attributes))
         if tuple(y.shape) != shape:
-            raise UserError(f"y has shape {tuple(y.shape)}, but must be {shape}: one {what} a picture")
+            raise UserError(f"y has shape {tuple(y.shape)}, but must be {shape}: one {what} an image")
         dtype = next(self.parameters()).dtype
         if not classes:
             return y.to(dtype)

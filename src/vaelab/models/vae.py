@@ -9,11 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vaelab.contract import Latent, PriorSizes, Sizes, Trace
 from vaelab.data.images import ImageFormat
-from vaelab.distributions import in_full
+from vaelab.distributions import as_float32
 from vaelab.models.model import Model
-from vaelab.sizes import PriorSizes, Sizes
-from vaelab.trace import Latent, Trace
 
 if TYPE_CHECKING:
     from vaelab.models import VAE
@@ -26,14 +25,14 @@ class VAEModel(Model):
     label. Args: see `Model`.
     """
 
-    def __init__(self, spec: VAE, images: ImageFormat) -> None:
-        super().__init__(spec, images)
-        condition = images.condition_size if spec.conditional else 0
-        parameters = self.likelihood.outputs(images.channels)
-        self.network = spec.network.build(Sizes(images.shape, spec.latent, condition, parameters))
+    def __init__(self, spec: VAE, format: ImageFormat) -> None:
+        super().__init__(spec, format)
+        condition = format.condition_size if spec.conditional else 0
+        parameters = self.likelihood.outputs(format.channels)
+        self.network = spec.network.build(Sizes(format.shape, spec.latent, condition, parameters))
         self.posterior = spec.posterior.build(self.network, spec.latent)
         (width,) = self.widths
-        self.prior = spec.prior.build(PriorSizes(images.shape, width, condition, self.posterior.codes))
+        self.prior = spec.prior.build(PriorSizes(format.shape, width, condition, self.posterior.code_space))
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -41,14 +40,14 @@ class VAEModel(Model):
         return (self.spec.latent * self.network.positions,)
 
     def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
-        """Encode, draw `samples` codes a picture and decode them."""
+        """Encode, draw `samples` codes an image and decode them."""
         c = self._condition(y, len(x))
         draw = self.posterior(self.network.encode(self._checked(x), c), samples)
         latent = Latent(draw.q, draw.code, draw.z, draw.penalty, p=self.prior(c, self._infer))
         return Trace(x, self._likelihood_at(draw.z, c), (latent,))
 
     def likelihood_at(self, z: Float[Tensor, "S B D"], y: Tensor | None = None) -> Distribution:
-        """p(x | z) at S codes for each of B pictures, of batch shape (S, B).
+        """p(x | z) at S codes for each of B images, of batch shape (S, B).
 
         Args:
             z: what the decoder reads.
@@ -60,7 +59,7 @@ class VAEModel(Model):
         return self._likelihood_at(z, self._condition(self._labels(y), z.shape[1]))
 
     def prior_of(self, y: Tensor | None, n: int) -> Distribution:
-        """p(z), or p(z | y) for each of n pictures, of batch shape () or (n,).
+        """p(z), or p(z | y) for each of n images, of batch shape () or (n,).
 
         Raises:
             UserError: a conditional model has no labels.
@@ -78,10 +77,10 @@ class VAEModel(Model):
         self.network.decode = torch.compile(self.network.decode, mode=mode)  # type: ignore[method-assign]
 
     def _likelihood_at(self, z: Float[Tensor, "S B D"], c: Float[Tensor, "B K"] | None) -> Distribution:
-        # The label of a picture goes with each of its draws.
+        # The label of an image goes with each of its draws.
         repeated = None if c is None else c.repeat(len(z), 1)
         theta = self.network.decode(z.flatten(0, 1), repeated).unflatten(0, (len(z), -1))
-        p: Distribution = self.likelihood(in_full(theta))
+        p: Distribution = self.likelihood(as_float32(theta))
         return p
 
     def _decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Tensor:
@@ -94,7 +93,7 @@ class VAEModel(Model):
         return given if given.is_floating_point() else self._read(given)
 
     def _read(self, codes: Tensor) -> Tensor:
-        return super()._read(codes) if self.posterior.codes is None else self.posterior.read(codes)
+        return super()._read(codes) if self.posterior.code_space is None else self.posterior.read(codes)
 
     def _infer(self, x: Tensor, c: Tensor | None) -> Distribution:
         """q(z | x, c), also for priors that are built from posteriors of pseudo-inputs."""

@@ -12,7 +12,7 @@ from vaelab.networks.cells import GroupNorm
 class SelfAttention(nn.Module):
     """x + W softmax(q k^T / sqrt(C)) v, each place of a map reading from all others.
 
-    Vaswani et al. (2017), equation 1, with one head over the places of a picture as in Wang et al. (2018); the
+    Vaswani et al. (2017), equation 1, with one head over the places of an image as in Wang et al. (2018); the
     map is normalised first, and q, k and v are 1x1 convolutions of it. It knows nothing of where a place lies:
     permuted places give permuted results.
 

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vaelab.distributions import in_full
+from vaelab.distributions import as_float32
 
 
 class GroupNorm(nn.GroupNorm):
@@ -29,7 +29,7 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
         """The map with mean 0 and variance 1 in each group, then scaled and shifted channel by channel."""
-        return super().forward(in_full(x))
+        return super().forward(as_float32(x))
 
 
 class BottleneckCell(nn.Module):
@@ -105,7 +105,7 @@ class DepthwiseCell(nn.Module):
 
     Vahdat and Kautz (2020), figure 3a: normalise, 1x1 to `inner` channels, normalise, SiLU, depthwise 5x5,
     normalise, SiLU, 1x1 back, normalise, squeeze and excite. Group normalisation stands for the paper's batch
-    normalisation: it keeps no running statistics, so that a picture gets the same numbers in training and in
+    normalisation: it keeps no running statistics, so that an image gets the same numbers in training and in
     evaluation, whatever else is in its batch.
 
     The last normalisation would undo any scale of the projection before it, so its own gain is what begins small:

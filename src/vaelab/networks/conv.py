@@ -9,10 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from vaelab.contract import Network, Sizes
 from vaelab.errors import UserError
-from vaelab.networks.network import Network, as_planes, with_condition
+from vaelab.networks.conditions import as_planes, with_condition
 from vaelab.networks.transposed import TransposedConv2d
-from vaelab.sizes import Sizes
 
 
 def _kernel(layer: int, layers: int) -> int:
@@ -23,7 +23,7 @@ def _kernel(layer: int, layers: int) -> int:
 class ConvNetwork(Network):
     """Convolutions of stride 2 down to a few pixels, and their transposes back.
 
-    For 28 x 28 grey pictures and channels (32, 64, 128) these are the tables of the study::
+    For 28 x 28 grey images and channels (32, 64, 128) these are the tables of the study::
 
         encoder  Conv 4x4 s2 -> 32 x 14 x 14, Conv 4x4 s2 -> 64 x 7 x 7, Conv 3x3 s2 -> 128 x 4 x 4,
                  ReLU each, flattened to 2048 features
@@ -31,14 +31,14 @@ class ConvNetwork(Network):
                  ConvT 4x4 s2 -> 1 x 28 x 28
 
     Other sizes round down at each 4 x 4 layer; the decoder pads its output so that it meets them again.
-    A condition is broadcast to planes behind the picture's channels, and written behind z.
+    A condition is broadcast to planes behind the image's channels, and written behind z.
 
     Args:
-        channels: after each halving, from the picture inwards.
+        channels: after each halving, from the image inwards.
         sizes: what the network is built for.
 
     Raises:
-        UserError: the picture is too small to be halved once a layer.
+        UserError: the image is too small to be halved once a layer.
     """
 
     def __init__(self, channels: tuple[int, ...], sizes: Sizes) -> None:
@@ -53,8 +53,8 @@ class ConvNetwork(Network):
             extents.append(tuple((n + 2 - kernel) // 2 + 1 for n in extents[-1]))  # type: ignore[arg-type]
         if min(extents[-1]) < 1:
             raise UserError(
-                f"Conv.channels is {channels}: a picture of {height} x {width} pixels cannot be halved "
-                f"{depth} times; give fewer channels or larger pictures"
+                f"Conv.channels is {channels}: an image of {height} x {width} pixels cannot be halved "
+                f"{depth} times; give fewer channels or larger images"
             )
 
         down: list[nn.Module] = []
@@ -79,7 +79,7 @@ class ConvNetwork(Network):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
-        """Features h of each picture."""
+        """Features h of each image."""
         x = as_planes(x, c).contiguous(memory_format=torch.channels_last)
         return torch.flatten(self.down(x), 1)
 

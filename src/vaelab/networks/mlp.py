@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vaelab.networks.network import Network, with_condition
-from vaelab.sizes import Sizes
+from vaelab.contract import Network, Sizes
+from vaelab.networks.conditions import with_condition
 
 
 class MlpNetwork(Network):
@@ -44,7 +44,7 @@ class MlpNetwork(Network):
         self.decoder = nn.Sequential(*decoder[:-1])
 
     def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
-        """Features h of each picture; with no hidden layers, the pixels and the condition themselves."""
+        """Features h of each image; with no hidden layers, the pixels and the condition themselves."""
         h: Tensor = self.encoder(with_condition(torch.flatten(x, 1), c))
         return h
 

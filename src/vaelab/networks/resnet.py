@@ -1,4 +1,4 @@
-"""Residual networks, with one latent vector for the whole picture or one for each place of a map."""
+"""Residual networks, with one latent vector for the whole image or one for each place of a map."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vaelab.networks import Cell
+from vaelab.contract import Network, Sizes
+from vaelab.networks import CellSpec
 from vaelab.networks.attention import SelfAttention
-from vaelab.networks.network import Network, as_planes, with_condition
-from vaelab.sizes import Sizes
+from vaelab.networks.conditions import as_planes, with_condition
 
 
 class ResNetNetwork(Network):
-    """Residual cells between convolutions that halve the picture, and their mirror image (He et al. 2016).
+    """Residual cells between convolutions that halve the image, and their mirror image (He et al. 2016).
 
-    For 28 x 28 grey pictures and channels (32, 64, 128)::
+    For 28 x 28 grey images and channels (32, 64, 128)::
 
         encoder  Conv 3x3 s2 -> 32 x 14 x 14, cells, -> 64 x 7 x 7, cells, -> 128 x 4 x 4, cells
         decoder  Linear D -> 128 x 4 x 4, cells, nearest and Conv 3x3 -> 64 x 7 x 7, cells, -> 32 x 14 x 14,
                  cells, -> 32 x 28 x 28, Conv 3x3 -> 1 x 28 x 28
 
-    with GELU before every convolution that is not a cell's, save on the picture and z. Halving rounds up, and the
-    decoder enlarges to the very size of each stage, so any picture will do. A condition is broadcast to planes
-    behind the picture's channels, and written behind z.
+    with GELU before every convolution that is not a cell's, save on the image and z. Halving rounds up, and the
+    decoder enlarges to the very size of each stage, so any image will do. A condition is broadcast to planes
+    behind the image's channels, and written behind z.
 
     A `spatial` network keeps a map of latents: a vector of `sizes.latent` dimensions for each of the h x w
     places of the coarsest stage. Places are counted row by row, and flat vectors run place by place::
@@ -33,7 +33,7 @@ class ResNetNetwork(Network):
         h[place * channels + channel]    head(outputs)(h)[place * outputs + output]    z[place * latent + dimension]
 
     Args:
-        channels: after each halving, from the picture inwards.
+        channels: after each halving, from the image inwards.
         blocks: cells after each halving.
         cell: what they are.
         attention: let the places of the coarsest stage read from one another, in encoder and decoder.
@@ -42,7 +42,7 @@ class ResNetNetwork(Network):
     """
 
     def __init__(
-        self, channels: tuple[int, ...], blocks: int, cell: Cell, attention: bool, spatial: bool, sizes: Sizes
+        self, channels: tuple[int, ...], blocks: int, cell: CellSpec, attention: bool, spatial: bool, sizes: Sizes
     ) -> None:
         super().__init__()
         colours, height, width = sizes.image
@@ -67,7 +67,7 @@ class ResNetNetwork(Network):
         down: list[nn.Module] = []
         for wide, deep in pairwise((colours + sizes.condition, *channels)):
             down += [nn.GELU(), nn.Conv2d(wide, deep, 3, stride=2, padding=1), *cells(deep)]
-        # A picture's pixels are taken as they are.
+        # An image's pixels are taken as they are.
         self.down = nn.Sequential(*down[1:], *mixing(), nn.GELU())
 
         entry = sizes.latent + sizes.condition
@@ -80,7 +80,7 @@ class ResNetNetwork(Network):
             up += cells(thin) if stage else []
         self.up = nn.Sequential(*up, nn.GELU(), nn.Conv2d(channels[0], sizes.parameters, 3, padding=1))
 
-        # torch's own weights would let differences between pictures fade by two thirds a stage; these, of
+        # torch's own weights would let differences between images fade by two thirds a stage; these, of
         # He et al. (2015), keep them.
         for layer in [*self.down, *self.up]:
             if isinstance(layer, nn.Conv2d):
@@ -101,7 +101,7 @@ class ResNetNetwork(Network):
         return nn.Sequential(nn.Unflatten(1, places), nn.Linear(self.map[-1], outputs), nn.Flatten())
 
     def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
-        """Features h of each picture, place by place."""
+        """Features h of each image, place by place."""
         h = self.down(as_planes(x, c).contiguous(memory_format=torch.channels_last))
         # In the channels-last layout the numbers already lie so, and nothing is copied.
         return torch.flatten(h.permute(0, 2, 3, 1), 1)

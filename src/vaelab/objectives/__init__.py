@@ -1,13 +1,11 @@
 """Objectives: from a trace and the progress of training to the loss that is minimised.
 
-Adding one is a file with a frozen dataclass, and its name in the union here.
+A new one is a file with a frozen dataclass, and its name here.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
-
-from pydantic import Field
 
 from vaelab.objectives.capacity import Capacity
 from vaelab.objectives.dip import DipI, DipII
@@ -15,17 +13,18 @@ from vaelab.objectives.dreg import Dreg
 from vaelab.objectives.elbo import Elbo
 from vaelab.objectives.factor import Factor
 from vaelab.objectives.free_bits import FreeBits
+from vaelab.objectives.function import FunctionObjective
 from vaelab.objectives.geco import Geco
 from vaelab.objectives.info import Info
 from vaelab.objectives.iwae import Iwae
+from vaelab.objectives.objective import Loss, ObjectiveSpec
 from vaelab.objectives.total_correlation import TotalCorrelation
+from vaelab.spec import any_of
 
-Objective = Annotated[
-    Elbo | FreeBits | Capacity | Geco | Iwae | Dreg | TotalCorrelation | Factor | DipI | DipII | Info,
-    Field(discriminator="kind"),
-]
+AnyObjective = Annotated[ObjectiveSpec, any_of(ObjectiveSpec)]
 
 __all__ = [
+    "AnyObjective",
     "Capacity",
     "DipI",
     "DipII",
@@ -33,9 +32,11 @@ __all__ = [
     "Elbo",
     "Factor",
     "FreeBits",
+    "FunctionObjective",
     "Geco",
     "Info",
     "Iwae",
-    "Objective",
+    "Loss",
+    "ObjectiveSpec",
     "TotalCorrelation",
 ]

@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 
-from vaelab.objectives.objective import ObjectivePiece
-from vaelab.piece import Tag
-from vaelab.schedules import Linear, Progress, Schedule
+from vaelab.objectives.objective import ObjectiveSpec
+from vaelab.schedules import AnySchedule, Linear, Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vaelab.trace import Trace
+    from vaelab.contract import Trace
 
 
 @dataclass(frozen=True)
-class Capacity(ObjectivePiece):
+class Capacity(ObjectiveSpec):
     """The KL held to a capacity that rises while training.
 
-    loss = E_q[-log p(x | z)] + gamma |KL - C(t)|, in nats an image: Burgess et al. (2018), "Understanding
+    loss = E_q[-log p(x | z)] + gamma |KL - C(t)|, in nats per image: Burgess et al. (2018), "Understanding
     disentangling in beta-VAE", equation 8.
     """
 
     gamma: Annotated[float, Ge(0)] = 30.0
     """What a nat off the capacity costs."""
-    capacity: Schedule = Linear(epochs=10, stop=25.0, smooth=True)
+    capacity: AnySchedule = Linear(epochs=10, stop=25.0, smooth=True)
     """C, nats."""
     samples: Annotated[int, Ge(1)] = 1
-    kind: Tag[Literal["capacity"]] = field(default="capacity", repr=False, kw_only=True)
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
         away = trace.kl.sum(0).mean() - self.capacity(progress)
-        return trace.distortion.mean() + self.gamma * away.abs()
+        return trace.penalised_reconstruction.mean() + self.gamma * away.abs()

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Independent
 
-from vaelab.trace import Latent
+from vaelab.contract import Latent
 
 
 def decompose_kl(latent: Latent, images: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -21,7 +21,7 @@ def decompose_kl(latent: Latent, images: int) -> tuple[Tensor, Tensor, Tensor]:
         images: N, of which the batch is a part.
     """
     assert isinstance(latent.q, Independent)
-    # [s, i, j, d] is log q(z_i,d | x_j): each draw under each picture's posterior.
+    # [s, i, j, d] is log q(z_i,d | x_j): each draw under each image's posterior.
     each = latent.q.base_dist.log_prob(latent.code[:, :, None])
     log_weights = stratified_log_weights(latent.code.shape[1], images, each.dtype, each.device)
     # A density of all dimensions takes the weight once; each dimension's own density takes it once as well.
@@ -36,7 +36,7 @@ def stratified_log_weights(
 ) -> Float[Tensor, "batch batch"]:
     """log weights with which row i averages q(z_i | x_j) over a batch to estimate q(z_i) over all images.
 
-    Chen et al. (2018), appendix C.2: the draw's own picture stands for itself, 1/N; the others stand for the rest,
+    Chen et al. (2018), appendix C.2: the draw's own image stands for itself, 1/N; the others stand for the rest,
     and each row sums to one.
 
     >>> stratified_log_weights(3, 10).exp().sum(1)

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
-from vaelab.objectives.objective import ObjectivePiece
-from vaelab.piece import Tag
-from vaelab.traits import Trait
+from vaelab.objectives.objective import ObjectiveSpec
+from vaelab.spec import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.distributions import Distribution
 
+    from vaelab.contract import Trace
     from vaelab.schedules import Progress
-    from vaelab.trace import Trace
 
 
-class _Dip(ObjectivePiece):
+class _Dip(ObjectiveSpec):
     """The ELBO with a penalty on a covariance S: off sum_{i != j} S_ij^2 + on sum_i (S_ii - 1)^2."""
 
     off: float
@@ -44,7 +43,7 @@ class _Dip(ObjectivePiece):
 class DipI(_Dip):
     """DIP-VAE-I: S is the covariance of the posteriors' means.
 
-    loss = -ELBO + off sum_{i != j} S_ij^2 + on sum_i (S_ii - 1)^2, in nats an image: Kumar, Sattigeri and
+    loss = -ELBO + off sum_{i != j} S_ij^2 + on sum_i (S_ii - 1)^2, in nats per image: Kumar, Sattigeri and
     Balakrishnan (2018), equation 6.
     """
 
@@ -53,7 +52,6 @@ class DipI(_Dip):
     on: Annotated[float, Ge(0)] = 100.0
     """lambda_d, of variances away from 1."""
     samples: Annotated[int, Ge(1)] = 1
-    kind: Tag[Literal["dip-i"]] = field(default="dip-i", repr=False, kw_only=True)
 
     def covariance(self, q: Distribution) -> Tensor:
         """Cov_x(mu(x)), (D, D)."""
@@ -72,7 +70,6 @@ class DipII(_Dip):
     on: Annotated[float, Ge(0)] = 10.0
     """lambda_d, of variances away from 1."""
     samples: Annotated[int, Ge(1)] = 1
-    kind: Tag[Literal["dip-ii"]] = field(default="dip-ii", repr=False, kw_only=True)
 
     def covariance(self, q: Distribution) -> Tensor:
         """E_x[Cov(z | x)] + Cov_x(mu(x)), (D, D)."""

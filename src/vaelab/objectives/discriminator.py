@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import softplus
 
+from vaelab.contract import Trace
 from vaelab.schedules import Progress
-from vaelab.trace import Trace
 
 
 class FactorLoss(nn.Module):

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
 from vaelab.objectives.iwae import log_mean_weight
-from vaelab.objectives.objective import ObjectivePiece
-from vaelab.piece import Tag
-from vaelab.traits import Trait
+from vaelab.objectives.objective import ObjectiveSpec
+from vaelab.spec import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vaelab.contract import Trace
     from vaelab.schedules import Progress
-    from vaelab.trace import Trace
 
 
 @dataclass(frozen=True)
-class Dreg(ObjectivePiece):
+class Dreg(ObjectiveSpec):
     """The bound of `Iwae`, with a gradient for the encoder whose signal does not drown as k grows.
 
     With w_i = p(x, z_i) / q(z_i | x) and v_i = w_i / sum_j w_j, the encoder follows
@@ -30,7 +29,6 @@ class Dreg(ObjectivePiece):
 
     samples: Annotated[int, Ge(1)] = 50
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes})
-    kind: Tag[Literal["dreg"]] = field(default="dreg", repr=False, kw_only=True)
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""

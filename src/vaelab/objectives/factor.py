@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge
 
 from vaelab.errors import UserError
-from vaelab.objectives.objective import Loss, ObjectivePiece
-from vaelab.piece import Tag
-from vaelab.traits import Trait
+from vaelab.objectives.objective import Loss, ObjectiveSpec
+from vaelab.spec import Trait
 
 
 @dataclass(frozen=True)
-class Factor(ObjectivePiece):
+class Factor(ObjectiveSpec):
     """FactorVAE: total correlation estimated by a discriminator that learns along.
 
     loss = -ELBO + gamma E_q(z)[log D(z) / (1 - D(z))] with D trained to tell draws of q(z) from draws whose
@@ -28,7 +27,6 @@ class Factor(ObjectivePiece):
     """Widths of the discriminator."""
     samples: Annotated[int, Ge(1)] = 1
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes})
-    kind: Tag[Literal["factor"]] = field(default="factor", repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

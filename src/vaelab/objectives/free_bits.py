@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 
-from vaelab.objectives.objective import ObjectivePiece
-from vaelab.piece import Tag
-from vaelab.schedules import Constant, Progress, Schedule
+from vaelab.objectives.objective import ObjectiveSpec
+from vaelab.schedules import AnySchedule, Constant, Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vaelab.trace import Trace
+    from vaelab.contract import Trace
 
 
 @dataclass(frozen=True)
-class FreeBits(ObjectivePiece):
+class FreeBits(ObjectiveSpec):
     """The negative ELBO in which the first nats of each dimension cost nothing.
 
-    loss = E_q[-log p(x | z)] + beta sum_j max(floor, E_x KL_j), in nats an image: Kingma et al. (2016),
+    loss = E_q[-log p(x | z)] + beta sum_j max(floor, E_x KL_j), in nats per image: Kingma et al. (2016),
     "Improved Variational Inference with Inverse Autoregressive Flow", equation 15, a dimension a group. Where prior
     or posterior do not split into dimensions, and in a hierarchy, whose latents have thousands, the group is the
     whole latent.
@@ -29,13 +28,12 @@ class FreeBits(ObjectivePiece):
 
     floor: Annotated[float, Ge(0)] = 0.5
     """lambda, nats a group below which its KL is not lowered further."""
-    beta: Schedule = Constant(1.0)
+    beta: AnySchedule = Constant(1.0)
     samples: Annotated[int, Ge(1)] = 1
-    kind: Tag[Literal["free-bits"]] = field(default="free-bits", repr=False, kw_only=True)
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
         whole = len(trace.latents) > 1
         groups = [(latent.kl() if whole else latent.kl_by_dimension()).mean((0, 1)) for latent in trace.latents]
         kl = sum(group.clamp(min=self.floor).sum() for group in groups)
-        return trace.distortion.mean() + self.beta(progress) * kl
+        return trace.penalised_reconstruction.mean() + self.beta(progress) * kl

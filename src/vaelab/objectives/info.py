@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
-from vaelab.objectives.objective import ObjectivePiece
-from vaelab.piece import Tag
-from vaelab.traits import Trait
+from vaelab.objectives.objective import ObjectiveSpec
+from vaelab.spec import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vaelab.contract import Trace
     from vaelab.schedules import Progress
-    from vaelab.trace import Trace
 
 
 @dataclass(frozen=True)
-class Info(ObjectivePiece):
+class Info(ObjectiveSpec):
     """InfoVAE with the maximum mean discrepancy (MMD-VAE with alpha = 1).
 
     loss = E_q[-log p(x | z)] + (1 - alpha) KL(q(z | x) || p(z)) + (alpha + weight - 1) MMD^2(q(z), p(z)), in nats
@@ -32,7 +31,6 @@ class Info(ObjectivePiece):
     """lambda, nats a unit of squared discrepancy."""
     samples: Annotated[int, Ge(1)] = 1
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes})
-    kind: Tag[Literal["info"]] = field(default="info", repr=False, kw_only=True)
 
     def requirements(self) -> frozenset[Trait]:
         """Without any KL, the discrepancy alone must teach the prior."""

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 
-from vaelab.objectives.objective import ObjectivePiece
-from vaelab.piece import Tag
+from vaelab.objectives.objective import ObjectiveSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vaelab.contract import Trace
     from vaelab.schedules import Progress
-    from vaelab.trace import Trace
 
 
 @dataclass(frozen=True)
-class Iwae(ObjectivePiece):
+class Iwae(ObjectiveSpec):
     """The negative importance-weighted bound of k samples.
 
-    loss = -log (1/k) sum_i p(x, z_i) / q(z_i | x), in nats an image: Burda, Grosse and Salakhutdinov (2016),
+    loss = -log (1/k) sum_i p(x, z_i) / q(z_i | x), in nats per image: Burda, Grosse and Salakhutdinov (2016),
     equation 8. It falls to -log p(x) as k grows, and with k = 1 it is the negative ELBO, its KL sampled.
     """
 
     samples: Annotated[int, Ge(1)] = 50
     """k, draws of z an image."""
-    kind: Tag[Literal["iwae"]] = field(default="iwae", repr=False, kw_only=True)
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vaelab.contract import Trace
 from vaelab.schedules import Progress
-from vaelab.trace import Trace
 
 # A constraint that cannot be met would send the multiplier to infinity; e^10 times the KL is as good as that.
 _LARGEST = 10.0
@@ -19,7 +19,7 @@ class GecoLoss(nn.Module):
     posterior adds is no part of the constraint.
 
     Args:
-        tolerance: nats an image.
+        tolerance: nats per image.
         rate: of the multiplier.
         memory: of the moving average.
     """

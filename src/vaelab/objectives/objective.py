@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from vaelab.errors import UserError
-from vaelab.piece import Piece
-from vaelab.traits import Trait
+from vaelab.schedules import Progress, ScheduleSpec
+from vaelab.spec import Spec, Trait
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vaelab.schedules import Progress, Schedule
-    from vaelab.trace import Trace
+    from vaelab.contract import Trace
 
 
 class Loss(Protocol):
@@ -22,25 +21,36 @@ class Loss(Protocol):
         """The loss, a scalar in nats."""
 
 
-class ObjectivePiece(Piece):
-    """An objective that can be chosen."""
+class ObjectiveSpec(Spec, room=True):
+    """Base of the objectives.
 
-    samples: int
-    """Draws of z an image."""
+    A subclass defines `__call__`, or `build` if something is learned along. Where an objective is expected, a callable
+    `(trace, progress) -> loss` stands for `FunctionObjective`.
+    """
+
+    samples: int = 1
+    """Draws of z per image."""
     needs: ClassVar[frozenset[Trait]] = frozenset()
     """What the model must be like."""
+
+    @classmethod
+    def coerce(cls, value: Any) -> Any:
+        """A callable as a function objective."""
+        from vaelab.objectives.function import FunctionObjective
+
+        return FunctionObjective.of(value) if callable(value) and not isinstance(value, Spec | type) else value
 
     def beta(self, progress: Progress) -> float:
         """The weight of the KL at this moment, to be shown; 1 where there is none."""
         return 1.0
 
     @property
-    def schedules(self) -> tuple[Schedule, ...]:
+    def schedules(self) -> tuple[ScheduleSpec, ...]:
         """The fields that change while training."""
-        return tuple(value for value in vars(self).values() if hasattr(value, "spans_run"))
+        return tuple(value for value in vars(self).values() if isinstance(value, ScheduleSpec))
 
     def build(self, latent: int) -> Loss:
-        """The loss over codes of `latent` dimensions: the piece itself, or a module where something is learned."""
+        """The loss over codes of `latent` dimensions: the part itself, or a module where something is learned."""
         return self
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
@@ -61,5 +71,5 @@ class ObjectivePiece(Piece):
         if lacking:
             raise UserError(
                 f"objective is {type(self).__name__}, which needs {' and '.join(lacking)}, but the model is {model}; "
-                "choose other pieces"
+                "choose other parts"
             )

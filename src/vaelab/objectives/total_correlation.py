@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
-from vaelab.objectives.objective import ObjectivePiece
-from vaelab.piece import Tag
-from vaelab.traits import Trait
+from vaelab.objectives.objective import ObjectiveSpec
+from vaelab.spec import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from vaelab.contract import Trace
     from vaelab.schedules import Progress
-    from vaelab.trace import Trace
 
 
 @dataclass(frozen=True)
-class TotalCorrelation(ObjectivePiece):
+class TotalCorrelation(ObjectiveSpec):
     """beta-TCVAE: the three parts of the KL weighed apart.
 
-    loss = E_q[-log p(x | z)] + alpha I(x; z) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d)), in nats an image:
+    loss = E_q[-log p(x | z)] + alpha I(x; z) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d)), in nats per image:
     Chen et al. (2018), "Isolating Sources of Disentanglement", equations 2 and 4. With all weights 1 it is the
     ELBO, its KL sampled. The aggregate posterior q(z) is estimated from the batch by stratified sampling.
     """
@@ -35,14 +34,13 @@ class TotalCorrelation(ObjectivePiece):
     """Of the dimension-wise KL."""
     samples: Annotated[int, Ge(1)] = 1
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.independent_dimensions})
-    kind: Tag[Literal["total-correlation"]] = field(default="total-correlation", repr=False, kw_only=True)
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
         from vaelab.objectives.decomposition import decompose_kl
 
         (latent,) = trace.latents
-        images = progress.images or progress.steps * len(trace.x)
+        images = progress.n_images or progress.steps * len(trace.x)
         information, correlation, dimensions = decompose_kl(latent, images)
         kl = self.alpha * information + self.weight * correlation + self.gamma * dimensions
-        return (trace.distortion + kl).mean()
+        return (trace.penalised_reconstruction + kl).mean()

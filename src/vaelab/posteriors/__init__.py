@@ -1,44 +1,47 @@
 """Posteriors q(z | x).
 
-Adding one is a dataclass here, a file with the module it builds and its name in the union `Posterior`.
+A new one is a dataclass here and a file with the module that it builds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from abc import abstractmethod
+from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Lt
-from pydantic import Field
 
 from vaelab.errors import UserError
-from vaelab.piece import Piece, Tag
-from vaelab.traits import Trait
+from vaelab.spec import Spec, Trait, any_of
 
 if TYPE_CHECKING:
-    from vaelab.networks.network import Network
-    from vaelab.posteriors.posterior import Posterior as PosteriorModule
+    from vaelab.contract import Network, Posterior
 
 
-class PosteriorPiece(Piece):
-    """A posterior that can be chosen."""
+class PosteriorSpec(Spec, room=True):
+    """Base of the posteriors.
+
+    A subclass that says nothing of itself is taken for a posterior over real vectors whose moments are not known.
+    """
 
     discrete: ClassVar[bool] = False
-    """Its codes are integers that number a codebook, instead of real vectors."""
+    """Its codes are the integers of a codebook, instead of real vectors."""
     traits: ClassVar[frozenset[Trait]] = frozenset()
+    """The properties that objectives and figures can rely on; that codes are real follows from `discrete`."""
+
+    @abstractmethod
+    def build(self, network: Network, latent: int) -> Posterior:
+        """The posterior with fresh weights: a `vaelab.contract.Posterior` over `latent` dimensions per position."""
 
 
 @dataclass(frozen=True)
-class Gaussian(PosteriorPiece):
+class Gaussian(PosteriorSpec):
     """q(z | x) = N(z; mu(x), diag(sigma(x)^2)) (Kingma and Welling 2014, equation 9)."""
 
-    traits: ClassVar[frozenset[Trait]] = frozenset(
-        {Trait.real_codes, Trait.known_moments, Trait.independent_dimensions}
-    )
-    kind: Tag[Literal["gaussian"]] = field(default="gaussian", repr=False, kw_only=True)
+    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.known_moments, Trait.independent_dimensions})
 
-    def build(self, network: Network, latent: int) -> PosteriorModule:
+    def build(self, network: Network, latent: int) -> Posterior:
         """The posterior over `latent` dimensions a place of the network's."""
         from vaelab.posteriors.gaussian import GaussianPosterior
 
@@ -46,13 +49,12 @@ class Gaussian(PosteriorPiece):
 
 
 @dataclass(frozen=True)
-class FullGaussian(PosteriorPiece):
+class FullGaussian(PosteriorSpec):
     """q(z | x) = N(z; mu(x), L(x) L(x)^T), L triangular (Kingma and Welling 2019, section 2.5.1)."""
 
-    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.real_codes, Trait.known_moments})
-    kind: Tag[Literal["full-gaussian"]] = field(default="full-gaussian", repr=False, kw_only=True)
+    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.known_moments})
 
-    def build(self, network: Network, latent: int) -> PosteriorModule:
+    def build(self, network: Network, latent: int) -> Posterior:
         """The posterior over `latent` dimensions a place of the network's, all places together."""
         from vaelab.posteriors.full_gaussian import FullGaussianPosterior
 
@@ -60,19 +62,17 @@ class FullGaussian(PosteriorPiece):
 
 
 @dataclass(frozen=True)
-class FlowPosterior(PosteriorPiece):
+class FlowPosterior(PosteriorSpec):
     """A diagonal Gaussian bent by neural splines (Rezende and Mohamed 2015; Durkan et al. 2019)."""
 
     transforms: Annotated[int, Ge(1)] = 2
     """Transformations, one after another."""
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[Annotated[int, Ge(1)], ...] = (64, 64)
     """Widths of the network of each."""
     context: Annotated[int, Ge(1)] = 32
-    """Numbers that these networks are told of the picture."""
-    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.real_codes})
-    kind: Tag[Literal["flow-posterior"]] = field(default="flow-posterior", repr=False, kw_only=True)
+    """Numbers that these networks are told of the image."""
 
-    def build(self, network: Network, latent: int) -> PosteriorModule:
+    def build(self, network: Network, latent: int) -> Posterior:
         """The posterior over `latent` dimensions a place of the network's, all places together."""
         from vaelab.posteriors.flow import SplinePosterior
 
@@ -80,7 +80,7 @@ class FlowPosterior(PosteriorPiece):
 
 
 @dataclass(frozen=True)
-class Codebook(PosteriorPiece):
+class Codebook(PosteriorSpec):
     """Each place's vector replaced by the nearest of a codebook (van den Oord et al. 2017, eqs. 1 and 2)."""
 
     size: Annotated[int, Ge(2)] = 512
@@ -92,9 +92,8 @@ class Codebook(PosteriorPiece):
     restart_below: Annotated[float, Ge(0), Lt(1)] = 0.03
     """A code used less often than this share of the average use restarts at a vector of the batch; 0 for never."""
     discrete: ClassVar[bool] = True
-    kind: Tag[Literal["codebook"]] = field(default="codebook", repr=False, kw_only=True)
 
-    def build(self, network: Network, latent: int) -> PosteriorModule:
+    def build(self, network: Network, latent: int) -> Posterior:
         """The posterior, a code a place of the network's."""
         from vaelab.posteriors.codebook import CodebookPosterior
 
@@ -102,7 +101,7 @@ class Codebook(PosteriorPiece):
 
 
 @dataclass(frozen=True)
-class ResidualCodebook(PosteriorPiece):
+class ResidualCodebook(PosteriorSpec):
     """Codebooks in a row, each for what those before it left over (Zeghidour et al. 2021, algorithm 1)."""
 
     size: Annotated[int, Ge(2)] = 256
@@ -116,9 +115,8 @@ class ResidualCodebook(PosteriorPiece):
     restart_below: Annotated[float, Ge(0), Lt(1)] = 0.03
     """A code used less often than this share of the average use restarts at a vector of the batch; 0 for never."""
     discrete: ClassVar[bool] = True
-    kind: Tag[Literal["residual-codebook"]] = field(default="residual-codebook", repr=False, kw_only=True)
 
-    def build(self, network: Network, latent: int) -> PosteriorModule:
+    def build(self, network: Network, latent: int) -> Posterior:
         """The posterior, `levels` codes a place of the network's."""
         from vaelab.posteriors.residual_codebook import ResidualCodebookPosterior
 
@@ -128,18 +126,17 @@ class ResidualCodebook(PosteriorPiece):
 
 
 @dataclass(frozen=True)
-class FiniteScalar(PosteriorPiece):
+class FiniteScalar(PosteriorSpec):
     """Each number of a place's vector rounded to one of a few levels (Mentzer et al. 2024, section 3.1)."""
 
-    levels: tuple[int, ...] = (8, 8, 8)
+    levels: tuple[Annotated[int, Ge(3)], ...] = (8, 8, 8)
     """Levels of each number; the codebook has as many codes as their product."""
     discrete: ClassVar[bool] = True
-    kind: Tag[Literal["finite-scalar"]] = field(default="finite-scalar", repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.levels or min(self.levels) < 3:
-            raise UserError(f"FiniteScalar.levels is {self.levels}, but needs numbers of at least 3")
+        if not self.levels:
+            raise UserError("FiniteScalar.levels is empty, but needs numbers of levels, each at least 3")
 
     @property
     def size(self) -> int:
@@ -150,24 +147,22 @@ class FiniteScalar(PosteriorPiece):
         """
         return prod(self.levels)
 
-    def build(self, network: Network, latent: int) -> PosteriorModule:
+    def build(self, network: Network, latent: int) -> Posterior:
         """The posterior, a code a place of the network's."""
         from vaelab.posteriors.finite_scalar import FiniteScalarPosterior
 
         return FiniteScalarPosterior(network, latent, self.levels)
 
 
-Posterior = Annotated[
-    Gaussian | FullGaussian | FlowPosterior | Codebook | ResidualCodebook | FiniteScalar,
-    Field(discriminator="kind"),
-]
+AnyPosterior = Annotated[PosteriorSpec, any_of(PosteriorSpec)]
 
 __all__ = [
+    "AnyPosterior",
     "Codebook",
     "FiniteScalar",
     "FlowPosterior",
     "FullGaussian",
     "Gaussian",
-    "Posterior",
+    "PosteriorSpec",
     "ResidualCodebook",
 ]

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from vector_quantize_pytorch import VectorQuantize
 
-from vaelab.networks.network import Network
+from vaelab.contract import CodeSpace, Network
 from vaelab.posteriors.quantising import QuantisingPosterior, straight_through
-from vaelab.sizes import Codes
 
 
 class LearnedCodes(QuantisingPosterior):
@@ -21,7 +20,7 @@ class LearnedCodes(QuantisingPosterior):
     batch (Dhariwal et al. 2020, section 3.1).
 
     Args:
-        network, latent, codes: as `QuantisingPosterior`.
+        network, latent, code_space: as `QuantisingPosterior`.
         quantiser: of vector-quantize-pytorch, with its own commitment loss off: that is a mean over everything,
             ours is per image and in the trace's units.
         commitment: weight of the squared distance between vector and code, summed over dimensions.
@@ -32,12 +31,12 @@ class LearnedCodes(QuantisingPosterior):
         self,
         network: Network,
         latent: int,
-        codes: Codes,
+        code_space: CodeSpace,
         quantiser: nn.Module,
         commitment: float,
         restart_below: float,
     ) -> None:
-        super().__init__(network, latent, codes)
+        super().__init__(network, latent, code_space)
         self.quantiser = quantiser
         self.commitment, self.restart_below = commitment, restart_below
 
@@ -45,7 +44,7 @@ class LearnedCodes(QuantisingPosterior):
         """The nearest vectors, or what those of all levels add up to; with `learn` the codebooks move."""
         # Of a batch that is not finite nothing is learned: the step that it belongs to is left out as well.
         learn = learn and bool(vectors.isfinite().all())
-        use = len(vectors) * self.positions / self.codes.size
+        use = len(vectors) * self.positions / self.code_space.size
         # The library takes a number a batch, whatever the batch; its codebooks are named by what they can be told.
         codebooks: list[Any] = [part for part in self.quantiser.modules() if hasattr(part, "reset_cluster_size")]
         for codebook in codebooks:
@@ -76,7 +75,7 @@ class CodebookPosterior(LearnedCodes):
         quantiser = VectorQuantize(
             latent, size, decay=decay, commitment_weight=0.0, threshold_ema_dead_code=restart_below
         )
-        super().__init__(network, latent, Codes(network.positions, size), quantiser, commitment, restart_below)
+        super().__init__(network, latent, CodeSpace(network.positions, size), quantiser, commitment, restart_below)
 
     def look_up(self, codes: Tensor) -> Tensor:
         """The codebook's vectors."""

@@ -7,9 +7,8 @@ from math import prod
 from torch import Tensor
 from vector_quantize_pytorch import FSQ
 
-from vaelab.networks.network import Network
+from vaelab.contract import CodeSpace, Network
 from vaelab.posteriors.quantising import QuantisingPosterior
-from vaelab.sizes import Codes
 
 
 class FiniteScalarPosterior(QuantisingPosterior):
@@ -24,7 +23,7 @@ class FiniteScalarPosterior(QuantisingPosterior):
     """
 
     def __init__(self, network: Network, latent: int, levels: tuple[int, ...]) -> None:
-        super().__init__(network, latent, Codes(network.positions, prod(levels)))
+        super().__init__(network, latent, CodeSpace(network.positions, prod(levels)))
         self.quantiser = FSQ(list(levels), dim=latent)
 
     def quantise(self, vectors: Tensor, learn: bool) -> tuple[Tensor, Tensor]:

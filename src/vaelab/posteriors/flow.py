@@ -9,10 +9,9 @@ from torch.distributions import AffineTransform, Distribution
 from zuko.flows import NSF
 from zuko.transforms import ComposedTransform
 
-from vaelab.distributions import diagonal_normal, full_precision, in_full
-from vaelab.distributions.bent_normal import BentNormal
-from vaelab.networks.network import Network
-from vaelab.posteriors.posterior import Posterior
+from vaelab.contract import Network, Posterior
+from vaelab.distributions import as_float32, diagonal_normal, no_autocast
+from vaelab.distributions.flow import FlowDistribution
 
 
 class SplinePosterior(Posterior):
@@ -40,10 +39,10 @@ class SplinePosterior(Posterior):
 
     def distribution(self, h: Float[Tensor, "B F"]) -> Distribution:
         """q(z | x), of batch shape (B,)."""
-        with full_precision(h):
-            h = in_full(h)
+        with no_autocast(h):
+            h = as_float32(h)
             standard = self.flow(self.context(h).tanh())
             mean, scale = self.mean(h), (self.log_variance(h) / 2).exp()
             affine = AffineTransform(mean, scale, event_dim=1)
             base = diagonal_normal(torch.zeros_like(mean), torch.ones_like(mean))
-            return BentNormal(ComposedTransform(affine.inv, standard.transform), base)
+            return FlowDistribution(ComposedTransform(affine.inv, standard.transform), base)

@@ -7,10 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaelab.distributions import MultivariateNormal, full_precision, in_full
+from vaelab.contract import Network, Posterior
+from vaelab.distributions import MultivariateNormal, as_float32, no_autocast
 from vaelab.errors import UserError
-from vaelab.networks.network import Network
-from vaelab.posteriors.posterior import Posterior
 
 _MOST = 512
 
@@ -52,8 +51,8 @@ class FullGaussianPosterior(Posterior):
 
     def distribution(self, h: Float[Tensor, "B F"]) -> Distribution:
         """q(z | x), of batch shape (B,)."""
-        with full_precision(h):
-            h = in_full(h)
+        with no_autocast(h):
+            h = as_float32(h)
             scale_tril = torch.diag_embed(self.log_scale(h).exp())
             if self.below is not None:
                 scale_tril[:, self.rows, self.columns] = self.below(h)

@@ -6,9 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaelab.distributions import diagonal_normal, in_full
-from vaelab.networks.network import Network
-from vaelab.posteriors.posterior import Posterior
+from vaelab.contract import Network, Posterior
+from vaelab.distributions import as_float32, diagonal_normal
 
 
 class GaussianPosterior(Posterior):
@@ -28,4 +27,4 @@ class GaussianPosterior(Posterior):
 
     def distribution(self, h: Float[Tensor, "B F"]) -> Distribution:
         """q(z | x), of batch shape (B,)."""
-        return diagonal_normal(in_full(self.mean(h)), (in_full(self.log_variance(h)) / 2).exp())
+        return diagonal_normal(as_float32(self.mean(h)), (as_float32(self.log_variance(h)) / 2).exp())

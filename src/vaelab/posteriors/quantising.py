@@ -8,12 +8,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaelab.distributions import PointMass, full_precision, in_full
+from vaelab.contract import CodeSpace, Draw, Network, Posterior
+from vaelab.distributions import PointMass, as_float32, no_autocast
 from vaelab.errors import UserError
-from vaelab.networks.network import Network
-from vaelab.posteriors.posterior import Posterior
-from vaelab.sizes import Codes
-from vaelab.trace import Draw
 
 
 class QuantisingPosterior(Posterior):
@@ -25,16 +22,16 @@ class QuantisingPosterior(Posterior):
     Args:
         network: whose features it reads.
         latent: dimensions of the vector at each place.
-        codes: how many integers in all, and below what.
+        code_space: the number of integers, and their bound.
     """
 
-    codes: Codes
+    code_space: CodeSpace
 
-    def __init__(self, network: Network, latent: int, codes: Codes) -> None:
+    def __init__(self, network: Network, latent: int, code_space: CodeSpace) -> None:
         super().__init__()
         self.vector = network.head(latent)
         self.positions, self.latent = network.positions, latent
-        self.codes = codes
+        self.code_space = code_space
 
     @abstractmethod
     def quantise(self, vectors: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
@@ -62,19 +59,19 @@ class QuantisingPosterior(Posterior):
         Raises:
             UserError: another number of codes than slots, or a code that the codebook does not have.
         """
-        slots, size = self.codes
+        slots, size = self.code_space
         if codes.shape[1] != slots:
-            raise UserError(f"codes are {codes.shape[1]} a picture, but the model has {slots}; give one a slot")
+            raise UserError(f"codes are {codes.shape[1]} an image, but the model has {slots}; give one a slot")
         if len(codes) and not bool(((codes >= 0) & (codes < size)).all()):
             raise UserError(f"codes run from {codes.min()} to {codes.max()}, but must be from 0 to {size - 1}")
         return self.look_up(codes).flatten(1)
 
     def _draw(self, h: Tensor, samples: int, learn: bool) -> Draw:
-        with full_precision(h):
-            vectors = self.vector(in_full(h)).unflatten(1, (self.positions, self.latent))
+        with no_autocast(h):
+            vectors = self.vector(as_float32(h)).unflatten(1, (self.positions, self.latent))
             quantised, codes = self.quantise(vectors, learn)
         z, code = quantised.flatten(1), codes.flatten(1)
-        q = PointMass(code, self.codes.size, z.detach(), self.codes.slots // self.positions)
+        q = PointMass(code, self.code_space.size, z.detach(), self.code_space.slots // self.positions)
         return Draw(
             q=q,
             code=code.expand(samples, *code.shape),

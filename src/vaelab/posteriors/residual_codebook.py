@@ -5,9 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from vector_quantize_pytorch import ResidualVQ
 
-from vaelab.networks.network import Network
+from vaelab.contract import CodeSpace, Network
 from vaelab.posteriors.codebook import LearnedCodes
-from vaelab.sizes import Codes
 
 
 class ResidualCodebookPosterior(LearnedCodes):
@@ -38,8 +37,8 @@ class ResidualCodebookPosterior(LearnedCodes):
             commitment_weight=0.0,
             threshold_ema_dead_code=restart_below,
         )
-        codes = Codes(network.positions * levels, size)
-        super().__init__(network, latent, codes, quantiser, commitment, restart_below)
+        code_space = CodeSpace(network.positions * levels, size)
+        super().__init__(network, latent, code_space, quantiser, commitment, restart_below)
 
     def look_up(self, codes: Tensor) -> Tensor:
         """The sums of the codebooks' vectors."""

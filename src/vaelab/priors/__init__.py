@@ -1,42 +1,49 @@
 """Priors p(z), conditional on a label where they use it.
 
-Adding one is a dataclass here and a file with the module it builds.
+A new one is a dataclass here and a file with the module that it builds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
-from pydantic import Field
 
 from vaelab.errors import UserError
-from vaelab.piece import Piece, Tag
+from vaelab.spec import Spec, any_of
 
 if TYPE_CHECKING:
-    from vaelab.priors.prior import Prior as PriorModule
-    from vaelab.sizes import PriorSizes
+    from vaelab.contract import Prior, PriorSizes
 
 
-class PriorPiece(Piece):
-    """A prior that can be chosen."""
+class PriorSpec(Spec, room=True):
+    """Base of the priors.
+
+    A subclass that says nothing of itself is taken for a prior over real vectors, for models with or without a
+    condition, whose draws carry no gradient.
+    """
 
     discrete: ClassVar[bool] = False
-    """Over integers that a codebook numbers, instead of real vectors."""
+    """Over the integers of a codebook, instead of real vectors."""
     needs_condition: ClassVar[bool] = False
     """Only for conditional models."""
-    reparameterised: ClassVar[bool] = True
+    reparameterised: ClassVar[bool] = False
     """Draws from it carry gradients to its weights."""
+
+    @abstractmethod
+    def build(self, sizes: PriorSizes) -> Prior:
+        """The prior with fresh weights: a `vaelab.contract.Prior` over `sizes.latent` dimensions or codes."""
 
 
 @dataclass(frozen=True)
-class StandardNormal(PriorPiece):
+class StandardNormal(PriorSpec):
     """p(z) = N(0, I), without parameters (Kingma and Welling 2014)."""
 
-    kind: Tag[Literal["standard-normal"]] = field(default="standard-normal", repr=False, kw_only=True)
+    reparameterised: ClassVar[bool] = True
 
-    def build(self, sizes: PriorSizes) -> PriorModule:
+    def build(self, sizes: PriorSizes) -> Prior:
         """The prior over `sizes.latent` dimensions."""
         from vaelab.priors.standard_normal import StandardNormalPrior
 
@@ -44,13 +51,13 @@ class StandardNormal(PriorPiece):
 
 
 @dataclass(frozen=True)
-class ConditionalNormal(PriorPiece):
+class ConditionalNormal(PriorSpec):
     """p(z | c) = N(z; m(c), diag(s(c)^2)), one learned normal a class (Sohn, Lee and Yan 2015)."""
 
     needs_condition: ClassVar[bool] = True
-    kind: Tag[Literal["conditional-normal"]] = field(default="conditional-normal", repr=False, kw_only=True)
+    reparameterised: ClassVar[bool] = True
 
-    def build(self, sizes: PriorSizes) -> PriorModule:
+    def build(self, sizes: PriorSizes) -> Prior:
         """The prior over `sizes.latent` dimensions, with fresh weights."""
         from vaelab.priors.conditional_normal import ConditionalNormalPrior
 
@@ -58,14 +65,12 @@ class ConditionalNormal(PriorPiece):
 
 
 @dataclass(frozen=True)
-class Mixture(PriorPiece):
+class Mixture(PriorSpec):
     """A mixture of Gaussians, p(z) = sum_k w_k N(z; m_k, diag(s_k^2)), all learned (Tomczak and Welling 2018)."""
 
     components: Annotated[int, Ge(1)] = 10
-    reparameterised: ClassVar[bool] = False
-    kind: Tag[Literal["mixture"]] = field(default="mixture", repr=False, kw_only=True)
 
-    def build(self, sizes: PriorSizes) -> PriorModule:
+    def build(self, sizes: PriorSizes) -> Prior:
         """The prior over `sizes.latent` dimensions, with fresh weights."""
         from vaelab.priors.mixture import MixturePrior
 
@@ -73,15 +78,13 @@ class Mixture(PriorPiece):
 
 
 @dataclass(frozen=True)
-class Vamp(PriorPiece):
+class Vamp(PriorSpec):
     """A mixture of the model's own posteriors at learned pseudo-inputs (Tomczak and Welling 2018, eq. 9)."""
 
     components: Annotated[int, Ge(1)] = 500
     """K, pseudo-inputs."""
-    reparameterised: ClassVar[bool] = False
-    kind: Tag[Literal["vamp"]] = field(default="vamp", repr=False, kw_only=True)
 
-    def build(self, sizes: PriorSizes) -> PriorModule:
+    def build(self, sizes: PriorSizes) -> Prior:
         """The prior, with fresh pseudo-inputs."""
         from vaelab.priors.vamp import VampPrior
 
@@ -89,16 +92,17 @@ class Vamp(PriorPiece):
 
 
 @dataclass(frozen=True)
-class Flow(PriorPiece):
+class Flow(PriorSpec):
     """A neural spline flow (Durkan et al. 2019) from N(0, I), given the condition where there is one."""
 
     transforms: Annotated[int, Ge(1)] = 3
     """Autoregressive transformations, one after another."""
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[Annotated[int, Ge(1)], ...] = (64, 64)
     """Widths of the network of each."""
-    kind: Tag[Literal["flow"]] = field(default="flow", repr=False, kw_only=True)
 
-    def build(self, sizes: PriorSizes) -> PriorModule:
+    reparameterised: ClassVar[bool] = True
+
+    def build(self, sizes: PriorSizes) -> Prior:
         """The prior over `sizes.latent` dimensions, with fresh weights."""
         from vaelab.priors.flow import FlowPrior
 
@@ -106,22 +110,21 @@ class Flow(PriorPiece):
 
 
 @dataclass(frozen=True)
-class UniformCodes(PriorPiece):
+class UniformCodes(PriorSpec):
     """Every code equally likely: log p = -slots log(size) (van den Oord et al. 2017, section 3.1)."""
 
     discrete: ClassVar[bool] = True
-    kind: Tag[Literal["uniform-codes"]] = field(default="uniform-codes", repr=False, kw_only=True)
 
-    def build(self, sizes: PriorSizes) -> PriorModule:
-        """The prior over `sizes.codes`."""
+    def build(self, sizes: PriorSizes) -> Prior:
+        """The prior over `sizes.code_space`."""
         from vaelab.priors.uniform_codes import UniformCodesPrior
 
-        assert sizes.codes is not None
-        return UniformCodesPrior(sizes.codes)
+        assert sizes.code_space is not None
+        return UniformCodesPrior(sizes.code_space)
 
 
 @dataclass(frozen=True)
-class AutoregressiveCodes(PriorPiece):
+class AutoregressiveCodes(PriorSpec):
     """p(code) = prod_i p(code_i | code_<i, c), a causal transformer; fitted with the model or after it."""
 
     layers: Annotated[int, Ge(1)] = 2
@@ -130,7 +133,6 @@ class AutoregressiveCodes(PriorPiece):
     heads: Annotated[int, Ge(1)] = 4
     """Attention heads."""
     discrete: ClassVar[bool] = True
-    kind: Tag[Literal["autoregressive-codes"]] = field(default="autoregressive-codes", repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -139,25 +141,23 @@ class AutoregressiveCodes(PriorPiece):
                 f"AutoregressiveCodes.width is {self.width}, but must be a multiple of its {self.heads} heads"
             )
 
-    def build(self, sizes: PriorSizes) -> PriorModule:
-        """The prior over `sizes.codes`, with fresh weights."""
+    def build(self, sizes: PriorSizes) -> Prior:
+        """The prior over `sizes.code_space`, with fresh weights."""
         from vaelab.priors.autoregressive import AutoregressivePrior
 
-        assert sizes.codes is not None
-        return AutoregressivePrior(sizes.codes, sizes.condition, self.layers, self.width, self.heads)
+        assert sizes.code_space is not None
+        return AutoregressivePrior(sizes.code_space, sizes.condition, self.layers, self.width, self.heads)
 
 
-Prior = Annotated[
-    StandardNormal | ConditionalNormal | Mixture | Vamp | Flow | UniformCodes | AutoregressiveCodes,
-    Field(discriminator="kind"),
-]
+AnyPrior = Annotated[PriorSpec, any_of(PriorSpec)]
 
 __all__ = [
+    "AnyPrior",
     "AutoregressiveCodes",
     "ConditionalNormal",
     "Flow",
     "Mixture",
-    "Prior",
+    "PriorSpec",
     "StandardNormal",
     "UniformCodes",
     "Vamp",

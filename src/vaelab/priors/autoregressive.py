@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution
 from torch.distributions.constraints import independent, nonnegative_integer
 
-from vaelab.distributions import in_full
-from vaelab.priors.prior import Infer, Prior
-from vaelab.sizes import Codes
+from vaelab.contract import CodeSpace, Infer, Prior
+from vaelab.distributions import as_float32
 
 # Below it nothing but the likeliest code is drawn, and 0 cannot be divided by.
 _COLDEST = 1e-6
@@ -26,24 +25,24 @@ class AutoregressivePrior(Prior):
     along with the model, where the KL trains it, leaves encoder and decoder as they would be.
 
     Args:
-        codes: how many integers, and below what.
+        code_space: the number of integers, and their bound.
         condition: K, dimensions of the condition; 0 where there is none.
         layers, width, heads: of the transformer.
     """
 
-    def __init__(self, codes: Codes, condition: int, layers: int, width: int, heads: int) -> None:
+    def __init__(self, code_space: CodeSpace, condition: int, layers: int, width: int, heads: int) -> None:
         super().__init__()
-        self.codes = codes
+        self.code_space = code_space
         # What stands before the first code: a vector of its own, moved by the condition.
         self.start = nn.Parameter(0.02 * torch.randn(width))
         self.condition = nn.Linear(condition, width, bias=False) if condition else None
-        self.embedding = nn.Embedding(codes.size, width) if codes.slots > 1 else None
-        self.position = nn.Parameter(0.02 * torch.randn(codes.slots, width))
+        self.embedding = nn.Embedding(code_space.size, width) if code_space.slots > 1 else None
+        self.position = nn.Parameter(0.02 * torch.randn(code_space.slots, width))
         layer = nn.TransformerEncoderLayer(
             width, heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
         )
         self.transformer = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
-        self.logits = nn.Linear(width, codes.size)
+        self.logits = nn.Linear(width, code_space.size)
 
     def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
         """The distribution over all slots, of batch shape () or, given a condition, (B,)."""
@@ -58,13 +57,13 @@ class AutoregressivePrior(Prior):
         first = self.start if self.condition is None or c is None else self.start + self.condition(c)
         states = first.expand(len(before), -1)[:, None]
         if self.embedding is not None:
-            given = before[:, : self.codes.slots - 1]
+            given = before[:, : self.code_space.slots - 1]
             states = torch.cat([states, self.embedding(given)], 1)
         length = states.shape[1]
         mask = nn.Transformer.generate_square_subsequent_mask(length, device=states.device, dtype=states.dtype)
         states = self.transformer(states + self.position[:length], mask, is_causal=True)
         logits: Tensor = self.logits(states)
-        return in_full(logits)
+        return as_float32(logits)
 
 
 class AutoregressiveDistribution(Distribution):
@@ -81,7 +80,7 @@ class AutoregressiveDistribution(Distribution):
     def __init__(self, prior: AutoregressivePrior, c: Tensor | None, temperature: float = 1.0) -> None:
         self.prior, self.c, self.temperature = prior, c, max(temperature, _COLDEST)
         batch = torch.Size() if c is None else torch.Size(c.shape[:1])
-        super().__init__(batch, torch.Size([prior.codes.slots]), validate_args=False)
+        super().__init__(batch, torch.Size([prior.code_space.slots]), validate_args=False)
 
     @property
     def support(self) -> Any:
@@ -110,7 +109,7 @@ class AutoregressiveDistribution(Distribution):
         n = shape.numel()
         codes = torch.empty(n, 0, dtype=torch.long, device=self.prior.start.device)
         c = self._conditions(n)
-        for _ in range(self.prior.codes.slots):
+        for _ in range(self.prior.code_space.slots):
             logits = self.prior.next_logits(codes, c)[:, -1] / self.temperature
             codes = torch.cat([codes, Categorical(logits=logits, validate_args=False).sample()[:, None]], 1)
         return codes.reshape(*shape, -1)

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaelab.distributions import diagonal_normal, in_full
-from vaelab.priors.prior import Infer, Prior
+from vaelab.contract import Infer, Prior
+from vaelab.distributions import as_float32, diagonal_normal
 
 
 class ConditionalNormalPrior(Prior):
@@ -33,5 +33,5 @@ class ConditionalNormalPrior(Prior):
     def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
         """One normal for each condition, of batch shape (B,)."""
         assert c is not None
-        scale = torch.exp(in_full(self.log_variance(c)) / 2)
-        return diagonal_normal(in_full(self.mean(c)), scale)
+        scale = torch.exp(as_float32(self.log_variance(c)) / 2)
+        return diagonal_normal(as_float32(self.mean(c)), scale)

@@ -6,9 +6,9 @@ from jaxtyping import Float
 from torch import Tensor
 from zuko.flows import NSF
 
-from vaelab.distributions import full_precision
-from vaelab.distributions.bent_normal import BentNormal
-from vaelab.priors.prior import Infer, Prior
+from vaelab.contract import Infer, Prior
+from vaelab.distributions import no_autocast
+from vaelab.distributions.flow import FlowDistribution
 
 
 class FlowPrior(Prior):
@@ -28,11 +28,11 @@ class FlowPrior(Prior):
         super().__init__()
         self.flow = NSF(latent, condition, transforms=transforms, hidden_features=hidden)
 
-    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> BentNormal:
+    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> FlowDistribution:
         """The flow, of batch shape () or, given a condition, (B,)."""
-        with full_precision(c):
+        with no_autocast(c):
             flow = self.flow(c)
-        return BentNormal(flow.transform, flow.base)
+        return FlowDistribution(flow.transform, flow.base)
 
     def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
         """`n` codes from a normal narrowed by the temperature (Kingma and Dhariwal 2018, section 6)."""

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 from torch.nn.functional import softplus
 
+from vaelab.contract import Infer, Prior
 from vaelab.distributions import diagonal_normal
-from vaelab.priors.prior import Infer, Prior
 
 
 class MixturePrior(Prior):

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vaelab.contract import Infer, Prior
 from vaelab.distributions import diagonal_normal
-from vaelab.priors.prior import Infer, Prior
 
 
 class StandardNormalPrior(Prior):

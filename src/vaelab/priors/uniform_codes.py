@@ -7,8 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent
 
-from vaelab.priors.prior import Infer, Prior
-from vaelab.sizes import Codes
+from vaelab.contract import CodeSpace, Infer, Prior
 
 
 class UniformCodesPrior(Prior):
@@ -17,14 +16,14 @@ class UniformCodesPrior(Prior):
     Van den Oord, Vinyals and Kavukcuoglu (2017), section 3.1.
 
     Args:
-        codes: how many integers, and below what.
+        code_space: the number of integers, and their bound.
     """
 
     logits: Tensor
 
-    def __init__(self, codes: Codes) -> None:
+    def __init__(self, code_space: CodeSpace) -> None:
         super().__init__()
-        self.register_buffer("logits", torch.zeros(codes), persistent=False)
+        self.register_buffer("logits", torch.zeros(code_space), persistent=False)
 
     def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
         """Independent uniform integers, of batch shape ()."""

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
-from vaelab.priors.prior import Infer, Prior
+from vaelab.contract import Infer, Prior
 
 
 class VampPrior(Prior):
@@ -19,7 +19,7 @@ class VampPrior(Prior):
 
     Args:
         components: K, pseudo-inputs.
-        image: (C, H, W) of a picture.
+        image: (C, H, W) of an image.
         condition: dimensions of the condition; 0 where there is none.
     """
 

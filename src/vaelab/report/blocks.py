@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
+from vaelab.spec import Spec
+
 
 @dataclass(frozen=True)
-class Table:
+class Table(Spec):
     """A table as text, ready to be read.
 
     Args:

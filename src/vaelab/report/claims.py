@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from vaelab.codec import decode
 from vaelab.files import FORMAT, read_json
-from vaelab.piece import Piece
+from vaelab.spec import Spec
 
 Verdict = Literal["reproduced", "not reproduced", "undecided"]
 
 
 @dataclass(frozen=True)
-class Measure(Piece):
+class Measure(Spec):
     """A number that was measured, and how sure it is.
 
     >>> Measure("accuracy", (0.81, 0.85), 0.83, (0.576, 1.084)).shown
@@ -69,7 +69,7 @@ class CheckOutcome(Measure):
 
 
 @dataclass(frozen=True)
-class ClaimOutcome(Piece):
+class ClaimOutcome(Spec):
     """A sentence, what was measured to test it, and the verdict."""
 
     name: str
@@ -82,7 +82,7 @@ class ClaimOutcome(Piece):
 
 
 @dataclass(frozen=True)
-class StudyFigure(Piece):
+class StudyFigure(Spec):
     """A figure of the study itself, figures/NAME.svg in its folder, and the words below it."""
 
     name: str
@@ -90,7 +90,7 @@ class StudyFigure(Piece):
 
 
 @dataclass(frozen=True)
-class Claims(Piece):
+class Claims(Spec):
     """What claims.json holds."""
 
     claims: tuple[ClaimOutcome, ...]

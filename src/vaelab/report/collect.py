@@ -11,14 +11,14 @@ from typing import Any
 from vaelab.codec import encode
 from vaelab.data import ImageData, source_text
 from vaelab.errors import UserError
-from vaelab.figures import to_svg
-from vaelab.gallery import Picture, draw_figures
+from vaelab.figures import DrawnFigure, draw_figures
+from vaelab.plots import to_svg
 from vaelab.report.blocks import Fact, Facts, FigureBlock, FigureGroup
 from vaelab.report.claims import Claims, StudyFigure
 from vaelab.report.evaluation import measured_of
-from vaelab.report.found import Found, Group, find
 from vaelab.report.numbers import numbers_of, over_seeds
 from vaelab.report.page import write_report
+from vaelab.report.runs import Found, Group, find
 from vaelab.training import Run, open_run
 
 # A longer list of names belongs to the table.
@@ -26,7 +26,7 @@ _FEW = 4
 
 
 # Figures of a run, in place of all that the gallery has.
-Draw = Callable[[Run], Sequence[Picture]]
+Draw = Callable[[Run], Sequence[DrawnFigure]]
 
 
 def write_run_report(
@@ -44,7 +44,7 @@ def write_run_report(
     Args:
         folders: run folders, and folders of studies with runs beneath them.
         out: the file.
-        data_directory: where data sets lie, for figures that show real pictures.
+        data_directory: where data sets lie, for figures that show real images.
         command: the command line, for the record.
         draw: the figures of a run, instead of every one that the gallery has for it.
 
@@ -90,7 +90,7 @@ def _summary(groups: Sequence[Group]) -> str:
         runs = sum(len(group.runs) for group in groups)
         return f"{runs} runs of {len(groups)} compositions; the table has the numbers of each."
     reached = [f"{group.name}, {group.counted}: {over_seeds(group, 'test_total')}" for group in groups]
-    return f"Total on the test set, nats an image: {'; '.join(reached)}." if groups else ""
+    return f"Total on the test set, nats per image: {'; '.join(reached)}." if groups else ""
 
 
 def _of_study(path: Path, figure: StudyFigure, of: str, several: bool) -> FigureGroup:
@@ -114,34 +114,32 @@ def _figures(groups: Sequence[Group], directory: Path | None, draw: Draw | None)
         run = open_run(group.runs[0].folder.path)
         if draw is None:
             data = _data(run, group.name, directory, opened, notices)
-        for picture in draw_figures(run, data) if draw is None else draw(run):
-            alt = f"{_heading(picture.name)} of {group.name}, seed {group.seeds[0]}"
+        for image in draw_figures(run, data) if draw is None else draw(run):
+            alt = f"{_heading(image.name)} of {group.name}, seed {group.seeds[0]}"
             of = group.name if len(groups) > 1 else ""
-            blocks.setdefault(picture.name, []).append(FigureBlock(to_svg(picture.figure), picture.caption, alt, of))
+            blocks.setdefault(image.name, []).append(FigureBlock(to_svg(image.figure), image.caption, alt, of))
     return [FigureGroup(_heading(name), tuple(same)) for name, same in blocks.items()], notices
 
 
 def _data(
     run: Run, name: str, directory: Path | None, opened: dict[Any, ImageData | UserError], notices: list[str]
 ) -> ImageData | None:
-    """The pictures that a run was trained on; where they are not at hand, why not is added to the notices."""
+    """The images that a run was trained on; where they are not at hand, why not is added to the notices."""
     source = run.experiment.data
     if source not in opened:
         opened[source] = _open(source, directory)
     data = opened[source]
     if isinstance(data, UserError):
-        notices.append(f"The figures of {name} show no real pictures, since they are not at hand: {data}.")
+        notices.append(f"The figures of {name} show no real images, since they are not at hand: {data}.")
         return None
     if data.digest != run.record.data_sha256:
-        notices.append(
-            f"The figures of {name} show no real pictures: those at hand are not the ones it was trained on."
-        )
+        notices.append(f"The figures of {name} show no real images: those at hand are not the ones it was trained on.")
         return None
     return data
 
 
 def _open(source: Any, directory: Path | None) -> ImageData | UserError:
-    """The pictures, or why there are none: a report of a run does not depend on them."""
+    """The images, or why there are none: a report of a run does not depend on them."""
     try:
         data: ImageData = source.load(directory)
     except UserError as error:

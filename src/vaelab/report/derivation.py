@@ -29,16 +29,16 @@ class Step:
 
 
 SYMBOLS: tuple[tuple[Formula, str], ...] = (
-    (Formula("x", "x"), "a picture, its D pixels numbered by j"),
+    (Formula("x", "x"), "an image, its D pixels numbered by j"),
     (Formula("z", "z"), "its code, L numbers"),
-    (Formula("p(z)", "p of z"), "the prior: how codes are spread before any picture is seen"),
+    (Formula("p(z)", "p of z"), "the prior: how codes are spread before any image is seen"),
     (
         Formula(r"p_\theta(x\,|\,z)", "p theta of x given z"),
-        "the decoder, weights θ: how likely a picture is under a code",
+        "the decoder, weights θ: how likely an image is under a code",
     ),
     (
         Formula(r"q_\phi(z\,|\,x)", "q phi of z given x"),
-        "the encoder, weights φ: a guess at the codes behind a picture",
+        "the encoder, weights φ: a guess at the codes behind an image",
     ),
     (Formula(r"\mathbb{E}_{q}", "expectation under q"), "the average over codes drawn from the encoder"),
 )
@@ -46,8 +46,8 @@ SYMBOLS: tuple[tuple[Formula, str], ...] = (
 STEPS = (
     Step(
         "What is wanted",
-        "A good model finds the pictures likely. Their likelihood is a sum over all codes, and nearly every code "
-        "explains a given picture badly, so the integral cannot be done by trying codes from the prior.",
+        "A good model finds the images likely. Their likelihood is a sum over all codes, and nearly every code "
+        "explains a given image badly, so the integral cannot be done by trying codes from the prior.",
         (
             Formula(
                 r"\log p_\theta(x) = \log \int\ p_\theta(x\,|\,z)\,p(z)\,dz",
@@ -76,7 +76,7 @@ STEPS = (
     Step(
         "What the bound leaves out",
         "The two sides differ by a Kullback-Leibler divergence, which is never negative and is zero only where the "
-        "encoder is the true posterior. So a higher ELBO means likelier pictures, or a better encoder, or both.",
+        "encoder is the true posterior. So a higher ELBO means likelier images, or a better encoder, or both.",
         (
             Formula(
                 r"\log p_\theta(x) = \mathrm{ELBO}(x) + \mathrm{KL}(q_\phi(z\,|\,x)\,\Vert\,p_\theta(z\,|\,x))",
@@ -88,8 +88,8 @@ STEPS = (
     Step(
         "Two terms",
         "Split the logarithm. What is trained and shown in tables is the negative: a reconstruction term, how badly "
-        "the decoder explains the picture from its code, plus a KL term, how much the code tells beyond the prior. "
-        "Both are sums over pixels or code dimensions, in nats an image; their sum is the total.",
+        "the decoder explains the image from its code, plus a KL term, how much the code tells beyond the prior. "
+        "Both are sums over pixels or code dimensions, in nats per image; their sum is the total.",
         (
             Formula(
                 r"-\mathrm{ELBO}(x) = -\mathbb{E}_{q}\left[\log p_\theta(x\,|\,z)\right]",
@@ -131,7 +131,7 @@ STEPS = (
     ),
     Step(
         "With a label",
-        "A conditional VAE tells both networks the label y, and the same steps bound the likelihood of the picture "
+        "A conditional VAE tells both networks the label y, and the same steps bound the likelihood of the image "
         "given its label. The code need not carry the class any more, so it is left for style, and its KL falls. "
         "Here the prior stays the same for every label, unless the model has a prior that depends on it.",
         (
@@ -150,7 +150,7 @@ STEPS = (
         "Grey pixels",
         "A Bernoulli decoder gives the probability π that a pixel is white. Where pixels are 0 or 1, the "
         "reconstruction term is a negative log-likelihood. Where they are grey it is a cross-entropy: a sound loss, "
-        "comparable between models on the same pictures, but no log-likelihood, so the total bounds no evidence and "
+        "comparable between models on the same images, but no log-likelihood, so the total bounds no evidence and "
         "has no bits per dimension.",
         (
             Formula(

@@ -9,7 +9,7 @@ from vaelab.evaluation import PARTS, Part
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
 from vaelab.models.files import load, weights_digest
 from vaelab.report.claims import number
-from vaelab.report.found import Group
+from vaelab.report.runs import Group
 
 
 @dataclass(frozen=True)

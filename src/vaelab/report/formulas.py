@@ -37,7 +37,7 @@ def formula(tex: str, spoken: str) -> Markup:
         # The first line is the formula itself; the last tells what was expected.
         raise UserError(f"tex is {tex!r}, which cannot be set ({str(error).splitlines()[-1]}); correct it") from None
     box = outline.get_extents().padded(_MARGIN)
-    # An axis of pictures points down, one of letters up.
+    # An axis of images points down, one of letters up.
     view = f"{box.x0:.1f} {-box.y1:.1f} {box.width:.1f} {box.height:.1f}"
     size = f"width:{box.width / _EM:.3f}em;vertical-align:{box.y0 / _EM:.3f}em"
     return Markup(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 
 from vaelab.report.blocks import Table
-from vaelab.report.found import Group
 from vaelab.report.published import published
+from vaelab.report.runs import Group
 
 _QUANTITIES = {"reconstruction": "reconstruction", "kl": "KL", "total": "total"}
 # Columns that only some models have.
@@ -34,7 +34,7 @@ def numbers_of(groups: Sequence[Group]) -> Table:
                 rows.append(
                     (f"{group.name}, the study", *(f"{own[name]:.2f}" for name in _QUANTITIES), *("",) * len(further))
                 )
-    columns = ("nats an image", *_QUANTITIES.values(), *(_FURTHER[name] for name in further))
+    columns = ("nats per image", *_QUANTITIES.values(), *(_FURTHER[name] for name in further))
     return Table("Runs, the last epoch", columns, tuple(rows), _note(groups, compared))
 
 

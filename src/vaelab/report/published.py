@@ -8,7 +8,7 @@ from vaelab.objectives import Elbo
 from vaelab.presets import PRESETS
 from vaelab.schedules import Constant, Linear
 
-# MNIST, training set, running averages of the last epoch, nats an image.
+# MNIST, training set, running averages of the last epoch, nats per image.
 PAPER: dict[str, dict[str, float]] = {
     "vae": {"reconstruction": 138.00, "kl": 6.59, "total": 144.59},
     "cvae": {"reconstruction": 124.36, "kl": 4.80, "total": 129.16},

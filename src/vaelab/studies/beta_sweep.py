@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 
 from vaelab._version import __version__
 from vaelab.codec import encode
-from vaelab.data import ImageData, ImageFormat, Source, Sprites
+from vaelab.data import ImageData, ImageFormat, SourceSpec, Sprites
 from vaelab.errors import UserError
 from vaelab.evaluation import PARTS
 from vaelab.evaluation.evaluate import evaluate_subject
+from vaelab.evaluation.measured import Budget, Subject
 from vaelab.evaluation.results import Evaluation, read_evaluation
-from vaelab.evaluation.subject import Effort, Subject
 from vaelab.experiment import Adam, Experiment, Training
-from vaelab.figures import rate_distortion, save_figure, seed_curves
-from vaelab.figures.style import styled
 from vaelab.files import write_atomically
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.disentanglement import beta_vae_score, factors_of
@@ -33,6 +31,8 @@ from vaelab.models import VAE
 from vaelab.models.files import weights_digest
 from vaelab.networks import Conv
 from vaelab.objectives import Elbo
+from vaelab.plots import rate_distortion, save_figure, seed_curves
+from vaelab.plots.style import styled
 from vaelab.report import Table
 from vaelab.schedules import Constant, Cosine
 from vaelab.studies.runs import train_all
@@ -41,17 +41,17 @@ from vaelab.training.device import choose_device
 from vaelab.training.run import RunFolder
 
 SOURCE = Sprites(image_size=32)
-"""The pictures of the sweep where none are named: their factors are known, and a run takes minutes."""
+"""The images of the sweep where none are named: their factors are known, and a run takes minutes."""
 BETAS = (1.0, 2.0, 4.0, 8.0, 16.0)
 MEASURED = ("elbo", "disentanglement")
 """The parts of the evaluation that each run is measured by."""
 
-# No part of the evaluation takes more pictures of a split.
-_EFFORT = Effort(images=10_000)
+# No part of the evaluation takes more images of a split.
+_EFFORT = Budget(images=10_000)
 _EPOCHS = 10
 
 PROTOCOL = (
-    "test split, final weights, fp32, one draw of z an image, nats an image, KL before beta; disentanglement of "
+    "test split, final weights, fp32, one draw of z an image, nats per image, KL before beta; disentanglement of "
     "posterior means; the spread is the sample standard deviation over seeds"
 )
 
@@ -60,13 +60,13 @@ Sweep = Mapping[tuple[float, int], Evaluation]
 
 def run_beta_sweep(
     out: Path,
-    source: Source,
+    source: SourceSpec,
     data: ImageData,
     betas: Sequence[float] = BETAS,
     seeds: int = 2,
     epochs: int | None = None,
     latent: int = 10,
-    effort: Effort = _EFFORT,
+    budget: Budget = _EFFORT,
     device: str = "auto",
     command: str = "",
     show: bool = False,
@@ -80,13 +80,13 @@ def run_beta_sweep(
 
     Args:
         out: the folder for all of it, a run folder a beta and seed within.
-        source: where the pictures come from, for the record.
-        data: the pictures, with their factors.
+        source: where the images come from, for the record.
+        data: the images, with their factors.
         betas: weights of the rate.
         seeds: how many, counted from 0.
         epochs: instead of 10.
         latent: dimensions of z.
-        effort: pictures that are measured, 10,000 at most, and the seed of every draw.
+        budget: images that are measured, 10,000 at most, and the seed of every draw.
         device: where to compute.
         command: the command line, for the record.
         show: show progress of training on standard error.
@@ -97,7 +97,7 @@ def run_beta_sweep(
 
     Raises:
         UserError: as `train`; no beta, one that is negative, not finite or there twice; seeds < 1; or data whose
-            factors are not known, or cannot be told apart by the pictures of its test split.
+            factors are not known, or cannot be told apart by the images of its test split.
     """
     betas = _checked(betas)
     at_least("seeds", seeds, 1)
@@ -114,7 +114,7 @@ def run_beta_sweep(
         for place, ((beta, seed), name) in enumerate(names.items(), start=1)
     }
     trained = train_all(out, planned, data, titles, show)
-    sweep = {key: _measured(trained[name], data, effort, device, command, say) for key, name in names.items()}
+    sweep = {key: _measured(trained[name], data, budget, device, command, say) for key, name in names.items()}
 
     reconstruction_is = next(iter(trained.values())).record.reconstruction_is
     for figure, drawn in {
@@ -136,7 +136,7 @@ def run_beta_sweep(
             "reconstruction_is": reconstruction_is,
             "betas": betas,
             "seeds": list(range(seeds)),
-            "pictures": first.section("elbo").about["pictures"],
+            "images": first.section("elbo").about["images"],
             "epochs": next(iter(planned.values())).training.epochs,
             "command": command,
             "machine": folders[0].events()[0]["machine"],
@@ -154,15 +154,15 @@ def run_beta_sweep(
 
 
 def sweep_experiment(
-    source: Source, images: ImageFormat, beta: float, seed: int, epochs: int | None, latent: int, device: str
+    source: SourceSpec, format: ImageFormat, beta: float, seed: int, epochs: int | None, latent: int, device: str
 ) -> Experiment:
-    """What is trained for a beta and a seed: pictures are halved until about four pixels remain.
+    """What is trained for a beta and a seed: images are halved until about four pixels remain.
 
     >>> sweep_experiment(SOURCE, ImageFormat(1, 32, 32), 4.0, 0, None, 10, "auto").model
     VAE(latent=10, conditional=False, network=Conv(channels=(32, 64, 64)), posterior=Gaussian(), \
 prior=StandardNormal(), likelihood=Bernoulli())
     """
-    halvings = max(1, round(math.log2(min(images.height, images.width) / 4)))
+    halvings = max(1, round(math.log2(min(format.height, format.width) / 4)))
     channels = (*(32,) * (halvings - 2), 64, 64)[-halvings:]
     return Experiment(
         data=source,
@@ -193,27 +193,27 @@ def _checked(betas: Sequence[float]) -> list[float]:
 
 
 def _measured(
-    run: Run, data: ImageData, effort: Effort, device: str, command: str, say: Callable[[str], None]
+    run: Run, data: ImageData, budget: Budget, device: str, command: str, say: Callable[[str], None]
 ) -> Evaluation:
     """The evaluation of a run, as it was measured before on the same weights, or now."""
     path, name = run.folder / "evaluation.json", run.folder.name
     model = run.model.to(choose_device(device))
-    subject = Subject(model, data, run.experiment.binarisation, effort, name, lambda line: say(f"{name}: {line}"))
+    subject = Subject(model, data, run.experiment.binarisation, budget, name, lambda line: say(f"{name}: {line}"))
     earlier = read_evaluation(path) if path.exists() else None
-    alike = {"pictures": len(subject.test), "seed": effort.seed}
+    alike = {"images": len(subject.test), "seed": budget.seed}
     if earlier is not None and earlier.weights_sha256 == weights_digest(model):
         about = [section.about for section in earlier.sections if section.part in MEASURED]
         if len(about) == len(MEASURED) and all(alike.items() <= values.items() for values in about):
             return earlier
     found = evaluate_subject(subject, MEASURED, command)
-    together = found if earlier is None else found.beside(earlier, [part.name for part in PARTS])
+    together = found if earlier is None else found.merge(earlier, [part.name for part in PARTS])
     together.write(path)
     return together
 
 
 def _recorded(beta: float, seed: int, found: Evaluation) -> dict[str, Any]:
     """What results.json says of a run."""
-    numbers = {part: encode(found.section(part).numbers) for part in MEASURED}
+    numbers = {part: [encode(number) for number in found.section(part).numbers] for part in MEASURED}
     return {"beta": beta, "seed": seed, "weights_sha256": found.weights_sha256, **numbers}
 
 
@@ -258,10 +258,10 @@ def table_rows(results: dict[str, Any], part: str) -> list[list[str]]:
 def _table(results: dict[str, Any]) -> Table:
     """All numbers in one table, as a report shows them, with what must be known to read it."""
     about, rows = results["about"], [row for part in MEASURED for row in table_rows(results, part)]
-    pictures = about["pictures"]
+    images = about["images"]
     notes = [
         f"Measured: {about['protocol']}. The distortion is a {about['reconstruction_is']}.",
-        f"The information is at most log N = {math.log(pictures):.2f}, N = {pictures} pictures: near it, it is too low "
+        f"The information is at most log N = {math.log(images):.2f}, N = {images} images: near it, it is too low "
         "and the total correlation too high.",
         _in_words(results["slopes"]),
     ]

@@ -12,22 +12,22 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from vaelab.data import ImageData, Mnist, Source
+from vaelab.data import ImageData, Mnist, SourceSpec
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment
-from vaelab.figures import image_grid, save_figure
 from vaelab.files import read_json, write_atomically
 from vaelab.metrics import importance_bound_over
 from vaelab.models import VAE
 from vaelab.models.files import load
 from vaelab.objectives import Elbo
+from vaelab.plots import image_grid, save_figure
 from vaelab.presets import PRESETS
-from vaelab.priors import AutoregressiveCodes, Flow, Prior, StandardNormal
+from vaelab.priors import AutoregressiveCodes, Flow, PriorSpec, StandardNormal
+from vaelab.spec import Trait
 from vaelab.training import Run, full_pass, train
 from vaelab.training.device import choose_device
 from vaelab.training.full_pass import bits_per_dimension
 from vaelab.training.run import RunFolder
-from vaelab.traits import Trait
 
 # Enough for a prior alone, whose model is trained already.
 _PRIOR_EPOCHS = 5
@@ -36,7 +36,7 @@ _FEW = 50
 _MEASURED = "measured.json"
 
 PROTOCOL = (
-    "test set, a full pass with the final weights, one draw of z an image, fp32, nats an image; log p is the "
+    "test set, a full pass with the final weights, one draw of z an image, fp32, nats per image; log p is the "
     "importance bound, its pixels drawn once an image"
 )
 
@@ -54,7 +54,7 @@ class Member:
 
     name: str
     preset: str
-    prior: Prior | None = None
+    prior: PriorSpec | None = None
     after: str | None = None
 
 
@@ -70,7 +70,7 @@ MEMBERS = (
 
 def run_families_study(
     out: Path,
-    source: Source,
+    source: SourceSpec,
     data: ImageData,
     only: Sequence[str] = (),
     epochs: int | None = None,
@@ -86,8 +86,8 @@ def run_families_study(
 
     Args:
         out: the folder for all of it, a run folder a row within.
-        source: where the pictures come from, for the record.
-        data: the pictures, with labels.
+        source: where the images come from, for the record.
+        data: the images, with labels.
         only: rows to make, instead of all.
         epochs: instead of each preset's own number.
         samples: importance samples an image, for models with one latent of real numbers and a likelihood that is a
@@ -135,16 +135,16 @@ def _collected(out: Path, data: ImageData) -> dict[str, Any]:
 
 
 def _samples(out: Path, names: Sequence[str]) -> Figure:
-    """Ten pictures that each model draws from its prior, a row a model."""
+    """Ten images that each model draws from its prior, a row a model."""
     drawn = []
     for name in names:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             drawn.append(load(out / name).generate(10).numpy())
-    return image_grid(np.stack(drawn), names, column_axis="ten draws of each prior, mean pictures")
+    return image_grid(np.stack(drawn), names, column_axis="ten draws of each prior, mean images")
 
 
-def _experiment(member: Member, source: Source, epochs: int | None, device: str, out: Path) -> Experiment:
+def _experiment(member: Member, source: SourceSpec, epochs: int | None, device: str, out: Path) -> Experiment:
     """What is trained for a row."""
     experiment = replace(PRESETS[member.preset][1], data=source)
     settings = replace(experiment.training, device=device)
@@ -177,8 +177,12 @@ def _measured(run: Run, test: ImageData, samples: int, device: str) -> dict[str,
     binary = experiment.binarisation.binary(test)
     if model.likelihood.discrete(binary):
         values["bits_per_dimension"] = bits_per_dimension(totals.total, test.format)
-    if totals.codes is not None:
-        values |= {"perplexity": totals.codes.perplexity, "dead": totals.codes.dead, "codes": totals.codes.size}
+    if totals.code_use is not None:
+        values |= {
+            "perplexity": totals.code_use.perplexity,
+            "dead": totals.code_use.dead,
+            "codes": totals.code_use.size,
+        }
     density = binary or not model.likelihood.binary
     if density and {Trait.one_latent, Trait.real_codes} <= experiment.model.traits:
         bounds = [importance_bound_over(model, test, experiment.binarisation, k) for k in (_FEW, samples)]

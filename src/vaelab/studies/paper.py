@@ -9,12 +9,12 @@ from statistics import mean, stdev
 from typing import Any
 
 from vaelab.codec import encode
-from vaelab.data import ImageData, Source
+from vaelab.data import ImageData, SourceSpec
 from vaelab.errors import UserError
-from vaelab.figures import save_figure
+from vaelab.figures import DrawnFigure, chosen
+from vaelab.figures.shown import subject_of
 from vaelab.files import write_atomically
-from vaelab.gallery import Picture, chosen
-from vaelab.gallery.subject import subject_of
+from vaelab.plots import save_figure
 from vaelab.report import Table, write_run_report
 from vaelab.report.published import PAPER
 from vaelab.studies.recipes import Recipe, planned_run, study_experiment
@@ -40,7 +40,7 @@ _SHOWN = (
 
 def run_paper_study(
     out: Path,
-    source: Source,
+    source: SourceSpec,
     data: ImageData,
     recipe: Recipe = Recipe.paper,
     epochs: int | None = None,
@@ -56,8 +56,8 @@ def run_paper_study(
 
     Args:
         out: the folder for all of it, one run folder a model and seed within.
-        source: where the pictures come from, for the record.
-        data: the pictures, with labels.
+        source: where the images come from, for the record.
+        data: the images, with labels.
         recipe: how to train.
         epochs: instead of the recipe's own number.
         seeds: how many, counted from 0.
@@ -104,7 +104,7 @@ def run_paper_study(
         "data": data.name,
         "notice": notice,
         "set": "the numbers beside each model are over the training set, those under `test` over the test set",
-        "protocol": "a full pass with the final weights, one draw of z an image, nats an image; "
+        "protocol": "a full pass with the final weights, one draw of z an image, nats per image; "
         "spread is the sample standard deviation over seeds",
         "reconstruction_is": runs["vae"][0].record.reconstruction_is,
         "recipe": recipe.value,
@@ -151,7 +151,7 @@ def _comparable(results: dict[str, Any]) -> bool:
 
 def table_columns(results: dict[str, Any]) -> list[str]:
     """The headings of `table_rows`."""
-    return ["nats an image", "reconstruction", "KL", "total"]
+    return ["nats per image", "reconstruction", "KL", "total"]
 
 
 def _summary(measured: dict[str, list[Totals]]) -> dict[str, Any]:
@@ -197,11 +197,11 @@ def _table(results: dict[str, Any]) -> Table:
     return Table(caption, tuple(table_columns(results)), tuple(map(tuple, table_rows(results))), " ".join(notes))
 
 
-def _figures(run: Run, data: ImageData, out: Path) -> list[Picture]:
+def _figures(run: Run, data: ImageData, out: Path) -> list[DrawnFigure]:
     """The figures of the report, each also a file of its own."""
     subject = subject_of(run, data)
-    pictures = [entry.draw(subject) for entry in chosen(subject) if entry.name in _SHOWN]
+    images = [entry.draw(subject) for entry in chosen(subject) if entry.name in _SHOWN]
     model = "cvae" if run.model.spec.conditional else "vae"
-    for picture in pictures:
-        save_figure(picture.figure, out / "figures" / f"{picture.name}-{model}.png")
-    return pictures
+    for image in images:
+        save_figure(image.figure, out / "figures" / f"{image.name}-{model}.png")
+    return images

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 
-from vaelab.data import Source
+from vaelab.data import SourceSpec
 from vaelab.experiment import Adam, Experiment
 from vaelab.objectives import Elbo
 from vaelab.presets import PRESETS
@@ -58,6 +58,6 @@ def study_experiment(model: str, recipe: Recipe, images: int, epochs: int | None
     return experiment
 
 
-def planned_run(experiment: Experiment, source: Source, seed: int, device: str) -> Experiment:
-    """The same experiment on pictures of `source`, with a seed, on a device."""
+def planned_run(experiment: Experiment, source: SourceSpec, seed: int, device: str) -> Experiment:
+    """The same experiment on images of `source`, with a seed, on a device."""
     return replace(experiment, data=source, training=replace(experiment.training, seed=seed, device=device))

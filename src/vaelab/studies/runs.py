@@ -22,7 +22,7 @@ def train_all(
     Args:
         out: the folder of the study.
         planned: experiments by the name of their folder.
-        data: the pictures of all.
+        data: the images of all.
         titles: the names that progress is shown under.
         show: show progress on standard error.
 
@@ -34,8 +34,8 @@ def train_all(
         folder = RunFolder(out / name)
         if folder.record.exists():
             stored = read_record(folder.record)
-            now = replace(stored, experiment=experiment, images=data.format, data_sha256=data.digest)
-            folder.settle(now, resume=True, prolong=False)
+            now = replace(stored, experiment=experiment, image_format=data.format, data_sha256=data.digest)
+            folder.check_resumable(now, resume=True, prolong=False)
     return {
         name: train(experiment, out / name, resume=True, data=data, show=show, title=titles[name])
         for name, experiment in planned.items()

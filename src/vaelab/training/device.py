@@ -86,7 +86,7 @@ def set_random_state(device: torch.device, state: Tensor) -> None:
 
 
 @contextmanager
-def random_numbers_apart(device: torch.device) -> Iterator[None]:
+def fork_rng(device: torch.device) -> Iterator[None]:
     """Whatever is drawn within leaves the random numbers that follow as they would have been."""
     on_cpu, on_device = torch.get_rng_state(), random_state(device)
     try:

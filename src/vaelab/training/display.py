@@ -67,7 +67,11 @@ class Display:
 
     def epoch(self, epoch: int, running: Totals, test: Totals, beta: float, speed: float) -> None:
         """The line that an epoch leaves behind."""
-        use = "" if test.codes is None else f"  perplexity {test.codes.perplexity:.0f}, dead {test.codes.dead:.0%}"
+        use = (
+            ""
+            if test.code_use is None
+            else f"  perplexity {test.code_use.perplexity:.0f}, dead {test.code_use.dead:.0%}"
+        )
         self.console.print(
             f"{self.title} epoch {epoch:>3}/{self.epochs}  running train {_numbers(running)}  "
             f"test total {test.total:7.2f}  beta {beta:.2f}{use}  {speed:,.0f} images/s",

@@ -1,4 +1,4 @@
-"""What a model makes of a whole split: each picture once, with the weights as they are."""
+"""What a model makes of a whole split: each image once, with the weights as they are."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from vaelab.data import Binarisation, Grey, ImageData, ImageFormat
+from vaelab.contract import Trace
+from vaelab.data import BinarisationSpec, Grey, ImageData, ImageFormat
 from vaelab.models.model import Model
-from vaelab.trace import Trace
-from vaelab.training.device import autocast, random_numbers_apart
+from vaelab.training.device import autocast, fork_rng
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Means over images, in nats an image: summed over pixels and latent dimensions, KL before any beta."""
+    """Means over images, in nats per image: summed over pixels and latent dimensions, KL before any beta."""
 
     reconstruction: float
     kl: float
-    codes: CodeUse | None = None
+    code_use: CodeUse | None = None
     """How a codebook is used, for models that have one."""
 
     @property
@@ -74,7 +74,7 @@ def accumulator(device: torch.device) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Resident:
+class DeviceSplit:
     """A split that lies on the device as bytes, to be made pixels by batch.
 
     Args:
@@ -85,44 +85,44 @@ class Resident:
 
     images: Tensor
     conditions: Tensor | None
-    binarisation: Binarisation
+    binarisation: BinarisationSpec
 
     def batch(self, rows: Tensor | slice) -> tuple[Tensor, Tensor | None]:
         """Pixels, float32, and conditions of the rows named."""
         return self.binarisation.pixels(self.images[rows]), None if self.conditions is None else self.conditions[rows]
 
 
-def place(data: ImageData, binarisation: Binarisation, device: torch.device) -> Resident:
+def to_device(data: ImageData, binarisation: BinarisationSpec, device: torch.device) -> DeviceSplit:
     """A split on a device."""
     images = torch.from_numpy(binarisation.prepare(data.images)).to(device)
     conditions = None if data.condition is None else torch.from_numpy(data.condition).to(device)
-    return Resident(images, conditions, binarisation)
+    return DeviceSplit(images, conditions, binarisation)
 
 
 def full_pass(
     model: Model,
     data: ImageData,
-    binarisation: Binarisation | None = None,
+    binarisation: BinarisationSpec | None = None,
     samples: int = 1,
     batch_size: int = 500,
     bf16: bool = False,
     seed: int = 0,
 ) -> Totals:
-    """Reconstruction and KL over all of `data`, each picture once, z drawn from the posterior.
+    """Reconstruction and KL over all of `data`, each image once, z drawn from the posterior.
 
     The same seed gives the same draws, and the caller's random numbers are left as they were.
 
     Args:
         model: the model, on any device.
-        data: the pictures of one split.
+        data: the images of one split.
         binarisation: from bytes to pixels; grey by default.
-        samples: draws of z a picture.
-        batch_size: pictures at a time; it changes memory and time, and the numbers only by the draws.
+        samples: draws of z an image.
+        batch_size: images at a time; it changes memory and time, and the numbers only by the draws.
         bf16: compute the networks in bf16.
         seed: of the draws.
 
     Raises:
-        UserError: the pictures have another shape than the model's, or a conditional model has no labels.
+        UserError: the images have another shape than the model's, or a conditional model has no labels.
 
     >>> from vaelab import VAE, open_data
     >>> data = open_data("digits").split("test")
@@ -130,40 +130,40 @@ def full_pass(
     True
     """
     device = next(model.parameters()).device
-    return measure(model, place(data, binarisation or Grey(), device), samples, batch_size, bf16, seed)
+    return measure(model, to_device(data, binarisation or Grey(), device), samples, batch_size, bf16, seed)
 
 
 @torch.no_grad()
 def measure(
-    model: Model, split: Resident, samples: int = 1, batch_size: int = 500, bf16: bool = False, seed: int = 0
+    model: Model, split: DeviceSplit, samples: int = 1, batch_size: int = 500, bf16: bool = False, seed: int = 0
 ) -> Totals:
     """`full_pass` over a split that lies on the model's device already."""
     device = split.images.device
     was_training = model.training
     model.eval()
     sums, counts = accumulator(device), None
-    with random_numbers_apart(device):
+    with fork_rng(device):
         torch.manual_seed(seed)
         for start in range(0, len(split.images), batch_size):
             x, y = split.batch(slice(start, start + batch_size))
             with autocast(device, bf16):
                 trace = model(x, y, samples)
             sums += batch_sums(trace)
-            if trace.codes is not None:
-                used = trace.codes.counts()
+            if trace.point_mass is not None:
+                used = trace.point_mass.counts()
                 counts = used if counts is None else counts + used
     model.train(was_training)
-    codes = None if counts is None else CodeUse(tuple(map(tuple, counts.tolist())))
-    return replace(mean_over(sums, len(split.images)), codes=codes)
+    code_use = None if counts is None else CodeUse(tuple(map(tuple, counts.tolist())))
+    return replace(mean_over(sums, len(split.images)), code_use=code_use)
 
 
-def bits_per_dimension(nats: float, images: ImageFormat) -> float:
-    """nats / (D ln 2), D the pixels times channels of a picture: for masses of discrete pixels alone.
+def bits_per_dimension(nats: float, format: ImageFormat) -> float:
+    """nats / (D ln 2), D the pixels times channels of an image: for masses of discrete pixels alone.
 
     >>> bits_per_dimension(784 * math.log(256), ImageFormat(1, 28, 28))
     8.0
     """
-    return nats / (math.prod(images.shape) * math.log(2))
+    return nats / (math.prod(format.shape) * math.log(2))
 
 
 def mean_over(sums: Tensor, images: int) -> Totals:

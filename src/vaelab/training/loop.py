@@ -27,16 +27,16 @@ from vaelab.training.device import (
     choose_device,
     computes_in_bf16,
     describe_machine,
+    fork_rng,
     keep_freed_memory,
-    random_numbers_apart,
 )
 from vaelab.training.display import Display
-from vaelab.training.full_pass import Totals, accumulator, batch_sums, bits_per_dimension, mean_over, measure, place
+from vaelab.training.full_pass import Totals, accumulator, batch_sums, bits_per_dimension, mean_over, measure, to_device
 from vaelab.training.optimiser import (
+    clip_gradient,
     make_optimiser,
     moving_average,
     parts_with_weights,
-    tame,
     trained_parameters,
 )
 from vaelab.training.run import Run, RunFolder, open_run
@@ -63,7 +63,7 @@ def train(
         experiment: data, model, objective and training.
         out: the run folder, made where absent.
         resume: go on from the folder's last checkpoint, if it has one.
-        data: pictures in memory, instead of loading those that the experiment names.
+        data: images in memory, instead of loading those that the experiment names.
         data_directory: where data sets lie.
         show: show progress on standard error.
         title: the name that progress is shown under.
@@ -76,7 +76,7 @@ def train(
     folder, settings = RunFolder(Path(out)), experiment.training
     device = choose_device(settings.device)
     bf16 = computes_in_bf16(device, settings.precision)
-    with folder.locked(), random_numbers_apart(device):
+    with folder.locked(), fork_rng(device):
         data = data or experiment.data.load(data_directory)
         experiment.check(data.format)
 
@@ -84,7 +84,7 @@ def train(
         torch.manual_seed(settings.seed)
         model = experiment.model.build(data.format)
         record = _record(experiment, data, model)
-        folder.settle(record, resume)
+        folder.check_resumable(record, resume)
         if experiment.start is not None and not folder.checkpoint.exists():
             begin_with(model, experiment.start)
         model.to(device).train(settings.fit == "all")
@@ -105,8 +105,8 @@ def train(
 
         # The data stay on the device as bytes; a batch becomes pixels there.
         keep_freed_memory()
-        training = place(data.split("train"), experiment.binarisation, device)
-        testing = place(data.split("test"), experiment.binarisation, device)
+        training = to_device(data.split("train"), experiment.binarisation, device)
+        testing = to_device(data.split("test"), experiment.binarisation, device)
         images = len(training.images)
         batch_size = min(settings.batch_size, images)
         batches = math.ceil(images / batch_size)
@@ -139,7 +139,7 @@ def train(
                         trace = model(x, y, experiment.objective.samples)
                     loss = objective(trace, progress)
                     loss.backward()
-                    taken = tame(trained, loss, settings.optimiser)
+                    taken = clip_gradient(trained, loss, settings.optimiser)
                     if taken:
                         optimiser.step()
                         state.sums += batch_sums(trace)
@@ -229,7 +229,7 @@ def _row(
     epoch: int, beta: float, learning_rate: float, running: Totals, test: Totals, seconds: float, speed: float
 ) -> dict[str, float]:
     """An epoch in metrics.csv."""
-    codes = test.codes
+    codes = test.code_use
     use = {} if codes is None else {"test_code_perplexity": codes.perplexity, "test_dead_codes": codes.dead}
     return {
         "epoch": epoch,

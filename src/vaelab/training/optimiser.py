@@ -48,7 +48,7 @@ def trained_parameters(model: Model, objective: Loss, fit: str) -> list[nn.Param
     return [*model.parameters(), *learned]
 
 
-def tame(parameters: list[nn.Parameter], loss: Tensor, settings: Adam) -> bool:
+def clip_gradient(parameters: list[nn.Parameter], loss: Tensor, settings: Adam) -> bool:
     """Clip the gradient where asked, and say whether the step is to be taken."""
     if not (settings.gradient_clip or settings.gradient_skip):
         return True

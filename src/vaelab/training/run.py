@@ -31,7 +31,7 @@ class RunFolder:
     """The files of a run by name.
 
     experiment.json rebuilds the model; last.safetensors and best.safetensors are models of their own;
-    checkpoint.safetensors continues the training; metrics.csv has a row an epoch; events.jsonl tells when
+    checkpoint.safetensors continues the training; metrics.csv has one row per epoch; events.jsonl tells when
     what happened; snapshots/ holds models of earlier epochs, where they were to be kept.
     """
 
@@ -93,7 +93,7 @@ class RunFolder:
         finally:
             lock.release()
 
-    def settle(self, record: Record, resume: bool, prolong: bool = True) -> None:
+    def check_resumable(self, record: Record, resume: bool, prolong: bool = True) -> None:
         """Check that this folder may hold the run that `record` describes.
 
         Args:
@@ -102,15 +102,15 @@ class RunFolder:
             prolong: whether it may have more epochs than before.
 
         Raises:
-            UserError: the folder holds a run that is not to be resumed, or one of other settings or pictures.
+            UserError: the folder holds a run that is not to be resumed, or one of other settings or images.
         """
         if not self.record.exists():
             return
         if not resume:
             raise UserError(f"{self.path} already holds a run; continue it with --resume, or choose another folder")
         stored = read_record(self.record)
-        if (stored.data_sha256, stored.images) != (record.data_sha256, record.images):
-            raise UserError(f"{self.path} holds a run on other pictures; give it the same, or choose another folder")
+        if (stored.data_sha256, stored.image_format) != (record.data_sha256, record.image_format):
+            raise UserError(f"{self.path} holds a run on other images; give it the same, or choose another folder")
         before, now = stored.experiment, record.experiment
         # What is kept on the way changes no weight.
         kept = replace(before.training, epochs=now.training.epochs, snapshot_every=now.training.snapshot_every)
@@ -189,8 +189,8 @@ class Run:
         """The settings it was made with."""
         return self.record.experiment
 
-    def pictures(self, directory: Path | None = None) -> ImageData:
-        """The pictures it was trained on, read anew.
+    def images(self, directory: Path | None = None) -> ImageData:
+        """The images it was trained on, read anew.
 
         Args:
             directory: where data sets lie; by default VAELAB_DATA, otherwise a cache folder.
@@ -201,7 +201,7 @@ class Run:
         data = self.experiment.data.load(directory)
         if data.digest != self.record.data_sha256:
             raise UserError(
-                f"data {data.name} has changed since {self.folder} was trained on it; bring it back, or name pictures "
+                f"data {data.name} has changed since {self.folder} was trained on it; bring it back, or name images "
                 "with --data"
             )
         return data

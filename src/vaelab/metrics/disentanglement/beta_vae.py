@@ -1,4 +1,4 @@
-"""The score of the beta-VAE paper: can a linear classifier tell which factor two pictures share?"""
+"""The score of the beta-VAE paper: can a linear classifier tell which factor two images share?"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def beta_vae_score(
     The order of rows changes what is drawn; noise codes nearly nothing.
 
     Args:
-        codes: of N pictures.
+        codes: of N images.
         factors: a column each; at least two.
         factor_bins: of a factor that has more values.
         batches: of each factor, to learn on, and as many to test on.

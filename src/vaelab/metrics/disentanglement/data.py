@@ -14,7 +14,7 @@ def factors_of(data: ImageData) -> tuple[tuple[str, ...], Float[NDArray[np.float
     """Names, values and the categorical columns of a data set's factors: its labels, then its attributes.
 
     Raises:
-        UserError: there are no attributes, so that what the pictures were made from is not known.
+        UserError: there are no attributes, so that what the images were made from is not known.
 
     >>> from vaelab import Sprites
     >>> names, factors, categorical = factors_of(Sprites(limit=20, image_size=16).load())
@@ -23,7 +23,7 @@ def factors_of(data: ImageData) -> tuple[tuple[str, ...], Float[NDArray[np.float
     """
     if data.attributes is None:
         raise UserError(
-            f"{data.name} has no attributes that say what its pictures were made from; choose data with known factors, "
+            f"{data.name} has no attributes that say what its images were made from; choose data with known factors, "
             "such as sprites, strokes, dsprites or shapes3d"
         )
     columns, names = data.attributes.astype(np.float64), data.attribute_names

@@ -99,7 +99,7 @@ def dci_scores(
     be told exactly.
 
     Args:
-        codes: of N pictures.
+        codes: of N images.
         factors: a column each.
         categorical: the columns whose values are names; all others are numbers.
         seed: of the halves and the trees.

@@ -27,7 +27,7 @@ def explicitness_score(
     (about 1e-3); the halves follow the order of rows; noise codes take a little away.
 
     Args:
-        codes: of N pictures.
+        codes: of N images.
         factors: a column each.
         factor_bins: of a factor that has more values.
         seed: of the halves.

@@ -35,7 +35,7 @@ def factor_vae_score(
     order of rows changes what is drawn. Noise codes change it where a code hardly varies less with its factor fixed.
 
     Args:
-        codes: of N pictures.
+        codes: of N images.
         factors: a column each; at least two.
         factor_bins: of a factor that has more values.
         batches: of each factor, to learn on, and as many to test on.

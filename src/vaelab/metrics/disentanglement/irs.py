@@ -45,7 +45,7 @@ def irs_score(
     is its weight, so noise codes lower the score by theirs; `robustness` does not depend on either.
 
     Args:
-        codes: of N pictures.
+        codes: of N images.
         factors: a column each.
         factor_bins: of a factor that has more values.
         quantile: of the deviations, in (0, 1].

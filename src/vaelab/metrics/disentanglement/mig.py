@@ -40,7 +40,7 @@ def mutual_information_gap(
     a bin. Noise codes change it by the bias of the information, about (bins - 1) (values - 1) / (2 N) nats.
 
     Args:
-        codes: of N pictures, such as posterior means.
+        codes: of N images, such as posterior means.
         factors: a column each.
         bins: of a code.
         factor_bins: of a factor that has more values. Of dSprites, 40 keep all.

@@ -52,7 +52,7 @@ def modularity_score(
     information alone, nearly alike for all factors with as many values.
 
     Args:
-        codes: of N pictures.
+        codes: of N images.
         factors: a column each.
         bins: of a code.
         factor_bins: of a factor that has more values.

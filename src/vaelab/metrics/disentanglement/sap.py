@@ -42,7 +42,7 @@ def sap_score(
     the halves follow. Noise codes change it by squared correlations of about 1 / N.
 
     Args:
-        codes: of N pictures.
+        codes: of N images.
         factors: a column each.
         categorical: the columns whose values are names; all others are numbers.
         seed: of the halves.

@@ -52,13 +52,13 @@ def disentanglement_scores(
     factor_bins: int = 20,
     seed: int = 0,
 ) -> DisentanglementScores:
-    """Every measure of disentanglement, of codes against the factors that the pictures were made from.
+    """Every measure of disentanglement, of codes against the factors that the images were made from.
 
     Locatello et al. (2019) compare them: they do not agree in general, so one alone says little. Each measure is a
     function of its own, with its paper, and more to tell than its score.
 
     Args:
-        codes: of N pictures, such as posterior means.
+        codes: of N images, such as posterior means.
         factors: a column each; at least two.
         categorical: the columns whose values are names, for DCI and SAP; all others are numbers.
         factor_bins: into which a factor of more values is cut, for all but DCI and SAP, which take it as it is.

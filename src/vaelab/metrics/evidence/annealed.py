@@ -15,8 +15,8 @@ from vaelab.metrics.evidence.hmc import evaluate, transition
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.evidence.starts import Start, from_both
 from vaelab.metrics.evidence.support import refuse_cross_entropy
+from vaelab.metrics.images import batches, eval_mode, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
-from vaelab.metrics.pictures import as_it_is_used, batches, seeded
 from vaelab.models.model import Model
 
 # Codes that are decoded at a time: memory depends on it.
@@ -31,7 +31,7 @@ _STEEPNESS = 4.0
 
 @dataclass(frozen=True)
 class AnnealedEvidence:
-    """A stochastic lower bound on log p(x), nats an image.
+    """A stochastic lower bound on log p(x), nats per image.
 
     Args:
         log_weight: of each of S chains for each image, float64: E[w] = p(x).
@@ -101,7 +101,7 @@ def annealed_bound(
 
     Args:
         model: one latent of real numbers.
-        x: pictures in [0, 1].
+        x: images in [0, 1].
         y: labels or attributes, for a conditional model.
         temperatures: T, increments of beta from 0 to 1.
         chains: S, for each image.
@@ -116,7 +116,7 @@ def annealed_bound(
     refuse_settings(temperatures, chains, leapfrog)
     at_least("the number of images", len(x), 1)
     refuse_cross_entropy(model, x)
-    with as_it_is_used(model), seeded(model.device, seed):
+    with eval_mode(model), seeded(model.device, seed):
         parts = [
             Annealing(Joint(model, *some), start, temperatures, leapfrog).forward(chains)
             for some in batches(model, x, y, at_a_time(chains))
@@ -126,7 +126,7 @@ def annealed_bound(
 
 
 class Annealing:
-    """The path start(z)^{1 - beta} p(x, z)^beta of B pictures, with steps of HMC that are tuned to it and frozen.
+    """The path start(z)^{1 - beta} p(x, z)^beta of B images, with steps of HMC that are tuned to it and frozen.
 
     Args:
         joint: p(x, z).
@@ -172,7 +172,7 @@ class Annealing:
         return log_weight, acceptance.mean(0) / len(steps) if steps else acceptance.mean(0) * math.nan
 
     def _tuned(self) -> list[Float[Tensor, " B"]]:
-        """A step size for each picture and inner temperature, by a pilot run that is then thrown away.
+        """A step size for each image and inner temperature, by a pilot run that is then thrown away.
 
         Along the path the log of the step moves by the acceptance less what it should be, so that it follows the
         densities as they narrow. It begins at the narrowest dimension's standard deviation under the start.
@@ -213,5 +213,5 @@ def refuse_settings(temperatures: int, chains: int, leapfrog: int) -> None:
 
 
 def at_a_time(chains: int) -> int:
-    """Pictures whose chains are run together."""
+    """Images whose chains are run together."""
     return max(1, _CODES // chains)

@@ -14,15 +14,15 @@ from vaelab.metrics.evidence.annealed import Annealing, at_a_time, refuse_settin
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.evidence.starts import Start, from_both
 from vaelab.metrics.evidence.support import refuse_without_density
+from vaelab.metrics.images import eval_mode, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
-from vaelab.metrics.pictures import as_it_is_used, seeded
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
 
 
 @dataclass(frozen=True)
 class BidirectionalBounds:
-    """log p(x) of pictures that the model itself has drawn, from below and from above, nats an image.
+    """log p(x) of images that the model itself has drawn, from below and from above, nats per image.
 
     Args:
         lower: by chains from the start to the posterior, (B,): at most log p(x) in expectation.
@@ -36,12 +36,12 @@ class BidirectionalBounds:
 
     @property
     def mean_lower(self) -> float:
-        """Mean lower bound over pictures."""
+        """Mean lower bound over images."""
         return float(self.lower.mean())
 
     @property
     def mean_upper(self) -> float:
-        """Mean upper bound over pictures."""
+        """Mean upper bound over images."""
         return float(self.upper.mean())
 
     @property
@@ -51,7 +51,7 @@ class BidirectionalBounds:
 
     @property
     def gap_interval(self) -> Interval:
-        """Of the gap, 95 %, by drawing the pictures anew."""
+        """Of the gap, 95 %, by drawing the images anew."""
         return bootstrap_interval((self.upper - self.lower).numpy(force=True))
 
 
@@ -59,14 +59,14 @@ class BidirectionalBounds:
 def bidirectional_bounds(
     model: Model,
     y: Tensor | None = None,
-    pictures: int = 100,
+    images: int = 100,
     temperatures: int = 100,
     chains: int = 16,
     leapfrog: int = 5,
     start: Start = from_both,
     seed: int = 0,
 ) -> BidirectionalBounds:
-    r"""Lower and upper bounds on log p(x) for pictures x drawn from the model, by annealing both ways.
+    r"""Lower and upper bounds on log p(x) for images x drawn from the model, by annealing both ways.
 
         log 1/S sum_s w_s <= log p(x) <= log 1/S (w' + sum_{s > 1} w_s)      in expectation,   z* ~ p(z), x ~ p(x | z*)
 
@@ -77,37 +77,37 @@ def bidirectional_bounds(
 
     The gap is in expectation KL + reverse KL between what `annealed_bound` draws and what the true posterior would
     make of it. So it is at least the error of the lower bound, and at least the KL to the true posterior of the end
-    of a chain that is drawn by weight: it says how far annealing can be trusted for this model, on pictures such as
+    of a chain that is drawn by weight: it says how far annealing can be trusted for this model, on images such as
     the model draws.
 
     Args:
         model: one latent of real numbers.
-        y: for a conditional model, labels or attributes from which each picture's is drawn.
-        pictures: B, how many are drawn.
+        y: for a conditional model, labels or attributes from which each image's is drawn.
+        images: B, how many are drawn.
         temperatures: T, increments of beta from 0 to 1.
-        chains: S, for each picture.
+        chains: S, for each image.
         leapfrog: steps of a trajectory.
         start: gives the density at beta = 0, as in `annealed_bound`.
         seed: of every draw.
 
     Raises:
-        UserError: pictures < 2, temperatures, chains or leapfrog < 1, no density over one latent of real numbers, or a
+        UserError: images < 2, temperatures, chains or leapfrog < 1, no density over one latent of real numbers, or a
             conditional model without labels.
     """
-    at_least("pictures", pictures, 2)
+    at_least("images", images, 2)
     refuse_settings(temperatures, chains, leapfrog)
     refuse_without_density(model)
     assert isinstance(model, VAEModel)
-    with as_it_is_used(model), seeded(model.device, seed):
+    with eval_mode(model), seeded(model.device, seed):
         if y is not None:
             at_least("the number of labels", len(y), 1)
-            y = y.to(model.device)[torch.randint(len(y), (pictures,), device=model.device)]
+            y = y.to(model.device)[torch.randint(len(y), (images,), device=model.device)]
         # An exact draw of (x, z): z is as good as drawn from the posterior of x.
-        z = model.prior_of(y, pictures).expand((pictures,)).sample()
+        z = model.prior_of(y, images).expand((images,)).sample()
         size = at_a_time(chains)
         parts = [
             _both_ways(model, z[rows], None if y is None else y[rows], temperatures, chains, leapfrog, start)
-            for rows in (slice(first, first + size) for first in range(0, pictures, size))
+            for rows in (slice(first, first + size) for first in range(0, images, size))
         ]
     return BidirectionalBounds(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
@@ -121,7 +121,7 @@ def _both_ways(
     leapfrog: int,
     start: Start,
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"], Float[Tensor, " B"]]:
-    """Lower bound, upper bound and acceptance for a picture drawn from each code."""
+    """Lower bound, upper bound and acceptance for an image drawn from each code."""
     x = model.likelihood_at(z[None], y).sample()[0]
     # The steps are tuned without a look at z, so that given x the chain's beginning is independent of them.
     annealing = Annealing(Joint(model, x, y), start, temperatures, leapfrog)

@@ -13,8 +13,8 @@ from torch.distributions import MultivariateNormal
 from vaelab.errors import UserError
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.evidence.support import refuse_broken_weights
+from vaelab.metrics.images import eval_mode, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
-from vaelab.metrics.pictures import as_it_is_used, seeded
 from vaelab.models.model import Model
 from vaelab.posteriors import FullGaussian, Gaussian
 
@@ -26,11 +26,11 @@ _CODES = 2000
 
 @dataclass(frozen=True)
 class InferenceGaps:
-    """log p(x) - ELBO of B pictures and its two parts, nats an image.
+    """log p(x) - ELBO of B images and its two parts, nats per image.
 
     Args:
         log_p: log p(x), or an estimate of it, (B,).
-        best_elbo: the ELBO of the best Gaussian for each picture, (B,).
+        best_elbo: the ELBO of the best Gaussian for each image, (B,).
         elbo: the ELBO of the encoder's posterior, (B,).
         mean: of the best Gaussian, (B, D).
         covariance: of the best Gaussian, (B, D, D).
@@ -49,7 +49,7 @@ class InferenceGaps:
 
     @property
     def amortisation(self) -> Float[Tensor, " B"]:
-        """Best ELBO - ELBO: what one encoder for all pictures loses against a posterior fitted to each."""
+        """Best ELBO - ELBO: what one encoder for all images loses against a posterior fitted to each."""
         return self.best_elbo - self.elbo
 
     @property
@@ -58,7 +58,7 @@ class InferenceGaps:
         return self.log_p - self.elbo
 
     def interval(self, part: Float[Tensor, " B"]) -> Interval:
-        """Of the mean of one of these, 95 %, by drawing the pictures anew."""
+        """Of the mean of one of these, 95 %, by drawing the images anew."""
         return bootstrap_interval(part.double().numpy(force=True))
 
 
@@ -78,7 +78,7 @@ def inference_gaps(
         log p(x) - L(q) = [log p(x) - L(q*)] + [L(q*) - L(q)],    q* = argmax of L over the family,
 
     Cremer, Li and Duvenaud (2018), equations 3 to 5. The family is that of the model's posterior: Gaussians with a
-    diagonal covariance, or with a full one. q* is found for each picture by `steps` steps of Adam on its mean and
+    diagonal covariance, or with a full one. q* is found for each image by `steps` steps of Adam on its mean and
     covariance, from the encoder's own posterior and, where they are known, from the moments of the true posterior;
     the best counts, the encoder's own among them, so that the amortisation gap is never negative. The
     gradient leaves the score function out, so that its noise vanishes where q is the true posterior (Roeder, Wu and
@@ -89,14 +89,14 @@ def inference_gaps(
 
     Args:
         model: one latent of real numbers, a Gaussian posterior.
-        x: pictures in [0, 1]; on grey ones under a Bernoulli likelihood, log_p is the integral of
+        x: images in [0, 1]; on grey ones under a Bernoulli likelihood, log_p is the integral of
             p(z) exp(-cross-entropy), and the gaps are those of its posterior.
         log_p: such as from `exact_evidence`, or `annealed_bound`.
         y: labels or attributes, for a conditional model.
         moments: mean and covariance of the true posterior, such as from `exact_evidence`.
         steps: of Adam.
-        samples: codes a picture a step.
-        evaluation: codes a picture that each ELBO is the mean of.
+        samples: codes an image a step.
+        evaluation: codes an image that each ELBO is the mean of.
         seed: of the draws.
 
     Raises:
@@ -113,7 +113,7 @@ def inference_gaps(
             f"posterior is {type(spec).__name__}, but the gap is split only for Gaussian ones, whose best member "
             "can be found; log p(x) and the ELBO can be measured, with --only evidence"
         )
-    with as_it_is_used(model), seeded(model.device, seed):
+    with eval_mode(model), seeded(model.device, seed):
         encoded = _Gaussians.of(joint.posterior)
         starts = [encoded]
         if moments is not None:
@@ -134,7 +134,7 @@ def inference_gaps(
 
 @dataclass(frozen=True)
 class _Gaussians:
-    """N(mean, L L^T) a picture, L diagonal unless `full`."""
+    """N(mean, L L^T) an image, L diagonal unless `full`."""
 
     mean: Float[Tensor, "B D"]
     tril: Float[Tensor, "B D D"]

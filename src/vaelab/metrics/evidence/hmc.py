@@ -15,7 +15,7 @@ Terms = Callable[[Tensor], tuple[Tensor, ...]]
 
 @dataclass(frozen=True)
 class Point:
-    """S chains for each of B pictures, with K log terms and their slopes there.
+    """S chains for each of B images, with K log terms and their slopes there.
 
     The density is exp(sum_k w_k term_k). Terms are kept apart, so that a chain that goes on under other weights need
     not decode its codes again.
@@ -73,7 +73,7 @@ def leapfrog(
         terms, weights: of the log density.
         point: where the chains are.
         momentum: p, with unit masses.
-        step: e, in the units of z, for each picture or each chain.
+        step: e, in the units of z, for each image or each chain.
         steps: how many.
     """
     e = step[..., None].to(momentum.dtype)

@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vaelab.data import Binarisation, ImageData
+from vaelab.data import BinarisationSpec, ImageData
 from vaelab.errors import UserError
 from vaelab.metrics.evidence.support import refuse_cross_entropy
+from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
-from vaelab.metrics.pictures import as_it_is_used, batches, condition_of, pixels_of, seeded
 from vaelab.models.model import Model
 
 # Codes that are decoded at a time: memory depends on it, and not on k.
@@ -23,7 +23,7 @@ _CODES = 2000
 
 @dataclass(frozen=True)
 class Evidence:
-    """A bound on log p(x), nats an image.
+    """A bound on log p(x), nats per image.
 
     Args:
         log_p: the bound for each image, (B,).
@@ -65,7 +65,7 @@ def importance_bound(
 
     Args:
         model: any model.
-        x: pictures in [0, 1].
+        x: images in [0, 1].
         y: labels or attributes, for a conditional model.
         samples: k.
 
@@ -93,7 +93,7 @@ def importance_integral(
         raise UserError(f"samples is {samples}, but must be >= 1")
     first = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     second, total = first.clone(), torch.zeros_like(first)
-    with as_it_is_used(model):
+    with eval_mode(model):
         for some in _chunks(samples, max(1, _CODES // len(x))):
             log_weight = model(x, y, some).log_weight.double()
             first = torch.logaddexp(first, log_weight.logsumexp(0))
@@ -111,21 +111,21 @@ def _chunks(whole: int, most: int) -> Iterator[int]:
 def importance_bound_over(
     model: Model,
     data: ImageData,
-    binarisation: Binarisation | None = None,
+    binarisation: BinarisationSpec | None = None,
     samples: int = 500,
     batch_size: int = 100,
     seed: int = 0,
 ) -> Evidence:
-    """`importance_bound` for every picture of a split, with random numbers of its own.
+    """`importance_bound` for every image of a split, with random numbers of its own.
 
-    Where pixels are drawn, as by dynamic binarisation, each picture is drawn once: always the same for a seed.
+    Where pixels are drawn, as by dynamic binarisation, each image is drawn once: always the same for a seed.
 
     Args:
         model: any model, on any device.
-        data: the pictures of one split.
+        data: the images of one split.
         binarisation: from bytes to pixels; grey by default.
         samples: k.
-        batch_size: pictures at a time.
+        batch_size: images at a time.
         seed: of the draws.
 
     Raises:
@@ -143,7 +143,7 @@ def importance_over(
     seed: int = 0,
     bound: Callable[[Model, Tensor, Tensor | None, int], Evidence] = importance_bound,
 ) -> Evidence:
-    """`importance_bound`, or another such estimate, of many pictures, some at a time."""
+    """`importance_bound`, or another such estimate, of many images, some at a time."""
     with seeded(model.device, seed):
         parts = [bound(model, some, conditions, samples) for some, conditions in batches(model, x, y, batch_size)]
     log_p, elbo, effective = (

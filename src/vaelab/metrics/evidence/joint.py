@@ -15,7 +15,7 @@ from vaelab.models.vae import VAEModel
 
 
 class Joint:
-    """log p(x, z) = log p(z) + log p(x | z) of B pictures, nats, for codes z of shape (S, B, D).
+    """log p(x, z) = log p(z) + log p(x | z) of B images, nats, for codes z of shape (S, B, D).
 
     Gradients flow to z, not to the weights. On grey pixels a Bernoulli model's p(x | z) is exp(-cross-entropy), which
     is positive and so has a posterior, but is no density of x: whoever calls the integral an evidence asks
@@ -23,7 +23,7 @@ class Joint:
 
     Args:
         model: one latent of real numbers.
-        x: pictures in [0, 1], (B, C, H, W).
+        x: images in [0, 1], (B, C, H, W).
         y: labels or attributes, for a conditional model.
 
     Raises:

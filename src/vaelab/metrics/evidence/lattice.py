@@ -18,7 +18,7 @@ from torch.nn.functional import max_pool1d, max_pool2d, max_pool3d
 FIRST = (65, 65, 33)
 # Points along the edge of a tile, for one, two and three dimensions.
 _EDGES = (256, 16, 8)
-# Pairs of a point and a picture that are scored at a time.
+# Pairs of a point and an image that are scored at a time.
 _PAIRS = 10_000_000
 
 
@@ -26,14 +26,14 @@ _PAIRS = 10_000_000
 class Lattice:
     """Points of a regular lattice, of which only some are looked at, in tiles of 16 by 16 in the plane.
 
-    A tile is shown only the pictures whose posterior has mass in its neighbourhood: there are far more pairs of a
-    point and a picture than pairs that matter.
+    A tile is shown only the images whose posterior has mass in its neighbourhood: there are far more pairs of a
+    point and an image than pairs that matter.
 
     Args:
         origin: the lowest corner, (D,).
         step: distance of neighbours along each axis, (D,).
         mask: the points that are looked at, one dimension an axis.
-        near: the pictures that each tile is shown.
+        near: the images that each tile is shown.
         level: how often the step has been halved.
     """
 
@@ -44,11 +44,11 @@ class Lattice:
     level: int = 0
 
     @classmethod
-    def over(cls, centre: Tensor, reach: Tensor, pictures: int) -> Lattice:
+    def over(cls, centre: Tensor, reach: Tensor, images: int) -> Lattice:
         """The first lattice, `reach` to either side of a centre."""
         mask = torch.ones((FIRST[len(centre) - 1],) * len(centre), dtype=torch.bool, device=centre.device)
-        lattice = cls(centre - reach, 2 * reach / (FIRST[len(centre) - 1] - 1), mask, mask.new_zeros(0, pictures))
-        return replace(lattice, near=mask.new_ones(math.prod(lattice.tiling), pictures))
+        lattice = cls(centre - reach, 2 * reach / (FIRST[len(centre) - 1] - 1), mask, mask.new_zeros(0, images))
+        return replace(lattice, near=mask.new_ones(math.prod(lattice.tiling), images))
 
     def __len__(self) -> int:
         return int(self.mask.sum())
@@ -84,7 +84,7 @@ class Lattice:
         return index[order], tile
 
     def tiles(self) -> Iterator[tuple[int, Float[Tensor, "G D"], Int[Tensor, " R"]]]:
-        """Each tile's number, its points, and the pictures it is shown; a crowded one in parts."""
+        """Each tile's number, its points, and the images it is shown; a crowded one in parts."""
         index, tile = self._points
         numbers, counts = tile.unique_consecutive(return_counts=True)
         for number, block in zip(numbers.tolist(), index.split(counts.tolist()), strict=True):
@@ -93,7 +93,7 @@ class Lattice:
                 yield number, self.origin + part * self.step, seen
 
     def refined(self, active: Bool[Tensor, " G"], near: Bool[Tensor, "tiles R"]) -> Lattice:
-        """Half the step, around the points that hold mass, for the pictures that have it near each tile."""
+        """Half the step, around the points that hold mass, for the images that have it near each tile."""
         index, _ = self._points
         fine = self.mask.new_zeros([2 * size - 1 for size in self.mask.shape])
         fine[tuple(2 * index[active].T)] = True

@@ -13,7 +13,7 @@ from torch.distributions import Distribution
 from vaelab.metrics.evidence.joint import Joint
 
 Start = Callable[[Joint], Distribution]
-"""From the joint density of B pictures to a density that is positive wherever it is, of batch shape () or (B,)."""
+"""From the joint density of B images to a density that is positive wherever it is, of batch shape () or (B,)."""
 
 
 def from_prior(joint: Joint) -> Distribution:
@@ -29,17 +29,17 @@ def from_posterior(joint: Joint) -> Distribution:
 def from_both(joint: Joint) -> Distribution:
     """(p(z) + q(z | x)) / 2: few temperatures where the encoder is good, and half of the chains look elsewhere too.
 
-    In two dimensions the true posterior of a picture often has several peaks, of which the encoder knows one. This is
+    In two dimensions the true posterior of an image often has several peaks, of which the encoder knows one. This is
     the defensive mixture of Hesterberg (1995).
     """
-    return Half(joint.prior.expand(joint.posterior.batch_shape), joint.posterior)
+    return EqualMixture(joint.prior.expand(joint.posterior.batch_shape), joint.posterior)
 
 
-class Half(Distribution):
+class EqualMixture(Distribution):
     """(p + q) / 2, of two densities of one shape.
 
     >>> low, high = (torch.distributions.Normal(torch.tensor(mean), 1.0) for mean in (-3.0, 3.0))
-    >>> Half(low, high).log_prob(torch.tensor(0.0)) == low.log_prob(torch.tensor(0.0))
+    >>> EqualMixture(low, high).log_prob(torch.tensor(0.0)) == low.log_prob(torch.tensor(0.0))
     tensor(True)
     """
 
@@ -49,9 +49,9 @@ class Half(Distribution):
         self.p, self.q = p, q
         super().__init__(q.batch_shape, q.event_shape, validate_args=False)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Half:
+    def expand(self, batch_shape: Any, _instance: Any = None) -> EqualMixture:
         """The same distribution, repeated to a larger batch."""
-        return Half(self.p.expand(batch_shape), self.q.expand(batch_shape))
+        return EqualMixture(self.p.expand(batch_shape), self.q.expand(batch_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """The log density, in nats."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vaelab.errors import UserError
 from vaelab.models.model import Model
-from vaelab.traits import Trait
+from vaelab.spec import Trait
 
 
 def refuse_cross_entropy(model: Model, x: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""How good samples are: how far they lie from real pictures, what they leave out, and whether they are copies."""
+"""How good samples are: how far they lie from real images, what they leave out, and whether they are copies."""
 
 from vaelab.metrics.samples.conditional import ConditionalAccuracy, conditional_accuracy
 from vaelab.metrics.samples.frechet import FrechetDistance, frechet_between, frechet_distance, frechet_interval

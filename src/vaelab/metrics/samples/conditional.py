@@ -42,7 +42,7 @@ def conditional_accuracy(
     """The share of samples asked for as a class that a classifier reads as that class.
 
     The GAN-test of Shmelkov, Schmid and Alahari (2018): accuracy, on samples, of a classifier that learned from real
-    pictures, which is `PictureClassifier.predict`. Its accuracy on real test pictures is what to hold it against.
+    images, which is `ImageClassifier.predict`. Its accuracy on real test images is what to hold it against.
     `bootstrap_interval` of `asked == read` tells how sure the share of all samples is.
 
     Args:

@@ -17,12 +17,12 @@ _Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FrechetDistance:
-    """What `frechet_distance` gives: a number that goes with how many pictures it was computed from."""
+    """What `frechet_distance` gives: a number that goes with how many images it was computed from."""
 
     distance: float
     """In squared units of the features; 0 where mean and covariance are the same."""
     real: int
-    """How many real pictures."""
+    """How many real images."""
     samples: int
     """How many samples."""
 
@@ -62,21 +62,21 @@ def frechet_between(
 
 
 def frechet_distance(real: Float[_Numbers, "N F"], samples: Float[_Numbers, "M F"]) -> FrechetDistance:
-    """The squared Fréchet distance between features of real pictures and of samples, by their means and covariances.
+    """The squared Fréchet distance between features of real images and of samples, by their means and covariances.
 
     Heusel et al. (2017), equation 6, whose FID is this distance on the features of one network, Inception, trained on
-    photographs. Features of another network, such as `PictureClassifier.features`, give another number on another
+    photographs. Features of another network, such as `ImageClassifier.features`, give another number on another
     scale: call it the Fréchet distance on that network's features, never FID, and compare it only where network,
-    real pictures and both numbers of pictures are the same.
+    real images and both numbers of images are the same.
 
     The estimate is too large by a term that falls as 1 / N (Chong and Forsyth 2020), so the numbers are part of the
-    result. Real pictures against other real pictures, as many, tell how much that is.
+    result. Real images against other real images, as many, tell how much that is.
 
     Args:
-        real, samples: features, a row a picture.
+        real, samples: features, a row an image.
 
     Raises:
-        UserError: a set has no more pictures than features, so that its covariance is singular; a feature is not
+        UserError: a set has no more images than features, so that its covariance is singular; a feature is not
             finite; or the sets differ in their number of features.
     """
     _enough(real, samples)
@@ -86,12 +86,12 @@ def frechet_distance(real: Float[_Numbers, "N F"], samples: Float[_Numbers, "M F
 def frechet_interval(
     real: Float[_Numbers, "N F"], samples: Float[_Numbers, "M F"], level: float = 0.95, draws: int = 50, seed: int = 0
 ) -> Interval:
-    """An interval of `frechet_distance` at these numbers of pictures, by drawing the pictures of both sets anew.
+    """An interval of `frechet_distance` at these numbers of images, by drawing the images of both sets anew.
 
     The distance -+ z times the standard deviation over `draws` samples of N and of M rows with replacement (Efron
     1979), cut off at 0, with z the normal quantile: a deviation needs few draws, percentiles many. Percentiles would
     also lie too high, since every draw adds the bias of `frechet_distance` once more. That bias is not in the
-    interval: it holds what other pictures would give, as many of them. Where the sets have one law the
+    interval: it holds what other images would give, as many of them. Where the sets have one law the
     interval is too wide rather than too narrow.
 
     Args:
@@ -123,8 +123,8 @@ def _enough(real: _Numbers, samples: _Numbers) -> None:
         points(name, features)
         if len(features) <= features.shape[1]:
             raise UserError(
-                f"{name} has {len(features)} pictures of {features.shape[1]} features, but a covariance needs more "
-                f"pictures than features; give at least {features.shape[1] + 1}, better ten times as many"
+                f"{name} has {len(features)} images of {features.shape[1]} features, but a covariance needs more "
+                f"images than features; give at least {features.shape[1] + 1}, better ten times as many"
             )
 
 

@@ -1,4 +1,4 @@
-"""The kernel distance between two sets of features, which has no bias at any number of pictures."""
+"""The kernel distance between two sets of features, which has no bias at any number of images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class KernelDistance:
     blocks: int
     """How many, disjoint."""
     block: int
-    """Pictures of each set in a block."""
+    """Images of each set in a block."""
 
 
 def kernel_distance(
@@ -39,7 +39,7 @@ def kernel_distance(
 
     Bińkowski, Sutherland, Arbel and Gretton (2018): k(u, v) = (u . v / F + 1)^3, which compares the first three
     moments; of each block the unbiased estimate of Gretton et al. (2012), equation 3, whose expectation is 0 where the
-    laws are the same, however few pictures there are. The blocks here are disjoint (Zaremba, Gretton and Blaschko
+    laws are the same, however few images there are. The blocks here are disjoint (Zaremba, Gretton and Blaschko
     2013), so that they are independent and their spread is an honest standard error. As with `frechet_distance`, the
     number belongs to the network whose features these are: it is not KID, which is Inception's.
 
@@ -47,13 +47,13 @@ def kernel_distance(
     how much, with one kernel for all models.
 
     Args:
-        real, samples: features, a row a picture.
-        block: pictures of each set in a block; by default 1,000, or fewer to have ten blocks. What is left over of the
+        real, samples: features, a row an image.
+        block: images of each set in a block; by default 1,000, or fewer to have ten blocks. What is left over of the
             larger set, and beyond the last block, is left out.
         seed: of the draw into blocks.
 
     Raises:
-        UserError: there are fewer than two blocks, or fewer than two pictures in a block; a feature is not
+        UserError: there are fewer than two blocks, or fewer than two images in a block; a feature is not
             finite; or the sets differ in their number of features.
     """
     points("real", real)
@@ -64,7 +64,7 @@ def kernel_distance(
     at_least("block", size, 2)
     blocks = fewer // size
     if blocks < 2:
-        raise UserError(f"block is {size}, but the smaller set has {fewer} pictures; give at least two blocks of each")
+        raise UserError(f"block is {size}, but the smaller set has {fewer} images; give at least two blocks of each")
     random = np.random.default_rng(seed)
     of_real, of_samples = (
         random.permutation(len(rows))[: blocks * size].reshape(blocks, size) for rows in (real, samples)

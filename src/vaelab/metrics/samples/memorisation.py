@@ -1,4 +1,4 @@
-"""Whether samples are copies of training pictures."""
+"""Whether samples are copies of training images."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ _Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Nearest:
-    """The training picture that each picture is nearest to."""
+    """The training image that each image is nearest to."""
 
     index: Int[NDArray[np.int64], " M"]
     """Its row."""
     distance: Float[_Numbers, " M"]
     """Euclidean, over all pixels in [0, 1]; exactly 0 for a copy."""
     relative: Float[_Numbers, " M"]
-    """That distance over the mean distance to the nearest few training pictures, from 0 for a copy to 1."""
+    """That distance over the mean distance to the nearest few training images, from 0 for a copy to 1."""
 
 
 @dataclass(frozen=True)
 class Memorisation:
-    """Samples against held-out pictures, by how near each comes to a training picture.
+    """Samples against held-out images, by how near each comes to a training image.
 
-    Of both ranks 0.5 is no sign of copies, and 1 is that every sample is nearer than every held-out picture.
+    Of both ranks 0.5 is no sign of copies, and 1 is that every sample is nearer than every held-out image.
     """
 
     of_samples: Nearest
     of_held_out: Nearest
     quantile: float
-    """The share of held-out pictures that count as near."""
+    """The share of held-out images that count as near."""
 
     @property
     def threshold(self) -> float:
-        """The distance that this share of held-out pictures does not exceed."""
+        """The distance that this share of held-out images does not exceed."""
         return float(np.quantile(self.of_held_out.distance, self.quantile))
 
     @property
     def near(self) -> float:
-        """The share of samples within the threshold; about `quantile` where samples are like held-out pictures."""
+        """The share of samples within the threshold; about `quantile` where samples are like held-out images."""
         return float((self.of_samples.distance <= self.threshold).mean())
 
     @property
     def copies(self) -> float:
-        """The share of samples that are training pictures, to the last pixel."""
+        """The share of samples that are training images, to the last pixel."""
         return float((self.of_samples.distance == 0).mean())
 
     @property
     def rank(self) -> float:
-        """The chance that a sample is nearer than a held-out picture, ties by half: the area under the ROC curve."""
+        """The chance that a sample is nearer than a held-out image, ties by half: the area under the ROC curve."""
         return _nearer(self.of_samples.distance, self.of_held_out.distance)
 
     @property
@@ -66,15 +66,15 @@ class Memorisation:
 
 
 def nearest_training(
-    pictures: Float[NDArray[Any], "M ..."], training: Float[NDArray[Any], "N ..."], neighbours: int = 50
+    images: Float[NDArray[Any], "M ..."], training: Float[NDArray[Any], "N ..."], neighbours: int = 50
 ) -> Nearest:
-    """The nearest training picture of each picture, by Euclidean distance over all pixels.
+    """The nearest training image of each image, by Euclidean distance over all pixels.
 
     The relative distance divides by the mean over the `neighbours` nearest, as Carlini et al. (2023) do to find
-    copies: a smooth picture is near to many training pictures, a copy to one. Where that mean is 0, it is 1.
+    copies: a smooth image is near to many training images, a copy to one. Where that mean is 0, it is 1.
 
     Raises:
-        UserError: there are fewer training pictures than neighbours, neighbours < 2, shapes differ, or a pixel is not
+        UserError: there are fewer training images than neighbours, neighbours < 2, shapes differ, or a pixel is not
             finite.
 
     >>> training = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -85,14 +85,12 @@ def nearest_training(
     from sklearn.neighbors import NearestNeighbors
 
     at_least("neighbours", neighbours, 2)
-    points("pictures", pictures, least=1)
+    points("images", images, least=1)
     points("training", training)
-    one_space("pictures", pictures, "training", training)
+    one_space("images", images, "training", training)
     if neighbours > len(training):
-        raise UserError(
-            f"neighbours is {neighbours}, but training has {len(training)} pictures; give more or ask fewer"
-        )
-    pixels, known = pictures.reshape(len(pictures), -1), training.reshape(len(training), -1)
+        raise UserError(f"neighbours is {neighbours}, but training has {len(training)} images; give more or ask fewer")
+    pixels, known = images.reshape(len(images), -1), training.reshape(len(training), -1)
     distances, indices = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(known).kneighbors(pixels)
     # The search rounds; the difference itself is exactly 0 for a copy.
     distances[:, 0] = np.linalg.norm(pixels.astype(np.float64) - known[indices[:, 0]], axis=1)
@@ -108,18 +106,18 @@ def memorisation(
     quantile: float = 0.01,
     neighbours: int = 50,
 ) -> Memorisation:
-    """Whether samples lie nearer to training pictures than pictures that the model has not seen.
+    """Whether samples lie nearer to training images than images that the model has not seen.
 
     The comparison of Meehan, Chaudhuri and Dasgupta (2020), by the Mann-Whitney statistic over all of the space. A
-    model that copies gives samples that are nearer; so does one that blurs, since a blurred picture is nearer to every
+    model that copies gives samples that are nearer; so does one that blurs, since a blurred image is nearer to every
     other one. `relative_rank` tells the two apart: it is high for copies alone. Give samples of the same kind as the
-    pictures, binary for binary.
+    images, binary for binary.
 
     Time grows with (M + T) N: 2,000 and 2,000 against 60,000 of 784 pixels take some ten seconds on one core.
 
     Args:
         samples, training, held_out: pixels in [0, 1].
-        quantile: the share of held-out pictures that count as near.
+        quantile: the share of held-out images that count as near.
         neighbours: as `nearest_training` takes it.
 
     Raises:

@@ -17,28 +17,28 @@ _MEMORY = 64
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """Which of N real pictures and M samples lie among the other set; a ball reaches to a point's k-th neighbour.
+    """Which of N real images and M samples lie among the other set; a ball reaches to a point's k-th neighbour.
 
     The means are the metrics. `bootstrap_interval` of an array tells how sure its mean is, with the balls as they are.
     """
 
     real_balls: Int[NDArray[np.int64], " M"]
-    """In how many balls of real pictures each sample lies."""
+    """In how many balls of real images each sample lies."""
     reached: Bool[NDArray[np.bool_], " N"]
-    """Whether each real picture lies in the ball of a sample."""
+    """Whether each real image lies in the ball of a sample."""
     covered: Bool[NDArray[np.bool_], " N"]
-    """Whether the ball of each real picture holds a sample."""
+    """Whether the ball of each real image holds a sample."""
     neighbours: int
     """k."""
 
     @property
     def precision(self) -> float:
-        """The share of samples that lie where real pictures are."""
+        """The share of samples that lie where real images are."""
         return float((self.real_balls > 0).mean())
 
     @property
     def recall(self) -> float:
-        """The share of real pictures that lie where samples are."""
+        """The share of real images that lie where samples are."""
         return float(self.reached.mean())
 
     @property
@@ -48,14 +48,14 @@ class PrecisionRecall:
 
     @property
     def coverage(self) -> float:
-        """The share of real pictures with a sample in their ball."""
+        """The share of real images with a sample in their ball."""
         return float(self.covered.mean())
 
     @property
     def expected_coverage(self) -> float:
         """What `coverage` is on average where the laws are the same, and so the best that can be hoped for.
 
-        1 - (N - 1) ... (N - k) / ((N + M - 1) ... (N + M - k)): Naeem et al. (2020). A picture is left
+        1 - (N - 1) ... (N - k) / ((N + M - 1) ... (N + M - k)): Naeem et al. (2020). An image is left
         out where its k nearest among all others are real.
         """
         real, every = len(self.covered), len(self.covered) + len(self.real_balls)
@@ -70,10 +70,10 @@ def precision_recall(
 
     A point's ball reaches, edge included, to its k-th nearest neighbour of its own set, itself left out::
 
-        precision  the share of samples in the ball of any real picture        (2019, equations 1 and 2)
-        recall     the share of real pictures in the ball of any sample        (2019, equations 1 and 2)
+        precision  the share of samples in the ball of any real image        (2019, equations 1 and 2)
+        recall     the share of real images in the ball of any sample        (2019, equations 1 and 2)
         density    1 / (k M) times the sum over samples of the real balls around each                  (2020)
-        coverage   the share of real pictures whose ball holds a sample                                (2020)
+        coverage   the share of real images whose ball holds a sample                                (2020)
 
     Blurred or plain samples lose precision and density; a class that is never drawn loses recall and coverage. One
     outlier, whose ball is large, can raise precision and recall: density and coverage bear it, and have known values
@@ -83,11 +83,11 @@ def precision_recall(
     Time grows with N M F; memory does not.
 
     Args:
-        real, samples: features, a row a picture.
+        real, samples: features, a row an image.
         neighbours: k.
 
     Raises:
-        UserError: a set has no more pictures than neighbours, a feature is not finite, or the sets differ in their
+        UserError: a set has no more images than neighbours, a feature is not finite, or the sets differ in their
             number of features.
 
     >>> line = np.arange(6.0)[:, None]
@@ -103,7 +103,7 @@ def precision_recall(
         points(name, features)
         if len(features) <= neighbours:
             raise UserError(
-                f"neighbours is {neighbours}, but {name} has {len(features)} pictures; give more or ask fewer"
+                f"neighbours is {neighbours}, but {name} has {len(features)} images; give more or ask fewer"
             )
     # Squared distances come by products of matrices, whose rounding grows with how far the points are from 0.
     centre = real.mean(0)

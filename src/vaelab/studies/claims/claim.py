@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaelab.data import ImageData
-from vaelab.gallery.subject import Subject, subject_of
-from vaelab.metrics import PictureClassifier
+from vaelab.figures.shown import Subject, subject_of
+from vaelab.metrics import ImageClassifier
 from vaelab.report import ClaimOutcome
 from vaelab.studies.claims.verdict import Check, measured, together
 from vaelab.studies.recipes import Recipe
@@ -27,26 +27,26 @@ class SeedRuns:
 
     Args:
         runs: by what they are for, such as "vae", "cvae", "cold" (no KL warm-up) and "8" (latent dimensions).
-        data: the pictures that they were trained on.
-        classifier: gives the one that tells the class of a picture; it is trained when it is first asked for.
+        data: the images that they were trained on.
+        classifier: gives the one that tells the class of an image; it is trained when it is first asked for.
         seed: theirs.
     """
 
     runs: Mapping[str, Run]
     data: ImageData
-    classifier: Callable[[], PictureClassifier]
+    classifier: Callable[[], ImageClassifier]
     seed: int
     _subjects: dict[str, Subject] = field(default_factory=dict, init=False)
     _totals: dict[tuple[str, str], Totals] = field(default_factory=dict, init=False)
 
     def subject(self, name: str) -> Subject:
-        """A model with up to 5,000 pictures of the test split."""
+        """A model with up to 5,000 images of the test split."""
         if name not in self._subjects:
             self._subjects[name] = subject_of(self.runs[name], self.data)
         return self._subjects[name]
 
     def trained_on(self, name: str) -> Subject:
-        """A model with up to 5,000 pictures of the training split, for classifiers to learn from."""
+        """A model with up to 5,000 images of the training split, for classifiers to learn from."""
         key = f"{name}, training"
         if key not in self._subjects:
             whole = self.data.split("train")
@@ -81,7 +81,7 @@ class Claim:
         checks: the numbers that could refute it.
         beside: further numbers, what each is by its key.
         note: what a reader must know.
-        mnist: whether the numbers are of MNIST, so that other pictures cannot test it.
+        mnist: whether the numbers are of MNIST, so that other images cannot test it.
         digits: whether it speaks of digits by name.
         recipe: the one whose training it is about; None where any will do.
     """
@@ -98,7 +98,7 @@ class Claim:
     recipe: Recipe | None = None
 
     def unfit(self, data: ImageData, recipe: Recipe) -> str | None:
-        """Why these pictures and this recipe cannot test it; None where they can."""
+        """Why these images and this recipe cannot test it; None where they can."""
         if self.mnist and data.name != "mnist":
             return f"it is about MNIST's numbers, and data is {data.name}"
         if self.digits and set(data.classes) != {str(digit) for digit in range(10)}:

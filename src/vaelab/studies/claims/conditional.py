@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from vaelab.metrics import picture_shape, shared_style
+from vaelab.metrics import shared_style, stroke_shape
 from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
 from vaelab.studies.claims.latent import class_structure
 from vaelab.studies.claims.verdict import Check
@@ -46,8 +46,7 @@ MIXES = Claim(
         "information_of_vae": "mutual information of code and class, VAE (nats)",
         "silhouette": "silhouette of the classes",
     },
-    note="Codes are posterior means; neighbours are training pictures, those asked test pictures, at most 5,000 of "
-    "each.",
+    note="Codes are posterior means; neighbours are training images, those asked test images, at most 5,000 of each.",
 )
 
 
@@ -60,7 +59,7 @@ def _identity(seed: SeedRuns) -> Numbers:
     classifier = seed.classifier()
     told = classifier.predict(drawn)
     right = told == labels.numpy()
-    # Pictures as they are stored, grey: what the classifier learned from.
+    # Images as they are stored, grey: what the classifier learned from.
     images, answers = seed.data.split("test").tensors()
     assert answers is not None
     real = classifier.accuracy(images, answers)
@@ -81,21 +80,21 @@ IDENTITY = Claim(
             "samples",
             "accuracy of a classifier on samples, 500 of each class",
             at_least=0.99,
-            why="perfect to one picture in a hundred",
+            why="perfect to one image in a hundred",
         ),
     ),
     beside={
-        "real": "accuracy of the same classifier on real test pictures",
+        "real": "accuracy of the same classifier on real test images",
         "worst": "accuracy on samples of the worst class",
     },
-    note="The classifier is a small convolutional network of this project, trained on the real training pictures.",
+    note="The classifier is a small convolutional network of this project, trained on the real training images.",
 )
 
 
 def _style(seed: SeedRuns) -> Numbers:
     subject = seed.subject("cvae")
     z = np.random.default_rng(seed.seed).standard_normal((_OF_EACH, sum(subject.model.widths)))
-    shapes = [picture_shape(subject.decode(z, label).mean(1).astype(np.float64)) for label in range(len(seed.classes))]
+    shapes = [stroke_shape(subject.decode(z, label).mean(1).astype(np.float64)) for label in range(len(seed.classes))]
     return {name: shared_style(np.stack([getattr(shape, name) for shape in shapes])) for name in _SHAPES}
 
 
@@ -109,10 +108,10 @@ STYLE = Claim(
             name,
             f"rank correlation of {name} between two classes over 500 draws of z, mean of all pairs",
             at_least=0.5,
-            why="z orders the pictures of every class alike",
+            why="z orders the images of every class alike",
         )
         for name in ("slant", "thickness")
     ),
     beside={name: f"the same of {name}" for name in ("scale", "rotation")},
-    note="Mean pictures at the same draws of z from the prior under every class.",
+    note="Mean images at the same draws of z from the prior under every class.",
 )

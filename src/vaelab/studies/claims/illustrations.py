@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vaelab.figures import latent_dimensions, seed_curves, shape_maps
-from vaelab.gallery import Picture
-from vaelab.gallery.plane import plane_codes
-from vaelab.metrics import best_direction, picture_shape
+from vaelab.figures import DrawnFigure
+from vaelab.figures.plane import plane_codes
+from vaelab.metrics import best_direction, stroke_shape
+from vaelab.plots import latent_dimensions, seed_curves, shape_maps
 from vaelab.studies.claims.claim import Numbers, SeedRuns
 from vaelab.studies.claims.members import DIMENSIONS
 
@@ -18,14 +18,14 @@ _UNITS = {"slant": "degrees", "rotation": "degrees", "thickness": "pixels", "sca
 _DRAWS = 2000
 
 
-def warm_up_curves(seeds: Sequence[SeedRuns]) -> Picture:
+def warm_up_curves(seeds: Sequence[SeedRuns]) -> DrawnFigure:
     """KL over epochs of each seed, trained with and without a warm-up of beta."""
     groups = {
         words: np.stack([models.column(name, "test_kl") for models in seeds])
         for words, name in (("with warm-up", "warm"), ("without warm-up", "cold"))
     }
     figure = seed_curves(seeds[0].column("warm", "epoch"), groups, "KL before beta, test set (nats)")
-    return Picture(
+    return DrawnFigure(
         "warm-up",
         figure,
         "KL over epochs, a thin line a seed, runs that differ in the warm-up of beta alone. Look for curves that stay "
@@ -33,14 +33,14 @@ def warm_up_curves(seeds: Sequence[SeedRuns]) -> Picture:
     )
 
 
-def dimensions(numbers: Sequence[Numbers]) -> Picture:
+def dimensions(numbers: Sequence[Numbers]) -> DrawnFigure:
     """Reconstruction, KL and total against the number of latent dimensions."""
 
     def by_width(key: str) -> list[list[float]]:
         return [[of_seed[f"{key}_{width}"] for of_seed in numbers] for width in DIMENSIONS]
 
     figure = latent_dimensions(DIMENSIONS, by_width("reconstruction"), by_width("kl"), by_width("total"))
-    return Picture(
+    return DrawnFigure(
         "dimensions",
         figure,
         "Test set, full pass with the final weights. Look for where the total stops falling: there more dimensions "
@@ -48,35 +48,35 @@ def dimensions(numbers: Sequence[Numbers]) -> Picture:
     )
 
 
-def plane_carries(models: SeedRuns) -> Picture:
-    """Slant, rotation, thickness and scale of the decoder's pictures over the latent plane."""
+def plane_carries(models: SeedRuns) -> DrawnFigure:
+    """Slant, rotation, thickness and scale of the decoder's images over the latent plane."""
     subject = models.subject("vae")
     side = len(_TICKS)
-    shape = picture_shape(subject.decode(plane_codes(_TICKS)).mean(1).astype(np.float64))
+    shape = stroke_shape(subject.decode(plane_codes(_TICKS)).mean(1).astype(np.float64))
     z = np.random.default_rng(models.seed).standard_normal((_DRAWS, 2))
-    drawn = picture_shape(subject.decode(z).mean(1).astype(np.float64))
+    drawn = stroke_shape(subject.decode(z).mean(1).astype(np.float64))
     maps = {f"{name} ({unit})": getattr(shape, name).reshape(side, side) for name, unit in _UNITS.items()}
     directions = {f"{name} ({unit})": best_direction(z, getattr(drawn, name)) for name, unit in _UNITS.items()}
     # An arrow points to where its property grows.
     arrows = {
         name: (best.angle + 180 * (best.correlation < 0), abs(best.correlation)) for name, best in directions.items()
     }
-    return Picture(
+    return DrawnFigure(
         "what-the-plane-carries",
         shape_maps(_TICKS, _TICKS[::-1], maps, arrows),
-        f"VAE, seed {models.seed}: shape measured on the decoder's picture at each point, and the direction along "
+        f"VAE, seed {models.seed}: shape measured on the decoder's image at each point, and the direction along "
         f"which each rises most steadily, by rank correlation over {_DRAWS:,} draws from the prior. Look for arrows at "
         "right angles, and for jumps where one class becomes another.",
     )
 
 
-def illustrations(seeds: Sequence[SeedRuns], measured: Mapping[str, Sequence[Numbers]]) -> list[Picture]:
+def illustrations(seeds: Sequence[SeedRuns], measured: Mapping[str, Sequence[Numbers]]) -> list[DrawnFigure]:
     """The figures of the claims that were measured."""
-    pictures = []
+    images = []
     if "axes" in measured:
-        pictures.append(plane_carries(seeds[0]))
+        images.append(plane_carries(seeds[0]))
     if "warm-up" in measured:
-        pictures.append(warm_up_curves(seeds))
+        images.append(warm_up_curves(seeds))
     if "two-dimensions" in measured:
-        pictures.append(dimensions(measured["two-dimensions"]))
-    return pictures
+        images.append(dimensions(measured["two-dimensions"]))
+    return images

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from vaelab.gallery.paths import linear
-from vaelab.gallery.subject import Subject
+from vaelab.figures.paths import linear
+from vaelab.figures.shown import Subject
 from vaelab.metrics import (
-    PictureShape,
+    StrokeShape,
     best_rotation,
     centroid_rank,
     chance_accuracy,
@@ -19,8 +19,8 @@ from vaelab.metrics import (
     moments,
     path_evenness,
     permuted_rotation,
-    picture_shape,
     rank_correlation,
+    stroke_shape,
 )
 from vaelab.studies.claims.claim import Claim, Numbers, Points, SeedRuns
 from vaelab.studies.claims.verdict import Check
@@ -42,7 +42,7 @@ def class_structure(seed: SeedRuns, name: str) -> Numbers:
     chance = chance_accuracy(asked)
     shares = np.bincount(asked)[np.unique(asked)] / len(asked)
     entropy = -float((shares * np.log(shares)).sum())
-    # Classes of few pictures cannot have fifty neighbours of their own.
+    # Classes of few images cannot have fifty neighbours of their own.
     neighbours = min(50, int(np.bincount(asked)[np.unique(asked)].min()) - 1)
     return {
         "accuracy": accuracy,
@@ -78,8 +78,7 @@ CLUSTERS = Claim(
         "chance": "chance: the share of the largest class",
         "information": "mutual information of code and class (nats)",
     },
-    note="Codes are posterior means; neighbours are training pictures, those asked test pictures, at most 5,000 of "
-    "each.",
+    note="Codes are posterior means; neighbours are training images, those asked test images, at most 5,000 of each.",
 )
 
 
@@ -159,18 +158,18 @@ AGGREGATE = Claim(
         "skewness": "largest skewness, without sign",
         "kurtosis": "largest excess kurtosis, without sign",
     },
-    note="One draw from the posterior of each test picture; the test compares up to 2,000 of them with as many "
+    note="One draw from the posterior of each test image; the test compares up to 2,000 of them with as many "
     "draws of N(0, I). A p-value says whether a difference is seen, not how large it is, so it decides nothing here.",
 )
 
 
-def _factors(shape: PictureShape) -> tuple[Points, Points]:
+def _factors(shape: StrokeShape) -> tuple[Points, Points]:
     """What the first axis is claimed to carry, slant or rotation, and the second, thickness and scale."""
     return np.stack([shape.slant, shape.rotation], 1), np.stack([shape.thickness, shape.scale], 1)
 
 
-def _shape_of(subject: Subject, z: Points, label: int | None = None) -> PictureShape:
-    return picture_shape(subject.decode(z, label).mean(1).astype(np.float64))
+def _shape_of(subject: Subject, z: Points, label: int | None = None) -> StrokeShape:
+    return stroke_shape(subject.decode(z, label).mean(1).astype(np.float64))
 
 
 def _directions(seed: SeedRuns) -> Numbers:
@@ -200,7 +199,7 @@ DIRECTIONS = Claim(
             "the weakest rank correlation (first axis: slant or rotation; second: thickness and scale), at the "
             "rotation of the plane that makes it largest",
             at_least=0.5,
-            why="an axis that carries a property orders the pictures by it",
+            why="an axis that carries a property orders the images by it",
         ),
     ),
     beside={
@@ -213,7 +212,7 @@ DIRECTIONS = Claim(
         for name in ("slant", "rotation", "thickness", "scale")
         for axis in (1, 2)
     },
-    note="Measured on the decoder's pictures at 2,000 draws from the prior. Seeds turn the plane as they like, so the "
+    note="Measured on the decoder's images at 2,000 draws from the prior. Seeds turn the plane as they like, so the "
     "verdict allows for one rotation; both axes stay at a right angle.",
 )
 
@@ -232,8 +231,8 @@ def _smooth(seed: SeedRuns) -> Numbers:
     faded = (decoded[:, 0] + decoded[:, -1]) / 2
     real = torch.from_numpy(seed.trained_on("vae").pixels.flatten(1).numpy())
 
-    def distance(pictures: Points) -> float:
-        return float(torch.cdist(torch.from_numpy(pictures).float(), real).min(1).values.mean())
+    def distance(images: Points) -> float:
+        return float(torch.cdist(torch.from_numpy(images).float(), real).min(1).values.mean())
 
     return {
         "leap": float(np.nanquantile(evenness, 0.9)),
@@ -244,7 +243,7 @@ def _smooth(seed: SeedRuns) -> Numbers:
 
 SMOOTH = Claim(
     "smooth-interpolations",
-    "Interpolations between pictures are smooth.",
+    "Interpolations between images are smooth.",
     ("vae",),
     _smooth,
     (
@@ -256,12 +255,12 @@ SMOOTH = Claim(
         ),
         Check(
             "nearness",
-            "distance of the picture halfway to the nearest real one, over that of a cross-fade of the ends",
+            "distance of the image halfway to the nearest real one, over that of a cross-fade of the ends",
             at_most=0.9,
-            why="a cross-fade is as even, but its pictures are none: a tenth nearer",
+            why="a cross-fade is as even, but its images are none: a tenth nearer",
         ),
     ),
     beside={"typical": "largest step of a path over its mean step, median (1 is perfectly even)"},
-    note="Straight paths of ten pictures between the posterior means of two test pictures; a step is the Euclidean "
-    "distance of the decoded pictures.",
+    note="Straight paths of ten images between the posterior means of two test images; a step is the Euclidean "
+    "distance of the decoded images.",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vaelab.experiment import Experiment
+from vaelab.models import VAE
 from vaelab.objectives import Elbo
 from vaelab.schedules import Constant, Linear
 from vaelab.studies.recipes import Recipe, study_experiment
@@ -32,7 +33,5 @@ def members(recipe: Recipe, images: int, epochs: int | None) -> dict[str, tuple[
         Recipe.paper: (("vae", vae), ("vae-without-warm-up", cold)),
         Recipe.fast: (("vae-with-warm-up", warm), ("vae", vae)),
     }[recipe]
-    wide = {
-        str(width): (f"vae-{width}d", replace(vae, model=replace(vae.model, latent=width))) for width in DIMENSIONS[1:]
-    }
+    wide = {str(width): (f"vae-{width}d", replace(vae, model=VAE(latent=width))) for width in DIMENSIONS[1:]}
     return {"vae": ("vae", vae), "cvae": ("cvae", cvae), "warm": pair[0], "cold": pair[1], "2": ("vae", vae)} | wide

@@ -13,12 +13,12 @@ from typing import Any
 
 from vaelab._version import __version__
 from vaelab.codec import encode
-from vaelab.data import ImageData, Source
+from vaelab.data import ImageData, SourceSpec
 from vaelab.errors import UserError
-from vaelab.figures import save_figure
+from vaelab.figures import draw_figures
 from vaelab.files import read_json, write_atomically
-from vaelab.gallery import draw_figures
-from vaelab.metrics import PictureClassifier, train_classifier
+from vaelab.metrics import ImageClassifier, train_classifier
+from vaelab.plots import save_figure
 from vaelab.report import Claims, StudyFigure, write_run_report
 from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
 from vaelab.studies.claims.conditional import IDENTITY, MIXES, STYLE
@@ -55,7 +55,7 @@ _SHOWN = ("vae", "cvae")
 
 def run_claims_study(
     out: Path,
-    source: Source,
+    source: SourceSpec,
     data: ImageData,
     recipe: Recipe = Recipe.fast,
     epochs: int | None = None,
@@ -73,12 +73,12 @@ def run_claims_study(
 
     Args:
         out: the folder for all of it, a run folder a model and seed within.
-        source: where the pictures come from, for the record.
-        data: the pictures, with labels.
+        source: where the images come from, for the record.
+        data: the images, with labels.
         recipe: how to train.
         epochs: instead of the recipe's own number.
         seeds: how many, counted from 0; of one seed nothing is decided.
-        only: claims by name, instead of all that these pictures can test.
+        only: claims by name, instead of all that these images can test.
         device: where to train.
         notice: what must be said of the data wherever results stand.
         command: the command line, for the record.
@@ -124,25 +124,25 @@ def run_claims_study(
     ]
     by_claim: dict[str, list[Numbers]] = {claim.name: [] for claim in chosen}
     for runs in seeds_runs:
-        # A copy, whose pictures and codes are forgotten with the seed.
+        # A copy, whose images and codes are forgotten with the seed.
         models = replace(runs)
         for claim in chosen:
             try:
                 by_claim[claim.name].append(_measured(out, claim, models, say))
             except UserError as error:
-                # One claim that cannot be measured, such as a class with one picture, takes no other with it.
+                # One claim that cannot be measured, such as a class with one image, takes no other with it.
                 left_out[claim.name] = f"{claim.says} ({error})"
 
     tested = [claim for claim in chosen if claim.name not in left_out]
-    pictures = illustrations(seeds_runs, {claim.name: by_claim[claim.name] for claim in tested})
-    for picture in pictures:
+    images = illustrations(seeds_runs, {claim.name: by_claim[claim.name] for claim in tested})
+    for image in images:
         for kind in ("svg", "png"):
-            save_figure(picture.figure, out / "figures" / f"{picture.name}.{kind}")
+            save_figure(image.figure, out / "figures" / f"{image.name}.{kind}")
     results = Claims(
         tuple(claim.tested(by_claim[claim.name]) for claim in tested),
         _about(out, trained, data, recipe, seeds, notice, command),
         tuple(left_out.values()),
-        tuple(StudyFigure(picture.name, picture.caption) for picture in pictures),
+        tuple(StudyFigure(image.name, image.caption) for image in images),
         tuple(f"{name}-seed0" for name in _SHOWN),
     )
     write_atomically(out / "claims.json", json.dumps(encode(results), indent=2) + "\n")
@@ -164,7 +164,7 @@ def summary(results: Claims) -> list[list[str]]:
 
 
 def _chosen(data: ImageData, recipe: Recipe, only: Sequence[str]) -> tuple[list[Claim], dict[str, str]]:
-    """The claims to test, and by name those that these pictures or this recipe cannot, with the reason."""
+    """The claims to test, and by name those that these images or this recipe cannot, with the reason."""
     if data.labels is None:
         raise UserError(f"data is {data.name!r}, which has no labels; the claims speak of classes")
     by_name = {claim.name: claim for claim in CLAIMS}
@@ -179,12 +179,12 @@ def _chosen(data: ImageData, recipe: Recipe, only: Sequence[str]) -> tuple[list[
     return [claim for claim, why in wanted.items() if why is None], unfit
 
 
-def _classifier(out: Path, data: ImageData, say: Callable[[str], None]) -> PictureClassifier:
-    """The classifier of these real pictures, trained once a study."""
+def _classifier(out: Path, data: ImageData, say: Callable[[str], None]) -> ImageClassifier:
+    """The classifier of these real images, trained once a study."""
     path = out / f"classifier-{data.digest[:12]}.safetensors"
     if path.exists():
-        return PictureClassifier.load(path)
-    say("training a classifier of real pictures")
+        return ImageClassifier.load(path)
+    say("training a classifier of real images")
     classifier = train_classifier(data)
     classifier.save(path)
     return classifier
@@ -216,7 +216,7 @@ def _measured(out: Path, claim: Claim, models: SeedRuns, say: Callable[[str], No
 
 
 def _measured_on(claim: Claim, models: SeedRuns) -> str:
-    """What the numbers of a claim depend on, as one sha256: version, pictures, models, and the numbers asked for."""
+    """What the numbers of a claim depend on, as one sha256: version, images, models, and the numbers asked for."""
     keys = [*(check.key for check in claim.checks), *claim.beside]
     digest = hashlib.sha256(repr((__version__, models.data.digest, keys)).encode())
     for name in claim.needs:

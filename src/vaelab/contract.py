@@ -1,0 +1,283 @@
+"""The contract: what the parts of a model are given and what they return. S samples, B images, L latents; nats.
+
+| part | method | returns |
+| --- | --- | --- |
+| `Network` | `encode(x, c)`, `decode(z, c)` | features h, (B, F); parameters of the likelihood, (N, P, H, W) |
+| `Posterior` | `forward(h, samples)` | a `Draw`: `q`, `code` (scored by q and the prior), `z` (read by the decoder) |
+| `Prior` | `forward(c, infer)` | a distribution over codes, of batch shape () or (B,) |
+| `Likelihood` | `forward(theta)` | a distribution over an image; its `.mean` is the decoded image |
+| model | `forward(x, y, samples)` | a `Trace`: x, p(x | z) and one `Latent` (a `Draw` with its prior) per latent |
+| objective | `(trace, progress)` | the loss, a scalar in nats |
+
+Modules return distributions; losses are written in `log_prob` and `kl`. Numbers are summed over pixels and over the
+dimensions of a latent. Each module is built by a spec of its room (`vaelab.networks.NetworkSpec`, ...).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent, Normal, kl_divergence
+
+from vaelab.distributions import PointMass
+
+Infer = Callable[[Tensor, Tensor | None], Distribution]
+"""q(z | x, c) of the model that a prior is part of, as a function of images and their conditions."""
+
+
+class CodeSpace(NamedTuple):
+    """The space of discrete codes: `slots` integers, each below `size`."""
+
+    slots: int
+    size: int
+
+
+class Sizes(NamedTuple):
+    """The sizes that a network is built for."""
+
+    image: tuple[int, int, int]
+    """(C, H, W) of an image."""
+    latent: int
+    """Dimensions of z; for a network with a map of latents, of each position."""
+    condition: int
+    """K, dimensions of the condition; 0 for none."""
+    parameters: int
+    """P, channels of the decoder's output: the likelihood's parameters for one pixel, all channels together."""
+
+
+class PriorSizes(NamedTuple):
+    """The sizes that a prior is built for."""
+
+    image: tuple[int, int, int]
+    """(C, H, W) of an image."""
+    latent: int
+    """D, dimensions of z, all positions together."""
+    condition: int
+    """K, dimensions of the condition; 0 for none."""
+    code_space: CodeSpace | None
+    """The space of codes if the posterior is discrete, otherwise None."""
+
+
+class Network(nn.Module):
+    """An encoder trunk and a decoder, each conditional or not.
+
+    `features` is F, the width of h, from which the posterior makes a distribution over z. `positions` is the number of
+    places of the image that have a latent vector of their own: one, unless the network keeps a map of latents.
+    With `latent` dimensions per place, z has D = positions x latent dimensions, place by place.
+    """
+
+    features: int
+    positions: int = 1
+
+    def head(self, outputs: int) -> nn.Module:
+        """A linear layer from h, (B, F), to `outputs` numbers per place, (B, positions x outputs)."""
+        return nn.Linear(self.features, outputs)
+
+    @abstractmethod
+    def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
+        """Features h of each image."""
+
+    @abstractmethod
+    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
+        """Parameters of the likelihood for each pixel, P channels."""
+
+
+class Posterior(nn.Module):
+    """q(code | x): a module from features to a distribution over codes, and draws from it.
+
+    `code_space` is the space of codes for posteriors whose codes are discrete.
+    """
+
+    code_space: CodeSpace | None = None
+
+    @abstractmethod
+    def distribution(self, h: Float[Tensor, "B F"]) -> Distribution:
+        """q(code | x), of batch shape (B,)."""
+
+    def forward(self, h: Float[Tensor, "B F"], samples: int) -> Draw:
+        """`samples` reparameterised draws of q(code | x)."""
+        q = self.distribution(h)
+        z = q.rsample((samples,))
+        return Draw(q=q, code=z, z=z)
+
+    def read(self, codes: Tensor) -> Float[Tensor, "N D"]:
+        """The decoder's input for codes: the codes themselves, or the vectors of a codebook that they index."""
+        return codes
+
+
+class Prior(nn.Module):
+    """p(code): a module that returns a distribution over the code of one latent."""
+
+    @abstractmethod
+    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
+        """The prior p(z | c), of batch shape (B,) or ().
+
+        Args:
+            c: the condition, for priors that depend on it.
+            infer: the model's own q(z | x, c), for priors built from posteriors of pseudo-inputs.
+        """
+
+    def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
+        """`n` codes, their distances from the prior's mean multiplied by the temperature."""
+        p = self.forward(c, infer)
+        return torch.lerp(p.mean, p.expand((n,)).sample(), temperature)
+
+
+class Likelihood(nn.Module):
+    """p(x | z): a module from the decoder's output theta to a distribution over an image.
+
+    Images are in [0, 1]. A fresh decoder gives theta near 0, which is a good start for every likelihood.
+    `binary` marks a density of binary pixels only; `linear` marks a `pairwise_log_prob` that is a product of matrices.
+    """
+
+    binary: bool = False
+    linear: bool = False
+
+    @abstractmethod
+    def forward(self, theta: Float[Tensor, "*N P H W"]) -> Distribution:
+        """p(x | z), whose event is an image of (C, H, W)."""
+
+    def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
+        """log p(x_n | z_g) of every image under every distribution, nats.
+
+        Args:
+            p: the distributions that `forward` returned for G codes.
+            x: images in [0, 1].
+        """
+        return torch.stack([p.log_prob(image) for image in x], 1)
+
+    # Not `parameters`, which is torch's name for the weights of a module.
+    def outputs(self, channels: int) -> int:
+        """P, the number of channels of theta for an image of `channels` channels."""
+        return channels
+
+    def discrete(self, binary: bool) -> bool:
+        """Whether p(x | z) is a mass on discrete pixels: only then are there bits per dimension."""
+        return False
+
+    def score_name(self, binary: bool) -> str:
+        """The name of -log_prob for images that are binary or not."""
+        return "cross-entropy" if self.binary and not binary else "negative log-likelihood"
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draws from a posterior.
+
+    Args:
+        q: q(code | x), of batch shape (B,).
+        code: draws from q, (S, B, ...); q and the prior score them.
+        z: the decoder's input, (S, B, D); equal to `code` if codes are continuous.
+        penalty: a term that the posterior adds to every objective, nats, (B,), or None.
+    """
+
+    q: Distribution
+    code: Tensor
+    z: Float[Tensor, "S B D"]
+    penalty: Float[Tensor, " B"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latent(Draw):
+    """A draw together with its prior p(code)."""
+
+    p: Distribution
+
+    @cached_property
+    def _log_ratio(self) -> Tensor:
+        return self.q.log_prob(self.code) - self.p.log_prob(self.code)
+
+    def log_ratio(self) -> Float[Tensor, "S B"]:
+        """log q(code | x) - log p(code) of each draw: an unbiased estimate of the KL. Computed once."""
+        return self._log_ratio
+
+    def kl(self) -> Float[Tensor, "S B"]:
+        """KL(q || p): exact where a closed form is registered with torch, otherwise `log_ratio`."""
+        try:
+            exact = kl_divergence(self.q, self.p)
+        except NotImplementedError:
+            return self.log_ratio()
+        return exact.expand(len(self.code), -1)
+
+    def kl_by_dimension(self) -> Float[Tensor, "S B D"]:
+        """`kl` dimension by dimension where both are normal with independent dimensions; otherwise D is one."""
+        both = [d.base_dist for d in (self.q, self.p) if isinstance(d, Independent) and isinstance(d.base_dist, Normal)]
+        if len(both) < 2:
+            return self.kl()[..., None]
+        return kl_divergence(*both).expand(self.code.shape)
+
+    def log_q_along_the_path(self) -> Float[Tensor, "S B"]:
+        """log q(code | x), whose gradient reaches the posterior through the code alone.
+
+        It leaves out the score function, which has mean zero (Roeder, Wu and Duvenaud 2017, equation 6).
+        """
+        code = self.code.detach().requires_grad_()
+        with torch.enable_grad():
+            log_q = self.q.log_prob(code)
+            (slope,) = torch.autograd.grad(log_q.sum(), code, retain_graph=True)
+        return log_q.detach() + (slope * (self.code - self.code.detach())).flatten(2).sum(-1)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A batch, its likelihood and its latents.
+
+    S Monte-Carlo samples, B images, L latents. All numbers are in nats, summed over pixels and over the
+    dimensions of a latent.
+
+    Args:
+        x: the images, (B, C, H, W).
+        p: p(x | z), of batch shape (S, B).
+        latents: from the first that is drawn to the last.
+    """
+
+    x: Float[Tensor, "B C H W"]
+    p: Distribution
+    latents: tuple[Latent, ...]
+
+    @cached_property
+    def reconstruction(self) -> Float[Tensor, "S B"]:
+        """-log p(x | z): the negative log-likelihood, or on grey pixels under Bernoulli the cross-entropy."""
+        return -self.p.log_prob(self.x)
+
+    @cached_property
+    def kl(self) -> Float[Tensor, "L S B"]:
+        """KL(q || p) of each latent."""
+        return torch.stack([latent.kl() for latent in self.latents])
+
+    @cached_property
+    def total(self) -> Float[Tensor, "S B"]:
+        """Reconstruction plus KL, without any beta: the negative ELBO of Kingma and Welling (2014), eq. 3."""
+        return self.reconstruction + self.kl.sum(0)
+
+    @cached_property
+    def log_weight(self) -> Float[Tensor, "S B"]:
+        """log [p(x, z) / q(z | x)], the log importance weight of each sample (Burda et al. 2016, eq. 7)."""
+        return -self.reconstruction - torch.stack([latent.log_ratio() for latent in self.latents]).sum(0)
+
+    @cached_property
+    def penalty(self) -> Float[Tensor, " B"]:
+        """The sum of the posteriors' penalties."""
+        penalties = [latent.penalty for latent in self.latents if latent.penalty is not None]
+        return torch.stack(penalties).sum(0) if penalties else self.x.new_zeros(len(self.x))
+
+    def cost(self, beta: float = 1.0) -> Float[Tensor, "S B"]:
+        """Penalised reconstruction plus beta times the KL: with beta = 1 the negative ELBO and the penalties."""
+        return self.penalised_reconstruction + beta * self.kl.sum(0)
+
+    @cached_property
+    def penalised_reconstruction(self) -> Float[Tensor, "S B"]:
+        """Reconstruction plus penalty: the part of every objective besides the KL."""
+        return self.reconstruction + self.penalty
+
+    @property
+    def point_mass(self) -> PointMass | None:
+        """The posterior of a codebook; None if the latents are continuous."""
+        return next((latent.q for latent in self.latents if isinstance(latent.q, PointMass)), None)

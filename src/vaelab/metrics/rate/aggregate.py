@@ -1,0 +1,100 @@
+"""The aggregate posterior of a set of images, evaluated exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Distribution, Independent, Normal
+
+from vaelab.distributions import MultivariateNormal, diagonal_normal
+
+# Numbers of a table that are computed at a time: 2 MB in float64, which a processor's cache holds. Of other posteriors
+# a pair of code and image may take a pass through a network, with as many numbers as that is wide.
+_CELLS = 2**18
+_NETWORK = 256
+
+
+@dataclass(frozen=True)
+class AggregatePosterior:
+    """q(z) = 1/N sum_n q(z | x_n), the mixture of the posteriors of N images (Hoffman and Johnson 2016).
+
+    Every image counts at every code, so that the only sampling is that of the codes. Normal posteriors are computed
+    in double precision, where the device has it.
+
+    Args:
+        posteriors: of N images in batches, each of batch shape (B,).
+    """
+
+    posteriors: Sequence[Distribution]
+
+    @property
+    def images(self) -> int:
+        """N."""
+        return sum(q.batch_shape[0] for q in self.posteriors)
+
+    def log_prob(self, z: Float[Tensor, "M D"]) -> tuple[Float[Tensor, " M"], Float[Tensor, "M D"] | None]:
+        """log q(z) and log q(z_d) of each dimension, nats; no marginals where the posteriors' are not known.
+
+        Time grows with M N D; memory does not depend on M or N.
+        """
+        batches = [in_double(q) for q in self.posteriors]
+        known = normal_marginals(batches[0])
+        width = max(z.shape[1], _NETWORK) if known is None else z.shape[1]
+        at_once = max(1, _CELLS // (width * max(q.batch_shape[0] for q in batches)))
+        # Made before the tables: small results that are kept between them would keep their memory from being used anew.
+        joint = z.new_empty(len(z), dtype=z.dtype if known is None else known.mean.dtype)
+        marginals = None if known is None else joint.new_empty(z.shape)
+        for rows in torch.arange(len(z), device=z.device).split(at_once):
+            # [m, b] is log q(z_m | x_b), [m, b, d] that of a dimension; then a column a batch, to be summed over again.
+            tables = [log_densities(q, z[rows, None]) for q in batches]
+            joint[rows] = torch.stack([whole.logsumexp(1) for whole, _ in tables], -1).logsumexp(-1)
+            if marginals is not None:
+                columns = [each.logsumexp(1) for _, each in tables if each is not None]
+                marginals[rows] = torch.stack(columns, -1).logsumexp(-1)
+        log_n = math.log(self.images)
+        return joint - log_n, None if marginals is None else marginals - log_n
+
+
+def log_densities(q: Distribution, z: Tensor) -> tuple[Float[Tensor, "S B"], Float[Tensor, "S B D"] | None]:
+    """log q(z) and, where marginals are known, log q(z_d) of each dimension, nats.
+
+    Args:
+        q: of B images.
+        z: S codes for each of them, (S, B, D), or the same for all, (S, 1, D).
+    """
+    marginals = normal_marginals(q)
+    if marginals is None:
+        return q.log_prob(z), None
+    each: Tensor = marginals.log_prob(z)
+    return each.sum(-1) if independent(q) else q.log_prob(z), each
+
+
+def independent(q: Distribution) -> bool:
+    """Whether the dimensions are normal and independent."""
+    return isinstance(q, Independent) and isinstance(q.base_dist, Normal)
+
+
+def normal_marginals(q: Distribution) -> Normal | None:
+    """N(mean_d, std_d^2) of each dimension of a normal distribution; None for other distributions."""
+    if independent(q) or isinstance(q, torch.distributions.MultivariateNormal):
+        return Normal(q.mean, q.stddev, validate_args=False)
+    return None
+
+
+def in_double(q: Distribution) -> Distribution:
+    """A normal distribution in double precision, where the device has it; other distributions as they are."""
+    if independent(q):
+        return diagonal_normal(_wide(q.mean), _wide(q.stddev))
+    if isinstance(q, torch.distributions.MultivariateNormal):
+        return MultivariateNormal(_wide(q.loc), scale_tril=_wide(q.scale_tril), validate_args=False)
+    return q
+
+
+def _wide(values: Tensor) -> Tensor:
+    # Apple's accelerators have no double precision.
+    return values if values.device.type == "mps" else values.double()

@@ -1,0 +1,120 @@
+"""The aggregate posterior against the prior N(0, I)."""
+
+from __future__ import annotations
+
+from math import lgamma, log, pi, sqrt
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, Patch
+from numpy.typing import ArrayLike
+
+from vaelab.plots.arrays import Floats, fitting
+from vaelab.plots.style import BLUE, ORANGE, styled
+
+_FILL = "#7FB8D8"
+_MARGINALS = 8
+
+
+def aggregate_posterior(z: ArrayLike, title: str = "") -> Figure:
+    """How q(z), the average of q(z given x) over images, compares with p(z) = N(0, I).
+
+    Hoffman and Johnson (2016): the ELBO holds KL(q(z), p(z)), and samples from the prior are good only
+    where q(z) has mass. In two dimensions: the density with the prior's contours at radius 1, 2 and 3, and
+    both marginals. Otherwise: the marginals of the first eight dimensions, and the squared norm of z
+    against chi-squared with D degrees of freedom, its distribution under the prior.
+
+    Args:
+        z: one draw from q(z given x) for each image, (N, D).
+        title: above the figure.
+
+    Raises:
+        UserError: `z` has another shape, or a value that is not finite.
+    """
+    (draws,) = fitting(z=(z, "N D"))
+    with styled():
+        figure = _plane(draws) if draws.shape[1] == 2 else _marginals(draws)
+        if title:
+            figure.suptitle(title)
+    return figure
+
+
+def _plane(z: Floats) -> Figure:
+    reach = max(3.6, float(np.quantile(np.abs(z), 0.999)))
+    bins = int(np.clip(2 * len(z) ** (1 / 3), 16, 80))
+    edges = np.linspace(-reach, reach, bins + 1)
+    # Divided by all draws, those beyond the edges, too.
+    density = np.histogram2d(z[:, 0], z[:, 1], [edges, edges])[0].T / len(z) / (edges[1] - edges[0]) ** 2
+    figure = Figure(figsize=(6, 4.6), layout="constrained")
+    plane = figure.subplots()
+    image = plane.imshow(density, origin="lower", extent=(-reach, reach, -reach, reach), cmap="Blues", vmin=0)
+    for radius in (1, 2, 3):
+        plane.add_patch(Circle((0, 0), radius, fill=False, ec=ORANGE, lw=1.1))
+    plane.set(xlabel="z1", ylabel="z2", xlim=(-reach, reach), ylim=(-reach, reach))
+    plane.grid(False)
+    above = plane.inset_axes((0, 1.03, 1, 0.2), sharex=plane)
+    beside = plane.inset_axes((1.03, 0, 0.2, 1), sharey=plane)
+    _marginal(above, z[:, 0], edges)
+    _marginal(beside, z[:, 1], edges, upright=False)
+    for side in (above, beside):
+        side.tick_params(labelbottom=False, labelleft=False, left=side is beside, bottom=side is above)
+        side.set(**{"ylim" if side is above else "xlim": (0, None)})
+        side.grid(False)
+    figure.colorbar(image, ax=plane, label="density of q(z)", shrink=0.75, pad=0.03)
+    figure.legend(handles=_keys("N(0, I): r = 1, 2, 3"), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _marginals(z: Floats) -> Figure:
+    count, dimensions = z.shape
+    shown = min(dimensions, _MARGINALS)
+    across = min(4, shown)
+    rows = -(-shown // across)
+    reach = max(3.6, float(np.quantile(np.abs(z[:, :shown]), 0.999)))
+    edges = np.linspace(-reach, reach, int(np.clip(2 * count ** (1 / 3), 16, 60)) + 1)
+    figure = Figure(figsize=(6, 1.35 * rows + 2.4), layout="constrained")
+    grid = figure.add_gridspec(rows + 1, across, height_ratios=[1] * rows + [1.35])
+    first: Axes | None = None
+    for dimension in range(shown):
+        row, column = divmod(dimension, across)
+        axes = figure.add_subplot(grid[row, column], sharex=first, sharey=first)
+        first = first or axes
+        _marginal(axes, z[:, dimension], edges)
+        axes.set_xlabel(f"z{dimension + 1}", labelpad=1)
+        axes.tick_params(labelleft=column == 0)
+        axes.set_ylabel("density" if column == 0 else "")
+
+    squared = (z**2).sum(1)
+    axes = figure.add_subplot(grid[rows, :])
+    far = max(float(np.quantile(squared, 0.999)), dimensions + 4 * sqrt(2 * dimensions))
+    # Chi-squared with one degree of freedom has no bound at zero.
+    start = 0.05 if dimensions == 1 else 1e-9
+    x = np.linspace(start, far, 400)
+    heights, sides = np.histogram(squared, np.linspace(0, far, len(edges)))
+    axes.stairs(heights / count / (sides[1] - sides[0]), sides, fill=True, color=_FILL)
+    axes.plot(x, _chi_squared(x, dimensions), color=ORANGE)
+    of = "one degree" if dimensions == 1 else f"{dimensions} degrees"
+    axes.set(xlabel=f"squared norm of z; curve: chi-squared with {of} of freedom", ylabel="density", xlim=(0, far))
+    figure.legend(handles=_keys("N(0, 1)"), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _marginal(axes: Axes, values: Floats, edges: Floats, upright: bool = True) -> None:
+    """A histogram as a density, with the curve of N(0, 1)."""
+    heights = np.histogram(values, edges)[0] / len(values) / (edges[1] - edges[0])
+    axes.stairs(heights, edges, fill=True, color=_FILL, orientation="vertical" if upright else "horizontal")
+    x = np.linspace(edges[0], edges[-1], 201)
+    curve = np.exp(-(x**2) / 2) / sqrt(2 * pi)
+    axes.plot(*((x, curve) if upright else (curve, x)), color=ORANGE, lw=1.3)
+
+
+def _chi_squared(x: Floats, degrees: int) -> Floats:
+    """The density of the squared norm of a standard normal vector."""
+    k = degrees / 2
+    return np.asarray(np.exp((k - 1) * np.log(x) - x / 2 - k * log(2) - lgamma(k)))
+
+
+def _keys(prior: str) -> list[Patch | Line2D]:
+    return [Patch(color=BLUE, alpha=0.5, label="q(z), drawn"), Line2D([], [], color=ORANGE, label=f"prior {prior}")]

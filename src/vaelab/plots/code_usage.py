@@ -1,0 +1,58 @@
+"""How evenly a model uses its discrete codes."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from vaelab.errors import UserError
+from vaelab.plots.arrays import fitting
+from vaelab.plots.style import class_colours, styled
+
+
+def code_usage(counts: ArrayLike, title: str = "") -> Figure:
+    """The share of each code, most used first, one line a level, with perplexity and unused codes.
+
+    Perplexity is exp(-sum_k p_k log p_k): K where all K codes are used alike, 1 where one is used
+    (van den Oord et al. 2017).
+
+    Args:
+        counts: how often each code was chosen, (L, K) for L levels, or (K,) for one.
+        title: above the figure.
+
+    Raises:
+        UserError: another shape, a negative count, or a level that chose nothing.
+    """
+    given = np.asarray(counts, float)
+    (levels,) = fitting(counts=(given[None] if given.ndim == 1 else given, "L K"))
+    if levels.min() < 0 or not levels.sum(1).all():
+        raise UserError("counts holds a negative number or a level of zeros; count the codes of some images")
+    codes = levels.shape[1]
+    rank = np.arange(1, codes + 1)
+    dashes = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))
+    with styled():
+        figure = Figure(figsize=(6, 3.4 + 0.17 * (len(levels) + 1)), layout="constrained")
+        axes = figure.subplots()
+        for level, (row, colour) in enumerate(zip(levels, class_colours(len(levels)), strict=True)):
+            share = -np.sort(-row / row.sum())
+            used = share[share > 0]
+            perplexity = np.exp(-(used * np.log(used)).sum())
+            name = f"level {level + 1}: " if len(levels) > 1 else ""
+            dead = codes - len(used)
+            axes.plot(
+                rank[: len(used)],
+                used,
+                color=colour,
+                ls=dashes[level % 4],
+                marker="o" if len(used) == 1 else None,
+                label=f"{name}perplexity {perplexity:.1f}, {dead} of {codes} codes unused",
+            )
+        axes.axhline(1 / codes, color="#777777", lw=1, ls=(0, (1, 2)), label=f"uniform: perplexity {codes}")
+        axes.set_yscale("log")
+        axes.set_xlim(0, codes + 1)
+        axes.set(xlabel="code, most used first", ylabel="share of use")
+        figure.legend(loc="outside lower center", handlelength=3)
+        if title:
+            axes.set_title(title)
+    return figure

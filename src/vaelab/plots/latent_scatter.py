@@ -1,0 +1,136 @@
+"""Where images lie in two dimensions, by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
+from matplotlib.colors import to_rgba_array
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
+from numpy.typing import ArrayLike, NDArray
+
+from vaelab.plots.arrays import Floats, class_numbers, fitting
+from vaelab.plots.names import class_means, write_names
+from vaelab.plots.style import BLUE, class_colours, styled
+
+# From here on a file of outlines would be slow to open; points become an image within it.
+MANY_POINTS = 10_000
+# As many ellipses as can be told from each other.
+_ELLIPSES = 150
+
+
+def latent_scatter(
+    means: ArrayLike,
+    labels: ArrayLike | None = None,
+    classes: Sequence[str] = (),
+    deviations: ArrayLike | None = None,
+    centroids: bool = True,
+    axes: tuple[str, str] = ("z1", "z2"),
+    prior: bool = True,
+    title: str = "",
+) -> Figure:
+    """A point an image, in the colour of its class; each class's name stands at the mean of its points.
+
+    Points are drawn in the order given, so that no class hides another where images come mixed.
+
+    Args:
+        means: of q(z given x), or places in another map of two dimensions, (N, 2).
+        labels: the class of each, (N,), counted from 0.
+        classes: their names, in order.
+        deviations: standard deviations of q(z given x), (N, 2): up to 150 images, spread evenly over those
+            given, get the ellipse of one standard deviation.
+        centroids: whether to write names at the class means.
+        axes: what the two dimensions are, such as ("UMAP 1", "UMAP 2").
+        prior: whether to draw circles about N(0, I), at radius 1, 2 and 3.
+        title: above the figure.
+
+    Raises:
+        UserError: arrays that do not fit each other, or a label without a class.
+    """
+    (points,) = fitting(means=(means, "N 2"))
+    numbers, colours = None, [BLUE]
+    if labels is not None:
+        fitting(means=(means, "N 2"), labels=(labels, "N"))
+        numbers, colours = class_numbers(labels, classes), class_colours(len(classes))
+    with styled():
+        figure = Figure(figsize=(6, 4.4), layout="constrained")
+        plane = figure.subplots()
+        draw_points(plane, points, numbers, colours, faint=deviations is not None)
+        keys = legend_of(classes, colours) if numbers is not None else []
+        if prior:
+            keys.append(draw_prior(plane))
+            reach = 1.05 * max(3.1, float(np.abs(points).max()))
+            plane.set(xlim=(-reach, reach), ylim=(-reach, reach))
+        if deviations is not None:
+            spread = fitting(means=(means, "N 2"), deviations=(deviations, "N 2"))[1]
+            rows = np.unique(np.linspace(0, len(points) - 1, _ELLIPSES).astype(int))
+            edges = to_rgba_array(colours)[numbers[rows] if numbers is not None else np.zeros(len(rows), int)]
+            _draw_ellipses(plane, points[rows], spread[rows], edges)
+            keys.append(Line2D([], [], ls="", marker="o", mfc="none", mec="black", ms=9, label="q(z|x),\none s.d."))
+        plane.set_aspect("equal", adjustable="box")
+        plane.set(xlabel=axes[0], ylabel=axes[1], title=title)
+        if keys:
+            figure.legend(
+                handles=keys,
+                loc="outside right center",
+                ncols=-(-len(keys) // 24),
+                handlelength=1.2,
+                handletextpad=0.5,
+                columnspacing=0.8,
+                labelspacing=0.5 if len(keys) <= 16 else 0.2,
+            )
+        if numbers is not None and centroids:
+            figure.draw_without_rendering()
+            write_names(plane, class_means(points, numbers, len(classes)), classes)
+    return figure
+
+
+def draw_points(
+    axes: Axes, points: Floats, labels: NDArray[np.int64] | None, colours: Sequence[str], faint: bool = False
+) -> None:
+    """Points (N, 2) in the colours of their classes, smaller the more there are."""
+    axes.scatter(
+        points[:, 0],
+        points[:, 1],
+        s=float(np.clip(20_000 / len(points), 1.5, 14)),
+        c=to_rgba_array(list(colours))[labels] if labels is not None else colours[0],
+        alpha=0.25 if faint else 0.7,
+        linewidths=0,
+        zorder=2,
+        rasterized=len(points) > MANY_POINTS,
+    )
+
+
+def draw_prior(axes: Axes) -> Line2D:
+    """Circles of N(0, I) at radius 1, 2 and 3; gives their key for the legend."""
+    for radius in (1, 2, 3):
+        axes.add_patch(Circle((0, 0), radius, fill=False, ec="#777777", lw=0.8, zorder=3))
+    return Line2D([], [], color="#777777", lw=0.8, label="N(0, I),\nr = 1, 2, 3")
+
+
+def legend_of(classes: Sequence[str], colours: Sequence[str]) -> list[Line2D]:
+    """A full dot in each class's colour."""
+    dots = zip(classes, colours, strict=True)
+    return [Line2D([], [], ls="", marker="o", ms=5, mew=0, color=colour, label=name) for name, colour in dots]
+
+
+def _draw_ellipses(axes: Axes, centres: Floats, deviations: Floats, colours: Floats) -> None:
+    """The contour of a diagonal normal at one standard deviation, 2 s wide along each axis."""
+    axes.add_collection(
+        EllipseCollection(
+            2 * deviations[:, 0],
+            2 * deviations[:, 1],
+            np.zeros(len(centres)),
+            units="xy",
+            offsets=centres,
+            offset_transform=axes.transData,
+            facecolors="none",
+            edgecolors=colours,
+            linewidths=0.9,
+            zorder=4,
+        )
+    )

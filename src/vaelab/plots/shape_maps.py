@@ -1,0 +1,85 @@
+"""Measured shape over the latent plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
+
+from vaelab.errors import UserError
+from vaelab.plots.arrays import fitting
+from vaelab.plots.style import GREY, styled
+
+
+def shape_maps(
+    z1: ArrayLike,
+    z2: ArrayLike,
+    maps: Mapping[str, ArrayLike],
+    directions: Mapping[str, tuple[float, float]] | None = None,
+    title: str = "",
+) -> Figure:
+    """A heat map for each measure of the decoded images, with the direction in which it rises best.
+
+    Args:
+        z1, z2: where the plane was decoded, (W,) and (H,), rising or falling.
+        maps: for each measure, named with its unit such as "slant (degrees)", its value at every point,
+            (H, W); NaN, which is left grey, where an image has none.
+        directions: for each measure the angle of its direction, degrees from the z1 axis towards the z2 axis, and
+            the rank correlation of the measure with the code along it.
+        title: above the figure.
+
+    Raises:
+        UserError: no map, arrays that do not fit each other, or a direction without a map.
+    """
+    if not maps:
+        raise UserError("maps is empty; give at least one measure")
+    if stray := (directions or {}).keys() - maps.keys():
+        raise UserError(f"directions names {min(stray)!r}, but maps has only {', '.join(maps)}")
+    across = min(2, len(maps))
+    down = -(-len(maps) // across)
+    with styled():
+        figure = Figure(figsize=(3.1 * across, 2.55 * down + 0.3 * bool(title)), layout="constrained")
+        panels = figure.subplots(down, across, squeeze=False).flatten()
+        for panel, (name, values) in zip(panels, maps.items(), strict=False):
+            value = np.asarray(values, float)
+            where = {f"maps[{name!r}]": (np.where(np.isnan(value), 0, value), "H W")}
+            x, y, _ = fitting(z1=(z1, "W"), z2=(z2, "H"), **where)
+            panel.set_facecolor(GREY)
+            # An image within the file: as outlines, neighbouring cells would show seams.
+            mesh = panel.pcolormesh(
+                x, y, np.ma.masked_invalid(value), cmap="viridis", shading="nearest", rasterized=True
+            )
+            panel.set_aspect("equal", adjustable="box")
+            panel.grid(False)
+            panel.set(xlabel="z1", ylabel="z2")
+            for axis in (panel.xaxis, panel.yaxis):
+                axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+            figure.colorbar(mesh, ax=panel, label=name, shrink=0.9, aspect=18)
+            if directions and name in directions:
+                angle, correlation = directions[name]
+                middle = np.array([(x.min() + x.max()) / 2, (y.min() + y.max()) / 2])
+                reach = 0.36 * min(float(np.ptp(x)), float(np.ptp(y)))
+                step = reach * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
+                panel.annotate(
+                    "",
+                    tuple(middle + step),
+                    tuple(middle - step),
+                    arrowprops={
+                        "arrowstyle": "-|>",
+                        "color": "white",
+                        "lw": 1.8,
+                        "shrinkA": 0,
+                        "shrinkB": 0,
+                        "path_effects": [withStroke(linewidth=3.4, foreground="black")],
+                    },
+                )
+                panel.set_title(f"along {angle:.0f}°: rank corr. {correlation:.2f}".replace("-", "−"), size=9)
+        for panel in panels[len(maps) :]:
+            panel.set_visible(False)
+        if title:
+            figure.suptitle(title)
+    return figure

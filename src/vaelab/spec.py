@@ -1,0 +1,249 @@
+"""Specs: the frozen dataclasses that a model, an objective and a run are composed of, checked when they are made.
+
+A room (networks, priors, ...) has one abstract spec class, such as `PriorSpec`; a concrete spec is a frozen dataclass
+derived from it, whoever wrote it. Its word on the command line is its `kind`, by default its class name in lower case.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import importlib.metadata
+import inspect
+import re
+import sys
+from abc import ABC
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+
+import tyro
+from annotated_types import Ge, Gt, Le, Lt
+
+from vaelab.errors import UserError
+
+GROUP = "vaelab.specs"
+"""The entry-point group of packages that bring specs."""
+
+_RULES: dict[type, tuple[str, Callable[[Any, Any], bool]]] = {
+    Ge: (">=", lambda value, bound: value >= bound),
+    Gt: (">", lambda value, bound: value > bound),
+    Le: ("<=", lambda value, bound: value <= bound),
+    Lt: ("<", lambda value, bound: value < bound),
+}
+_ACCEPTS: dict[Any, tuple[type, ...]] = {
+    int: (int,),
+    float: (int, float),
+    bool: (bool,),
+    str: (str,),
+    type(None): (type(None),),
+}
+
+
+class Trait(StrEnum):
+    """A property that an objective may need and that a model has or lacks."""
+
+    one_latent = "one latent"
+    real_codes = "codes that are real numbers"
+    known_moments = "a posterior whose mean and covariance are known"
+    reparameterised_prior = "a prior that is drawn from by reparameterisation"
+    independent_dimensions = "a posterior whose dimensions are independent"
+
+
+class Spec(ABC):
+    """Base of the frozen dataclasses that hold settings.
+
+    Types and bounds, written as `Annotated[int, Ge(1)]`, are checked however a spec is made: in Python, from flags or
+    from JSON. `class PriorSpec(Spec, room=True)` declares a room; specs of a room are tagged in JSON by their `kind`,
+    or by `package.module:Class` if they are not this package's own.
+
+    Raises:
+        UserError: a field has the wrong type or lies outside its bounds; the message names the field,
+            the value and the bound.
+
+    >>> from vaelab import Mixture
+    >>> Mixture(components=0)
+    Traceback (most recent call last):
+    ...
+    vaelab.errors.UserError: Mixture.components is 0, but must be >= 1
+    """
+
+    kind: ClassVar[str]
+    """The word for it in JSON and on the command line."""
+    room: ClassVar[type[Spec] | None] = None
+    """The abstract class of the room that it belongs to; None for settings that are no choice."""
+    python_only: ClassVar[bool] = False
+    """It holds objects that flags cannot give, so it is no word on the command line."""
+    json_names: ClassVar[Mapping[str, str]] = {}
+    """Fields that have another name in JSON."""
+
+    def __init_subclass__(cls, room: bool = False, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if room:
+            cls.room = cls
+        if "kind" not in vars(cls):
+            # StandardNormal is standard-normal; a run of capitals is one word.
+            cls.kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+    @classmethod
+    def coerce(cls, value: Any) -> Any:
+        """The spec that a simpler value stands for, such as a number for a constant schedule; by default the value."""
+        return value
+
+    def __post_init__(self) -> None:
+        spec: Any = type(self)
+        for name, hint in spec_hints(spec).items():
+            value = getattr(self, name)
+            checked = _checked(hint, value, f"{type(self).__name__}.{name}")
+            if checked is not value:
+                object.__setattr__(self, name, checked)
+
+
+def _checked(hint: Any, value: Any, where: str) -> Any:
+    """The value as the field holds it: a list becomes a tuple, a simple value the spec that it stands for.
+
+    Raises:
+        UserError: the value has the wrong type or lies outside its bounds.
+    """
+    hint, bounds = _bare(hint)
+    if get_origin(hint) is tuple and isinstance(value, list | tuple):
+        elements = get_args(hint)
+        if len(elements) == 2 and elements[1] is Ellipsis:
+            elements = elements[:1] * len(value)
+        if len(elements) != len(value):
+            raise UserError(f"{where} is {value!r}, but must have {len(elements)} elements")
+        # As JSON gives it, a list: as a tuple the spec stays comparable and hashable.
+        return tuple(
+            _checked(each, v, f"{where}[{i}]") for i, (each, v) in enumerate(zip(elements, value, strict=True))
+        )
+    if get_origin(hint) is Literal and value not in get_args(hint):
+        raise UserError(f"{where} is {value!r}, but must be one of {', '.join(map(str, get_args(hint)))}")
+    options = get_args(hint) if isinstance(hint, UnionType) or get_origin(hint) is Union else (hint,)
+    for option in options:
+        bare, own = _bare(option)
+        if _is_spec(bare):
+            value = bare.coerce(value)
+        if own and type(value) in _ACCEPTS.get(bare, ()):
+            bounds = [*bounds, *own]
+    accepted = [kind for option in options for kind in _accepted(_bare(option)[0])]
+    # bool is a subclass of int, but `epochs=True` is a mistake.
+    mistaken = isinstance(value, bool) and bool not in accepted
+    if accepted and None not in accepted and (not isinstance(value, tuple(accepted)) or mistaken):
+        names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in accepted)
+        raise UserError(f"{where} is {value!r}, but must be of type {names}")
+    for bound in bounds:
+        sign, holds = _RULES[type(bound)]
+        limit = getattr(bound, type(bound).__name__.lower())
+        if not holds(value, limit):
+            raise UserError(f"{where} is {value!r}, but must be {sign} {limit}")
+    return value
+
+
+def _bare(hint: Any) -> tuple[Any, list[Any]]:
+    """A type without its annotations, and those of them that are bounds."""
+    if get_origin(hint) is not Annotated:
+        return hint, []
+    inner, *extras = get_args(hint)
+    return inner, [extra for extra in extras if type(extra) in _RULES]
+
+
+def _accepted(hint: Any) -> tuple[Any, ...]:
+    """The classes whose instances a field of this type takes; (None,) if anything is taken."""
+    if hint in _ACCEPTS:
+        return _ACCEPTS[hint]
+    if get_origin(hint) is tuple:
+        return (tuple,)
+    return (hint,) if _is_spec(hint) else (None,)
+
+
+def _is_spec(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, Spec)
+
+
+@functools.cache
+def spec_hints(spec: Any) -> dict[str, Any]:
+    """The type of each field of a spec, with its annotations."""
+    hints = get_type_hints(spec, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(spec)}
+
+
+def is_own(spec: type) -> bool:
+    """Whether a spec class is one of this package's own."""
+    return spec.__module__.partition(".")[0] == "vaelab"
+
+
+def tag_of(spec: type[Spec]) -> str:
+    """The name of a spec class in JSON: its kind, or `package.module:Class` if it is not this package's own."""
+    return spec.kind if is_own(spec) else f"{spec.__module__}:{spec.__qualname__}"
+
+
+def members(room: type[Spec], own: bool = False) -> list[type[Spec]]:
+    """Every concrete spec class of a room that is imported, or only this package's own, in the order of definition.
+
+    >>> from vaelab.schedules import ScheduleSpec
+    >>> [spec.kind for spec in members(ScheduleSpec, own=True) if not spec.python_only]
+    ['constant', 'linear', 'cyclical', 'cosine']
+    """
+    found: list[type[Spec]] = []
+    for spec in room.__subclasses__():
+        # Only what is a dataclass by itself, and can be made, is a choice.
+        if "__dataclass_params__" in vars(spec) and not inspect.isabstract(spec):
+            found.append(spec)
+        found += members(spec)
+    ordered = sorted(found, key=lambda spec: not is_own(spec))
+    return [spec for spec in ordered if is_own(spec) or not own]
+
+
+def words(room: type[Spec]) -> dict[str, type[Spec]]:
+    """The specs of a room by their words on the command line; a foreign spec never takes a word of our own."""
+    named: dict[str, type[Spec]] = {}
+    for spec in members(room):
+        if not spec.python_only and "<locals>" not in spec.__qualname__:
+            named[spec.kind if spec.kind not in named else tag_of(spec)] = spec
+    return named
+
+
+def any_of(room: type[Spec]) -> Any:
+    """The annotation by which a field takes the words of a room on the command line."""
+
+    def union() -> Any:
+        choices = [Annotated[spec, tyro.conf.subcommand(name=word)] for word, spec in words(room).items()]
+        return Union[tuple(choices)]  # noqa: UP007  # a union of a list has no other form
+
+    return tyro.conf.arg(constructor_factory=union)
+
+
+@functools.cache
+def load_entry_points() -> None:
+    """Import the packages that are installed with an entry point of the group `vaelab.specs`.
+
+    Raises:
+        UserError: one of them cannot be imported.
+    """
+    for point in importlib.metadata.entry_points(group=GROUP):
+        try:
+            point.load()
+        except Exception as error:
+            raise UserError(
+                f"the plugin {point.name!r} ({point.value}) cannot be imported ({type(error).__name__}: {error}); "
+                "repair or uninstall it"
+            ) from None
+
+
+def load_plugin(module: str) -> None:
+    """Import a module that brings specs, by a name that the user gave.
+
+    Raises:
+        UserError: it cannot be imported.
+    """
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        importlib.import_module(module)
+    except Exception as error:
+        raise UserError(
+            f"plugin is {module!r}, which cannot be imported ({type(error).__name__}: {error}); name a module that "
+            "Python finds from here"
+        ) from None
