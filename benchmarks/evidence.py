@@ -27,7 +27,7 @@ def shown(run: Path, images: int) -> tuple[torch.nn.Module, torch.Tensor, torch.
     from vaelab.training import open_run
 
     opened = open_run(run)
-    test = opened.images().split("test")
+    test = opened.load_data().split("test")
     test = test.take(slice(0, images))
     return opened.model, pixels_of(test, opened.experiment.binarisation), condition_of(test)
 
@@ -52,11 +52,11 @@ def exact(run: Path, images: int, samples: int) -> dict[str, float]:
 
 def importance(run: Path, images: int, samples: int) -> dict[str, float]:
     """IWAE-k."""
-    from vaelab.metrics.evidence import importance_over
+    from vaelab.metrics.evidence import importance_bound
 
     model, x, y = shown(run, images)
     began = time.perf_counter()
-    found = importance_over(model, x, y, samples)
+    found = importance_bound(model, x, y, samples, seed=0)
     return {
         "seconds": time.perf_counter() - began,
         "images": len(x),

@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from vaelab.data import Digits, Mnist
-from vaelab.data.mnist import MnistAbsent
+from vaelab.data.store import DataNotFound
 from vaelab.training.device import choose_device, computes_in_bf16, describe_machine
 
 
 def training_images(count: int) -> tuple[str, np.ndarray]:
     try:
         data = Mnist().load()
-    except MnistAbsent:
+    except DataNotFound:
         data = Digits().load()
     images = data.split("train").images
     return data.name, np.resize(images, (count, *images.shape[1:]))

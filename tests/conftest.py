@@ -27,7 +27,7 @@ _ROOMS = {
     "objectives": "decomposition discriminator mmd multiplier",
     "distributions": "bent_normal point_mass",
     "models": "ladder model vae",
-    "data": "factors glyphs sprites strokes",
+    "data.drawing": "factors glyphs sprites strokes",
     "metrics": "active agreement centroids classifier directions embedding intervals neighbours paths images ranks "
     "shape two_samples",
     "metrics.rate": "aggregate collapse estimate parts split units use",
@@ -46,7 +46,7 @@ import torch
 
 from vaelab.data import Digits, ImageData, Mnist
 from vaelab.data.directory import data_directory
-from vaelab.data.mnist import MnistAbsent
+from vaelab.data.store import DataNotFound
 
 torch.set_num_threads(1)
 
@@ -84,10 +84,8 @@ def digits_file(digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> 
 def mnist() -> ImageData:
     """The real MNIST, where this machine has it."""
     try:
-        from vaelab.data.mnist import load_mnist
-
-        return load_mnist(data_directory(), download=False)
-    except MnistAbsent:
+        return Mnist().read(data_directory())
+    except DataNotFound:
         pytest.skip("MNIST is not at hand; name its folder with VAELAB_DATA")
 
 

@@ -67,8 +67,8 @@ MUTANTS = (
     Mutant(
         "a likelihood that ignores the number of samples",
         "metrics/evidence/importance.py",
-        "for some in _chunks(samples, max(1, _CODES // len(x))):",
-        "for some in [1]:",
+        "for size in _chunks(samples, max(1, _DECODED // len(x))):",
+        "for size in [1]:",
         "test_mathematics.py::test_importance_bound_rises_with_samples_to_the_exact_evidence",
     ),
     Mutant(

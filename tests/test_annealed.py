@@ -218,7 +218,7 @@ def test_more_temperatures_bring_each_chain_nearer(model: VAEModel, x: Tensor) -
 def test_one_temperature_is_importance_sampling_from_the_start(model: VAEModel, x: Tensor) -> None:
     """E[log w] is the ELBO, log p(x) - KL(q || p(z | x)), and no step is taken."""
     exact, posterior = exact_evidence(model, x)
-    q = model.encode(x)
+    q = model.posterior_of(x)
     found = annealed_bound(model, x, temperatures=1, chains=40_000, start=from_posterior)
     assert_near(found.log_weight, (exact - divergence(q, posterior)).detach())
     assert found.acceptance.isnan().all()
@@ -236,7 +236,7 @@ def test_from_the_true_posterior_every_weight_is_the_evidence(model: VAEModel, x
 def test_what_is_run_in_parts_is_put_together_in_order(
     model: VAEModel, x: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annealed, "_CODES", 120)
+    monkeypatch.setattr(annealed, "_DECODED", 120)
     found = annealed_bound(model, x, temperatures=40, chains=30)
     torch.testing.assert_close(found.log_p, exact_evidence(model, x)[0].detach(), rtol=0, atol=0.3)
 
@@ -254,7 +254,7 @@ def test_the_seed_decides_and_nothing_else_is_touched(model: VAEModel, x: Tensor
     model.train()
     before, weights = torch.get_rng_state(), {k: v.clone() for k, v in model.state_dict().items()}
     first = annealed_bound(model, x, temperatures=4, chains=2, seed=3).log_weight
-    both = bidirectional_bounds(model, images=3, temperatures=4, chains=2, seed=3)
+    both = bidirectional_bounds(model, n_images=3, temperatures=4, chains=2, seed=3)
     assert torch.equal(torch.get_rng_state(), before)
     assert model.training
     assert all(p.grad is None and p.requires_grad for p in model.parameters())
@@ -263,7 +263,7 @@ def test_the_seed_decides_and_nothing_else_is_touched(model: VAEModel, x: Tensor
     assert all(torch.equal(v, weights[k]) for k, v in model.state_dict().items())
     torch.rand(1)
     assert torch.equal(annealed_bound(model, x, temperatures=4, chains=2, seed=3).log_weight, first)
-    assert torch.equal(bidirectional_bounds(model, images=3, temperatures=4, chains=2, seed=3).upper, both.upper)
+    assert torch.equal(bidirectional_bounds(model, n_images=3, temperatures=4, chains=2, seed=3).upper, both.upper)
     assert not torch.equal(annealed_bound(model, x, temperatures=4, chains=2, seed=4).log_weight, first)
 
 
@@ -299,7 +299,7 @@ def test_both_bounds_hold_the_mean_evidence_of_drawn_images(model: VAEModel) -> 
     weight = model.network.decoder[0].weight.detach()
     covariance = weight @ weight.T + model.likelihood.sigma**2 * torch.eye(12, dtype=torch.float64)
     expected = -float(MultivariateNormal(torch.zeros(12, dtype=torch.float64), covariance).entropy())
-    found = bidirectional_bounds(model, images=600, temperatures=20, chains=4)
+    found = bidirectional_bounds(model, n_images=600, temperatures=20, chains=4)
     error = 4 * math.sqrt(12 / 2 / 600)
     assert found.mean_lower < expected + error
     assert found.mean_upper > expected - error
@@ -309,13 +309,13 @@ def test_both_bounds_hold_the_mean_evidence_of_drawn_images(model: VAEModel) -> 
 
 def test_the_gap_closes_with_temperatures(model: VAEModel) -> None:
     gaps = [
-        bidirectional_bounds(model, images=60, temperatures=t, chains=2, start=from_prior).gap for t in (1, 20, 100)
+        bidirectional_bounds(model, n_images=60, temperatures=t, chains=2, start=from_prior).gap for t in (1, 20, 100)
     ]
     assert gaps[0] > 5 * gaps[1] > 15 * gaps[2] > 0
 
 
 def test_from_the_true_posterior_both_bounds_are_the_evidence(model: VAEModel) -> None:
-    found = bidirectional_bounds(model, images=5, temperatures=3, chains=2, start=exact_posterior)
+    found = bidirectional_bounds(model, n_images=5, temperatures=3, chains=2, start=exact_posterior)
     torch.testing.assert_close(found.lower, found.upper, rtol=0, atol=1e-8)
 
 
@@ -331,7 +331,7 @@ def test_one_chain_and_one_temperature_leave_both_divergences_between_start_and_
     spread = torch.eye(2, dtype=torch.float64) - precision.inverse()
     both = torch.eye(2, dtype=torch.float64) + precision
     expected = float(((precision + precision.inverse()).trace() - 4 + (both @ spread).trace()) / 2)
-    found = bidirectional_bounds(model, images=4000, temperatures=1, chains=1, start=from_posterior)
+    found = bidirectional_bounds(model, n_images=4000, temperatures=1, chains=1, start=from_posterior)
     gap = found.upper - found.lower
     assert gap.mean() == pytest.approx(expected, abs=float(4 * gap.std() / math.sqrt(4000)))
 
@@ -340,7 +340,7 @@ def test_labels_are_drawn_from_those_given(monkeypatch: pytest.MonkeyPatch) -> N
     spec = VAE(latent=2, network=Mlp(hidden=()), prior=ConditionalNormal(), conditional=True)
     model = spec.build(ImageFormat(1, 3, 4, ("a", "b", "c", "d")))
     with pytest.raises(UserError, match="y is None, but the model is conditional"):
-        bidirectional_bounds(model, images=3)
+        bidirectional_bounds(model, n_images=3)
 
     asked, prior_of = [], model.prior_of
 
@@ -349,7 +349,7 @@ def test_labels_are_drawn_from_those_given(monkeypatch: pytest.MonkeyPatch) -> N
         return prior_of(y, n)
 
     monkeypatch.setattr(model, "prior_of", noted)
-    found = bidirectional_bounds(model, torch.tensor([1, 3, 3, 3]), images=200, temperatures=2, chains=1)
+    found = bidirectional_bounds(model, torch.tensor([1, 3, 3, 3]), n_images=200, temperatures=2, chains=1)
     assert found.lower.isfinite().all()
     assert asked[0].unique().tolist() == [1, 3]
     assert 0.6 < (asked[0] == 3).double().mean() < 0.9
@@ -390,7 +390,7 @@ def test_every_prior_and_posterior_of_real_codes_can_be_annealed(parts) -> None:
     found = annealed_bound(model, x, y, temperatures=12, chains=8, leapfrog=2)
     assert found.mean == pytest.approx(-16 * math.log(2), abs=2)
     assert ((found.acceptance > 0.4) & (found.acceptance < 0.95)).all()
-    both = bidirectional_bounds(model, y, images=20, temperatures=12, chains=8, leapfrog=2)
+    both = bidirectional_bounds(model, y, n_images=20, temperatures=12, chains=8, leapfrog=2)
     assert abs(both.gap) < 0.2
 
 
@@ -408,8 +408,8 @@ def test_what_has_no_evidence_is_refused(model: VAEModel) -> None:
         annealed_bound(VAE().build(image), grey)
     with pytest.raises(UserError, match="the number of images is 0"):
         annealed_bound(model, torch.zeros(0, 1, 3, 4, dtype=torch.float64))
-    with pytest.raises(UserError, match="images is 1, but must be >= 2"):
-        bidirectional_bounds(model, images=1)
+    with pytest.raises(UserError, match="n_images is 1, but must be >= 2"):
+        bidirectional_bounds(model, n_images=1)
     codebook = VAE(posterior=Codebook(size=8), prior=UniformCodes()).build(image)
     ladder = Ladder(groups=(1, 1)).build(ImageFormat(1, 16, 16))
     for refused, why in ((codebook, "codebook"), (ladder, "depend on each other")):

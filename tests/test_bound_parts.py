@@ -48,7 +48,7 @@ from vaelab.metrics.rate import (
     latent_units,
     split_rate,
 )
-from vaelab.metrics.rate.draws import draw_codes
+from vaelab.metrics.rate.draws import draw_posteriors
 from vaelab.models.vae import VAEModel
 from vaelab.training import train
 
@@ -149,19 +149,19 @@ def test_parts_add_up_to_the_rate_to_the_last_digit(images: int, draws: int) -> 
     assert split.information.mean + split.marginal_kl.mean == pytest.approx(rate, rel=1e-10)
     assert split.total_correlation.mean + split.dimension_wise.mean == pytest.approx(split.marginal_kl.mean, abs=1e-9)
     assert sum(split.by_dimension) == pytest.approx(split.dimension_wise.mean, abs=1e-9)
-    assert (split.images, split.draws) == (images, draws)
+    assert (split.n_images, split.draws) == (images, draws)
 
 
 def test_the_aggregate_is_the_mean_density_of_all_images() -> None:
     means, deviations = some_posteriors(5, 2)
-    codes = some_posteriors(4, 2, seed=1)[0]
-    log_joint, log_marginals = AggregatePosterior([normal(means, deviations)]).log_prob(torch.from_numpy(codes))
+    draws = some_posteriors(4, 2, seed=1)[0]
+    log_joint, log_marginals = AggregatePosterior([normal(means, deviations)]).log_prob(torch.from_numpy(draws))
     assert log_marginals is not None
 
     def density(z: float, m: float, s: float) -> float:
         return math.exp(-(((z - m) / s) ** 2) / 2) / (s * math.sqrt(2 * math.pi))
 
-    for i, z in enumerate(codes):
+    for i, z in enumerate(draws):
         each = [[density(z[d], means[n, d], deviations[n, d]) for d in range(2)] for n in range(5)]
         assert log_joint[i].item() == pytest.approx(math.log(sum(a * b for a, b in each) / 5))
         for d in range(2):
@@ -203,7 +203,7 @@ def test_posteriors_far_apart_name_their_image() -> None:
     means = np.stack([100.0 * np.arange(25), np.zeros(25)], 1)
     split = aggregate_parts(means, np.ones((25, 2)), draws=100)
     assert split.information.mean == pytest.approx(math.log(25), abs=1e-12)
-    assert split.naming == pytest.approx(1)
+    assert split.identification == pytest.approx(1)
     # The second dimension is the same for all.
     assert split.information_by_dimension == pytest.approx((math.log(25), 0), abs=1e-12)
     assert split.marginal_kl is not None
@@ -213,11 +213,11 @@ def test_posteriors_far_apart_name_their_image() -> None:
 def test_each_image_is_drawn_from_as_often_as_any_other() -> None:
     means = 10.0 * np.arange(20)[:, None]
     batches = [normal(means[rows], np.full_like(means[rows], 0.1)) for rows in (slice(0, 8), slice(8, 20))]
-    codes = draw_codes(batches, [normal(np.zeros(1), np.ones(1))] * 2, draws=57, seed=0)
-    counts = np.bincount(np.rint(codes.z.numpy()[:, 0] / 10).astype(np.int64), minlength=20)
+    drawn = draw_posteriors(batches, [normal(np.zeros(1), np.ones(1))] * 2, draws=57, seed=0)
+    counts = np.bincount(np.rint(drawn.z.numpy()[:, 0] / 10).astype(np.int64), minlength=20)
     assert sorted(counts.tolist()) == [2] * 3 + [3] * 17
-    assert codes.log_q.mean().item() == pytest.approx(-0.5 - math.log(0.1 * math.sqrt(2 * math.pi)), abs=0.4)
-    np.testing.assert_allclose(codes.rate, closed_rate(means, np.array(0.1))[:, 0])
+    assert drawn.log_q.mean().item() == pytest.approx(-0.5 - math.log(0.1 * math.sqrt(2 * math.pi)), abs=0.4)
+    np.testing.assert_allclose(drawn.rate, closed_rate(means, np.array(0.1))[:, 0])
 
 
 def test_the_prior_that_is_given_is_the_one_compared_with() -> None:
@@ -394,10 +394,10 @@ def test_numbers_are_those_of_the_seed_and_nothing_else_is_moved(digits: ImageDa
         (VAE(latent=3), None),
         (VAE(conditional=True), None),
         (VAE(latent=3, posterior=FullGaussian()), None),
-        (VAE(prior=Vamp(components=4)), "the prior's dimensions depend on each other"),
-        (VAE(prior=Flow()), "the prior's dimensions depend on each other"),
-        (VAE(latent=3, posterior=FlowPosterior()), "the marginals of the posteriors are not known"),
-        (VAE(conditional=True, prior=ConditionalNormal()), "each image has a prior of its own"),
+        (VAE(prior=Vamp(components=4)), "the prior is not normal with independent dimensions"),
+        (VAE(prior=Flow()), "the prior is not normal with independent dimensions"),
+        (VAE(latent=3, posterior=FlowPosterior()), "the posteriors are not normal"),
+        (VAE(conditional=True, prior=ConditionalNormal()), "the prior depends on the image"),
     ],
 )
 def test_any_model_of_one_real_latent_has_its_rate_split(spec: VAE, says: str | None, digits: ImageData) -> None:
@@ -464,7 +464,7 @@ def test_a_healthy_code_is_called_so_with_its_numbers() -> None:
     diagnosis = told(*USED, use=0.4)
     assert diagnosis.verdict is Verdict.healthy
     text = str(diagnosis)
-    assert text.startswith("No collapse: 2 of 2 dimensions are active (the variance of the posterior's mean")
+    assert text.startswith("No collapse: 2 of 2 dimensions are active (the variance of the posterior mean")
     assert "exceeds 0.01)" in text
     rate = closed_rate(*USED).sum(1).mean()
     assert f"Of a rate of {rate:.2f} nats per image" in text
@@ -487,10 +487,10 @@ def test_a_posterior_that_is_the_prior_is_a_full_collapse() -> None:
     assert "0 of 2 dimensions are active" in str(diagnosis)
     assert "Of a rate of 0.00 nats per image, 0.00 nats are information" in str(diagnosis)
     assert "the decoder can only ignore z" in str(diagnosis)
-    assert "paid for nothing" not in str(diagnosis)
+    assert "not the prior either" not in str(diagnosis)
     elsewhere = told(np.full((N, 1), 3.0), np.ones((N, 1)))
     assert elsewhere.verdict is Verdict.collapsed
-    assert "It is not the prior either: 4.50 nats are paid for nothing." in str(elsewhere)
+    assert "It is not the prior either: 4.50 nats of rate carry no information." in str(elsewhere)
 
 
 def test_a_decoder_that_ignores_an_informative_code_is_a_full_collapse() -> None:
@@ -503,7 +503,7 @@ def test_a_decoder_that_ignores_an_informative_code_is_a_full_collapse() -> None
 def test_information_at_its_ceiling_is_a_lower_bound() -> None:
     named = told(*correlated(N, np.eye(4), 0.001))
     assert named.verdict is Verdict.healthy
-    assert "The information is at its ceiling: a code names its image with a probability of 100 per cent" in str(named)
+    assert "The information is at its ceiling: z identifies its image with a probability of 100 per cent" in str(named)
     near = told(*correlated(N, np.eye(4), 0.18))
     assert "The information is near its ceiling" in str(near)
 
@@ -535,9 +535,9 @@ def test_units_are_used_by_all_by_some_or_by_no_image() -> None:
     np.testing.assert_allclose(units.variance, means.var(0))
     assert units.of_kind(UnitKind.noisy, UnitKind.off).tolist() == [3, 4]
     text = str(told(means, deviations))
-    assert "Mixed: dimension 2 is narrower than the prior for some images only, 25 per cent to 25 per cent" in text
-    assert "Noisy: dimension 3 has a mean that varies" in text
-    assert "as wide as the prior for 100 per cent of the images" in text
+    assert "Mixed: dimension 2 has a posterior narrower than the prior for some images only, 25 per cent to 25 per cent" in text
+    assert "Noisy: dimension 3 has a mean with a variance of up to" in text
+    assert "as wide as the prior for at least 100 per cent of the images" in text
     without = latent_units(means, threshold=0.15)
     assert without.kinds == (*[UnitKind.active] * 3, UnitKind.off, UnitKind.off)
     assert without.used is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,19 @@ from PIL import Image
 
 from vaelab import Dynamic, Grey, Static, Threshold, UserError, open_data
 from vaelab.data import Folder, ImageData, Mnist, Npz, parse_source, source_text
-from vaelab.data import mnist as mnist_module
 from vaelab.data.auto import open_auto
 from vaelab.data.directory import data_directory
-from vaelab.data.mnist import CONTENT, MnistAbsent, fetch_mnist, load_mnist
+from vaelab.data.fetching import fetch
+from vaelab.data.idx import NAMES
+from vaelab.data.store import DataNotFound, FileSet
 
 from .conftest import mirror
+
+
+def mnist_from(*mirrors: str) -> FileSet:
+    """MNIST's files, from other addresses."""
+    files = Mnist().files()
+    return replace(files, downloads=tuple(replace(download, mirrors=mirrors) for download in files.downloads))
 
 
 @pytest.fixture(scope="session")
@@ -44,21 +52,20 @@ def test_mnist_comes_from_a_mirror_when_the_first_is_corrupt_and_the_second_abse
     corrupt, target = tmp_path / "corrupt", tmp_path / "target"
     corrupt.mkdir()
     target.mkdir()
-    for name in CONTENT:
-        with gzip.open(corrupt / f"{name}.gz", "wb") as file:
-            file.write(b"not MNIST")
+    for name in NAMES:
+        (corrupt / name).write_bytes(gzip.compress(b"not MNIST"))
     with mirror(corrupt) as bad, mirror(tmp_path / "nothing") as absent, mirror(mnist_folder) as good:
-        fetch_mnist(target, mirrors=(bad, absent, good))
-    assert sorted(path.name for path in (target / "mnist").iterdir()) == sorted(f"{name}.gz" for name in CONTENT)
-    assert len(load_mnist(target, download=False)) == 70_000
+        fetch(mnist_from(bad, absent, good), target)
+    assert sorted(path.name for path in (target / "mnist").iterdir()) == sorted(NAMES)
+    assert len(Mnist().read(target)) == 70_000
 
 
 def test_mnist_is_read_unpacked_and_straight_from_the_folder(mnist_folder: Path, tmp_path: Path) -> None:
-    for name in CONTENT:
-        packed = mnist_folder / f"{name}.gz"
-        content = gzip.decompress(packed.read_bytes()) if packed.exists() else (mnist_folder / name).read_bytes()
-        (tmp_path / name).write_bytes(content)
-    assert len(load_mnist(tmp_path, download=False)) == 70_000
+    for name in NAMES:
+        packed, plain = mnist_folder / name, name.removesuffix(".gz")
+        content = gzip.decompress(packed.read_bytes()) if packed.exists() else (mnist_folder / plain).read_bytes()
+        (tmp_path / plain).write_bytes(content)
+    assert len(Mnist().read(tmp_path)) == 70_000
 
 
 @pytest.mark.parametrize("damage", ["cut short", "one label changed"])
@@ -76,19 +83,18 @@ def test_a_corrupt_mnist_is_refused_not_passed_over(damage: str, mnist_folder: P
     for load in (lambda: Mnist().load(tmp_path), lambda: open_auto(tmp_path)):
         with pytest.raises(UserError, match="corrupt") as caught:
             load()
-        assert not isinstance(caught.value, MnistAbsent)
+        assert not isinstance(caught.value, DataNotFound)
         assert str(victim) in str(caught.value)
 
 
 def test_without_network_the_error_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(MnistAbsent, match=r"cannot be downloaded.*--data-dir"):
-        fetch_mnist(tmp_path, mirrors=("http://127.0.0.1:9/",))
+    with pytest.raises(DataNotFound, match=r"cannot be downloaded.*--data-dir"):
+        fetch(mnist_from("http://127.0.0.1:9/"), tmp_path)
     assert list(tmp_path.rglob("*.gz")) == []
 
 
 def test_auto_falls_back_to_digits_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The mirrors are a default argument, bound when the function was made.
-    monkeypatch.setattr(mnist_module.fetch_mnist, "__defaults__", (("http://127.0.0.1:9/",),))
+    monkeypatch.setattr(Mnist, "published", mnist_from("http://127.0.0.1:9/"))
     source, data, notice = open_auto(tmp_path)
     assert source.kind == data.name == "digits"
     assert notice is not None
@@ -190,17 +196,17 @@ def test_npz_takes_channels_first_last_or_none(tmp_path: Path, shape: tuple[int,
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"images": np.zeros((2, 4, 4), np.uint8)}, "has no array `images`; it has: images"),
+        ({"pixels": np.zeros((2, 4, 4), np.uint8)}, "has no array `images`, but has: pixels; write it with np.savez"),
         ({"images": np.zeros((2, 4, 4))}, "images are float64, but must be uint8"),
-        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(3, int)}, "one label an image"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(3, int)}, "one label per image"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(2)}, "labels are float64"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([-1, 0])}, "number the classes from 0"),
         ({"images": np.zeros((0, 4, 4), np.uint8)}, "no images"),
         ({"images": np.array([{"a": 1}])}, "cannot be read"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "test_images": np.zeros((2, 5, 5), np.uint8)}, "bring them to one"),
-        ({"images": np.zeros((2, 8, 8, 4), np.uint8)}, "no axis is of one channel or three"),
-        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(0, int)}, "one label an image"),
-        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array(1)}, "one label an image"),
+        ({"images": np.zeros((2, 8, 8, 4), np.uint8)}, "must have one channel or three, as axis 1 or last"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(0, int)}, "one label per image"),
+        ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array(1)}, "one label per image"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, 10**9])}, "number the classes from 0"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "labels": np.zeros(2, int), "classes": np.array("a")}, "one name"),
         ({"images": np.zeros((2, 4, 4), np.uint8), "test_labels": np.zeros(2, int)}, "labels for only one of"),

@@ -93,13 +93,13 @@ def test_python_gives_what_the_command_gives(binary_run: Run, digits: ImageData)
 def test_a_violated_order_is_said_aloud(binary_run: Run, digits: ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
     from vaelab.evaluation import evidence
 
-    right = evidence.importance_over
+    right = evidence.importance_bound
 
     def wrong(*arguments: object, **options: object) -> object:
         bound = right(*arguments, **options)
         return replace(bound, log_p=bound.log_p + 50)
 
-    monkeypatch.setattr(evidence, "importance_over", wrong)
+    monkeypatch.setattr(evidence, "importance_bound", wrong)
     found = evaluate_subject(Subject(binary_run.model, digits, Dynamic(), SMALL), ["evidence"])
     assert found.section("evidence").findings[0].startswith("THE ORDER IS VIOLATED")
 

@@ -24,9 +24,7 @@ from vaelab.metrics import importance_bound, posterior_means
 from vaelab.metrics.evidence import (
     Joint,
     exact_evidence,
-    exact_integral,
     importance_bound_over,
-    importance_integral,
     inference_gaps,
     refuse_broken_weights,
 )
@@ -179,14 +177,14 @@ def test_quadrature_refuses_what_it_cannot_integrate(x: Tensor) -> None:
     grey = x.abs().clamp(max=1).float()
     with pytest.raises(UserError, match="grey pixels, under which a Bernoulli likelihood gives a cross-entropy"):
         exact_evidence(VAE(network=Mlp()).build(FORMAT), grey)
-    assert exact_integral(VAE(network=Mlp()).build(FORMAT), grey).log_p.isfinite().all()
+    assert exact_evidence(VAE(network=Mlp()).build(FORMAT), grey, allow_cross_entropy=True).log_p.isfinite().all()
     with pytest.raises(UserError, match="model has 4 latent dimensions, but a grid is affordable for at most 3"):
         exact_evidence(pca(latent=4), x)
     codes = VAE(network=Mlp(), posterior=Codebook(size=4), prior=UniformCodes()).build(FORMAT)
-    with pytest.raises(UserError, match=r"codes come from a codebook.*--only elbo samples"):
+    with pytest.raises(UserError, match=r"codes come from a codebook.*the parts elbo, samples and representation"):
         exact_evidence(codes, grey.round())
     ladder = Ladder(groups=(1, 1), width=8).build(ImageFormat(1, 8, 8))
-    with pytest.raises(UserError, match=r"latents depend on each other.*--only evidence elbo"):
+    with pytest.raises(UserError, match=r"latents depend on each other.*the parts evidence and elbo"):
         exact_evidence(ladder, torch.zeros(1, 1, 8, 8))
     with pytest.raises(UserError, match=r"tolerance is 0\.0, but must be > 0"):
         exact_evidence(pca(), x, tolerance=0.0)
@@ -210,7 +208,7 @@ def test_elbo_importance_bound_and_exact_evidence_are_in_order_and_meet(x: Tenso
     found = importance_bound(model, many, samples=2000)
     assert found.elbo.mean() < found.log_p.mean() < exact.mean() + 0.02
     assert found.mean == pytest.approx(exact.mean().item(), abs=0.05)
-    q = model.encode(many)
+    q = model.posterior_of(many)
     gap = kl_divergence(MultivariateNormal(q.mean, torch.diag_embed(q.variance)), known(model, many)[1])
     torch.testing.assert_close(found.elbo.mean(), (exact - gap).mean(), rtol=0, atol=0.1)
     assert ((found.effective >= 1) & (found.effective <= 2000)).all()
@@ -242,9 +240,38 @@ def test_pixels_are_drawn_once_and_the_same_for_whatever_is_measured(digits: Ima
 
 
 def test_no_samples_are_refused(x: Tensor) -> None:
-    for function in (importance_bound, importance_integral):
-        with pytest.raises(UserError, match="samples is 0, but must be >= 1"):
-            function(pca(), x, samples=0)
+    for options in ({"samples": 0}, {"batch_size": 0}):
+        with pytest.raises(UserError, match=f"{next(iter(options))} is 0, but must be >= 1"):
+            importance_bound(pca(), x, **options)
+    with pytest.raises(UserError, match="the number of images is 0, but must be >= 1"):
+        importance_bound(pca(), x[:0])
+    with pytest.raises(UserError, match="the number of images is 0, but must be >= 1"):
+        exact_evidence(pca(), x[:0])
+
+
+def test_grey_pixels_have_an_integral_where_it_is_asked_for(x: Tensor) -> None:
+    torch.manual_seed(0)
+    model, grey = VAE(network=Mlp(hidden=(8,))).build(FORMAT), x.abs().clamp(max=1).float()
+    with pytest.raises(UserError, match="grey pixels"):
+        importance_bound(model, grey)
+    bound = importance_bound(model, grey, samples=2000, seed=0, allow_cross_entropy=True)
+    exact = exact_evidence(model, grey, allow_cross_entropy=True)
+    torch.testing.assert_close(bound.log_p, exact.log_p, rtol=0, atol=0.05)
+
+
+def test_a_seed_gives_the_same_bound_and_leaves_the_callers_draws_alone(x: Tensor) -> None:
+    model = pca()
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    seeded = importance_bound(model, x, samples=5, seed=0)
+    assert torch.equal(torch.rand(1), expected)
+    assert torch.equal(seeded.log_p, importance_bound(model, x, samples=5, seed=0).log_p)
+    assert not torch.equal(seeded.log_p, importance_bound(model, x, samples=5).log_p)
+    # Images keep their order across batches.
+    far = x + torch.arange(7.0).double()[:, None, None, None]
+    by_batches = importance_bound(model, far, samples=500, batch_size=3, seed=0)
+    torch.testing.assert_close(by_batches.log_p, exact_evidence(model, far).log_p, rtol=0.05, atol=1)
 
 
 # ---- gaps ----
@@ -261,7 +288,7 @@ def test_gaps_of_probabilistic_pca_are_known(latent: int, x: Tensor) -> None:
     model = correlated(pca(latent, sigma=0.3))
     log_p, posterior = known(model, x)
     found = inference_gaps(model, x, log_p, steps=300, evaluation=4000)
-    q = model.encode(x)
+    q = model.posterior_of(x)
     whole = kl_divergence(MultivariateNormal(q.mean, torch.diag_embed(q.variance)), posterior)
     expected = best_diagonal(posterior).expand(7)
     assert expected.min() > 0.1
@@ -320,7 +347,7 @@ def test_measuring_leaves_model_and_random_numbers_as_they_were(x: Tensor) -> No
     torch.manual_seed(5)
     found = exact_evidence(model, x)
     inference_gaps(model, x, found.log_p, steps=3, evaluation=10)
-    posterior_means(model, x)
+    posterior_means(model, x.clamp(0, 1))
     assert torch.equal(torch.rand(3), expected)
     assert model.training
     assert all(weight.grad is None for weight in model.parameters())
@@ -329,7 +356,7 @@ def test_measuring_leaves_model_and_random_numbers_as_they_were(x: Tensor) -> No
 
 def test_gaps_refuse_what_has_no_best_gaussian(x: Tensor) -> None:
     zeros = torch.zeros(7)
-    with pytest.raises(UserError, match="posterior is FlowPosterior, but the gap is split only for Gaussian ones"):
+    with pytest.raises(UserError, match="posterior is FlowPosterior, but the gap is split only for Gaussian and FullGaussian"):
         inference_gaps(pca(posterior=FlowPosterior()), x, zeros)
     for name in ("steps", "samples", "evaluation"):
         with pytest.raises(UserError, match=f"{name} is 0, but must be >= 1"):

@@ -13,10 +13,13 @@ from scipy.stats import spearmanr
 
 import vaelab as vl
 from vaelab.codec import decode, encode
-from vaelab.data import Sprites, Strokes, parse_source, sprites
-from vaelab.data.glyphs import glyph
-from vaelab.data.sprites import GRID, draw_sprites
-from vaelab.data.strokes import RANGES, draw_strokes
+from vaelab.data import Sprites, Strokes, parse_source
+from vaelab.data.drawing import sprites
+from vaelab.data.drawing.glyphs import glyph
+from vaelab.data.drawing.sprites import draw_sprites
+from vaelab.data.drawing.strokes import draw_strokes
+from vaelab.data.sprites import GRID
+from vaelab.data.strokes import RANGES
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, read_record
 from vaelab.metrics import stroke_shape
@@ -173,7 +176,7 @@ def test_strokes_are_all_different_and_decided_by_the_seed(strokes: vl.ImageData
     assert np.array_equal(few.split("test").images, strokes.split("test").images[:10])
     assert not np.isin(Strokes(n_images=70, seed=1).load().attributes, few.attributes).any()
     assert np.array_equal(few.images, draw_strokes(few.labels, *few.attributes.T))
-    assert Strokes().images == 70_000
+    assert Strokes().n_images == 70_000
     assert parse_source("strokes") == Strokes()
 
 
@@ -237,7 +240,7 @@ def test_measured_shape_ranks_digits_as_their_factors_do(digit: int, strokes: vl
         (lambda: Sprites(limit=1), r"Sprites\.limit is 1, but must be >= 2"),
         (lambda: Sprites(limit=2.5), r"Sprites\.limit is 2\.5, but must be of type int"),  # type: ignore[arg-type]
         (lambda: Sprites(image_size=8), r"Sprites\.image_size is 8, but must be >= 16"),
-        (lambda: Strokes(n_images=1), r"Strokes\.images is 1, but must be >= 2"),
+        (lambda: Strokes(n_images=1), r"Strokes\.n_images is 1, but must be >= 2"),
         (lambda: Strokes(seed=-1), r"Strokes\.seed is -1, but must be >= 0"),
         (lambda: parse_source("sprites:9"), "data is 'sprites:9', but must be one of"),
         (lambda: draw_sprites(3, 1, 0, 0, 0), r"shape\[0\] is 3, but must be in \[0, 2\]"),

@@ -47,7 +47,7 @@ from vaelab.report.derivation import STEPS, SYMBOLS
 from vaelab.report.numbers import numbers_of
 from vaelab.report.runs import Group, Trained, find
 from vaelab.schedules import Constant, Linear
-from vaelab.training.run import RunFolder
+from vaelab.training.folder import RunFolder
 
 from .browser import broken_images, contrasts, opened, overflow, started
 

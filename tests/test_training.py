@@ -45,7 +45,7 @@ from vaelab.experiment import Adam, read_experiment
 from vaelab.models.files import read_tensors
 from vaelab.training import Totals, open_run
 from vaelab.training.device import choose_device
-from vaelab.training.run import RunFolder
+from vaelab.training.folder import RunFolder
 
 from .conftest import Cli
 

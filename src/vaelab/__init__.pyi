@@ -32,6 +32,8 @@ from .contract import (
     Trace as Trace,
 )
 from .data import (
+    as_data as as_data,
+    InMemory as InMemory,
     BinarisationSpec as BinarisationSpec,
 )
 from .data import (
@@ -97,10 +99,10 @@ from .data import (
 from .data import (
     open_data as open_data,
 )
-from .data.sprites import (
+from .data.drawing.sprites import (
     draw_sprites as draw_sprites,
 )
-from .data.strokes import (
+from .data.drawing.strokes import (
     draw_strokes as draw_strokes,
 )
 from .errors import (
@@ -122,6 +124,7 @@ from .experiment import (
     Training as Training,
 )
 from .likelihoods import (
+    AnyLikelihood as AnyLikelihood,
     Bernoulli as Bernoulli,
 )
 from .likelihoods import (
@@ -155,6 +158,7 @@ from .metrics.evidence import (
     inference_gaps as inference_gaps,
 )
 from .models import (
+    AnyModel as AnyModel,
     VAE as VAE,
 )
 from .models import (
@@ -173,6 +177,8 @@ from .models.model import (
     Model as Model,
 )
 from .networks import (
+    AnyCell as AnyCell,
+    AnyNetwork as AnyNetwork,
     Bottleneck as Bottleneck,
 )
 from .networks import (
@@ -186,6 +192,7 @@ from .networks import (
 )
 from .networks import (
     Mlp as Mlp,
+    Modules as Modules,
 )
 from .networks import (
     NetworkSpec as NetworkSpec,
@@ -194,6 +201,7 @@ from .networks import (
     ResNet as ResNet,
 )
 from .objectives import (
+    AnyObjective as AnyObjective,
     Capacity as Capacity,
 )
 from .objectives import (
@@ -236,6 +244,7 @@ from .objectives import (
     TotalCorrelation as TotalCorrelation,
 )
 from .posteriors import (
+    AnyPosterior as AnyPosterior,
     Codebook as Codebook,
 )
 from .posteriors import (
@@ -263,6 +272,7 @@ from .presets import (
     preset as preset,
 )
 from .priors import (
+    AnyPrior as AnyPrior,
     AutoregressiveCodes as AutoregressiveCodes,
 )
 from .priors import (
@@ -287,6 +297,7 @@ from .priors import (
     Vamp as Vamp,
 )
 from .schedules import (
+    AnySchedule as AnySchedule,
     Constant as Constant,
 )
 from .schedules import (
@@ -321,6 +332,7 @@ from .training import (
 )
 from .training import (
     open_run as open_run,
+    resume as resume,
 )
 from .training import (
     train as train,

@@ -83,10 +83,11 @@ def _json_name(spec: type[Spec], name: str) -> str:
 def _encoded(hint: Any, value: Any, where: str) -> Any:
     if isinstance(value, Spec):
         return encode(value)
-    if isinstance(value, tuple | list):
-        inner = _inner(hint)
-        if any(isinstance(each, Spec) for each in value):
-            return [_encoded(inner, each, where) for each in value]
+    if value is None:
+        return None
+    inner = _inner(hint)
+    if inner is not hint and _room(inner) is not None:
+        return [_encoded(inner, each, where) for each in value]
     try:
         return _adapter(hint).dump_python(value, mode="json")
     except (PydanticUserError, PydanticSerializationError) as error:
@@ -113,8 +114,8 @@ def _room(hint: Any) -> Any:
 
 def _decoded(hint: Any, values: Any, path: tuple[str, ...], source: str, specs: tuple[type[Spec], ...]) -> Any:
     room = _room(hint)
-    if room is not None and values is not None:
-        return _spec(room, values, path, source, specs)
+    if room is not None:
+        return None if values is None and type(None) in get_args(hint) else _spec(room, values, path, source, specs)
     inner = _inner(hint)
     if inner is not hint and _room(inner) is not None and isinstance(values, list):
         return tuple(_decoded(inner, each, (*path, str(i)), source, specs) for i, each in enumerate(values))
@@ -178,8 +179,9 @@ def _class(
         alike = [spec for spec in specs if spec.__qualname__ == name]
         if module == "__main__" and len(alike) == 1:
             found = alike[0]
+    broken: tuple[str, ...] = ()
     if found is None:
-        load_entry_points()
+        broken = load_entry_points()
         found = _imported(module, name)
     if found is None:
         other = [tag_of(spec) for spec in specs if spec.__qualname__ == name]
@@ -188,7 +190,8 @@ def _class(
             source,
             path,
             f"needs the class {kind}, which is not imported{given}; import {module} first, pass specs=[{name}], "
-            f"install the package that has it as a plugin, or add --plugin {module} on the command line",
+            f"install the package that has it as a plugin, or add --plugin {module} on the command line"
+            + "".join(f"; {complaint}" for complaint in broken),
         )
     concrete = isinstance(found, type) and dataclasses.is_dataclass(found) and not inspect.isabstract(found)
     if not (concrete and issubclass(found, room)):

@@ -167,7 +167,7 @@ class Likelihood(nn.Module):
         return "cross-entropy" if self.binary and not binary else "negative log-likelihood"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Draw:
     """Draws from a posterior.
 
@@ -183,8 +183,11 @@ class Draw:
     z: Float[Tensor, "S B D"]
     penalty: Float[Tensor, " B"] | None = None
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of {self.q}: code {tuple(self.code.shape)}, z {tuple(self.z.shape)}"
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Latent(Draw):
     """A draw together with its prior p(code)."""
 
@@ -225,7 +228,7 @@ class Latent(Draw):
         return log_q.detach() + (slope * (self.code - self.code.detach())).flatten(2).sum(-1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace:
     """A batch, its likelihood and its latents.
 
@@ -241,6 +244,15 @@ class Trace:
     x: Float[Tensor, "B C H W"]
     p: Distribution
     latents: tuple[Latent, ...]
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.x.shape[1:]))
+        numbers = {"reconstruction": self.reconstruction, "KL": self.kl.sum(0), "total": self.total}
+        means = ", ".join(f"{name} {float(values.detach().mean()):.2f}" for name, values in numbers.items())
+        return (
+            f"Trace of {len(self.x)} images of {shape}: {len(self.reconstruction)} draws, {len(self.latents)} latents; "
+            f"{means} nats per image"
+        )
 
     @cached_property
     def reconstruction(self) -> Float[Tensor, "S B"]:

@@ -10,7 +10,21 @@ class UserError(ValueError):
     """Input that cannot be used: one line with its name, its value and the remedy.
 
     The command line prints the message and exits with code 2; in Python it is a `ValueError`.
+
+    Args:
+        message: the whole line, or the part before the remedy.
+        python: the remedy in Python's words, such as `resume=True`.
+        flags: the same remedy on the command line, such as `--resume`.
+
+    >>> error = UserError("runs/x holds a run", python="continue it with resume=True", flags="continue it with --resume")
+    >>> str(error), error.on_command_line
+    ('runs/x holds a run; continue it with resume=True', 'runs/x holds a run; continue it with --resume')
     """
+
+    def __init__(self, message: str, *, python: str = "", flags: str = "") -> None:
+        super().__init__(f"{message}; {python}" if python else message)
+        self.on_command_line = f"{message}; {flags}" if flags else str(self)
+        """The message as the command line prints it."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -124,17 +124,21 @@ class Record(Spec):
     vaelab: str = field(default=__version__)
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: Path, specs: Sequence[type[Spec]] = ()) -> Record:
     """The record of a run.
+
+    Args:
+        path: experiment.json.
+        specs: the spec classes of parts that are not this package's own, if they are not imported yet.
 
     Raises:
         UserError: the file is absent, was written by a newer version, or has a field that is unknown,
             missing or unsuitable.
     """
-    return decode(Record, read_json(path), str(path))
+    return decode(Record, read_json(path), str(path), specs)
 
 
-def read_experiment(path: Path) -> Experiment:
+def read_experiment(path: Path, specs: Sequence[type[Spec]] = ()) -> Experiment:
     """An experiment from its own JSON or from a run's experiment.json.
 
     Raises:
@@ -142,8 +146,8 @@ def read_experiment(path: Path) -> Experiment:
     """
     values: Any = read_json(path)
     if isinstance(values, dict) and "experiment" in values:
-        return decode(Record, values, str(path)).experiment
-    return decode(Experiment, values, str(path))
+        return decode(Record, values, str(path), specs).experiment
+    return decode(Experiment, values, str(path), specs)
 
 
 __all__ = ["Adam", "Experiment", "Record", "Training", "encode", "read_experiment", "read_record"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from vaelab.data import CelebA, Cifar10, Dynamic, Mnist, SourceSpec, parse_source
-from vaelab.errors import UserError
+from vaelab.errors import UserError, did_you_mean
 from vaelab.experiment import Adam, Experiment, Training
 from vaelab.likelihoods import DiscretisedLogistic
 from vaelab.models import VAE, Ladder
@@ -15,6 +15,7 @@ from vaelab.objectives import Elbo, Iwae, TotalCorrelation
 from vaelab.posteriors import Codebook, FiniteScalar
 from vaelab.priors import Flow, UniformCodes, Vamp
 from vaelab.schedules import Constant, Cosine, Linear
+from vaelab.spec import spec_hints
 
 _VAE = Experiment(data=Mnist(), model=VAE(latent=2), objective=Elbo(beta=Linear(epochs=10)))
 
@@ -139,23 +140,58 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
 }
 
 
-def preset(name: str, data: SourceSpec | str | None = None, **training: Any) -> Experiment:
-    """The experiment of this name, with another source of data and other settings of its training.
+def preset(name: str, data: SourceSpec | str | None = None, **settings: Any) -> Experiment:
+    """The experiment of this name, with another source of data and other settings.
+
+    A setting is a field of the training, the optimiser, the model or the objective: `epochs`, `learning_rate`,
+    `latent`, `prior`, `beta`, ...
 
     >>> preset("cvae", data="digits", epochs=5).training.epochs
     5
+    >>> preset("vae", latent=8, beta=4.0).objective
+    Elbo(beta=Constant(value=4.0), samples=1)
 
     Raises:
         UserError: there is no such preset, source or setting.
     """
     if name not in PRESETS:
-        raise UserError(f"preset is {name!r}, but must be one of {', '.join(PRESETS)}")
+        raise UserError(f"preset is {name!r}, but must be one of {', '.join(PRESETS)}{did_you_mean(name, PRESETS)}")
     experiment = PRESETS[name][1]
     if data is not None:
         experiment = replace(experiment, data=parse_source(data) if isinstance(data, str) else data)
-    unknown = set(training) - set(experiment.training.__dataclass_fields__)
-    if unknown:
-        raise UserError(
-            f"training has no setting {min(unknown)!r}; it has {', '.join(experiment.training.__dataclass_fields__)}"
-        )
-    return replace(experiment, training=replace(experiment.training, **training))
+    given: dict[str, dict[str, Any]] = {}
+    for setting, value in settings.items():
+        given.setdefault(_home(experiment, setting), {})[setting] = value
+    training = experiment.training
+    optimiser = replace(training.optimiser, **given.get("optimiser", {}))
+    model: Any = experiment.model
+    objective: Any = experiment.objective
+    return replace(
+        experiment,
+        model=replace(model, **given.get("model", {})),
+        objective=replace(objective, **given.get("objective", {})),
+        training=replace(training, **{"optimiser": optimiser} | given.get("training", {})),
+        **given.get("experiment", {}),
+    )
+
+
+def _home(experiment: Experiment, setting: str) -> str:
+    """The part of an experiment that has a setting.
+
+    Raises:
+        UserError: none has it.
+    """
+    parts = {
+        "training": experiment.training,
+        "optimiser": experiment.training.optimiser,
+        "model": experiment.model,
+        "objective": experiment.objective,
+        "experiment": experiment,
+    }
+    having = {part: [*spec_hints(type(spec))] for part, spec in parts.items()}
+    for part, fields in having.items():
+        if setting in fields:
+            return part
+    known = [field for fields in having.values() for field in fields]
+    listed = "; ".join(f"{part}: {', '.join(fields)}" for part, fields in having.items())
+    raise UserError(f"{setting!r} is no setting of this preset{did_you_mean(setting, known)}; it has {listed}")

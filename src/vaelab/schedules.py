@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le
 
 from vaelab.errors import UserError
-from vaelab.spec import Spec, any_of
+from vaelab.spec import Spec, any_of, qualified_name
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class FunctionSchedule(ScheduleSpec):
         >>> FunctionSchedule.of(lambda progress: 0.5)(Progress(epoch=1, step=0, steps=10, epochs=30))
         0.5
         """
-        return cls(function_name(function), function)
+        return cls(qualified_name(function), function)
 
     def __call__(self, progress: Progress) -> float:
         """The value at this moment.
@@ -187,16 +187,6 @@ class FunctionSchedule(ScheduleSpec):
             raise UserError(
                 f"the schedule {self.name} returned {type(value).__name__}, but must return a number"
             ) from None
-
-
-def function_name(function: Callable[..., Any]) -> str:
-    """The name by which a file knows a callable, `module:function`.
-
-    >>> function_name(math.cos)
-    'math:cos'
-    """
-    named = function if hasattr(function, "__qualname__") else type(function)
-    return f"{named.__module__}:{named.__qualname__}"
 
 
 AnySchedule = Annotated[ScheduleSpec, any_of(ScheduleSpec)]

@@ -176,7 +176,47 @@ def is_own(spec: type) -> bool:
 
 def tag_of(spec: type[Spec]) -> str:
     """The name of a spec class in JSON: its kind, or `package.module:Class` if it is not this package's own."""
-    return spec.kind if is_own(spec) else f"{spec.__module__}:{spec.__qualname__}"
+    return spec.kind if is_own(spec) else qualified_name(spec)
+
+
+def classes_in(spec: Spec) -> list[type[Spec]]:
+    """The spec classes that a composition is made of."""
+    found = [type(spec)]
+    for name in spec_hints(type(spec)):
+        value = getattr(spec, name)
+        for each in value if isinstance(value, tuple) else (value,):
+            found += classes_in(each) if isinstance(each, Spec) else []
+    return found
+
+
+def assumed(spec: type[Spec]) -> str:
+    """What a foreign spec class does not say of itself, and is assumed: its room's defaults; empty for our own.
+
+    >>> from vaelab import StandardNormal
+    >>> assumed(StandardNormal)
+    ''
+    """
+    room: Any = spec.room
+    if is_own(spec) or room is None:
+        return ""
+    traits = [name for name in get_type_hints(room) if name not in vars(Spec) and name in vars(room)]
+    silent = [name for name in traits if getattr(spec, name) == getattr(room, name) and name not in vars(spec)]
+    values = ", ".join(f"{name} = {_plain(getattr(room, name))}" for name in silent)
+    return f"{spec.__name__} does not say, so it is assumed: {values}" if silent else ""
+
+
+def _plain(value: Any) -> Any:
+    return sorted(map(str, value)) or "none" if isinstance(value, frozenset) else value
+
+
+def qualified_name(thing: Any) -> str:
+    """The name by which a file knows a function, a class or an object's class: `module:name`.
+
+    >>> qualified_name(re.compile)
+    're:compile'
+    """
+    named = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{named.__module__}:{named.__qualname__}"
 
 
 def members(room: type[Spec], own: bool = False) -> list[type[Spec]]:
@@ -216,20 +256,22 @@ def any_of(room: type[Spec]) -> Any:
 
 
 @functools.cache
-def load_entry_points() -> None:
+def load_entry_points() -> tuple[str, ...]:
     """Import the packages that are installed with an entry point of the group `vaelab.specs`.
 
-    Raises:
-        UserError: one of them cannot be imported.
+    Returns:
+        A sentence for each of them that cannot be imported.
     """
+    broken = []
     for point in importlib.metadata.entry_points(group=GROUP):
         try:
             point.load()
         except Exception as error:
-            raise UserError(
+            broken.append(
                 f"the plugin {point.name!r} ({point.value}) cannot be imported ({type(error).__name__}: {error}); "
                 "repair or uninstall it"
-            ) from None
+            )
+    return tuple(broken)
 
 
 def load_plugin(module: str) -> None:

@@ -1,4 +1,4 @@
-"""The command line. One function a command; its signature is its flags.
+"""The command line: each command is a dataclass whose fields are its flags.
 
 Nothing here imports torch before a command runs, so that help is quick.
 """
@@ -8,30 +8,30 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from vaelab._version import __version__
 from vaelab.errors import UserError
 
-if TYPE_CHECKING:
-    from vaelab.cli.dispatch import Command
+# The exit code of a program that a closed pipe ends: 128 + SIGPIPE.
+_BROKEN_PIPE = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code.
 
-    0 is success, 2 bad input, 130 an interruption, 1 a mistake of our own.
+    0 is success, 2 bad input, 130 an interruption, 141 a reader that closed the pipe, 1 a fault in vaelab.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if words[:1] == ["--version"]:
-            print(f"vaelab {__version__}")
-            return 0
-        from vaelab.cli.dispatch import dispatch
-
-        dispatch("vaelab", "Variational autoencoders: train, measure and see them.", _commands(), words)
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # As in `vaelab parts | head`. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
     except UserError as error:
-        return _complain(" ".join(str(error).split()))
+        return _complain(" ".join(error.on_command_line.split()))
     except KeyboardInterrupt:
         print(
             "vaelab: interrupted; what was saved is kept: `train --resume DIR` goes on, and so does the same study",
@@ -48,29 +48,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and out_of_memory):
             return _complain("memory ran out; lower --batch-size or --image-size")
         first = (str(error).splitlines() or [""])[0]
-        what = f"a mistake of vaelab's own, {type(error).__name__}: {first}"
-        _complain(f"{what}; VAELAB_TRACEBACK=1 shows where, please report it")
+        _complain(
+            f"a fault in vaelab, {type(error).__name__}: {first}; VAELAB_TRACEBACK=1 shows where, please report it"
+        )
         return 1
+
+
+def _run(words: list[str]) -> int:
+    if words[:1] in (["--version"], ["-V"]):
+        print(f"vaelab {__version__}")
+        return 0
+    from vaelab.cli.commands import VAELAB
+    from vaelab.cli.plugins import load_plugins
+
+    plugins, rest = load_plugins(words)
+    try:
+        VAELAB.start(" ".join([VAELAB.name, *plugins]), rest)
+    except SystemExit as stop:  # help was printed
+        return stop.code if isinstance(stop.code, int) else 0
     return 0
 
 
 def _complain(message: str) -> int:
     print(f"vaelab: {message}", file=sys.stderr)
     return 2
-
-
-def _commands() -> dict[str, Command]:
-    from vaelab.cli import data, evaluate, figures, fit_prior, report, study, train
-
-    return {
-        "study": study.main,
-        "train": train.main,
-        "fit-prior": fit_prior.main,
-        "evaluate": evaluate.main,
-        "figures": figures.main,
-        "report": report.main,
-        "data": data.main,
-    }
 
 
 __all__ = ["main"]

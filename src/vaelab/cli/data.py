@@ -1,36 +1,29 @@
-"""`vaelab data`: what there is to train on."""
+"""`vaelab data`: the sources of images."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
-from vaelab.cli.dispatch import dispatch, parse
+from vaelab.cli.command import Command, DataDir
+from vaelab.cli.group import Group
 from vaelab.data import Stored, source_name, source_words
 from vaelab.data.directory import data_directory
-from vaelab.errors import UserError
-
-# Sources that are part of an installation, or drawn on the spot.
-_EMBEDDED = ("digits", "sprites", "strokes")
+from vaelab.data.store import FileSet
+from vaelab.errors import UserError, did_you_mean
 
 
-def main(prog: str, words: list[str]) -> None:
-    """List data sets, or fetch one."""
-    dispatch(prog, "Data sets and where they lie.", {"list": _list, "fetch": _fetch}, words)
+@dataclass(frozen=True, kw_only=True)
+class List(Command):
+    """Show every source of images, and whether its files are there or how to get them."""
 
+    data_dir: DataDir = None
 
-def _list(prog: str, words: list[str]) -> None:
-    """Every source of data, and whether it is at hand."""
-
-    def show(data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None) -> None:
-        """Show every source of data, and whether it is at hand or how to get it.
-
-        Args:
-            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
-        """
-        folder = data_directory(data_dir)
+    def run(self) -> None:
+        """Print one line per source."""
+        folder = data_directory(self.data_dir)
         width = max(len(source_name(source)) for source in source_words().values())
         for source in source_words().values():
             state = ""
@@ -39,46 +32,51 @@ def _list(prog: str, words: list[str]) -> None:
                 if files.at_hand(folder):
                     state = " [at hand]"
                 elif files.downloads:
-                    state = f" [fetch with: {prog.removesuffix('list')}fetch {files.kind}]"
+                    state = f" [fetch with: vaelab data fetch {files.kind}]"
                 else:
                     state = f" [{files.instruction(files.folders(folder)[0])}]"
             print(f"{source_name(source):<{width}}  {(source.__doc__ or '').splitlines()[0]}{state}")
         print(f"\ndata folder: {folder}")
 
-    parse(show, prog, words)
 
-
-def _fetch(prog: str, words: list[str]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Fetch(Command):
     """Download a data set into the data folder and verify it."""
 
-    def command(
-        name: Annotated[str, tyro.conf.arg(metavar="NAME")],
-        /,
-        data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
-    ) -> None:
-        """Download a data set into the data folder and verify it.
+    source: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
+    """The data set, such as mnist."""
+    data_dir: DataDir = None
 
-        Args:
-            name: the data set, such as mnist.
-            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
-        """
+    def run(self) -> None:
+        """Download the files that are missing, into a folder that is made if absent."""
         from vaelab.data.fetching import fetch
 
-        if name in _EMBEDDED:
-            print(f"{name} needs no file; there is nothing to fetch")
+        known = source_words()
+        if self.source in known and not known[self.source].needs_files:
+            print(f"{self.source} needs no file; there is nothing to fetch")
             return
-        stored = {
-            source().files().kind: source().files() for source in source_words().values() if issubclass(source, Stored)
-        }
-        folder = data_directory(data_dir)
-        if name not in stored:
-            fetched = ", ".join(kind for kind, files in stored.items() if files.downloads)
-            raise UserError(f"name is {name!r}, but what can be fetched is: {fetched}")
-        files, home = stored[name], stored[name].folders(folder)[0]
+        files = stored().get(self.source)
+        if files is None:
+            fetched = [kind for kind, files in stored().items() if files.downloads]
+            raise UserError(
+                f"name is {self.source!r}, but what can be fetched is: {', '.join(fetched)}"
+                f"{did_you_mean(self.source, fetched)}"
+            )
+        if self.data_dir is not None and files.downloads:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+        folder = data_directory(self.data_dir)
+        home = files.folders(folder)[0]
         if not files.downloads:
-            raise UserError(f"{name} cannot be fetched; {files.instruction(home)}")
+            raise UserError(f"{self.source} cannot be fetched; {files.instruction(home)}")
         if not files.at_hand(folder):
-            print(f"{name}: fetching {', '.join(download.name for download in files.downloads)}", flush=True)
-        print(f"{name}: {fetch(files, folder)}; in {home}")
+            print(f"{self.source}: fetching {', '.join(download.name for download in files.downloads)}", flush=True)
+        print(f"{self.source}: {fetch(files, folder)}; in {home}")
 
-    parse(command, prog, words)
+
+def stored() -> dict[str, FileSet]:
+    """The files of every published set, by its name on the command line."""
+    sets = [source().files() for source in source_words().values() if issubclass(source, Stored)]
+    return {files.kind: files for files in sets}
+
+
+DATA = Group("data", "List data sets, or fetch one.", (List, Fetch))

@@ -1,146 +1,115 @@
-"""`vaelab evaluate`: what a trained model can be held to, in numbers."""
+"""`vaelab evaluate`: measure a trained model."""
 
 from __future__ import annotations
 
-import shlex
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from vaelab.cli.dispatch import parse
-from vaelab.data import METAVAR, parse_source
-from vaelab.errors import UserError
+from vaelab.cli.command import Command, Data, DataDir, Device, Only, Quiet, RunPath, printer
+from vaelab.data import parse_source
+from vaelab.errors import UserError, did_you_mean
 from vaelab.evaluation import PARTS, chosen
+from vaelab.spec import words
 
 if TYPE_CHECKING:
     from vaelab.evaluation.results import Evaluation
 
 
-def main(prog: str, words: list[str]) -> None:
-    """Measure a trained model: evidence, gaps, ELBO, samples, representation, disentanglement."""
-    command = shlex.join([*prog.split(), *words])
+@dataclass(frozen=True, kw_only=True)
+class Evaluate(Command):
+    """Measure a trained model: evidence, gaps, ELBO, samples, representation, disentanglement.
 
-    def evaluate(
-        run: Annotated[Path, tyro.conf.arg(metavar="RUN")],
-        /,
-        only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="PART")] = (),
-        images: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None,
-        samples: int = 200,
-        few: int = 50,
-        seed: int = 0,
-        binarisation: Annotated[str | None, tyro.conf.arg(metavar="PROTOCOL")] = None,
-        out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-        data: Annotated[str | None, tyro.conf.arg(metavar=METAVAR)] = None,
-        data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
-        device: str = "auto",
-        quiet: bool = False,
-    ) -> None:
-        """Measure a trained model on the test split and print each number with its uncertainty.
+    Takes the test split, prints each number with its uncertainty and writes RUN/evaluation.json. Parts that were
+    measured before stay in the file if they are of the same weights.
+    """
 
-        Writes RUN/evaluation.json. Parts that were measured earlier stay in it, as long as they are of the same
-        weights.
+    path: RunPath
+    only: Only = ()
+    images: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Number of test images, always the same random ones; by default all."""
+    samples: int = 200
+    """Importance samples per image."""
+    few: int = 50
+    """Number of images for annealing and for fitting posteriors."""
+    seed: int = 0
+    """Decides every draw."""
+    binarisation: Annotated[str | None, tyro.conf.arg(metavar="PROTOCOL")] = None
+    """grey, static, dynamic or threshold, instead of the training's, such as to measure a model of grey pixels on
+    binary images."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Results; by default RUN/evaluation.json."""
+    data: Data = None
+    data_dir: DataDir = None
+    device: Device = "auto"
+    quiet: Quiet = False
 
-        Args:
-            run: the folder of a run, or a model's .safetensors file.
-            only: parts by name, instead of all that the model can be measured by.
-            images: take so many of the test images, always the same random ones, instead of all.
-            samples: importance samples an image.
-            few: images that are annealed, and that a posterior is fitted to.
-            seed: of every draw.
-            binarisation: grey, static, dynamic or threshold, instead of how the model was trained: such as to measure
-                a model of grey pixels as one of binary images.
-            out: the file, instead of RUN/evaluation.json.
-            data: images, instead of those of the training; their splits train and test are taken.
-            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
-            device: auto, cpu, cuda, ...
-            quiet: do not tell what is being measured.
-        """
-        options = (only, images, samples, few, seed, binarisation, data, data_dir, device)
-        _evaluate(run, out, *options, command, quiet)
+    @classmethod
+    def notes(cls) -> str:
+        """The parts of the evaluation."""
+        width = max(len(part.name) for part in PARTS)
+        lines = [f"  {part.name:<{width}}  {part.shows}" for part in PARTS]
+        return "\n".join(["names for --only, each if the model has it:", *lines])
 
-    if words and words[0] in ("-h", "--help"):
-        try:
-            parse(evaluate, prog, words)
-        except SystemExit:
-            width = max(len(part.name) for part in PARTS)
-            print("\nparts, each where the model can be measured so:")
-            for part in PARTS:
-                print(f"  {part.name:<{width}}  {part.shows}")
-            raise
-    parse(evaluate, prog, words)
+    def run(self) -> None:
+        """Measure and print a table per part."""
+        chosen(self.only)
+        from vaelab.data import Grey
+        from vaelab.evaluation.evaluate import evaluate_subject
+        from vaelab.evaluation.measured import Budget, Subject
+        from vaelab.evaluation.results import read_evaluation
+        from vaelab.models.files import load
+        from vaelab.training import open_run
+        from vaelab.training.device import choose_device
 
+        budget = Budget(self.images, self.few, self.samples, self.seed)
+        protocol = None if self.binarisation is None else _protocol(self.binarisation)
+        given = None if self.data is None else parse_source(self.data).load(self.data_dir)
+        if self.path.suffix == ".safetensors":
+            if given is None:
+                raise UserError(f"run is {str(self.path)!r}, a model without its data; name images with --data")
+            model, title = load(self.path), self.path.name
+            out = self.out or self.path.with_suffix(".evaluation.json")
+        else:
+            if not self.path.is_dir():
+                raise UserError(
+                    f"run is {str(self.path)!r}, which is no folder; name a run's folder, or a .safetensors file"
+                )
+            opened = open_run(self.path)
+            given = given or opened.load_data(self.data_dir)
+            model, title = opened.model, self.path.resolve().name
+            protocol = protocol or opened.experiment.binarisation
+            out = self.out or self.path / "evaluation.json"
+        earlier = read_evaluation(out) if out.exists() else None
+        say = printer(self.quiet)
+        subject = Subject(model.to(choose_device(self.device)), given, protocol or Grey(), budget, title, say)
 
-def _evaluate(
-    run: Path,
-    out: Path | None,
-    only: tuple[str, ...],
-    images: int | None,
-    samples: int,
-    few: int,
-    seed: int,
-    binarisation: str | None,
-    data: str | None,
-    data_dir: Path | None,
-    device: str,
-    command: str,
-    quiet: bool,
-) -> None:
-    chosen(only)
-    from vaelab.data import Grey
-    from vaelab.evaluation.evaluate import evaluate_subject
-    from vaelab.evaluation.measured import Budget, Subject
-    from vaelab.evaluation.results import read_evaluation
-    from vaelab.models.files import load
-    from vaelab.training import open_run
-    from vaelab.training.device import choose_device
+        def keep(found: Evaluation) -> None:
+            whole = found if earlier is None else found.merge(earlier, [part.name for part in PARTS])
+            whole.write(out)
 
-    def say(line: str) -> None:
-        if not quiet:
-            print(line, file=sys.stderr, flush=True)
-
-    budget = Budget(images, few, samples, seed)
-    protocol = None if binarisation is None else _protocol(binarisation)
-    given = None if data is None else parse_source(data).load(data_dir)
-    if run.suffix == ".safetensors":
-        if given is None:
-            raise UserError(f"run is {str(run)!r}, a model without its data; name images with --data")
-        model, title = load(run), run.name
-        out = out or run.with_suffix(".evaluation.json")
-    else:
-        if not run.is_dir():
-            raise UserError(f"run is {str(run)!r}, which is no folder; name a run's folder, or a .safetensors file")
-        opened = open_run(run)
-        given = given or opened.images(data_dir)
-        model, title, protocol = opened.model, run.resolve().name, protocol or opened.experiment.binarisation
-        out = out or run / "evaluation.json"
-    earlier = read_evaluation(out) if out.exists() else None
-    subject = Subject(model.to(choose_device(device)), given, protocol or Grey(), budget, title, say)
-
-    def keep(found: Evaluation) -> None:
-        together(found).write(out)
-
-    def together(found: Evaluation) -> Evaluation:
-        return found if earlier is None else found.merge(earlier, [part.name for part in PARTS])
-
-    found = evaluate_subject(subject, only, command, keep)
-    _print(found)
-    print(f"results: {out}")
+        _print(evaluate_subject(subject, self.only, self.line, keep))
+        print(f"results: {out}")
 
 
 def _protocol(name: str) -> Any:
-    """The binarisation of a name, with its own settings."""
-    from vaelab.data import Dynamic, Grey, Static, Threshold
+    """The binarisation of this name, with its default settings.
 
-    known: dict[str, Any] = {part.kind: part for part in (Grey(), Static(), Dynamic(), Threshold())}
+    Raises:
+        UserError: there is none.
+    """
+    from vaelab.data import BinarisationSpec
+
+    known = words(BinarisationSpec)
     if name not in known:
-        raise UserError(f"binarisation is {name!r}, but must be one of {', '.join(known)}")
-    return known[name]
+        raise UserError(f"binarisation is {name!r}, but must be one of {', '.join(known)}{did_you_mean(name, known)}")
+    return known[name]()
 
 
 def _print(found: Evaluation) -> None:
-    """A table a part, its findings below it."""
+    """Print a table per part, its findings below it."""
     from rich.console import Console
     from rich.table import Table
 

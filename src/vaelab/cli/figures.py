@@ -1,15 +1,16 @@
-"""`vaelab figures`: every figure of a trained model."""
+"""`vaelab figures`: draw the figures of a trained model."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from vaelab.cli.dispatch import parse
-from vaelab.data import METAVAR, parse_source
+from vaelab.cli.command import Command, Data, DataDir, Only, Quiet, RunPath
+from vaelab.data import parse_source
 from vaelab.errors import UserError
 from vaelab.figures import ENTRIES
 
@@ -18,94 +19,117 @@ if TYPE_CHECKING:
     from vaelab.figures.shown import Subject
 
 
-def main(prog: str, words: list[str]) -> None:
-    """Draw the figures of a trained model: a file each."""
+@dataclass(frozen=True, kw_only=True)
+class Figures(Command):
+    """Draw the figures of a trained model, one file each.
 
-    def figures(
-        run: Annotated[Path, tyro.conf.arg(metavar="RUN")],
-        /,
-        only: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")] = (),
-        format: Literal["png", "svg", "pdf"] = "png",
-        film: bool = False,
-        out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
-        data: Annotated[str | None, tyro.conf.arg(metavar=METAVAR)] = None,
-        data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
-        quiet: bool = False,
-    ) -> None:
-        """Draw every figure that a trained model calls for, or those named.
+    Draws every figure that the model can have, or those named by --only. RUN can also be the folder of a study: then
+    the figures of each run go into its own folder.
+    """
 
-        Args:
-            run: the folder of a run, or a model's .safetensors file.
-            only: figures by name, instead of all that the model can have.
-            format: of the files.
-            film: also write a film of the latent space over the training, film.gif.
-            out: folder for the files; by default `figures` in the run folder, or beside the model's file.
-            data: images to show, instead of those of the training; their test split is taken.
-            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
-            quiet: do not name the files as they are written.
+    path: RunPath
+    only: Only = ()
+    format: Literal["png", "svg", "pdf"] = "png"
+    """Format of the files."""
+    film: bool = False
+    """Also write a film of the latent space over the training, film.gif."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder for the files; by default `figures` in the run folder, or next to the model's file."""
+    data: Data = None
+    data_dir: DataDir = None
+    quiet: Quiet = False
+
+    @classmethod
+    def notes(cls) -> str:
+        """The names of the figures."""
+        width = max(len(entry.name) for entry in ENTRIES)
+        lines = [f"  {entry.name:<{width}}  {entry.shows}" for entry in ENTRIES]
+        return "\n".join(["names for --only, each if the model can have it:", *lines])
+
+    def run(self) -> None:
+        """Draw the figures of one run, or of each run of a study.
+
+        Raises:
+            UserError: the folder holds no run, or no run can have a figure that is named.
         """
-        _draw(run, only, format, film, out, data, data_dir, quiet)
+        runs = runs_of(self.path)
+        if runs == [self.path]:
+            self.draw(self.path, self.out)
+            return
+        # The runs of a study differ: what one cannot have is said, and the others get theirs.
+        failures = []
+        for run in runs:
+            try:
+                self.draw(run, self.out and self.out / run.name)
+            except UserError as error:
+                failures.append(error)
+                print(f"{run.name} is left out: {error}", file=sys.stderr)
+        if len(failures) == len(runs):
+            raise UserError(f"no run of {self.path} has these figures; the lines above say why")
 
-    if words and words[0] in ("-h", "--help"):
-        try:
-            parse(figures, prog, words)
-        except SystemExit:
-            width = max(len(entry.name) for entry in ENTRIES)
-            print("\nfigures, each where the model can have it:")
-            for entry in ENTRIES:
-                print(f"  {entry.name:<{width}}  {entry.shows}")
-            raise
-    parse(figures, prog, words)
+    def draw(self, run: Path, out: Path | None) -> None:
+        """Draw the figures of a run, or of a model's file, into a folder."""
+        from vaelab.figures import chosen
+        from vaelab.figures.film import check, write_film_of
+        from vaelab.plots import save_figure
 
+        out = out or (run if run.is_dir() else run.parent) / "figures"
+        subject = self.subject(run)
+        entries = chosen(subject, self.only)
+        if self.film:
+            check(subject)
+        for entry in entries:
+            path = out / f"{entry.name}.{self.format}"
+            save_figure(entry.draw(subject).figure, path)
+            self.wrote(path)
+        if self.film:
+            write_film_of(subject, out / "film.gif")
+            self.wrote(out / "film.gif")
 
-def _draw(
-    run: Path,
-    only: tuple[str, ...],
-    kind: str,
-    film: bool,
-    out: Path | None,
-    data: str | None,
-    data_dir: Path | None,
-    quiet: bool,
-) -> None:
-    from vaelab.figures import chosen
-    from vaelab.figures.film import check, write_film_of
-    from vaelab.plots import save_figure
-
-    out = out or (run if run.is_dir() else run.parent) / "figures"
-    subject = _subject(run, only, film, data, data_dir)
-    entries = chosen(subject, only)
-    if film:
-        check(subject)
-    for entry in entries:
-        path = out / f"{entry.name}.{kind}"
-        save_figure(entry.draw(subject).figure, path)
-        if not quiet:
+    def wrote(self, path: Path) -> None:
+        """Name a file that was written."""
+        if not self.quiet:
             print(path, flush=True)
-    if film:
-        write_film_of(subject, out / "film.gif")
-        if not quiet:
-            print(out / "film.gif")
+
+    def subject(self, run: Path) -> Subject:
+        """The model of a folder or a file, with the images to show it.
+
+        Raises:
+            UserError: there is no such model, or a film needs images that are not at hand.
+        """
+        from vaelab.figures.shown import Subject, subject_of
+        from vaelab.models.files import load
+        from vaelab.training import open_run
+
+        given: ImageData | None = None if self.data is None else parse_source(self.data).load(self.data_dir)
+        if run.suffix == ".safetensors":
+            return Subject(load(run), run.name, None if given is None else given.split("test"))
+        opened = open_run(run)
+        if given is None:
+            try:
+                given = opened.load_data(self.data_dir)
+            except UserError as absent:
+                # Figures that need no images are drawn all the same; those asked for by name are refused one by one.
+                if self.film:
+                    raise
+                print(f"figures that show images are left out: {absent}", file=sys.stderr)
+        return subject_of(opened, given)
 
 
-def _subject(run: Path, only: tuple[str, ...], film: bool, data: str | None, data_dir: Path | None) -> Subject:
-    """The model of a folder or a file, and what it is shown."""
-    from vaelab.figures.shown import Subject, subject_of
-    from vaelab.models.files import load
-    from vaelab.training import open_run
+def runs_of(path: Path) -> list[Path]:
+    """The run that a path names, or the runs of a study.
 
-    given: ImageData | None = None if data is None else parse_source(data).load(data_dir)
-    if run.suffix == ".safetensors":
-        return Subject(load(run), run.name, None if given is None else given.split("test"))
-    if not run.is_dir():
-        raise UserError(f"run is {str(run)!r}, which is no folder; name the folder of a run, or a .safetensors file")
-    opened = open_run(run)
-    if given is None:
-        try:
-            given = opened.images(data_dir)
-        except UserError as absent:
-            # Figures that need no images are drawn all the same; those asked for by name are refused one by one.
-            if film:
-                raise
-            print(f"figures that show images are left out: {absent}", file=sys.stderr)
-    return subject_of(opened, given)
+    Raises:
+        UserError: there is neither.
+    """
+    if path.suffix == ".safetensors" or (path / "experiment.json").exists():
+        return [path]
+    if not path.is_dir():
+        raise UserError(f"run is {str(path)!r}, which is no folder; name the folder of a run, or a .safetensors file")
+    runs = sorted(record.parent for record in path.glob("*/experiment.json"))
+    if not runs:
+        raise UserError(
+            f"{path} holds no run (no experiment.json) and no study; name a folder that `vaelab train` or `vaelab "
+            "study` made"
+        )
+    return runs

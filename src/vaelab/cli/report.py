@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from vaelab.cli.dispatch import parse
+from vaelab.cli.command import Command, DataDir
 
 
-def main(prog: str, words: list[str]) -> None:
-    """Write one self-contained HTML page about runs and studies."""
-    command = shlex.join([*prog.split(), *words])
+@dataclass(frozen=True, kw_only=True)
+class Report(Command):
+    """Write one self-contained HTML page about runs and studies.
 
-    def report(
-        folders: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR")],
-        /,
-        out: Annotated[Path, tyro.conf.arg(metavar="FILE.html")] = Path("report.html"),
-        data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
-    ) -> None:
-        """Write one page about runs and studies: what was run, tables, figures, claims, and how to rerun it.
+    The page has settings, tables, figures, claims, and the commands that repeat it all.
+    """
 
-        Args:
-            folders: folders of runs, or of whole studies; several stand side by side.
-            out: the page.
-            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
-        """
+    folders: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="DIR")]
+    """Folders of runs, or of whole studies; several are compared."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE.html")] = Path("report.html")
+    """The page."""
+    data_dir: DataDir = None
+
+    def run(self) -> None:
+        """Write the page and print its name."""
         from vaelab.report.collect import write_run_report
 
-        write_run_report(folders, out, data_dir, command)
-        print(out)
-
-    parse(report, prog, words)
+        write_run_report(self.folders, self.out, self.data_dir, self.line)
+        print(self.out)

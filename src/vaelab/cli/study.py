@@ -2,247 +2,196 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Sequence
+from abc import abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from vaelab.cli.dispatch import dispatch, parse
+from vaelab.cli.command import Command, Data, DataDir, Device, Epochs, Only, Quiet, printer
+from vaelab.cli.group import Group
 from vaelab.data import METAVAR
 
 if TYPE_CHECKING:
-    from vaelab.data.auto import Opened
+    from vaelab.data import ImageData
+    from vaelab.report import Table
+    from vaelab.studies import Study
 
-# Flags that several studies have.
-_Out = Annotated[Path, tyro.conf.arg(metavar="DIR")]
-_Only = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME")]
-_Data = Annotated[str, tyro.conf.arg(metavar=f"auto|{METAVAR}")]
-_Epochs = Annotated[int | None, tyro.conf.arg(metavar="INT")]
-_DataDir = Annotated[Path | None, tyro.conf.arg(metavar="DIR")]
+_Source = Annotated[
+    str,
+    tyro.conf.arg(
+        metavar=f"auto|{METAVAR}", help="Images; auto is MNIST, or the digits set if MNIST cannot be downloaded."
+    ),
+]
+_Recipe = Annotated[
+    Literal["paper", "fast"],
+    tyro.conf.arg(help="paper trains as the study did; fast reaches its totals in fewer epochs."),
+]
 
 
-def main(prog: str, words: list[str]) -> None:
-    """Run a study: several trainings, one table, one report."""
-    studies = {"paper": _paper, "claims": _claims, "families": _families, "beta-sweep": _beta_sweep}
-    dispatch(prog, "Run a study.", studies, words)
+@dataclass(frozen=True, kw_only=True)
+class _Study(Command):
+    """Base of the studies: a study that was stopped goes on if the same command is given again."""
+
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """Folder for results, report, figures and run folders."""
+    data: Data = None
+    epochs: Epochs = None
+    """Epochs per run, instead of the study's own number (the recipe paper has 30, fast has 6)."""
+    seeds: tyro.conf.Suppress[int | None] = None
+    data_dir: DataDir = None
+    device: Device = "auto"
+    quiet: Quiet = False
+
+    @abstractmethod
+    def study(self) -> Study:
+        """The study that the flags describe."""
+
+    def open(self) -> tuple[ImageData, str | None]:
+        """The images, and the notice about them if there is one."""
+        from vaelab.data.auto import open_auto, open_named
+
+        assert self.data is not None
+        return (open_auto(self.data_dir) if self.data == "auto" else open_named(self.data, self.data_dir))[1:]
+
+    def run(self) -> None:
+        """Run the study, and print its tables and the files that it wrote."""
+        from vaelab.studies import StudySettings, run_study
+
+        study = self.study()
+        images, notice = self.open()
+        if notice:
+            print(notice, file=sys.stderr, flush=True)
+        settings = StudySettings(
+            out=self.out,
+            data=images,
+            epochs=self.epochs,
+            seeds=self.seeds,
+            device=self.device,
+            command=self.line,
+            notice=notice,
+            show=not self.quiet,
+            say=printer(self.quiet),
+        )
+        results = run_study(study, settings)
+        for table in study.printed(results):
+            print_table(table)
+        for line in study.remarks(results):
+            print(line)
+        print(f"results: {self.out / study.file}")
+        print(f"report: {self.out / 'report.html'}")
 
 
-def _paper(prog: str, words: list[str]) -> None:
-    """VAE and CVAE on MNIST with a 2-D latent space, beside the study's own table."""
-    command = shlex.join([*prog.split(), *words])
+@dataclass(frozen=True, kw_only=True)
+class Paper(_Study):
+    """VAE and CVAE on MNIST with a 2-D latent space, compared with the study's own table.
 
-    def paper(
-        out: _Out,
-        data: _Data = "mnist",
-        epochs: _Epochs = None,
-        seeds: int = 1,
-        recipe: Literal["paper", "fast"] = "paper",
-        data_dir: _DataDir = None,
-        device: str = "auto",
-        quiet: bool = False,
-    ) -> None:
-        """Train VAE and CVAE as the study did and compare them with its table.
+    "The study" is the one that this project reproduces. Writes OUT/results.json, OUT/report.html, OUT/figures and one
+    run folder per model. A study that was stopped goes on if the same command is given again.
+    """
 
-        Writes OUT/results.json, OUT/report.html, OUT/figures and a run folder a model. A study that was
-        stopped goes on when the same command is given again.
+    data: _Source = "mnist"
+    seeds: int = 1
+    """Number of seeds; with several the table has a spread."""
+    recipe: _Recipe = "paper"
 
-        Args:
-            out: folder for all of it.
-            data: where the images come from; auto is MNIST where it can be had, otherwise the digits set.
-            epochs: instead of the recipe's own number (paper 30, fast 6).
-            seeds: how many seeds; with several the table has a spread.
-            recipe: paper trains as the study did; fast reaches its totals in fewer epochs.
-            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
-            device: auto, cpu, cuda, ...
-            quiet: show no progress.
-        """
-        from vaelab.studies.paper import run_paper_study, table_columns, table_rows
+    def study(self) -> Study:
+        """The table of the study."""
+        from vaelab.studies.paper import PaperStudy
         from vaelab.studies.recipes import Recipe
 
-        source, images, notice = _opened(data, data_dir)
-        results = run_paper_study(
-            out, source, images, Recipe(recipe), epochs, seeds, device, notice, command, show=not quiet
-        )
-        _show(
-            f"VAE and CVAE on {images.name}, {results['about']['epochs']} epochs, recipe {recipe}",
-            table_columns(results),
-            table_rows(results),
-            caption=f"reconstruction is {results['about']['reconstruction_is']}",
-        )
-        _close(notice, f"report: {out / 'report.html'}")
-
-    parse(paper, prog, words)
+        return PaperStudy(Recipe(self.recipe))
 
 
-def _claims(prog: str, words: list[str]) -> None:
-    """The study's claims, each put to a number that could refute it, over several seeds."""
-    command = shlex.join([*prog.split(), *words])
+@dataclass(frozen=True, kw_only=True)
+class Claims(_Study):
+    """The study's claims, each tested by a number that could refute it, over several seeds.
 
-    def claims(
-        out: _Out,
-        only: _Only = (),
-        data: _Data = "mnist",
-        epochs: _Epochs = None,
-        seeds: int = 3,
-        recipe: Literal["paper", "fast"] = "fast",
-        data_dir: _DataDir = None,
-        device: str = "auto",
-        quiet: bool = False,
-    ) -> None:
-        """Put each claim of the study to the test: a number, its uncertainty over seeds, and a verdict.
+    "The study" is the one that this project reproduces, a VAE and a CVAE on MNIST. Writes OUT/claims.json,
+    OUT/report.html, OUT/figures and one run folder per model and seed. A study that was stopped goes on if the same
+    command is given again.
+    """
 
-        Writes OUT/claims.json, OUT/report.html, OUT/figures and a run folder a model and seed. A study that was stopped
-        goes on when the same command is given again.
+    only: Only = ()
+    data: _Source = "mnist"
+    seeds: int = 3
+    """Number of seeds; one decides nothing."""
+    recipe: _Recipe = "fast"
 
-        Args:
-            out: folder for all of it.
-            only: claims by name, instead of all.
-            data: where the images come from; auto is MNIST where it can be had, otherwise the digits set.
-            epochs: instead of the recipe's own number (paper 30, fast 6).
-            seeds: how many seeds; of one nothing is decided.
-            recipe: paper trains as the study did; fast reaches its totals in fewer epochs.
-            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
-            device: auto, cpu, cuda, ...
-            quiet: show no progress.
-        """
-        from vaelab.studies.claims.study import COLUMNS, run_claims_study, summary
+    def study(self) -> Study:
+        """The claims."""
+        from vaelab.studies.claims.study import ClaimsStudy
         from vaelab.studies.recipes import Recipe
 
-        def say(line: str) -> None:
-            if not quiet:
-                print(line, file=sys.stderr, flush=True)
-
-        source, images, notice = _opened(data, data_dir)
-        results = run_claims_study(
-            out, source, images, Recipe(recipe), epochs, seeds, only, device, notice, command, not quiet, say
-        )
-        _show(f"The study's claims on {images.name}, recipe {recipe}, seeds {seeds}", COLUMNS, summary(results))
-        for sentence in results.left_out:
-            print(f"not tested: {sentence}")
-        _close(notice, f"report: {out / 'report.html'}")
-
-    parse(claims, prog, words)
+        return ClaimsStudy(Recipe(self.recipe), self.only)
 
 
-def _families(prog: str, words: list[str]) -> None:
-    """Every preset for MNIST, trained and measured on the test set: one table."""
-    command = shlex.join([*prog.split(), *words])
+@dataclass(frozen=True, kw_only=True)
+class Families(_Study):
+    """Every preset for MNIST, trained and measured on the test set: one table.
 
-    def families(
-        out: _Out,
-        only: _Only = (),
-        data: Annotated[str, tyro.conf.arg(metavar=METAVAR)] = "mnist",
-        epochs: _Epochs = None,
-        samples: int = 500,
-        data_dir: _DataDir = None,
-        device: str = "auto",
-        quiet: bool = False,
-    ) -> None:
-        """Train every preset that is meant for MNIST and measure it on the test set.
+    Writes OUT/results.json, OUT/report.html, OUT/samples.png and one run folder per row. A study that was stopped goes
+    on if the same command is given again.
+    """
 
-        Writes OUT/results.json, OUT/samples.png and a run folder a row. A study that was stopped goes on when the
-        same command is given again.
+    only: Only = ()
+    data: _Source = "mnist"
+    samples: int = 500
+    """Importance samples per image."""
 
-        Args:
-            out: folder for all of it.
-            only: rows to make, instead of all.
-            data: where the images come from.
-            epochs: instead of each preset's own number.
-            samples: importance samples an image.
-            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
-            device: auto, cpu, cuda, ...
-            quiet: show no progress.
-        """
-        from vaelab.data.auto import open_named
-        from vaelab.studies.families import COLUMNS, run_families_study, table
+    def study(self) -> Study:
+        """The comparison of all families."""
+        from vaelab.studies.families import FamiliesStudy
 
-        source, images, _ = open_named(data, data_dir)
-        results = run_families_study(out, source, images, only, epochs, samples, device, command, not quiet)
-        _show(f"{images.name}, test set, nats per image", COLUMNS, table(results))
-        print(f"results: {out / 'results.json'}")
-
-    parse(families, prog, words)
+        return FamiliesStudy(self.only, self.samples)
 
 
-def _beta_sweep(prog: str, words: list[str]) -> None:
-    """Rate, distortion and disentanglement of beta-VAEs, on data whose factors are known."""
-    command = shlex.join([*prog.split(), *words])
+@dataclass(frozen=True, kw_only=True)
+class BetaSweep(_Study):
+    """Rate, distortion and disentanglement of beta-VAEs, on data whose factors are known.
 
-    def beta_sweep(
-        out: _Out,
-        betas: Annotated[tuple[float, ...], tyro.conf.arg(metavar="BETA")] = (1, 2, 4, 8, 16),
-        seeds: int = 2,
-        epochs: _Epochs = None,
-        data: Annotated[str | None, tyro.conf.arg(metavar=METAVAR)] = None,
-        data_dir: _DataDir = None,
-        device: str = "auto",
-        quiet: bool = False,
-    ) -> None:
-        """Train a beta-VAE for each beta and seed, and measure what becomes of rate, distortion and disentanglement.
+    Writes OUT/results.json, OUT/report.html, OUT/figures and one run folder per beta and seed. A study that was stopped
+    goes on if the same command is given again.
+    """
 
-        Writes OUT/results.json, OUT/figures and a run folder a beta and seed. A study that was stopped goes on when
-        the same command is given again.
+    betas: Annotated[tuple[float, ...], tyro.conf.arg(metavar="BETA")] = (1, 2, 4, 8, 16)
+    """Weights of the rate."""
+    seeds: int = 2
+    """Number of seeds; with several the tables have a spread."""
+    data: Annotated[str | None, tyro.conf.arg(metavar=METAVAR)] = None
+    """Images whose factors are known, instead of sprites drawn at 32 x 32."""
 
-        Args:
-            out: folder for all of it.
-            betas: weights of the rate.
-            seeds: how many seeds; with several the tables have a spread.
-            epochs: instead of 10.
-            data: images whose factors are known, instead of sprites drawn at 32 x 32.
-            data_dir: folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder.
-            device: auto, cpu, cuda, ...
-            quiet: show no progress.
-        """
-        from vaelab.data.auto import open_named
-        from vaelab.studies.beta_sweep import MEASURED, SOURCE, run_beta_sweep, table_columns, table_rows
+    def open(self) -> tuple[ImageData, str | None]:
+        """The images that are named, or the sprites."""
+        from vaelab.data import open_data
+        from vaelab.studies.beta_sweep import SOURCE
 
-        def say(line: str) -> None:
-            if not quiet:
-                print(line, file=sys.stderr, flush=True)
+        return (open_data(SOURCE), None) if self.data is None else super().open()
 
-        source, images = (SOURCE, SOURCE.load()) if data is None else open_named(data, data_dir)[:2]
-        results = run_beta_sweep(
-            out, source, images, betas, seeds, epochs, device=device, command=command, show=not quiet, say=say
-        )
-        for part in MEASURED:
-            _show(f"{images.name}, test split: {part}", table_columns(results), table_rows(results, part))
-        _close(results["table"]["note"], f"results: {out / 'results.json'}")
+    def study(self) -> Study:
+        """The sweep over beta."""
+        from vaelab.studies.beta_sweep import BetaSweepStudy
 
-    parse(beta_sweep, prog, words)
+        return BetaSweepStudy(self.betas)
 
 
-def _opened(data: str, data_dir: Path | None) -> Opened:
-    """The images that a study is asked for; what must be known of them is said at once."""
-    from vaelab.data.auto import open_auto, open_named
-
-    opened = open_auto(data_dir) if data == "auto" else open_named(data, data_dir)
-    if opened[2]:
-        print(opened[2], file=sys.stderr, flush=True)
-    return opened
+STUDY = Group("study", "Run a study: several trainings, one table, one report.", (Paper, Claims, Families, BetaSweep))
 
 
-def _show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> None:
-    """Print a table of numbers, or of sentences where a cell has several lines."""
+def print_table(printed: Table) -> None:
+    """Print a table of numbers, or of sentences if a cell has several lines."""
     from rich.console import Console
     from rich.table import Table
 
-    sentences = any("\n" in cell for row in rows for cell in row)
-    table = Table(title=title, caption=caption or None, show_lines=sentences)
-    for index, column in enumerate(columns):
+    sentences = any("\n" in cell for row in printed.rows for cell in row)
+    table = Table(title=printed.caption, caption=printed.note or None, show_lines=sentences)
+    for index, column in enumerate(printed.columns):
         table.add_column(column, justify="right" if index and not sentences else "left")
-    for row in rows:
+    for row in printed.rows:
         table.add_row(*row)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 140  # a file has room for all columns
     console.print(table)
-
-
-def _close(notice: str | None, line: str) -> None:
-    """What stands beneath a study's results."""
-    if notice:
-        print(notice)
-    print(line)

@@ -2,140 +2,204 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 import tyro
 
-from vaelab.cli.dispatch import Command, dispatch, parse
-from vaelab.data import source_name, source_words
+from vaelab.cli.command import Command, DataDir, Epochs, Quiet
+from vaelab.cli.help import print_help
+from vaelab.cli.parsing import HELP, dispatch
+from vaelab.data import Limited, SourceSpec, source_name, source_words
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, read_experiment
 from vaelab.presets import PRESETS
 from vaelab.spec import spec_hints
 
+_NOTE = """Other ways to start:
+  --config FILE.json  from saved settings, such as a run's experiment.json
+  --resume DIR        continue a run that was stopped; --epochs N for more epochs
 
-@dataclass(frozen=True)
-class Train:
-    """Train a model and leave a run folder: weights, metrics.csv, events.jsonl, experiment.json.
+`vaelab train PRESET --help` shows the flags and the words that choose parts, --help-all every flag."""
 
-    Parts are switched by words, such as `prior:mixture` or `objective.beta:constant`, and their fields
-    set by flags, such as `--prior.components 20`.
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Command):
+    """Train a preset, a saved configuration, or continue a run.
+
+    Leaves a run folder: weights, metrics.csv, events.jsonl, experiment.json. Words such as `prior:mixture` or
+    `objective.beta:constant` choose parts; flags such as `--prior.components 20` set their fields.
     """
 
+    COMMON: ClassVar[tuple[str, ...]] = (
+        *("out", "data", "limit", "epochs", "batch_size", "learning_rate", "latent", "conditional", "seed", "device"),
+        *("data_dir", "quiet"),
+    )
+    """Flags that help shows first."""
+
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of the run; made where absent, and required unless --resume names it."""
-    data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of data sets; otherwise VAELAB_DATA, otherwise a cache folder."""
+    """Folder of the run; made if absent. Required."""
+    data_dir: DataDir = None
     image_size: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Height and width of images of folder:PATH, celeba and sprites (default 64)."""
     limit: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Take so many images of dsprites, shapes3d or sprites, always the same random ones."""
+    """Take this many images, always the same random ones."""
     skip_broken: bool = False
     """Leave out images of folder:PATH that cannot be decoded."""
-    quiet: bool = False
-    """Show no progress."""
+    quiet: Quiet = False
     experiment: Annotated[Experiment, tyro.conf.arg(name="")] = Experiment()
 
+    @classmethod
+    def start(cls, prog: str, words: list[str]) -> None:
+        """Find the experiment to begin with: a preset, a file or a run."""
+        config, words = take_flag(words, "--config")
+        resumed, words = take_flag(words, "--resume")
+        if config and resumed:
+            raise UserError(
+                "--config and --resume are both given; a resumed run has its own settings, so drop --config"
+            )
+        if resumed:
+            Resume.start(f"{prog} --resume {resumed[-1]}", words)
+        elif config:
+            title = f"the settings of {config[-1]}"
+            cls.start_with(read_experiment(Path(config[-1])), f"{prog} --config {config[-1]}", words, title)
+        else:
+            presets = {name: Preset(text, experiment) for name, (text, experiment) in PRESETS.items()}
+            dispatch(prog, cls.summary(), presets, words, _NOTE, noun="preset")
 
-NOTE = """Other ways to begin:
-  --config FILE.json  from a saved tree of settings, such as a run's experiment.json
-  --resume DIR        go on with a run that was stopped; --epochs N for more of them
-
-`vaelab train PRESET --help` shows every flag."""
-
-
-def main(prog: str, words: list[str]) -> None:
-    """Train a preset, a saved configuration, or go on with a run."""
-    config, words = _take(words, "--config")
-    resumed, words = _take(words, "--resume")
-    if config is not None and resumed is not None:
-        raise UserError("--config and --resume are both given; a resumed run has settings of its own")
-    if resumed is not None:
-        _go_on(prog, Path(resumed), words)
-    elif config is not None:
-        train_as(f"{prog} --config {config}", read_experiment(Path(config)), words)
-    else:
-        presets = {name: _command(text, experiment) for name, (text, experiment) in PRESETS.items()}
-        dispatch(prog, "Train a model and leave a run folder.", presets, words, NOTE, noun="preset")
-
-
-def _command(text: str, experiment: Experiment) -> Command:
-    def command(prog: str, words: list[str]) -> None:
-        train_as(prog, experiment, words)
-
-    command.__doc__ = text
-    return command
-
-
-def train_as(prog: str, default: Experiment, words: list[str]) -> None:
-    """Train `default` as changed by flags."""
-    chosen: Train = parse(Train, prog, words, default=Train(experiment=default))
-    if chosen.out is None:
-        raise UserError(
-            f"--out is missing; name a folder for the run, such as --out runs/{Path(prog.rsplit(maxsplit=1)[-1]).name}"
-        )
-    experiment = chosen.experiment
-    asked = {"image_size": chosen.image_size, "limit": chosen.limit, "skip_broken": chosen.skip_broken or None}
-    given = {name: value for name, value in asked.items() if value is not None}
-    for name in given:
-        if not hasattr(experiment.data, name):
-            having = [source_name(source) for source in source_words().values() if name in spec_hints(source)]
-            flag = f"--{name.replace('_', '-')}"
-            raise UserError(f"{flag} goes with {', '.join(having)}, but data is {experiment.data.kind!r}; drop it")
-    source: Any = experiment.data
-    experiment = replace(experiment, data=replace(source, **given))
-    _run(experiment, chosen.out, chosen.data_dir, chosen.quiet, resume=False)
-
-
-def _go_on(prog: str, folder: Path, words: list[str]) -> None:
-    """Go on with a run, for more epochs where asked."""
-
-    def resume(
-        epochs: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None,
-        data_dir: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
-        quiet: bool = False,
-    ) -> None:
-        """Go on with a run that was stopped, from its last checkpoint.
+    @classmethod
+    def start_with(cls, experiment: Experiment, prog: str, words: list[str], title: str) -> None:
+        """Train an experiment as changed by flags, or show their help.
 
         Args:
-            epochs: train for this many in all instead of the run's own number.
-            data_dir: folder of data sets.
-            quiet: show no progress.
+            experiment: gives the defaults.
+            prog: the words that led to it.
+            words: the words after them.
+            title: a line for help.
         """
-        if not (folder / "experiment.json").exists():
+        default = cls(experiment=experiment)
+        if any(word in ("-h", "--help") for word in words) and "--help-all" not in words:
+            print_help(prog, title, default, cls.COMMON, words)
+            return
+        cls.parse(prog, words, default).run()
+
+    @classmethod
+    def parse(cls, prog: str, words: list[str], default: Self | None = None) -> Self:
+        """The training that the words describe.
+
+        Raises:
+            UserError: as `Command.parse`, or `--out` is missing.
+        """
+        chosen = super().parse(prog, words, default)
+        if chosen.out is None:
+            name = Path(prog.rsplit(maxsplit=1)[-1]).name
+            raise UserError(f"--out is missing; name a folder for the run, such as --out runs/{name}")
+        return chosen
+
+    def run(self) -> None:
+        """Train and print the totals of the test set."""
+        from vaelab.training import train
+
+        assert self.out is not None
+        experiment = replace(self.experiment, data=self.source())
+        print_totals(train(experiment, self.out, data_directory=self.data_dir, show=not self.quiet), self.out)
+
+    def source(self) -> SourceSpec:
+        """The source of images with the fields that have flags of their own.
+
+        Raises:
+            UserError: a flag does not go with this source.
+        """
+        source: Any = self.experiment.data
+        if isinstance(source, Limited):
+            limit, source = source.limit if self.limit is None else self.limit, source.source
+        else:
+            limit = self.limit
+        asked = {"image_size": self.image_size, "skip_broken": self.skip_broken or None}
+        given = {name: value for name, value in asked.items() if value is not None}
+        for name in given:
+            if not hasattr(source, name):
+                having = [source_name(known) for known in source_words().values() if name in spec_hints(known)]
+                flag = f"--{name.replace('_', '-')}"
+                raise UserError(f"{flag} goes with {', '.join(having)}, but data is {source.kind!r}; drop it")
+        if limit is not None and hasattr(source, "limit"):
+            # It reads no more than that many.
+            return replace(source, **given, limit=limit)
+        source = replace(source, **given)
+        return source if limit is None else Limited(source, limit)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An experiment with a name, as `vaelab train` lists it."""
+
+    text: str
+    experiment: Experiment
+
+    def summary(self) -> str:
+        """Its description."""
+        return self.text
+
+    def start(self, prog: str, words: list[str]) -> None:
+        """Train it as changed by flags."""
+        Train.start_with(self.experiment, prog, words, self.text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume(Command):
+    """Continue a run that was stopped, from its last checkpoint."""
+
+    folder: tyro.conf.Suppress[Path] = Path()
+    epochs: Epochs = None
+    """Epochs in all, instead of the run's own number."""
+    data_dir: DataDir = None
+    quiet: Quiet = False
+
+    @classmethod
+    def start(cls, prog: str, words: list[str]) -> None:
+        """Read the flags and continue the run that stands at the end of `prog`."""
+        folder = Path(prog.partition(" --resume ")[2])
+        if not (folder / "experiment.json").exists() and not set(words) & set(HELP):
             raise UserError(f"--resume is {str(folder)!r}, which holds no run; name a folder that `vaelab train` made")
-        experiment = read_experiment(folder / "experiment.json")
-        if epochs is not None:
-            experiment = replace(experiment, training=replace(experiment.training, epochs=epochs))
-        _run(experiment, folder, data_dir, quiet, resume=True)
+        replace(cls.parse(prog, words), folder=folder).run()
 
-    parse(resume, f"{prog} --resume {folder}", words)
+    def run(self) -> None:
+        """Train to the end and print the totals of the test set."""
+        from vaelab.training import resume
+
+        run = resume(self.folder, epochs=self.epochs, data_directory=self.data_dir, show=not self.quiet)
+        print_totals(run, self.folder)
 
 
-def _run(experiment: Experiment, out: Path, data_dir: Path | None, quiet: bool, resume: bool) -> None:
-    from vaelab.training import train
-
-    run = train(experiment, out, resume=resume, data_directory=data_dir, show=not quiet)
+def print_totals(run: Any, out: Path) -> None:
+    """The last row of a run's metrics, as one line."""
     last = run.rows[-1]
     bits = f", {last['test_bits_per_dimension']:.3f} bits a dimension" if "test_bits_per_dimension" in last else ""
     print(
         f"{out}: {last['epoch']:.0f} epochs; test set: "
         f"{run.record.reconstruction_is} {last['test_reconstruction']:.2f}, "
-        f"KL {last['test_kl']:.2f}, total {last['test_total']:.2f} nats per image{bits}"
+        f"KL {last['test_kl']:.2f}, total {last['test_total']:.2f} nats per image{bits}",
+        flush=True,
     )
-    sys.stdout.flush()
 
 
-def _take(words: list[str], flag: str) -> tuple[str | None, list[str]]:
-    """The value of a flag that is read before the others, and the words without it."""
-    # `--flag=value` is the same as `--flag value`.
-    words = [part for word in words for part in (word.split("=", 1) if word.startswith(flag + "=") else [word])]
-    if flag in words:
-        index = words.index(flag)
-        if index + 1 == len(words) or not words[index + 1]:
-            raise UserError(f"{flag} has no value; name a {'file' if flag == '--config' else 'run folder'}")
-        return words[index + 1], words[:index] + words[index + 2 :]
-    return None, words
+def take_flag(words: Sequence[str], flag: str) -> tuple[list[str], list[str]]:
+    """The values of a flag that is read before the others, and the words without it.
+
+    Raises:
+        UserError: it has no value.
+    """
+    values, rest = [], []
+    waiting = iter(words)
+    for word in waiting:
+        name, equals, value = word.partition("=")
+        if name != flag:
+            rest.append(word)
+            continue
+        if not (value := value if equals else next(waiting, "")):
+            kind = {"--config": "file", "--resume": "run folder"}.get(flag, "module")
+            raise UserError(f"{flag} has no value; name a {kind}")
+        values.append(value)
+    return values, rest

@@ -1,39 +1,39 @@
-"""The best data that this machine can have without being asked for anything."""
+"""The default data of commands: MNIST if this machine has it or can download it, otherwise `Digits`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from vaelab.data import Digits, ImageData, Mnist, SourceSpec, parse_source
-from vaelab.data.mnist import MnistAbsent
+from vaelab.data import Digits, ImageData, Mnist, SourceSpec, open_data, parse_source
+from vaelab.data.store import DataNotFound
 
 Opened = tuple[SourceSpec, ImageData, str | None]
 
 
 def open_named(text: str, directory: Path | None = None) -> Opened:
-    """The source that `text` names and its images; of what was asked for there is nothing to notice.
+    """The source that `text` names, its images, and no notice.
 
     Raises:
-        UserError: as `parse_source` and the source's own loading.
+        UserError: as `open_data`.
     """
     source = parse_source(text)
-    return source, source.load(directory), None
+    return source, open_data(source, directory), None
 
 
 def open_auto(directory: Path | None = None) -> Opened:
-    """MNIST where it is at hand or can be downloaded, otherwise the embedded digits.
+    """MNIST, or the digits of scikit-learn if MNIST is missing and cannot be downloaded.
 
     Returns:
-        The source, its images, and a notice to show wherever results are shown when it is not MNIST.
+        The source, its images, and, if it is not MNIST, a notice to show with every result.
 
     Raises:
-        UserError: MNIST is there but corrupt; that is never passed over.
+        UserError: MNIST is corrupt.
     """
     try:
-        return Mnist(), Mnist().load(directory), None
-    except MnistAbsent as absent:
+        return Mnist(), open_data(Mnist(), directory), None
+    except DataNotFound as error:
         notice = (
-            "This is not MNIST but the embedded digits set (1,797 real digits), since MNIST is not at hand: "
-            f"{absent}. Its numbers cannot be compared with the study's."
+            "This is not MNIST but the digits set of scikit-learn (1,797 handwritten digits), since MNIST is missing: "
+            f"{error}. Its numbers cannot be compared with the study's."
         )
-        return Digits(), Digits().load(), notice
+        return Digits(), open_data(Digits()), notice

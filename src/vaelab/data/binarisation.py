@@ -1,4 +1,4 @@
-"""From stored bytes to the pixels that a model sees: grey, or binary by one of three protocols."""
+"""Protocols that turn stored bytes into the pixels that a model sees: grey values or binary ones."""
 
 from __future__ import annotations
 
@@ -17,62 +17,62 @@ if TYPE_CHECKING:
 
 
 class BinarisationSpec(Spec, room=True):
-    """Base of the protocols: bytes are stored as they are and scaled batch by batch."""
+    """Base of the protocols: by default, bytes are stored unchanged and scaled batch by batch."""
 
     def binary(self, data: ImageData) -> bool:
         """Whether the model sees only 0 and 1."""
         return True
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What is stored, once, before training."""
+        """The bytes to store, made once before training."""
         return images
 
     def pixels(self, images: Tensor) -> Tensor:
-        """What the model sees of a batch of bytes: float32 in [0, 1]."""
+        """The pixels of a batch of bytes: float32 in [0, 1]."""
         return images.float().div_(255)
 
 
 @dataclass(frozen=True)
 class Grey(BinarisationSpec):
-    """Pixels as they are, x / 255 in [0, 1]."""
+    """Grey pixels, x / 255 in [0, 1]."""
 
     def binary(self, data: ImageData) -> bool:
-        """Whether the model sees only 0 and 1: whether the images are so themselves."""
+        """Whether the model sees only 0 and 1, that is, whether the images are binary."""
         return data.binary
 
 
 @dataclass(frozen=True)
 class Static(BinarisationSpec):
-    """Each pixel drawn once from Bernoulli(x / 255) and kept (the protocol of Salakhutdinov and Murray 2008).
+    """Each pixel drawn from Bernoulli(x / 255), once for all epochs (the protocol of Salakhutdinov and Murray 2008).
 
-    The draw is this project's own, from `seed`; published numbers on "static MNIST" use Larochelle's draw.
+    The draw depends on `seed`; published numbers on "static MNIST" use one fixed draw, Larochelle's.
     """
 
     seed: Annotated[int, Ge(0)] = 0
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What is stored, once, before training."""
+        """The bytes to store, made once before training."""
         draw = np.random.default_rng(self.seed).integers(0, 255, images.shape, np.uint8)
         return (draw < images).view(np.uint8) * np.uint8(255)
 
 
 @dataclass(frozen=True)
 class Dynamic(BinarisationSpec):
-    """Each pixel drawn from Bernoulli(x / 255) anew whenever it is shown (Burda et al. 2016)."""
+    """Each pixel drawn from Bernoulli(x / 255) every time that the model sees it (Burda et al. 2016)."""
 
     def pixels(self, images: Tensor) -> Tensor:
-        """What the model sees of a batch of bytes: 0 or 1, as float32."""
+        """The pixels of a batch of bytes: 0 or 1, as float32."""
         return super().pixels(images).bernoulli()
 
 
 @dataclass(frozen=True)
 class Threshold(BinarisationSpec):
-    """1 where x / 255 >= level, otherwise 0."""
+    """Each pixel 1 if x / 255 >= level, otherwise 0."""
 
     level: Annotated[float, Gt(0), Le(1)] = 0.5
 
     def prepare(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """What is stored, once, before training."""
+        """The bytes to store, made once before training."""
         return (images >= self.level * 255).view(np.uint8) * np.uint8(255)
 
 

@@ -1,4 +1,4 @@
-"""Checksums: published ones, and those recorded when a file was fetched."""
+"""Checksums: published ones, and those recorded when a file was downloaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from vaelab.errors import UserError
 from vaelab.files import read_json, write_atomically
 
-# Beside the files that it speaks of.
+# Lies in the same folder as the files.
 RECORD = "checksums.json"
 
 
@@ -18,30 +18,30 @@ def sha256(path: Path) -> str:
     return checksum(path, "sha256")
 
 
-def checksum(what: Path | bytes, algorithm: str) -> str:
-    """The checksum of a file, or of bytes, as hexadecimal digits.
+def checksum(data: Path | bytes, algorithm: str) -> str:
+    """The checksum of a file or of bytes, as hexadecimal digits.
 
     >>> checksum(b"", "md5")
     'd41d8cd98f00b204e9800998ecf8427e'
     """
-    if isinstance(what, bytes):
-        return hashlib.new(algorithm, what).hexdigest()
-    with what.open("rb") as file:
+    if isinstance(data, bytes):
+        return hashlib.new(algorithm, data).hexdigest()
+    with data.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-def matches(what: Path | bytes, expected: str | None) -> bool:
-    """Whether a file, or bytes, have the checksum "sha256:..." or "md5:..."; anything has None.
+def matches(data: Path | bytes, expected: str | None) -> bool:
+    """Whether a file or bytes have the checksum "sha256:..." or "md5:..."; always true for None.
 
     >>> matches(b"", "md5:d41d8cd98f00b204e9800998ecf8427e")
     True
     """
     algorithm, _, digits = (expected or "").partition(":")
-    return expected is None or checksum(what, algorithm) == digits
+    return expected is None or checksum(data, algorithm) == digits
 
 
 def recorded(folder: Path) -> dict[str, str]:
-    """The sha256 of each file of this folder that was fetched into it.
+    """The sha256 of each file that was downloaded into this folder, by name.
 
     Raises:
         UserError: the record cannot be read.
@@ -49,12 +49,12 @@ def recorded(folder: Path) -> dict[str, str]:
     path = folder / RECORD
     values = read_json(path) if path.exists() else {}
     if not isinstance(values, dict):
-        raise UserError(f"{path} holds no checksums by name; delete it and the files beside it, and fetch them again")
+        raise UserError(f"{path} holds no checksums by name; delete its folder and fetch the files again")
     return values
 
 
 def record(folder: Path, checksums: dict[str, str]) -> None:
-    """Add the sha256 of files to the record of their folder.
+    """Add the sha256 of files, by name, to the record of their folder.
 
     Raises:
         UserError: the record cannot be read or written.

@@ -1,14 +1,15 @@
-"""CIFAR-10, from the binary version, which is plain bytes; the other one is pickled and is never read."""
+"""CIFAR-10, from the binary version. The Python version is pickled, so it is never read."""
 
 from __future__ import annotations
 
-import tarfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from vaelab.data.images import ImageData
-from vaelab.data.store import Download, FileSet, corrupt
+from vaelab.data.sources import Stored
+from vaelab.data.store import Download, FileSet, corrupt, errors_as_corrupt
 
 # The address is that of the set's page; the sha256 is from TensorFlow Datasets,
 # https://github.com/tensorflow/datasets, tensorflow_datasets/url_checksums/cifar10.txt.
@@ -26,38 +27,52 @@ FILES = FileSet(
     ),
 )
 
-# A record is one byte of label, then 32 x 32 bytes of red, of green and of blue, each row by row.
+# A record is one byte of label, then 32 x 32 bytes of red, of green and of blue, row by row.
 RECORD = 1 + 3 * 32 * 32
 
 
-def load_cifar10(directory: Path) -> ImageData:
-    """60,000 small photographs in ten classes (Krizhevsky 2009), 32 x 32, RGB.
+@dataclass(frozen=True)
+class Cifar10(Stored):
+    """The 60,000 small photographs of Krizhevsky (2009), 32 x 32, RGB; ten classes."""
 
-    Raises:
-        UserError: the archive is missing or corrupt.
-    """
-    path = FILES.path(directory, FILES.names[0])
+    def files(self) -> FileSet:
+        """The archive."""
+        return FILES
+
+    def read(self, directory: Path) -> ImageData:
+        """The images and labels from the archive.
+
+        Raises:
+            DataNotFound: the archive is missing.
+            UserError: it is corrupt.
+        """
+        path = FILES.path(directory, FILES.names[0])
+        with errors_as_corrupt(path):
+            members = _unpacked(path)
+        train = b"".join(members[name] for name in sorted(members) if name.startswith("data_batch_"))
+        test, names = members.get("test_batch.bin", b""), members.get("batches.meta.txt", b"")
+        for part in (train, test):
+            if not part or len(part) % RECORD:
+                raise corrupt(path, f"its batches hold {len(part)} bytes, not records of {RECORD}")
+        records = np.frombuffer(train + test, np.uint8).reshape(-1, RECORD)
+        rows = len(train) // RECORD
+        return ImageData(
+            "cifar10",
+            records[:, 1:].reshape(-1, 3, 32, 32).copy(),
+            records[:, 0].astype(np.int64),
+            tuple(names.decode(errors="replace").split()),
+            {"train": range(rows), "test": range(rows, len(records))},
+        )
+
+
+def _unpacked(path: Path) -> dict[str, bytes]:
+    """The content of each file of the archive, by name without its folder."""
+    import tarfile
+
     members: dict[str, bytes] = {}
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                opened = archive.extractfile(member)
-                if opened is not None:
-                    members[Path(member.name).name] = opened.read()
-    except Exception as error:  # a damaged archive fails in as many ways as tar, gzip and zlib have
-        raise corrupt(path, f"it cannot be unpacked: {type(error).__name__}") from None
-
-    train = b"".join(members[name] for name in sorted(members) if name.startswith("data_batch_"))
-    test, names = members.get("test_batch.bin", b""), members.get("batches.meta.txt", b"")
-    for part in (train, test):
-        if not part or len(part) % RECORD:
-            raise corrupt(path, f"its batches hold {len(part)} bytes, not records of {RECORD}")
-    records = np.frombuffer(train + test, np.uint8).reshape(-1, RECORD)
-    rows = len(train) // RECORD
-    return ImageData(
-        "cifar10",
-        records[:, 1:].reshape(-1, 3, 32, 32).copy(),
-        records[:, 0].astype(np.int64),
-        tuple(names.decode(errors="replace").split()),
-        {"train": range(rows), "test": range(rows, len(records))},
-    )
+    with tarfile.open(path) as archive:
+        for member in archive:
+            opened = archive.extractfile(member)
+            if opened is not None:
+                members[Path(member.name).name] = opened.read()
+    return members

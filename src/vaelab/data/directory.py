@@ -1,4 +1,4 @@
-"""Where data sets lie on this machine."""
+"""The folder of data sets on this machine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from vaelab.errors import UserError
 
 
 def data_directory(chosen: Path | None = None) -> Path:
-    """The folder that holds data sets, one subfolder each.
+    """The folder that holds data sets, one subfolder per set.
 
-    In this order: the folder given (`--data-dir`), the environment variable VAELAB_DATA, the user's
-    cache folder.
+    The first of: the folder given (`--data-dir`), the environment variable VAELAB_DATA, the user's cache folder.
 
     Raises:
-        UserError: a folder was named that does not exist.
+        UserError: the folder given or VAELAB_DATA does not exist.
     """
     named = chosen or (Path(os.environ["VAELAB_DATA"]) if os.environ.get("VAELAB_DATA") else None)
     if named is None:
@@ -24,5 +23,5 @@ def data_directory(chosen: Path | None = None) -> Path:
         return Path(pooch.os_cache("vaelab"))
     if not named.is_dir():
         where = "--data-dir" if chosen else "VAELAB_DATA"
-        raise UserError(f"{where} is {str(named)!r}, which is not a folder; create it or name another")
+        raise UserError(f"{where} is {str(named)!r}, which is not a folder; create it or name another folder")
     return named

@@ -1,4 +1,4 @@
-"""Downloading the files of a published data set, so that each is known when it is met again."""
+"""Downloads of the files of a published data set, verified by checksum."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import zipfile
 from pathlib import Path
 
 from vaelab.data.checksums import RECORD, matches, record, recorded, sha256
-from vaelab.data.store import Absent, Download, FileSet, decompressed
+from vaelab.data.store import DataNotFound, Download, FileSet, decompressed
 from vaelab.errors import UserError
 
 
 def fetch(files: FileSet, directory: Path) -> str:
-    """Download what is missing and say in a few words how it was verified.
+    """Download the files that are missing; returns a phrase on how they were verified.
 
     Raises:
-        Absent: no mirror gave the right content.
-        UserError: a file is there already, and corrupt.
+        DataNotFound: no mirror gave the right content.
+        UserError: a file exists already and is corrupt.
         OSError: the folder cannot be written.
     """
     home = files.folders(directory)[0]
@@ -28,16 +28,16 @@ def fetch(files: FileSet, directory: Path) -> str:
             for name in needed:
                 (files.read if download.of_content else files.path)(directory, name)
             continue
-        # Next to its final place, so that the rename is atomic; removed whatever happens.
+        # In the final folder, so that the rename is atomic; removed on every exit.
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home) as fresh:
-            file = _download(files, download, home, Path(fresh))
-            parts = _unzipped(file, Path(fresh)) if download.archive else {download.name: file}
+        with tempfile.TemporaryDirectory(dir=home) as temporary:
+            file = _download(files, download, home, Path(temporary))
+            parts = _unzipped(file, Path(temporary)) if download.archive else {download.name: file}
             if not download.of_content:
-                # Before the files: one that a kill leaves without its record would pass for one put there by hand.
+                # Recorded before the files are moved: a file without a record, left by a kill, would not be verified.
                 record(home, {name: sha256(path) for name, path in parts.items()})
             for name, path in parts.items():
-                # Readable to all who share the folder, as a file made by hand would be.
+                # Temporary files are private; data sets are readable to all who share the folder.
                 path.chmod(0o644)
                 shutil.move(path, home / name)
         fetched.append(download)
@@ -46,60 +46,60 @@ def fetch(files: FileSet, directory: Path) -> str:
     if unpublished:
         return (
             f"no checksum of {', '.join(unpublished)} is published, so its sha256 is recorded in {home / RECORD} "
-            "and checked from now on"
+            "and verified from now on"
         )
     if all(download.of_content for download in files.downloads):
         return "verified by content"
-    return "verified by the published checksum" if fetched else "at hand already"
+    return "verified by the published checksum" if fetched else "already downloaded"
 
 
 def _download(files: FileSet, download: Download, home: Path, folder: Path) -> Path:
-    """The file, in `folder`, from the first mirror that gives what it must be.
+    """The file, in `folder`, from the first mirror with the right content.
 
     Raises:
-        Absent: none does.
+        DataNotFound: no mirror has it.
     """
     import requests
 
-    # What was fetched before must come again the same, also where no checksum is published.
+    # Without a published checksum, a second download must equal the first.
     before = recorded(home).get(download.name)
     expected = download.checksum or (f"sha256:{before}" if before else None)
-    trouble = "no mirror was tried"
+    failure = "there is no mirror"
     for mirror in download.mirrors:
         try:
             file = Path(_retrieve(mirror + download.name, folder))
-            if matches(decompressed(file) if download.of_content else file, expected) and _is_its_kind(file):
+            if matches(decompressed(file) if download.of_content else file, expected) and _is_intact(file):
                 return file
-            trouble = f"{mirror}: its content is not {files.title}'s"
+            failure = f"{mirror}: its content is not {files.title}'s"
         except (UserError, requests.RequestException) as error:
-            trouble = f"{mirror}: {error if isinstance(error, UserError) else type(error).__name__}"
-    raise Absent(f"{files.title}: {download.name} cannot be downloaded ({trouble}); {files.instruction(home)}")
+            failure = f"{mirror}: {error if isinstance(error, UserError) else type(error).__name__}"
+    raise DataNotFound(f"{files.title}: {download.name} cannot be downloaded ({failure}); {files.instruction(home)}")
 
 
 def _retrieve(url: str, folder: Path) -> str:
-    """The path of the file that was fetched."""
+    """Download a file and return its path."""
     import pooch
 
-    # Which mirror was tried is told once, in the error, if none works.
+    # The error at the end names the mirror that failed; the log would repeat it.
     pooch.get_logger().setLevel("ERROR")
     downloader = pooch.HTTPDownloader(timeout=(5, 20))
-    # Without a name of ours the file is named after the address, so that no mirror is taken for another.
+    # No fname, so that the file is named after its address: files of two mirrors have different names.
     fetched: str = pooch.retrieve(url, known_hash=None, path=folder, downloader=downloader)
     return fetched
 
 
-def _is_its_kind(file: Path) -> bool:
-    """Whether what calls itself a zip is one: a server may answer with a page of apology instead."""
+def _is_intact(file: Path) -> bool:
+    """Whether a file with a zip suffix is a zip: a server may answer with an error page instead."""
     return file.suffix not in (".zip", ".npz") or zipfile.is_zipfile(file)
 
 
 def _unzipped(file: Path, folder: Path) -> dict[str, Path]:
-    """The files of a zip archive by name, without the folders that they lie in there."""
+    """Unzip the files of an archive into `folder`, without their folders; returns their paths by name."""
     parts = {}
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             if not member.is_dir():
-                # The last part of its name alone: no member can lead out of the folder.
+                # Only the last part of the name, so that no member is written outside the folder.
                 path = folder / Path(member.filename).name
                 with archive.open(member) as source, path.open("wb") as target:
                     shutil.copyfileobj(source, target)

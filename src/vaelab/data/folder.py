@@ -1,101 +1,136 @@
-"""Images from a folder of the user's own."""
+"""Images in a folder of the user's."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
+from vaelab.data.decoding import in_threads
 from vaelab.data.images import ImageData, held_out
+from vaelab.data.sources import SourceSpec
 from vaelab.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 
 
-def load_folder(path: Path, image_size: int, skip_broken: bool = False) -> ImageData:
-    """Every image below `path`, brought to `image_size` x `image_size` pixels by a centred crop to a square.
+@dataclass(frozen=True)
+class Folder(SourceSpec):
+    """Images of your own, grey or RGB, any size; class subfolders optional."""
 
-    Subfolders of `path`, where there are any, are the classes. Where there are subfolders `train` and
-    `test`, they are the splits; otherwise a fifth of the images, always the same, is the test split.
-    Images are grey (one channel) when all of them are, otherwise RGB. 16-bit grey is scaled to 8 bits;
-    what is transparent shows white. Images that were left out are named in `skipped`.
+    path: str
+    image_size: Annotated[int, Ge(4)] = 64
+    """Height and width in pixels that every image is resized to."""
+    skip_broken: bool = False
+    """Leave out images that cannot be decoded, instead of refusing the folder."""
 
-    Raises:
-        UserError: no folder, no images, or images that cannot be decoded and `skip_broken` is off.
-    """
-    if not path.is_dir():
-        raise UserError(f"data folder {str(path)!r} is not a folder; name one that holds images")
-    if (path / "train").is_dir() and (path / "test").is_dir():
-        files = [_images(path / split) for split in ("train", "test")]
-        roots = [path / "train", path / "test"]
-    else:
-        files, roots = [_images(path)], [path]
-    if not all(files):
-        raise UserError(f"data folder {str(path)!r} holds no images ({', '.join(sorted(SUFFIXES))})")
+    def load(self, directory: Path | None = None) -> ImageData:
+        """Every image below `path`, cropped to a centred square and resized to `image_size` x `image_size` pixels.
 
-    decoded = [_decode_all(part, image_size) for part in files]
-    broken = [str(file) for part in decoded for file, image in part if image is None]
-    if broken and not skip_broken:
-        named = ", ".join(broken[:5]) + (f" and {len(broken) - 5} more" if len(broken) > 5 else "")
-        raise UserError(
-            f"{len(broken)} of {sum(map(len, files))} images cannot be decoded: {named}; "
-            "repair or remove them, or pass --skip-broken"
-        )
-    whole = [[(file, image) for file, image in part if image is not None] for part in decoded]
-    if not all(whole):
-        raise UserError(f"data folder {str(path)!r}: none of its images can be decoded")
+        Subfolders of `path`, if there are any, are the classes. Subfolders `train` and `test`, if there are both, are
+        the splits; otherwise a fifth of the images, always the same, is the test split. Images are grey (one channel)
+        if all of them are, otherwise RGB. 16-bit grey is scaled to 8 bits; transparent pixels become white. The field
+        `skipped` names the images that were left out.
 
-    colour = any(image.shape[0] == 3 for part in whole for _, image in part)
-    names = [_class(file, root) for part, root in zip(whole, roots, strict=True) for file, _ in part]
-    if any(name is None for name in names) and any(names):
-        stray = next(file for part in whole for file, _ in part if file.parent in roots)
-        raise UserError(
-            f"data folder {str(path)!r} has class subfolders, but {stray.name} lies beside them; "
-            "move it into one of them"
-        )
-    classes = tuple(sorted({name for name in names if name is not None}))
-    images = np.stack([_channels(image, colour) for part in whole for _, image in part])
-    labels = np.array([classes.index(name) for name in names if name], np.int64) if classes else None
-    if len(whole) == 2:
-        train = len(whole[0])
-        splits = {"train": range(train), "test": range(train, len(images))}
-        data = ImageData(f"folder:{path}", images, labels, classes, splits)
-    else:
-        data = held_out(ImageData(f"folder:{path}", images, labels, classes))
-    return replace(data, skipped=tuple(broken))
+        Raises:
+            UserError: there is no folder, there are no images, or images cannot be decoded and `skip_broken` is off.
+        """
+        path = Path(self.path)
+        if not path.is_dir():
+            raise UserError(f"data folder {self.path!r} is not a folder; name one that holds images")
+        split = (path / "train").is_dir() and (path / "test").is_dir()
+        roots = [path / "train", path / "test"] if split else [path]
+        decoded = self._decoded(roots)
+        broken = tuple(str(file) for part in decoded for file, image in part if image is None)
+        whole = [[(file, image) for file, image in part if image is not None] for part in decoded]
+        if not all(whole):
+            raise UserError(f"data folder {self.path!r}: none of its images can be decoded; repair them")
+
+        colour = any(image.shape[0] == 3 for part in whole for _, image in part)
+        images = np.stack([_channels(image, colour) for part in whole for _, image in part])
+        labels, classes = self._labels([[file for file, _ in part] for part in whole], roots)
+        data = ImageData(f"folder:{path}", images, labels, classes)
+        if split:
+            train = len(whole[0])
+            data = replace(data, splits={"train": range(train), "test": range(train, len(images))})
+        else:
+            data = held_out(data)
+        return replace(data, skipped=broken)
+
+    def _decoded(self, roots: Sequence[Path]) -> list[list[tuple[Path, NDArray[np.uint8] | None]]]:
+        """The files below each root with their images; None for an image that cannot be decoded.
+
+        Raises:
+            UserError: there are no images, or images cannot be decoded and `skip_broken` is off.
+        """
+        import logging
+
+        files = [_files(root) for root in roots]
+        if not all(files):
+            raise UserError(f"data folder {self.path!r} holds no images ({', '.join(sorted(SUFFIXES))})")
+        # Damaged files are reported by name below; Pillow's own warnings about them would only confuse.
+        logging.getLogger("PIL").setLevel(logging.CRITICAL)
+        decoded = [
+            list(zip(part, in_threads(lambda file: _decode(file, self.image_size), part), strict=True))
+            for part in files
+        ]
+        broken = [str(file) for part in decoded for file, image in part if image is None]
+        if broken and not self.skip_broken:
+            named = ", ".join(broken[:5]) + (f" and {len(broken) - 5} more" if len(broken) > 5 else "")
+            raise UserError(
+                f"{len(broken)} of {sum(map(len, files))} images cannot be decoded: {named}; "
+                "repair or remove them, or pass --skip-broken"
+            )
+        return decoded
+
+    def _labels(
+        self, files: Sequence[Sequence[Path]], roots: Sequence[Path]
+    ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+        """The label of each file, below each root, and the names of the classes; None for no class subfolders.
+
+        Raises:
+            UserError: only some of the files lie in a class subfolder.
+        """
+        names = [_class(file, root) for part, root in zip(files, roots, strict=True) for file in part]
+        if any(name is None for name in names) and any(names):
+            stray = next(file for part in files for file in part if file.parent in roots)
+            raise UserError(
+                f"data folder {self.path!r} has class subfolders, but {stray.name} lies beside them; "
+                "move it into one of them"
+            )
+        classes = tuple(sorted({name for name in names if name is not None}))
+        labels = np.array([classes.index(name) for name in names if name], np.int64) if classes else None
+        return labels, classes
 
 
-def _images(root: Path) -> list[Path]:
+def _files(root: Path) -> list[Path]:
     return sorted(file for file in root.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
 
 
 def _class(file: Path, root: Path) -> str | None:
+    """The subfolder of `root` that holds the file; None for `root` itself."""
     inside = file.relative_to(root).parts
     return inside[0] if len(inside) > 1 else None
 
 
-def _decode_all(files: Sequence[Path], size: int) -> list[tuple[Path, NDArray[np.uint8] | None]]:
-    # A damaged file is reported by name below; Pillow's own lines about it would only confuse.
-    logging.getLogger("PIL").setLevel(logging.CRITICAL)
-    # Pillow releases the interpreter's lock while it decodes, so threads use every core.
-    with ThreadPoolExecutor() as pool:
-        return list(zip(files, pool.map(lambda file: _decode(file, size), files), strict=True))
-
-
 def _decode(file: Path, size: int) -> NDArray[np.uint8] | None:
-    """One image as uint8 (C, size, size), or None where it cannot be decoded."""
+    """One image as uint8 (C, size, size), or None if it cannot be decoded."""
+    from PIL import Image, ImageOps
+
     try:
         with Image.open(file) as opened:
             opened.draft(None, (size, size))  # a JPEG decodes straight to a smaller size
             image = _eight_bits(ImageOps.exif_transpose(opened))
             fitted = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-    except Exception:  # Pillow's decoders raise whatever a damaged file provokes
+    except Exception:  # Pillow's decoders raise many kinds of errors on a damaged file
         return None
     pixels = np.moveaxis(np.asarray(fitted, np.uint8), -1, 0)
     grey = (pixels == pixels[:1]).all()
@@ -103,11 +138,13 @@ def _decode(file: Path, size: int) -> NDArray[np.uint8] | None:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Any image as 8-bit RGB: 16-bit grey is scaled, and what is transparent shows white.
+    """Any image as 8-bit RGB: 16-bit grey is scaled, transparent pixels become white.
 
     Raises:
-        ValueError: a mode whose range of values cannot be known, such as floating point.
+        ValueError: the mode has no known range of values, such as floating point.
     """
+    from PIL import Image
+
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 0xFFFF:

@@ -1,4 +1,4 @@
-"""The one value that every data source gives: images, labels, attributes and splits."""
+"""`ImageData`, the value that every source returns: images, labels, attributes and splits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageFormat(Spec):
-    """What a model must know of its images: channels, height and width in pixels, classes or attributes."""
+    """The format of images that a model is built for: channels, height and width in pixels, classes or attributes."""
 
     channels: Annotated[int, Ge(1)]
     height: Annotated[int, Ge(1)]
@@ -30,7 +30,7 @@ class ImageFormat(Spec):
 
     @property
     def condition_size(self) -> int:
-        """Numbers in a condition: one for each class, or, where there are no labels, for each attribute."""
+        """K, numbers in a condition: one per class, or, for images without labels, one per attribute."""
         return len(self.classes or self.attributes)
 
     @property
@@ -39,25 +39,28 @@ class ImageFormat(Spec):
         return (self.channels, self.height, self.width)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImageData:
-    """Images in memory.
+    """Images in memory; `vaelab.as_data` makes it from arrays, tensors and data sets.
 
     Args:
-        name: where they come from, in a word or two.
+        name: the name of the data set, in a word or two.
         images: uint8, (N, C, H, W).
-        labels: int64, (N,), each an index into `classes`; None where there are none.
-        classes: the names of the classes; empty where there are no labels.
+        labels: int64, (N,), each an index into `classes`; None for unlabelled images.
+        classes: the names of the classes; empty for unlabelled images.
         splits: the rows of each split by name, such as {"train": range(0, 60000)}.
         skipped: files that were left out because they cannot be decoded.
-        attributes: float32, (N, A), numbers that describe an image; None where there are none.
-        attribute_names: one name a column; empty where there are no attributes.
+        attributes: float32, (N, A), numbers that describe an image; None for none.
+        attribute_names: one name per column; empty for none.
+        source: the spec that loaded it; None for images that were put together in memory.
 
     Raises:
         UserError: the arrays do not fit together.
 
     >>> tilts = np.array([[0.0], [0.5]], np.float32)
     >>> data = ImageData("bars", np.zeros((2, 1, 8, 8), np.uint8), attributes=tilts, attribute_names=("tilt",))
+    >>> data
+    ImageData bars: 2 images of 1 x 8 x 8, attributes tilt
     >>> data.format
     ImageFormat(channels=1, height=8, width=8, classes=(), attributes=('tilt',))
     """
@@ -70,6 +73,7 @@ class ImageData:
     skipped: tuple[str, ...] = ()
     attributes: NDArray[np.float32] | None = None
     attribute_names: tuple[str, ...] = ()
+    source: Spec | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
@@ -83,7 +87,7 @@ class ImageData:
             if self.labels.shape != (len(self.images),):
                 raise UserError(
                     f"{self.name}: labels have shape {self.labels.shape}, "
-                    f"but there are {len(self.images)} images; give one label an image"
+                    f"but there are {len(self.images)} images; give one label per image"
                 )
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= len(self.classes):
@@ -99,7 +103,7 @@ class ImageData:
             if self.attributes.ndim != 2 or len(self.attributes) != len(self.images) or self.attributes.shape[1] == 0:
                 raise UserError(
                     f"{self.name}: attributes have shape {self.attributes.shape}, "
-                    f"but there are {len(self.images)} images; give (N, A), one row an image"
+                    f"but there are {len(self.images)} images; give (N, A), one row per image"
                 )
             if self.attributes.dtype != np.float32:
                 raise UserError(f"{self.name}: attributes are {self.attributes.dtype}, but must be float32")
@@ -113,21 +117,32 @@ class ImageData:
         if len(self.attribute_names) != columns:
             raise UserError(
                 f"{self.name}: there are {len(self.attribute_names)} attribute names, but the attributes have "
-                f"{columns} columns; give one name a column"
+                f"{columns} columns; give one name per column"
             )
 
     def __len__(self) -> int:
         return len(self.images)
 
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.images.shape[1:]))
+        parts = [f"{len(self):,} images of {shape}"]
+        if self.labels is not None:
+            parts.append(f"{len(self.classes)} classes")
+        if self.attributes is not None:
+            names = ", ".join(self.attribute_names[:5]) + ", ..." * (len(self.attribute_names) > 5)
+            parts.append(f"attributes {names}")
+        parts += [f"{name} {len(rows):,}" for name, rows in self.splits.items()]
+        return f"ImageData {self.name}: {', '.join(parts)}"
+
     @property
     def format(self) -> ImageFormat:
-        """The shape of an image and the names of classes and attributes."""
+        """Shape, classes and attributes of the images."""
         channels, height, width = self.images.shape[1:]
         return ImageFormat(channels, height, width, self.classes, self.attribute_names)
 
     @property
     def condition(self) -> NDArray[np.int64] | NDArray[np.float32] | None:
-        """What a conditional model is given: the labels where there are any, otherwise the attributes."""
+        """The condition of each image: its label, or, for unlabelled images, its attributes; None for none."""
         return self.attributes if self.labels is None else self.labels
 
     @property
@@ -169,6 +184,7 @@ class ImageData:
             attributes=None if self.attributes is None else self.attributes[rows],
             splits={},
             skipped=(),
+            source=None,
         )
 
     def tensors(self) -> tuple[Tensor, Tensor | None]:
@@ -180,7 +196,7 @@ class ImageData:
 
 
 def as_attributes(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Numbers as `ImageData.attributes` has them; what float32 cannot hold becomes infinite, which is refused there."""
+    """Numbers as float32; those that float32 cannot hold become infinite, which `ImageData` refuses."""
     with np.errstate(over="ignore"):
         return values.astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Sources by name: a word, with an argument if it takes one (`mnist`, `folder:PATH`, `emnist:letters`)."""
+"""Names of sources: a word, with an argument if the source takes one (`mnist`, `folder:PATH`, `emnist:letters`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ METAVAR = "SOURCE"
 
 
 def _argument(source: type[SourceSpec]) -> dataclasses.Field[Any] | None:
-    """The field that a source's name may carry after a colon: its first text."""
+    """The field that follows the colon in a source's name: its first text field."""
     hints = spec_hints(source)
 
     def is_text(hint: Any) -> bool:
@@ -53,8 +53,8 @@ def source_name(source: type[SourceSpec]) -> str:
 def parse_source(text: str) -> SourceSpec:
     """The source that `text` names.
 
-    >>> parse_source("folder:holiday/pictures")
-    Folder(path='holiday/pictures', image_size=64, skip_broken=False)
+    >>> parse_source("folder:holiday/photos")
+    Folder(path='holiday/photos', image_size=64, skip_broken=False)
     >>> parse_source("emnist:letters")
     Emnist(subset='letters')
 
@@ -87,15 +87,26 @@ def source_text(source: SourceSpec) -> str:
 
 
 def open_data(source: str | SourceSpec, directory: Path | None = None) -> ImageData:
-    """The images of a source, given as a spec or as text.
+    """The images of a source, given as a spec or as text; they know the source that they come from.
 
     Raises:
-        UserError: there is no such source, or its files are absent or corrupt.
+        UserError: there is no such source, its files are absent or corrupt, or a foreign source does not return
+            `ImageData` with the splits `train` and `test`.
 
     >>> open_data("digits").images.shape
     (1797, 1, 28, 28)
     """
-    return (parse_source(source) if isinstance(source, str) else source).load(directory)
+    spec = parse_source(source) if isinstance(source, str) else source
+    data: Any = spec.load(directory)
+    name = type(spec).__name__
+    if not isinstance(data, ImageData):
+        raise UserError(
+            f"{name}.load returned {type(data).__name__}, but must return ImageData; vaelab.as_data(x, y) makes it"
+        )
+    if not {"train", "test"} <= set(data.splits):
+        had = ", ".join(data.splits) or "none"
+        raise UserError(f"{name}.load returned data with the splits {had}, but train and test are needed; use as_data")
+    return dataclasses.replace(data, source=spec)
 
 
 AnySource = Annotated[

@@ -1,4 +1,4 @@
-"""A share of a set that is too large to be read whole: always the same rows, with the rest never in memory."""
+"""Random rows of a set that is too large to be held in memory: always the same ones."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from vaelab.errors import UserError
 BLOCK = 2048
 
 
-def choose(name: str, rows: int, limit: int | None, share: float = 0.1) -> tuple[NDArray[np.int64], int]:
-    """Which of `rows` rows are taken, in random order, and how many of them are to train on.
+def choose_rows(name: str, rows: int, limit: int | None, share: float = 0.1) -> tuple[NDArray[np.int64], int]:
+    """The rows to take of `rows` rows, in random order, and the number of them that belong to the training split.
 
-    The rows are drawn with a fixed seed. A row belongs to the test split or does not, whatever the limit:
-    `share` of all rows do, and `share` of those taken.
+    The order is drawn with a fixed seed. The test split is `share` of all rows and `share` of those taken; a row is
+    in the same split for every limit.
 
-    >>> order, train = choose("bars", rows=1000, limit=20)
+    >>> order, train = choose_rows("bars", rows=1000, limit=20)
     >>> len(order), train
     (20, 18)
 
@@ -31,20 +31,20 @@ def choose(name: str, rows: int, limit: int | None, share: float = 0.1) -> tuple
     order = np.random.default_rng(0).permutation(rows)
     test, rest = np.split(order, [max(1, round(share * rows))])
     if limit is not None and limit < rows:
-        few = min(len(test), max(1, round(share * limit)))
-        test, rest = test[:few], rest[: limit - few]
+        count = min(len(test), max(1, round(share * limit)))
+        test, rest = test[:count], rest[: limit - count]
     return np.concatenate([rest, test]), len(rest)
 
 
-def gather(blocks: Iterable[NDArray[np.uint8]], order: NDArray[np.int64], rows: int) -> NDArray[np.uint8]:
-    """The rows that `order` names, in that order, of a set that comes in blocks from its first row to its last."""
-    place = np.full(rows, -1)
-    place[order] = np.arange(len(order))
+def gather_rows(blocks: Iterable[NDArray[np.uint8]], order: NDArray[np.int64], rows: int) -> NDArray[np.uint8]:
+    """The rows `order`, in that order, of a set of `rows` rows that is read in blocks."""
+    position = np.full(rows, -1)
+    position[order] = np.arange(len(order))
     taken, start = np.empty((0,), np.uint8), 0
     for block in blocks:
         if start == 0:
             taken = np.empty((len(order), *block.shape[1:]), np.uint8)
-        goes = place[start : start + len(block)]
-        taken[goes[goes >= 0]] = block[goes >= 0]
+        target = position[start : start + len(block)]
+        taken[target[target >= 0]] = block[target >= 0]
         start += len(block)
     return taken

@@ -1,9 +1,11 @@
-"""The files of a published data set: where they lie, what they must be, how to come by them."""
+"""The files of a published data set: their folders, their checksums, and how to obtain them."""
 
 from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,20 +13,20 @@ from vaelab.data.checksums import RECORD, matches, recorded, sha256
 from vaelab.errors import UserError
 
 
-class Absent(UserError):
-    """A data set is neither at hand nor can it be downloaded."""
+class DataNotFound(UserError):
+    """A data set is missing and was not or cannot be downloaded."""
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file that can be fetched.
+    """A file that can be downloaded.
 
     Args:
-        name: its name, there and here.
-        mirrors: addresses that it lies under, tried in turn.
-        checksum: "sha256:..." or "md5:..." as published; None where no checksum of it is.
-        of_content: the checksum is of what the gzip holds, since mirrors differ in how they compress.
-        archive: it is a zip, and what it holds is kept instead of it.
+        name: the name of the file, at its address and on this machine.
+        mirrors: the addresses of folders that hold it, tried in turn.
+        checksum: "sha256:..." or "md5:..." as published; None if none is published.
+        of_content: whether the checksum is that of the decompressed content, since mirrors differ in compression.
+        archive: whether it is a zip whose files are kept instead of it.
     """
 
     name: str
@@ -38,17 +40,18 @@ class Download:
 class FileSet:
     """The files of one data set.
 
-    A file that was fetched is known by its checksum: by a published one of its content, or by the sha256
-    that was recorded beside it then. A file that was put there by hand is taken for what its format says.
+    A downloaded file is verified by its checksum: a published one of its content, or the sha256 recorded in its folder
+    when it was downloaded. A file that the user put there is verified by its format alone.
 
     Args:
-        title: what errors call the set.
-        kind: what the command line calls it.
-        names: the files that it needs; a gzipped one may lie there unpacked.
-        page: where its owners publish it.
-        downloads: what is fetched; nothing where the set must be put there by hand.
-        places: folders to look in, below the folder of data sets; what is fetched goes into the first.
-        by_hand: how to come by the files without fetching them, where the usual words do not fit.
+        title: the name of the set in messages.
+        kind: its word on the command line.
+        names: the files that it needs; a file NAME.gz may also be there decompressed, as NAME.
+        page: the address of its owners' description.
+        downloads: the files to download; none for a set that the user must put there.
+        subfolders: the subfolders to search in the folder of data sets, by default `kind`; downloads go into the
+            first. An absolute path stands for itself.
+        manual: how to obtain the files without `vaelab data fetch`, if the usual words do not fit.
     """
 
     title: str
@@ -56,44 +59,44 @@ class FileSet:
     names: tuple[str, ...]
     page: str
     downloads: tuple[Download, ...] = ()
-    places: tuple[str, ...] = ()
-    by_hand: str = ""
+    subfolders: tuple[str, ...] = ()
+    manual: str = ""
 
     def folders(self, directory: Path) -> list[Path]:
-        """Where the files are looked for; they belong in the first."""
-        return [directory / place for place in self.places or (self.kind,)]
+        """The folders that are searched; the files belong in the first."""
+        return [directory / subfolder for subfolder in self.subfolders or (self.kind,)]
 
     def at_hand(self, directory: Path) -> bool:
-        """Whether all files lie there, whatever their content."""
+        """Whether all files exist; their content is not checked."""
         return all(self.find(directory, name) for name in self.names)
 
     def find(self, directory: Path, name: str) -> Path | None:
-        """The file of this name, gzipped or not."""
+        """The path of the file of this name, compressed or not; None if it does not exist."""
         paths = (folder / file for folder in self.folders(directory) for file in (name.removesuffix(".gz"), name))
         return next((path for path in paths if path.exists()), None)
 
     def path(self, directory: Path, name: str) -> Path:
-        """The file of this name, found to be what was recorded of it.
+        """The path of the file of this name, after a check of its recorded checksum.
 
         Raises:
-            Absent: it is not there; the message says how to come by it.
+            DataNotFound: it does not exist; the message says how to obtain it.
             UserError: it is corrupt.
         """
         path = self.find(directory, name)
         if path is None:
             home = self.folders(directory)[0]
             fetched = f"fetch it with `vaelab data fetch {self.kind}`, or " if self.downloads else ""
-            raise Absent(f"{self.title}: {name} is not in {home}; {fetched}{self.instruction(home)}")
+            raise DataNotFound(f"{self.title}: {name} is not in {home}; {fetched}{self.instruction(home)}")
         known = recorded(path.parent).get(path.name)
         if known is not None and sha256(path) != known:
-            raise corrupt(path, f"its sha256 is not the one recorded in {RECORD} beside it")
+            raise corrupt(path, f"its sha256 differs from the one recorded in {RECORD}")
         return path
 
     def read(self, directory: Path, name: str) -> tuple[Path, bytes]:
-        """The file of this name and what it holds, unpacked, found to be what is known of it.
+        """The path and the decompressed content of the file of this name, after a check of its checksums.
 
         Raises:
-            Absent: it is not there; the message says how to come by it.
+            DataNotFound: it does not exist; the message says how to obtain it.
             UserError: it is corrupt.
         """
         path = self.path(directory, name)
@@ -104,13 +107,13 @@ class FileSet:
         return path, content
 
     def instruction(self, home: Path) -> str:
-        """How to put the files into their folder by hand, in a few words."""
+        """How to put the files into their folder without `vaelab data fetch`, in a few words."""
         files = [download.name + " (unzipped)" * download.archive for download in self.downloads] or self.names
-        return self.by_hand or f"put {', '.join(files)} from {self.page} into {home}"
+        return self.manual or f"put {', '.join(files)} from {self.page} into {home}"
 
 
 def decompressed(path: Path) -> bytes:
-    """What a file holds, gzipped or not.
+    """The content of a file, decompressed if it is a gzip.
 
     Raises:
         UserError: the gzip is damaged.
@@ -125,5 +128,20 @@ def decompressed(path: Path) -> bytes:
 
 
 def corrupt(path: Path, why: object) -> UserError:
-    """The error for a file that is not what it must be."""
+    """The error for a file whose content is wrong."""
     return UserError(f"{path} is corrupt ({why}); delete it and fetch it again")
+
+
+@contextmanager
+def errors_as_corrupt(path: Path) -> Iterator[None]:
+    """Report any error of a decoder as a corrupt file: damaged archives raise many kinds of errors.
+
+    Raises:
+        UserError: an error was raised in the block.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise corrupt(path, f"{type(error).__name__}: {error}") from None

@@ -11,7 +11,7 @@ from vaelab.metrics.evidence import (
     Evidence,
     Quadrature,
     bidirectional_bounds,
-    importance_over,
+    importance_bound,
     refuse_cross_entropy,
     refuse_without_density,
 )
@@ -28,7 +28,7 @@ def measure(subject: Subject) -> Section:
     """
     refuse_cross_entropy(subject.model, subject.x)
     subject.say(f"drawing {subject.budget.samples} importance samples an image")
-    bound = importance_over(subject.model, subject.x, subject.y, subject.budget.samples, seed=subject.budget.seed)
+    bound = importance_bound(subject.model, subject.x, subject.y, subject.budget.samples, seed=subject.budget.seed)
     k = bound.samples
     numbers = [
         Number("ELBO", float(bound.elbo.mean()), _NATS, pair(bootstrap_interval(bound.elbo.numpy())), f"{k} draws"),

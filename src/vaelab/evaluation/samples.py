@@ -12,10 +12,10 @@ from vaelab.data import ImageData
 from vaelab.errors import UserError
 from vaelab.evaluation.measured import Subject, pair, tried
 from vaelab.evaluation.results import Number, Section
-from vaelab.metrics.classifier import FEATURES
 from vaelab.metrics.images import seeded
 from vaelab.metrics.intervals import bootstrap_interval
 from vaelab.metrics.samples import conditional_accuracy, frechet_interval, memorisation, sample_quality
+from vaelab.metrics.samples.classifier import FEATURES
 
 # Distances and neighbours among more images than this take long and change little.
 _MOST = 5000

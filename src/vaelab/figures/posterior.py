@@ -12,7 +12,7 @@ from torch.distributions import Distribution, MultivariateNormal
 
 from vaelab.figures.posterior_map import Floats, PosteriorMap, posterior_map
 from vaelab.figures.shown import Subject
-from vaelab.metrics.evidence import Joint, exact_integral, importance_integral, inference_gaps
+from vaelab.metrics.evidence import Joint, exact_evidence, importance_bound, inference_gaps
 from vaelab.metrics.images import batches, eval_mode
 from vaelab.plots import true_posterior as draw_true_posterior
 
@@ -125,11 +125,11 @@ def inferred(subject: Subject, candidates: Tensor) -> list[Inferred]:
     model = subject.model
     y = subject.condition[candidates] if model.spec.conditional and subject.condition is not None else None
     ((x, y),) = batches(model, subject.pixels[candidates], y, len(candidates))
-    bound = importance_integral(model, x, y, _SAMPLES)
+    bound = importance_bound(model, x, y, _SAMPLES, allow_cross_entropy=True)
     rank = (bound.log_p - bound.elbo).argsort()
     rows = rank[np.unique(np.linspace(0, len(rank) - 1, _SHOWN).round().astype(int))]
     x, y = x[rows], None if y is None else y[rows]
-    integral = exact_integral(model, x, y, _TOLERANCE, _POINTS)
+    integral = exact_evidence(model, x, y, _TOLERANCE, _POINTS, allow_cross_entropy=True)
     with torch.no_grad(), eval_mode(model):
         q = _moments(Joint(model, x, y).posterior)
     # A posterior that is narrower than the last step lies somewhere within it.

@@ -22,7 +22,7 @@ from vaelab.models.model import Model
 from vaelab.priors import StandardNormal
 from vaelab.spec import Trait
 from vaelab.training import Run
-from vaelab.training.run import RunFolder
+from vaelab.training.folder import RunFolder
 
 # Images of the test split that are shown to the model.
 SHOWN = 5000

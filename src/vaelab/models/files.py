@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,6 +21,8 @@ from vaelab.errors import UserError
 from vaelab.files import FORMAT, check_format, write_atomically
 from vaelab.models import ModelSpec
 from vaelab.models.model import Model
+from vaelab.networks import Modules
+from vaelab.spec import Spec
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
@@ -76,20 +78,26 @@ def save(model: Model, path: str | Path) -> None:
     write_tensors(Path(path), model.state_dict(), about)
 
 
-def load(path: str | Path) -> Model:
-    """A saved model, on the CPU and in evaluation mode.
+def load(path: str | Path, *, specs: Sequence[type[Spec]] = (), modules: tuple[Any, Any] | None = None) -> Model:
+    """A saved model, on the CPU, for inference: in evaluation mode, its weights without gradients.
+
+    `model.requires_grad_(True)` brings the gradients back.
 
     Args:
         path: a file that `save` wrote, or a run folder, of which the last weights are taken
             (`best.safetensors` in it holds those with the lowest total on held-out data).
+        specs: the spec classes of parts that are not this package's own, if they are not imported yet.
+        modules: encoder and decoder of a model whose network is `Modules`.
 
     Raises:
-        UserError: the file is absent, damaged, or was written by a newer version.
+        UserError: the file is absent, damaged, was written by a newer version, or needs a class or modules that are
+            not at hand.
     """
     file = _file(path)
     tensors, about = read_tensors(file)
     format = decode(ImageFormat, about.get("images"), f"{file}: images")
-    spec: ModelSpec = decode(ModelSpec, about.get("model"), f"{file}: model")
+    spec: ModelSpec = decode(ModelSpec, about.get("model"), f"{file}: model", specs)
+    spec = with_modules(spec, modules)
     # The fresh weights are overwritten at once: the caller's random numbers are left as they were.
     with torch.random.fork_rng(devices=[]):
         model = spec.build(format)
@@ -99,7 +107,24 @@ def load(path: str | Path) -> Model:
         raise UserError(
             f"{file}: its weights do not fit its composition ({str(error).splitlines()[1].strip()})"
         ) from None
-    return model.eval()
+    return model.eval().requires_grad_(False)
+
+
+def with_modules(spec: ModelSpec, modules: tuple[Any, Any] | None) -> ModelSpec:
+    """The composition with the encoder and decoder that a file cannot hold.
+
+    Raises:
+        UserError: its network takes no modules of a user's.
+    """
+    if modules is None:
+        return spec
+    network = getattr(spec, "network", None)
+    if not isinstance(network, Modules):
+        raise UserError(f"modules are given, but the network is {type(network).__name__}, which has its own; drop them")
+    encoder, decoder = modules
+    changed: Any = dataclasses.replace(network, encoder=encoder, decoder=decoder)
+    whole: Any = spec
+    return cast(ModelSpec, dataclasses.replace(whole, network=changed))
 
 
 def begin_with(model: Model, path: str | Path) -> None:
@@ -109,7 +134,8 @@ def begin_with(model: Model, path: str | Path) -> None:
         UserError: the file is absent or damaged, or the weights are of another composition.
     """
     file = _file(path)
-    saved = load(file)
+    network = getattr(model.spec, "network", None)
+    saved = load(file, modules=(network.encoder, network.decoder) if isinstance(network, Modules) else None)
     differing = [
         field.name
         for field in dataclasses.fields(model.spec)

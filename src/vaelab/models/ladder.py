@@ -126,13 +126,12 @@ class LadderModel(Model):
         theta = self._descend(samples * len(x), repeated, pick)
         return Trace(x, self.likelihood(as_float32(theta).unflatten(0, (samples, -1))), tuple(latents))
 
-    def encode(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None) -> Distribution:
+    def _infer(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Distribution:
         """q(z | x) of all groups in a row, each at the means of those above it; its `.mean` is the embedding, (B, D).
 
         Without those means there is no such distribution in closed form: a group's posterior depends on draws above.
         """
-        c = self._condition(self._labels(y), len(x))
-        maps = self._encode(self._checked(x), c)
+        maps = self._encode(x, c)
         moments: list[tuple[Tensor, Tensor]] = []
 
         def pick(index: int, mean: Tensor, scale: Tensor, h: Tensor) -> Tensor:

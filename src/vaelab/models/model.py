@@ -1,4 +1,4 @@
-"""What every model offers: conditions, traces, embeddings, images."""
+"""The base of the models: conditions, traces, embeddings and images."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
-from vaelab.contract import Trace
+from vaelab.contract import Likelihood, Trace
 from vaelab.data.images import ImageFormat
 from vaelab.distributions import as_float32
 from vaelab.errors import UserError
 
 if TYPE_CHECKING:
-    from vaelab.contract import Likelihood
     from vaelab.models import ModelSpec
 
 
 class Model(nn.Module):
-    """p(x, z) with its posterior q(z | x); every factor given the condition when conditional.
+    """p(x, z) with its posterior q(z | x); every factor given the condition in a conditional model.
 
-    B images of (C, H, W), N codes of D dimensions, K numbers of a condition: one for each class, where images
-    have labels, otherwise one for each attribute. A label of -1 is an unknown one: its condition is all zeros.
+    B images of (C, H, W), N latents z of D dimensions, K numbers of a condition: one per class for labelled images,
+    otherwise one per attribute. A label of -1 is an unknown one: its condition is all zeros.
+
+    `forward` is for training. `encode`, `decode` and `generate` are for inference: they take arrays and lists as well
+    as tensors, on any device, and track no gradients unless asked to.
 
     Args:
         spec: the composition that this module realises.
@@ -38,11 +40,11 @@ class Model(nn.Module):
         super().__init__()
         self.spec: Any = spec
         self.format = format
-        self.likelihood = spec.likelihood.build(format.shape)
+        self.likelihood = built(spec.likelihood, Likelihood, format.shape)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """The device of the weights."""
         return next(self.parameters()).device
 
     @property
@@ -52,10 +54,10 @@ class Model(nn.Module):
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
-        """Encode, draw `samples` codes an image and decode them.
+        """Encode the images, draw `samples` latents per image and decode them.
 
         Args:
-            x: images.
+            x: images in [0, 1].
             y: for a conditional model, labels (B,) or attributes (B, A).
             samples: S.
 
@@ -63,55 +65,76 @@ class Model(nn.Module):
             UserError: the images have another shape than the model's, or a conditional model has no labels.
         """
 
-    @abstractmethod
-    def encode(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None) -> Distribution:
+    def encode(self, x: Any, y: Any = None, *, gradients: bool = False) -> Distribution:
         """q(z | x); its `.mean` is the embedding, (B, D).
 
-        Raises:
-            UserError: as `forward`.
-        """
-
-    def decode(self, z: Float[Tensor, "N D"], y: Tensor | None = None) -> Distribution:
-        """p(x | z); its `.mean` is the image, (N, C, H, W), values in [0, 1].
+        Args:
+            x: images in [0, 1], (B, C, H, W).
+            y: for a conditional model, labels (B,) or attributes (B, A).
+            gradients: track them.
 
         Raises:
-            UserError: codes of another width than the latent's, or a conditional model without labels.
+            UserError: as `forward`, or pixels outside [0, 1].
         """
+        x = self._checked(self._tensor(x, "x"), values=True)
+        with torch.set_grad_enabled(gradients and torch.is_grad_enabled()):
+            return self._infer(x, self._condition(self._labels(y), len(x)))
+
+    def decode(self, z: Any, y: Any = None, *, gradients: bool = False) -> Distribution:
+        """p(x | z); its `.mean` is the image, (N, C, H, W), in [0, 1].
+
+        Args:
+            z: latents, (N, D).
+            y: for a conditional model, labels (N,) or attributes (N, A).
+            gradients: track them.
+
+        Raises:
+            UserError: z of another width than the model's latent, or a conditional model without labels.
+        """
+        z = self._tensor(z, "z")
         if z.ndim != 2 or not z.is_floating_point():
             raise UserError(f"z is {z.dtype} of shape {tuple(z.shape)}, but must be real numbers of shape (N, D)")
         if z.shape[1] != sum(self.widths):
             raise UserError(f"z has {z.shape[1]} dimensions, but the model's latent has {sum(self.widths)}")
         c = self._condition(self._labels(y), len(z))
-        p: Distribution = self.likelihood(as_float32(self._decode(z, c)))
-        return p
+        with torch.set_grad_enabled(gradients and torch.is_grad_enabled()):
+            p: Distribution = self.likelihood(as_float32(self._decode(z, c)))
+            return p
 
     @torch.no_grad()
     def generate(
-        self, n: int, y: Tensor | int | None = None, given: Tensor | None = None, temperature: float = 1.0
+        self, n: int | None = None, y: Any = None, given: Any = None, temperature: float = 1.0
     ) -> Float[Tensor, "N C H W"]:
         """`n` new images: the mean of p(x | z) at draws of the prior.
 
         Args:
-            n: how many.
+            n: the number of images; None for one per label of `y`.
             y: a label for each, or one for all, or attributes (N, A); a model of labels draws those that are missing
                 (None, or -1) uniformly.
-            given: codes (N, D) to decode instead of draws. A hierarchical model also takes the first latents
+            given: latents (N, D) to decode instead of draws. A hierarchical model also takes the first latents
                 alone, (N, as many dimensions as they have together), and draws the rest; a model with a codebook
-                also takes its integers, (N, slots).
-            temperature: below 1, draws stay nearer to the prior's centre.
+                also takes codes, integers (N, slots).
+            temperature: below 1, draws stay closer to the prior's centre.
 
         Raises:
-            UserError: n < 1, temperature < 0, codes or labels of another number than n, a label that is no
+            UserError: n < 1, temperature < 0, latents or labels of another number than n, a label that is no
                 class, or a model of attributes without them.
         """
+        if y is not None and not isinstance(y, int):
+            y = self._tensor(y, "y")
+        if n is None:
+            if not isinstance(y, Tensor) or y.ndim == 0:
+                raise UserError("n is None; give the number of images, or a label for each")
+            n = len(y)
         if n < 1:
             raise UserError(f"n is {n}, but must be >= 1")
         if temperature < 0:
             raise UserError(f"temperature is {temperature}, but must be >= 0")
         y = self._labels(self._completed(y, n))
         c = self._condition(y, n)
+        given = None if given is None else self._tensor(given, "given")
         if given is not None and (given.ndim != 2 or len(given) != n):
-            raise UserError(f"given has shape {tuple(given.shape)}, but n is {n}; give a row of codes for each image")
+            raise UserError(f"given has shape {tuple(given.shape)}, but n is {n}; give one row per image")
         if given is not None and not given.is_floating_point():
             given = self._read(given)
         return self.decode(self._draw(n, c, given, temperature), y).mean
@@ -121,29 +144,50 @@ class Model(nn.Module):
         """Compile the networks in place, under the names by which their weights are saved."""
 
     @abstractmethod
+    def _infer(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Distribution:
+        """q(z | x, c)."""
+
+    @abstractmethod
     def _decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Tensor:
-        """Parameters of the likelihood at codes of every latent."""
+        """Parameters of the likelihood at a z of every latent."""
 
     @abstractmethod
     def _draw(self, n: int, c: Tensor | None, given: Tensor | None, temperature: float) -> Float[Tensor, "N D"]:
-        """Codes of every latent: drawn, or completed from those that are given."""
+        """The z of every latent: drawn from the prior, or completed from the part that is given."""
 
     def _read(self, codes: Tensor) -> Tensor:
-        """The vectors that the integers of a codebook stand for."""
+        """The codebook's vectors for codes."""
         raise UserError("given holds integers, but the model has no codebook; give real numbers of shape (N, D)")
 
-    def _checked(self, x: Tensor) -> Tensor:
+    def _tensor(self, values: Any, name: str) -> Tensor:
+        """An array, a list or a tensor as a tensor on the model's device; real numbers in its precision."""
+        try:
+            tensor = torch.as_tensor(values, device=self.device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise UserError(f"{name} is {type(values).__name__}, which is no array of numbers ({error})") from None
+        weights = next(self.parameters()).dtype
+        # A list of floats is float32, an array of NumPy float64: both mean the numbers, not the precision.
+        return tensor if isinstance(values, Tensor) or not tensor.is_floating_point() else tensor.to(weights)
+
+    def _checked(self, x: Tensor, values: bool = False) -> Tensor:
+        """The images, if they are such as the model takes; a training step does not wait for their values."""
         if tuple(x.shape[1:]) != self.format.shape:
             raise UserError(
                 f"x has images of shape {tuple(x.shape[1:])}, but the model takes {self.format.shape}; "
                 "bring them to that shape"
             )
+        if not x.is_floating_point():
+            raise UserError(f"x is {x.dtype}, but must be real numbers in [0, 1]; divide bytes by 255")
+        if values and x.numel() and not bool(((x >= 0) & (x <= 1)).all()):
+            raise UserError(
+                f"x has pixels from {float(x.min()):g} to {float(x.max()):g}, but they must be in [0, 1]; scale them"
+            )
         return x
 
     def _completed(self, y: Tensor | int | None, n: int) -> Tensor | None:
         """Labels for all: one given for all is repeated, those that are missing are drawn uniformly."""
-        if isinstance(y, int):
-            y = torch.full((n,), y, device=self.device)
+        if isinstance(y, int) or (isinstance(y, Tensor) and y.ndim == 0):
+            y = torch.full((n,), int(y), device=self.device)
         if not self.spec.conditional or not self.format.classes:
             return y
         drawn = torch.randint(len(self.format.classes), (n,), device=self.device)
@@ -151,33 +195,48 @@ class Model(nn.Module):
             return drawn if y is None else y  # refused below
         return torch.where(y == -1, drawn, y)
 
-    def _labels(self, y: Tensor | None) -> Tensor | None:
+    def _labels(self, y: Any) -> Tensor | None:
         """Labels that a user gave, checked; a training step does not wait for this."""
+        if y is None:
+            return None
+        given = self._tensor(y, "y")
         classes = len(self.format.classes)
-        if (
-            self.spec.conditional
-            and classes
-            and y is not None
-            and y.numel()
-            and not bool(((y >= -1) & (y < classes)).all())
-        ):
+        if self.spec.conditional and classes and given.is_floating_point():
+            raise UserError(f"y is {given.dtype}, but must be labels, integers from 0 to {classes - 1}")
+        known = not (self.spec.conditional and classes) or bool(((given >= -1) & (given < classes)).all())
+        if not known:
             raise UserError(
-                f"y has labels from {int(y.min())} to {int(y.max())}, but classes go from 0 to {classes - 1}"
+                f"y has labels from {int(given.min())} to {int(given.max())}, but classes go from 0 to {classes - 1}"
             )
-        return y
+        return given
 
     def _condition(self, y: Tensor | None, n: int) -> Float[Tensor, "B K"] | None:
-        """Labels as one-hot vectors, or attributes; None for a model that is not conditional, whatever it is given."""
+        """Labels as one-hot vectors, or attributes; None for a model that is not conditional."""
         if not self.spec.conditional:
             return None
         classes, attributes = self.format.classes, self.format.attributes
-        what = "label" if classes else f"row of {len(attributes)} attributes"
+        name = "label" if classes else f"row of {len(attributes)} attributes"
         if y is None:
-            raise UserError(f"y is None, but the model is conditional; give a {what} for each image")
+            raise UserError(f"y is None, but the model is conditional; give a {name} for each image")
         shape = (n,) if classes else (n, len(attributes))
         if tuple(y.shape) != shape:
-            raise UserError(f"y has shape {tuple(y.shape)}, but must be {shape}: one {what} an image")
+            raise UserError(f"y has shape {tuple(y.shape)}, but must be {shape}: one {name} per image")
         dtype = next(self.parameters()).dtype
         if not classes:
             return y.to(dtype)
-        return one_hot(y.clamp(min=0), len(classes)).to(dtype) * (y >= 0)[:, None]
+        return one_hot(y.long().clamp(min=0), len(classes)).to(dtype) * (y >= 0)[:, None]
+
+
+def built(spec: Any, base: type[nn.Module], *arguments: Any) -> Any:
+    """The module that a spec builds.
+
+    Raises:
+        UserError: it is no module of the contract.
+    """
+    module = spec.build(*arguments)
+    if not isinstance(module, base):
+        raise UserError(
+            f"{type(spec).__name__}.build returned {type(module).__name__}, but must return a {base.__module__}."
+            f"{base.__name__}"
+        )
+    return module

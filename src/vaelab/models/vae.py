@@ -9,10 +9,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaelab.contract import Latent, PriorSizes, Sizes, Trace
+from vaelab.contract import Latent, Network, Posterior, Prior, PriorSizes, Sizes, Trace
 from vaelab.data.images import ImageFormat
 from vaelab.distributions import as_float32
-from vaelab.models.model import Model
+from vaelab.models.model import Model, built
 
 if TYPE_CHECKING:
     from vaelab.models import VAE
@@ -29,10 +29,12 @@ class VAEModel(Model):
         super().__init__(spec, format)
         condition = format.condition_size if spec.conditional else 0
         parameters = self.likelihood.outputs(format.channels)
-        self.network = spec.network.build(Sizes(format.shape, spec.latent, condition, parameters))
-        self.posterior = spec.posterior.build(self.network, spec.latent)
+        sizes = Sizes(format.shape, spec.latent, condition, parameters)
+        self.network: Network = built(spec.network, Network, sizes)
+        self.posterior: Posterior = built(spec.posterior, Posterior, self.network, spec.latent)
         (width,) = self.widths
-        self.prior = spec.prior.build(PriorSizes(format.shape, width, condition, self.posterior.code_space))
+        prior_sizes = PriorSizes(format.shape, width, condition, self.posterior.code_space)
+        self.prior: Prior = built(spec.prior, Prior, prior_sizes)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -67,8 +69,12 @@ class VAEModel(Model):
         p: Distribution = self.prior(self._condition(self._labels(y), n), self._infer)
         return p
 
-    def encode(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None) -> Distribution:
-        """q(z | x); its `.mean` is the embedding, (B, D)."""
+    def posterior_of(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None) -> Distribution:
+        """q(z | x), as `encode`, but also for pixels outside [0, 1], which a Gaussian likelihood draws.
+
+        Raises:
+            UserError: images of another shape, or a conditional model has no labels.
+        """
         return self._infer(self._checked(x), self._condition(self._labels(y), len(x)))
 
     def compile_networks(self, mode: str) -> None:

@@ -6,13 +6,13 @@ A new one is a dataclass here and a file with the module that it builds.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
 from vaelab.errors import UserError
-from vaelab.spec import Spec, any_of
+from vaelab.spec import Spec, any_of, qualified_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -132,6 +132,71 @@ class ResNet(NetworkSpec):
         return ResNetNetwork(self.channels, self.blocks, self.cell, self.attention, self.spatial, sizes)
 
 
+@dataclass(frozen=True)
+class Modules(NetworkSpec):
+    """Two `nn.Module`s as encoder and decoder, for Python; a file keeps their weights and the names of their classes.
+
+    The encoder takes images (B, C, H, W) and returns features, (B, F) or any shape that is flattened to it. The decoder
+    takes z and returns the parameters of each pixel, (N, P, H, W) or flattened, before any sigmoid. Both are copied
+    when a model is built. Conditional models: see `vaelab.networks.modules.ModulesNetwork`.
+
+    >>> from torch import nn
+    >>> encoder, decoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU()), nn.Linear(2, 64)
+    >>> Modules(encoder, decoder)
+    Modules(encoder_name='torch.nn.modules.container:Sequential', decoder_name='torch.nn.modules.linear:Linear')
+    """
+
+    encoder: Any = field(default=None, repr=False, compare=False, metadata={"json": False})
+    """An `nn.Module`, or a function of `vaelab.Sizes` that makes one."""
+    decoder: Any = field(default=None, repr=False, compare=False, metadata={"json": False})
+    """An `nn.Module`, or a function of `vaelab.Sizes` that makes one."""
+    features: Annotated[int, Ge(1)] | None = field(default=None, repr=False)
+    """F, numbers in the encoder's output; None to read it off."""
+    encoder_name: str = ""
+    """Class of the encoder, filled in."""
+    decoder_name: str = ""
+    """Class of the decoder, filled in."""
+    python_only: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("encoder", "decoder"):
+            part = getattr(self, name)
+            if part is not None:
+                if not callable(part) or isinstance(part, type):
+                    raise UserError(
+                        f"{name} is {part!r}, but must be an nn.Module, or a function of the sizes that makes one"
+                    )
+                object.__setattr__(self, f"{name}_name", qualified_name(part))
+
+    def build(self, sizes: Sizes) -> Network:
+        """The network with copies of the two modules.
+
+        Raises:
+            UserError: the modules are missing, as after reading a file, or do not fit the sizes.
+        """
+        if self.encoder is None or self.decoder is None:
+            raise UserError(
+                f"the model needs its own modules, {self.encoder_name or 'an encoder'} and "
+                f"{self.decoder_name or 'a decoder'}, which no file holds; give them in Python, such as "
+                "vl.load(path, modules=(encoder, decoder))"
+            )
+        from vaelab.networks.modules import ModulesNetwork
+
+        return ModulesNetwork(self.encoder, self.decoder, self.features, sizes)
+
+
 AnyNetwork = Annotated[NetworkSpec, any_of(NetworkSpec)]
 
-__all__ = ["AnyCell", "AnyNetwork", "Bottleneck", "CellSpec", "Conv", "Depthwise", "Mlp", "NetworkSpec", "ResNet"]
+__all__ = [
+    "AnyCell",
+    "AnyNetwork",
+    "Bottleneck",
+    "CellSpec",
+    "Conv",
+    "Depthwise",
+    "Mlp",
+    "Modules",
+    "NetworkSpec",
+    "ResNet",
+]

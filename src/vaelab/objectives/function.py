@@ -10,7 +10,8 @@ from annotated_types import Ge
 
 from vaelab.errors import UserError
 from vaelab.objectives.objective import ObjectiveSpec
-from vaelab.schedules import Progress, function_name
+from vaelab.schedules import Progress
+from vaelab.spec import qualified_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +33,7 @@ class FunctionObjective(ObjectiveSpec):
     @classmethod
     def of(cls, function: Callable[[Any, Progress], Any], samples: int = 1) -> FunctionObjective:
         """The objective that a callable is."""
-        return cls(function_name(function), samples, function)
+        return cls(qualified_name(function), samples, function)
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats.

@@ -1,5 +1,10 @@
-"""Studies: several runs, one question, one table."""
+"""Studies: several runs, one question, one table.
 
-from vaelab.studies.paper import run_paper_study
+"The study", here and throughout this project, is the study that it reproduces: a VAE and a CVAE on MNIST with a
+two-dimensional latent space (docs/study.md). `PaperStudy` repeats its table, `ClaimsStudy` tests its claims.
+"""
 
-__all__ = ["run_paper_study"]
+from vaelab.studies.settings import StudySettings
+from vaelab.studies.study import Study, run_study
+
+__all__ = ["Study", "StudySettings", "run_study"]

@@ -1,44 +1,42 @@
-"""Every family on one contract: each preset for MNIST trained and measured, one table."""
+"""The comparison of all families: each preset for MNIST, trained and measured alike, in one table."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 
-from vaelab.data import ImageData, Mnist, SourceSpec
-from vaelab.errors import UserError
+from vaelab.data import Mnist
+from vaelab.errors import UserError, did_you_mean
 from vaelab.experiment import Experiment
-from vaelab.files import read_json, write_atomically
+from vaelab.figures import DrawnFigure
+from vaelab.files import read_json
 from vaelab.metrics import importance_bound_over
-from vaelab.models import VAE
-from vaelab.models.files import load
 from vaelab.objectives import Elbo
 from vaelab.plots import image_grid, save_figure
 from vaelab.presets import PRESETS
 from vaelab.priors import AutoregressiveCodes, Flow, PriorSpec, StandardNormal
+from vaelab.report import Table
 from vaelab.spec import Trait
-from vaelab.training import Run, full_pass, train
+from vaelab.studies.measured import Measured
+from vaelab.studies.runs import StudyRuns
+from vaelab.studies.settings import StudySettings
+from vaelab.studies.study import Study
+from vaelab.training import Run, full_pass
 from vaelab.training.device import choose_device
+from vaelab.training.folder import RunFolder
 from vaelab.training.full_pass import bits_per_dimension
-from vaelab.training.run import RunFolder
 
 # Enough for a prior alone, whose model is trained already.
 _PRIOR_EPOCHS = 5
-# Importance samples of the first bound; the second has as many as are asked for.
+# Importance samples of the first bound; the second has the number that the study is given.
 _FEW = 50
-_MEASURED = "measured.json"
 
-PROTOCOL = (
-    "test set, a full pass with the final weights, one draw of z an image, fp32, nats per image; log p is the "
-    "importance bound, its pixels drawn once an image"
-)
+COLUMNS = ("", "reconstruction", "KL", "total", "IWAE-50", "log p(x) >=", "bits/dim", "perplexity", "epochs", "seconds")
 
 
 @dataclass(frozen=True)
@@ -46,172 +44,182 @@ class Member:
     """One row of the table.
 
     Args:
-        name: of the row and of its run folder.
-        preset: what it is made from.
-        prior: in place of the preset's own.
-        after: the row whose trained model gets this prior, and stays as it is otherwise.
+        name: the name of the row and of its run folder.
+        experiment: the experiment; its data is replaced.
+        after: the row whose trained model is given this experiment's prior, which alone is then trained.
     """
 
     name: str
-    preset: str
-    prior: PriorSpec | None = None
+    experiment: Experiment
     after: str | None = None
 
 
-# Presets for MNIST; `mlp-vae` is what `vamp` and `flow-vae` are to be compared with.
+def with_prior(preset: str, prior: PriorSpec) -> Experiment:
+    """The experiment of a preset with another prior."""
+    experiment = PRESETS[preset][1]
+    model: Any = experiment.model
+    return replace(experiment, model=replace(model, prior=prior))
+
+
+# `mlp-vae` is the baseline of `vamp` and `flow-vae`.
 MEMBERS = (
-    *(Member(name, name) for name, (_, experiment) in PRESETS.items() if isinstance(experiment.data, Mnist)),
-    Member("mlp-vae", "vamp", StandardNormal()),
-    Member("mlp-vae-flow-after", "vamp", Flow(), after="mlp-vae"),
-    Member("vq-vae-prior-after", "vq-vae", AutoregressiveCodes(), after="vq-vae"),
-    Member("fsq-vae-prior-after", "fsq-vae", AutoregressiveCodes(), after="fsq-vae"),
+    *(Member(name, experiment) for name, (_, experiment) in PRESETS.items() if isinstance(experiment.data, Mnist)),
+    Member("mlp-vae", with_prior("vamp", StandardNormal())),
+    Member("mlp-vae-flow-after", with_prior("vamp", Flow()), after="mlp-vae"),
+    Member("vq-vae-prior-after", with_prior("vq-vae", AutoregressiveCodes()), after="vq-vae"),
+    Member("fsq-vae-prior-after", with_prior("fsq-vae", AutoregressiveCodes()), after="fsq-vae"),
 )
 
 
-def run_families_study(
-    out: Path,
-    source: SourceSpec,
-    data: ImageData,
-    only: Sequence[str] = (),
-    epochs: int | None = None,
-    samples: int = 500,
-    device: str = "auto",
-    command: str = "",
-    show: bool = False,
-) -> dict[str, Any]:
-    """Train each preset that is meant for MNIST, measure it on the test set, write results.json and samples.png.
+@dataclass(frozen=True)
+class FamiliesStudy(Study):
+    """Train each preset that is meant for MNIST and measure it on the test set.
 
-    A study that was stopped goes on where it was; what is measured of a row is written as soon as it is known, and
-    results.json has every row that is. A row that is measured stays as it is: to make it anew, remove its folder.
+    The results hold every row that is measured, regardless of which command measured it. A row that is measured is not
+    changed: to measure it anew, remove its folder.
 
     Args:
-        out: the folder for all of it, a run folder a row within.
-        source: where the images come from, for the record.
-        data: the images, with labels.
-        only: rows to make, instead of all.
-        epochs: instead of each preset's own number.
-        samples: importance samples an image, for models with one latent of real numbers and a likelihood that is a
+        only: the names of the rows to make, instead of all.
+        samples: importance samples per image, for models with one latent of real numbers and a likelihood that is a
             density of their pixels.
-        device: where to compute.
-        command: the command line, for the record.
-        show: show progress on standard error.
-
-    Returns:
-        What results.json holds: the protocol, and a dictionary a row.
-
-    Raises:
-        UserError: as `train`, or there is no row of a name.
+        members: the rows; add a `Member` to compare a model of your own.
     """
-    names = [member.name for member in MEMBERS]
-    for name in only:
-        if name not in names:
-            raise UserError(f"only has {name!r}, but the rows are: {', '.join(names)}")
-    chosen = [member for member in MEMBERS if not only or member.name in only]
-    for member in chosen:
-        if member.after is not None and member.after not in only and only and not _finished(out / member.after):
-            raise UserError(f"only has {member.name!r}, which is made from {member.after!r}; name that as well")
-    for member in chosen:
-        if not (out / member.name / _MEASURED).exists():
-            experiment = _experiment(member, source, epochs, device, out)
-            run = train(experiment, out / member.name, resume=True, data=data, show=show, title=member.name)
-            row = _measured(run, data.split("test"), samples, device) | {"command": command}
-            write_atomically(run.folder / _MEASURED, json.dumps(row, indent=2) + "\n")
-        results = _collected(out, data)
-        write_atomically(out / "results.json", json.dumps(results, indent=2) + "\n")
-    save_figure(_samples(out, list(results["rows"])), out / "samples.png")
-    return results
+
+    only: tuple[str, ...] = ()
+    samples: int = 500
+    members: tuple[Member, ...] = MEMBERS
+    protocol: ClassVar[str] = (
+        "test set, a full pass with the final weights, one draw of z per image, fp32, nats per image; log p is the "
+        "importance bound, its pixels drawn once per image"
+    )
+    partial: ClassVar[bool] = True
+
+    def check(self, settings: StudySettings) -> None:
+        """Refuse names of rows that do not exist, or whose model is not trained.
+
+        Raises:
+            UserError: naming the row.
+        """
+        names = [member.name for member in self.members]
+        for name in self.only:
+            if name not in names:
+                hint = did_you_mean(name, names)
+                raise UserError(f"only has {name!r}, but the rows are: {', '.join(names)}{hint}")
+        for member in self._chosen:
+            start = member.after
+            if self.only and start is not None and start not in self.only and not _finished(settings.out / start):
+                raise UserError(f"only has {member.name!r}, which is made from {start!r}; name that as well")
+
+    @property
+    def _chosen(self) -> list[Member]:
+        return [member for member in self.members if not self.only or member.name in self.only]
+
+    def plan(self, settings: StudySettings) -> Mapping[str, Experiment]:
+        """The rows that are not measured yet."""
+        missing = [member for member in self._chosen if not _file(settings.out, member).exists()]
+        return {member.name: _experiment(member, settings.out) for member in missing}
+
+    def measure(self, case: Run, settings: StudySettings) -> dict[str, Any]:
+        """The totals of the test set, the importance bound if the model has one, and how the run was made."""
+        experiment, test = case.experiment, settings.data.split("test")
+        model = case.model.to(choose_device(settings.device))
+        totals = full_pass(model, test, experiment.binarisation)
+        values = {
+            "reconstruction": totals.reconstruction,
+            "kl": totals.kl,
+            "total": totals.total,
+            "reconstruction_is": case.record.reconstruction_is,
+            "seed": experiment.training.seed,
+            "machine": RunFolder(case.folder).events()[0]["machine"],
+            "epochs": experiment.training.epochs,
+            "training_seconds": round(sum(row["seconds"] for row in case.rows), 1),
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        }
+        binary = experiment.binarisation.binary(test)
+        if model.likelihood.discrete(binary):
+            values["bits_per_dimension"] = bits_per_dimension(totals.total, test.format)
+        if totals.code_use is not None:
+            values |= {
+                "perplexity": totals.code_use.perplexity,
+                "dead": totals.code_use.dead,
+                "codes": totals.code_use.size,
+            }
+        density = binary or not model.likelihood.binary
+        if density and {Trait.one_latent, Trait.real_codes} <= experiment.model.traits:
+            bounds = [importance_bound_over(model, test, experiment.binarisation, k) for k in (_FEW, self.samples)]
+            values |= {
+                "samples": self.samples,
+                "log_p": bounds[1].mean,
+                "log_p_standard_error": bounds[1].standard_error,
+            }
+            values |= {f"log_p_{_FEW}": bounds[0].mean}
+        return values | {"command": settings.command}
+
+    def results(self, measured: Measured, runs: StudyRuns, settings: StudySettings) -> dict[str, Any]:
+        """The protocol, and every row that is measured."""
+        refused = {"left_out": {name: str(error) for name, error in measured.refused.items()}}
+        results = {"data": settings.data.name, "protocol": self.protocol, "rows": self._rows(settings.out)}
+        return results | refused if measured.refused else results
+
+    def _rows(self, out: Path) -> dict[str, dict[str, Any]]:
+        files = {member.name: _file(out, member) for member in self.members}
+        stored = {name: read_json(file) for name, file in files.items() if file.exists()}
+        # Files of earlier versions hold the numbers alone.
+        return {name: values.get("numbers", values) for name, values in stored.items()}
+
+    def table(self, results: dict[str, Any]) -> Table:
+        """One row per model; a dash for a number that the model does not have."""
+        rows = tuple(_row(name, values) for name, values in results["rows"].items())
+        return Table(f"{results['data']}, test set, nats per image", COLUMNS, rows, f"Measured: {results['protocol']}.")
+
+    def printed(self, results: dict[str, Any]) -> Sequence[Table]:
+        """The table without its note."""
+        return (replace(self.table(results), note=""),)
+
+    def figures(self, measured: Measured, runs: StudyRuns, settings: StudySettings) -> Sequence[DrawnFigure]:
+        """Ten images drawn from the prior of each model, one row per model."""
+        names, drawn = list(self._rows(settings.out)), []
+        for name in names:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                drawn.append(runs.open(name).model.generate(10).numpy())
+        figure = image_grid(np.stack(drawn), names, column_axis="ten draws of each prior, mean images")
+        save_figure(figure, settings.out / "samples.png")
+        caption = "Ten draws from the prior of each model, mean images. Look for shapes that no digit has."
+        return (DrawnFigure("samples", figure, caption),)
 
 
 def _finished(folder: Path) -> bool:
-    """Whether a row's training has come to its end."""
+    """Whether the training in this folder has reached its last epoch."""
     return any(event["event"] == "finished" for event in RunFolder(folder).events())
 
 
-def _collected(out: Path, data: ImageData) -> dict[str, Any]:
-    """Every row that is measured, whichever command made it."""
-    files = {member.name: out / member.name / _MEASURED for member in MEMBERS}
-    rows = {name: read_json(file) for name, file in files.items() if file.exists()}
-    return {"data": data.name, "protocol": PROTOCOL, "rows": rows}
+def _file(out: Path, member: Member) -> Path:
+    """The file that keeps the numbers of a row."""
+    return out / member.name / "measured.json"
 
 
-def _samples(out: Path, names: Sequence[str]) -> Figure:
-    """Ten images that each model draws from its prior, a row a model."""
-    drawn = []
-    for name in names:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            drawn.append(load(out / name).generate(10).numpy())
-    return image_grid(np.stack(drawn), names, column_axis="ten draws of each prior, mean images")
+def _experiment(member: Member, out: Path) -> Experiment:
+    """The experiment that makes a row."""
+    experiment = member.experiment
+    if member.after is None:
+        return experiment
+    training = replace(experiment.training, fit="prior", epochs=_PRIOR_EPOCHS)
+    return replace(experiment, objective=Elbo(), start=str(out / member.after), training=training)
 
 
-def _experiment(member: Member, source: SourceSpec, epochs: int | None, device: str, out: Path) -> Experiment:
-    """What is trained for a row."""
-    experiment = replace(PRESETS[member.preset][1], data=source)
-    settings = replace(experiment.training, device=device)
-    if member.prior is not None:
-        assert isinstance(experiment.model, VAE)
-        experiment = replace(experiment, model=replace(experiment.model, prior=member.prior))
-    if member.after is not None:
-        settings = replace(settings, fit="prior", epochs=_PRIOR_EPOCHS)
-        experiment = replace(experiment, objective=Elbo(), start=str(out / member.after))
-    if epochs is not None:
-        settings = replace(settings, epochs=epochs)
-    return replace(experiment, training=settings)
+def _row(name: str, values: dict[str, Any]) -> tuple[str, ...]:
+    """A row of the table as text."""
 
+    def cell(key: str, form: str) -> str:
+        return format(values[key], form) if values.get(key) is not None else "-"
 
-def _measured(run: Run, test: ImageData, samples: int, device: str) -> dict[str, Any]:
-    """A row: what a full pass over the test set gives, the importance bound where there is one, and how it was made."""
-    experiment, model = run.experiment, run.model.to(choose_device(device))
-    totals = full_pass(model, test, experiment.binarisation)
-    values = {
-        "reconstruction": totals.reconstruction,
-        "kl": totals.kl,
-        "total": totals.total,
-        "reconstruction_is": run.record.reconstruction_is,
-        "seed": experiment.training.seed,
-        "machine": RunFolder(run.folder).events()[0]["machine"],
-        "epochs": experiment.training.epochs,
-        "training_seconds": round(sum(row["seconds"] for row in run.rows), 1),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-    }
-    binary = experiment.binarisation.binary(test)
-    if model.likelihood.discrete(binary):
-        values["bits_per_dimension"] = bits_per_dimension(totals.total, test.format)
-    if totals.code_use is not None:
-        values |= {
-            "perplexity": totals.code_use.perplexity,
-            "dead": totals.code_use.dead,
-            "codes": totals.code_use.size,
-        }
-    density = binary or not model.likelihood.binary
-    if density and {Trait.one_latent, Trait.real_codes} <= experiment.model.traits:
-        bounds = [importance_bound_over(model, test, experiment.binarisation, k) for k in (_FEW, samples)]
-        values |= {"samples": samples, "log_p": bounds[1].mean, "log_p_standard_error": bounds[1].standard_error}
-        values |= {f"log_p_{_FEW}": bounds[0].mean}
-    return values
-
-
-COLUMNS = ("", "reconstruction", "KL", "total", "IWAE-50", "log p(x) >=", "bits/dim", "perplexity", "epochs", "seconds")
-
-
-def table(results: dict[str, Any]) -> list[list[str]]:
-    """The rows as text, under `COLUMNS`; a dash where a number makes no sense."""
-
-    def cell(values: dict[str, Any], name: str, form: str) -> str:
-        return format(values[name], form) if values.get(name) is not None else "-"
-
-    rows = []
-    for name, values in results["rows"].items():
-        grey = "" if values["reconstruction_is"] == "negative log-likelihood" else " (cross-entropy)"
-        use = f"{values['perplexity']:.0f} of {values['codes']}" if "perplexity" in values else "-"
-        rows.append(
-            [
-                name + grey,
-                *(cell(values, part, ".2f") for part in ("reconstruction", "kl", "total", f"log_p_{_FEW}", "log_p")),
-                cell(values, "bits_per_dimension", ".3f"),
-                use,
-                cell(values, "epochs", "d"),
-                cell(values, "training_seconds", ".0f"),
-            ]
-        )
-    return rows
+    grey = "" if values["reconstruction_is"] == "negative log-likelihood" else " (cross-entropy)"
+    return (
+        name + grey,
+        *(cell(part, ".2f") for part in ("reconstruction", "kl", "total", f"log_p_{_FEW}", "log_p")),
+        cell("bits_per_dimension", ".3f"),
+        f"{values['perplexity']:.0f} of {values['codes']}" if "perplexity" in values else "-",
+        cell("epochs", "d"),
+        cell("training_seconds", ".0f"),
+    )

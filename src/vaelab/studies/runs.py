@@ -1,42 +1,91 @@
-"""The runs that a study consists of, trained one after the other."""
+"""The runs of a study, each trained when it is first needed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from vaelab.data import ImageData
 from vaelab.experiment import Experiment, read_record
-from vaelab.training import Run, train
-from vaelab.training.run import RunFolder
+from vaelab.spec import classes_in
+from vaelab.studies.settings import StudySettings
+from vaelab.training import Run, open_run, train
+from vaelab.training.folder import RunFolder
 
 
-def train_all(
-    out: Path, planned: Mapping[str, Experiment], data: ImageData, titles: Mapping[str, str], show: bool = False
-) -> dict[str, Run]:
-    """Train every run that is not trained yet, each in its folder of `out`.
+class StudyRuns(Mapping[str, Run]):
+    """The runs of a study by the name of their folder; a run is trained, or resumed, when it is first looked up.
 
-    Whatever is wrong with any of them is said before the first is trained.
+    All runs are checked before the first of them is trained.
 
     Args:
-        out: the folder of the study.
-        planned: experiments by the name of their folder.
-        data: the images of all.
-        titles: the names that progress is shown under.
-        show: show progress on standard error.
+        plan: experiments by name; with several seeds, the folder of a run is NAME-seedS.
+        settings: their images, device, epochs and seeds replace the plan's.
 
     Raises:
-        UserError: as `train`.
+        UserError: an experiment cannot be trained on these images, or its folder holds a run with other settings.
     """
-    for name, experiment in planned.items():
+
+    def __init__(self, plan: Mapping[str, Experiment], settings: StudySettings) -> None:
+        self.settings = settings
+        self.planned = _planned(plan, settings)
+        self._trained: dict[str, Run] = {}
+        for name, experiment in self.planned.items():
+            self._check(name, experiment)
+
+    def __getitem__(self, name: str) -> Run:
+        if name not in self._trained:
+            place = f"{list(self.planned).index(name) + 1}/{len(self.planned)}"
+            self._trained[name] = train(
+                self.planned[name],
+                self.settings.out / name,
+                resume=True,
+                data=self.settings.data,
+                show=self.settings.show,
+                title=f"{place} {name.replace('-seed', ' seed ')}",
+            )
+        return self._trained[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.planned)
+
+    def __len__(self) -> int:
+        return len(self.planned)
+
+    @property
+    def trained(self) -> Mapping[str, Run]:
+        """The runs that were looked up so far."""
+        return self._trained
+
+    def open(self, name: str) -> Run:
+        """A run that is trained already, also by an earlier command, with its model on the CPU.
+
+        Raises:
+            UserError: as `open_run`.
+        """
+        run = self._trained[name] if name in self._trained else open_run(self.settings.out / name)
+        run.model.cpu()
+        return run
+
+    def _check(self, name: str, experiment: Experiment) -> None:
+        data, folder = self.settings.data, RunFolder(self.settings.out / name)
         experiment.check(data.format)
-        folder = RunFolder(out / name)
         if folder.record.exists():
-            stored = read_record(folder.record)
+            stored = read_record(folder.record, classes_in(experiment))
             now = replace(stored, experiment=experiment, image_format=data.format, data_sha256=data.digest)
             folder.check_resumable(now, resume=True, prolong=False)
-    return {
-        name: train(experiment, out / name, resume=True, data=data, show=show, title=titles[name])
-        for name, experiment in planned.items()
-    }
+
+
+def _planned(plan: Mapping[str, Experiment], settings: StudySettings) -> dict[str, Experiment]:
+    """The experiments of a study by the name of their folder, seed by seed."""
+    planned = {}
+    for seed in (None,) if settings.seeds is None else range(settings.seeds):
+        for name, experiment in plan.items():
+            training = replace(
+                experiment.training,
+                device=settings.device,
+                epochs=experiment.training.epochs if settings.epochs is None else settings.epochs,
+                seed=experiment.training.seed if seed is None else seed,
+            )
+            folder = name if seed is None else f"{name}-seed{seed}"
+            planned[folder] = replace(experiment, data=settings.source, training=training)
+    return planned

@@ -1,219 +1,80 @@
-"""The run folder: everything that a training leaves behind, and the lock that keeps others out of it."""
+"""A run: a training that has left at least one model behind."""
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import io
-import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from vaelab.codec import encode
-from vaelab.data import ImageData
+from vaelab.data import ImageData, open_data
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, read_record
-from vaelab.files import append_line, write_atomically
 from vaelab.models.files import load
 from vaelab.models.model import Model
-
-Row = dict[str, float]
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """The files of a run by name.
-
-    experiment.json rebuilds the model; last.safetensors and best.safetensors are models of their own;
-    checkpoint.safetensors continues the training; metrics.csv has one row per epoch; events.jsonl tells when
-    what happened; snapshots/ holds models of earlier epochs, where they were to be kept.
-    """
-
-    path: Path
-
-    @property
-    def record(self) -> Path:
-        """Settings, image format and versions."""
-        return self.path / "experiment.json"
-
-    @property
-    def checkpoint(self) -> Path:
-        """All that a training needs to go on."""
-        return self.path / "checkpoint.safetensors"
-
-    @property
-    def last(self) -> Path:
-        """The model after the last epoch."""
-        return self.path / "last.safetensors"
-
-    @property
-    def best(self) -> Path:
-        """The model with the lowest total on the test split."""
-        return self.path / "best.safetensors"
-
-    @property
-    def metrics(self) -> Path:
-        """One row an epoch."""
-        return self.path / "metrics.csv"
-
-    def snapshot(self, epoch: int) -> Path:
-        """The model as it was after an epoch; after epoch 0 it is untrained."""
-        return self.path / "snapshots" / f"epoch-{epoch:04d}.safetensors"
-
-    def snapshots(self) -> list[tuple[int, Path]]:
-        """The epochs whose model was kept, in order, and where."""
-        paths = sorted(self.snapshot(0).parent.glob("epoch-*"))
-        return [(int(path.stem.removeprefix("epoch-")), path) for path in paths]
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder for this process; the system lets go of it however the process ends.
-
-        Raises:
-            UserError: another process holds it, or the folder cannot be made.
-        """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock")
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise UserError(f"{self.path} is in use by another process; wait for it or choose another folder") from None
-        except OSError as error:
-            raise UserError(
-                f"out is {str(self.path)!r}, which cannot be used ({error.strerror}); choose another folder"
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def check_resumable(self, record: Record, resume: bool, prolong: bool = True) -> None:
-        """Check that this folder may hold the run that `record` describes.
-
-        Args:
-            record: the run that is to be here.
-            resume: whether it may be here already.
-            prolong: whether it may have more epochs than before.
-
-        Raises:
-            UserError: the folder holds a run that is not to be resumed, or one of other settings or images.
-        """
-        if not self.record.exists():
-            return
-        if not resume:
-            raise UserError(f"{self.path} already holds a run; continue it with --resume, or choose another folder")
-        stored = read_record(self.record)
-        if (stored.data_sha256, stored.image_format) != (record.data_sha256, record.image_format):
-            raise UserError(f"{self.path} holds a run on other images; give it the same, or choose another folder")
-        before, now = stored.experiment, record.experiment
-        # What is kept on the way changes no weight.
-        kept = replace(before.training, epochs=now.training.epochs, snapshot_every=now.training.snapshot_every)
-        if replace(before, training=kept) != now or (before.training.epochs != now.training.epochs and not prolong):
-            raise UserError(
-                f"{self.path} holds a run with other settings; resume it with its own, or choose another folder"
-            )
-        if now.training.epochs < before.training.epochs:
-            raise UserError(
-                f"epochs is {now.training.epochs}, but the run is for {before.training.epochs}; "
-                "it can only be prolonged"
-            )
-        schedules = (now.training.optimiser.schedule, *now.objective.schedules)
-        spanning = [schedule.kind for schedule in schedules if schedule.spans_run]
-        if now.training.epochs > before.training.epochs and spanning:
-            raise UserError(
-                f"epochs is {now.training.epochs}, but the run's {spanning[0]} schedule spans its "
-                f"{before.training.epochs} epochs, so it cannot be prolonged; start a new run"
-            )
-
-    def write_record(self, record: Record) -> None:
-        """Write experiment.json."""
-        write_atomically(self.record, json.dumps(encode(record), indent=2) + "\n")
-
-    def rows(self, epochs: int | None = None) -> list[Row]:
-        """The rows of metrics.csv, up to the given epoch."""
-        if not self.metrics.exists():
-            return []
-        with self.metrics.open(newline="") as file:
-            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-        return [row for row in rows if epochs is None or row["epoch"] <= epochs]
-
-    def write_rows(self, rows: list[Row]) -> None:
-        """Write metrics.csv whole."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: f"{value:.10g}" for name, value in row.items()} for row in rows)
-        write_atomically(self.metrics, text.getvalue())
-
-    def events(self) -> list[dict[str, Any]]:
-        """What events.jsonl holds; a last line that a kill cut short is left out."""
-        path = self.path / "events.jsonl"
-        events = []
-        for line in path.read_text().splitlines() if path.exists() else ():
-            with contextlib.suppress(ValueError):
-                events.append(json.loads(line))
-        return events
-
-    def seconds(self) -> float:
-        """Wall-clock time of all its processes together, from each one's start to its last sign of life."""
-        total, began, last = 0.0, None, 0.0
-        for event in self.events():
-            if event["event"] == "started":
-                total += last - began if began is not None else 0.0
-                began = event["time"]
-            last = event["time"]
-        return total + (last - began if began is not None else 0.0)
-
-    def log(self, event: str, **values: Any) -> None:
-        """Append an event to events.jsonl."""
-        append_line(self.path / "events.jsonl", {"time": round(time.time(), 3), "event": event, **values})
+from vaelab.spec import Spec
+from vaelab.training.folder import Row, RunFolder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
-    """A finished training: its folder, its model with the last weights, and its metrics an epoch."""
+    """A training run: its folder, its model with the last weights, and its metrics, one row per epoch."""
 
     folder: Path
     record: Record
     model: Model
     rows: list[Row]
+    data: ImageData | None = field(default=None, compare=False)
+    """The images, while the program that trained on them holds them in memory."""
+
+    def __repr__(self) -> str:
+        last = self.rows[-1] if self.rows else {}
+        numbers = ", ".join(
+            f"{name} {last[f'test_{key}']:.2f}"
+            for name, key in (("reconstruction", "reconstruction"), ("KL", "kl"), ("total", "total"))
+            if f"test_{key}" in last
+        )
+        tested = f"; test set: {numbers} nats per image" if numbers else ""
+        return f"Run {self.folder}: {self.model.spec.summary}, {len(self.rows)} epochs{tested}"
 
     @property
     def experiment(self) -> Experiment:
         """The settings it was made with."""
         return self.record.experiment
 
-    def images(self, directory: Path | None = None) -> ImageData:
-        """The images it was trained on, read anew.
+    def load_data(self, directory: Path | None = None) -> ImageData:
+        """The images it was trained on.
 
         Args:
-            directory: where data sets lie; by default VAELAB_DATA, otherwise a cache folder.
+            directory: the folder of data sets; by default VAELAB_DATA, otherwise a cache folder.
 
         Raises:
-            UserError: they are not at hand, or have changed since.
+            UserError: they are not at hand, were in the memory of another program, or have changed since.
         """
-        data = self.experiment.data.load(directory)
+        if self.data is not None:
+            return self.data
+        data = open_data(self.experiment.data, directory)
         if data.digest != self.record.data_sha256:
             raise UserError(
-                f"data {data.name} has changed since {self.folder} was trained on it; bring it back, or name images "
-                "with --data"
+                f"data {data.name} has changed since {self.folder} was trained on it; bring it back, or give others"
             )
         return data
 
 
-def open_run(path: Path) -> Run:
+def open_run(path: str | Path, *, specs: Sequence[type[Spec]] = (), modules: tuple[Any, Any] | None = None) -> Run:
     """A run from its folder.
 
+    Args:
+        path: the folder.
+        specs: the spec classes of parts that are not this package's own, if they are not imported yet.
+        modules: encoder and decoder of a model whose network is `Modules`.
+
     Raises:
-        UserError: the folder holds no run, or none that this version reads.
+        UserError: the folder holds no run, or none that this version reads, or it needs a class or modules that are
+            not at hand.
     """
-    folder = RunFolder(path)
+    folder = RunFolder(Path(path))
     if not folder.record.exists():
         raise UserError(f"{path} holds no run (no experiment.json); name a folder that `vaelab train` made")
-    return Run(path, read_record(folder.record), load(folder.last), folder.rows())
+    record = read_record(folder.record, specs)
+    return Run(folder.path, record, load(folder.last, specs=specs, modules=modules), folder.rows())

@@ -1,4 +1,4 @@
-"""Annealed importance sampling: the evidence by a path of densities from one that is drawn from to the posterior."""
+"""Annealed importance sampling: the evidence along a path of densities from an initial density to the posterior."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vaelab.metrics.checks import at_least
+from vaelab.metrics.densities import expand, log_prob_of, sample_of
 from vaelab.metrics.evidence.hmc import evaluate, transition
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.evidence.starts import Start, from_both
-from vaelab.metrics.evidence.support import refuse_cross_entropy
 from vaelab.metrics.images import batches, eval_mode, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
+from vaelab.metrics.support import refuse_cross_entropy
 from vaelab.models.model import Model
 
-# Codes that are decoded at a time: memory depends on it.
-_CODES = 2000
-# Chains of the run that finds the step sizes, the acceptance it aims at, and how fast it moves there.
+# Draws of z that are decoded at once; memory grows with it.
+_DECODED = 2000
+# Chains of the pilot run that tunes the step sizes, its target acceptance, and its learning rate.
 _PILOTS = 4
 _ACCEPTANCE = 0.65
 _RATE = 0.5
-# Steepness of the sigmoid that temperatures follow.
+# Steepness of the sigmoid that the temperatures follow.
 _STEEPNESS = 4.0
 
 
@@ -34,8 +35,8 @@ class AnnealedEvidence:
     """A stochastic lower bound on log p(x), nats per image.
 
     Args:
-        log_weight: of each of S chains for each image, float64: E[w] = p(x).
-        acceptance: mean chance of an HMC step to be accepted, for each image, (B,); nan without a step.
+        log_weight: of S chains per image, float64; E[w] = p(x).
+        acceptance: mean acceptance probability of the HMC steps per image, (B,); nan if there was no step.
         temperatures: beta, from 0 at the start to 1 at p(x, z).
     """
 
@@ -45,14 +46,14 @@ class AnnealedEvidence:
 
     @property
     def log_p(self) -> Float[Tensor, " B"]:
-        """log of the mean weight of each image's chains: at most log p(x) in expectation."""
+        """Log of the mean weight of an image's chains: at most log p(x) in expectation."""
         return self.log_weight.logsumexp(0) - math.log(len(self.log_weight))
 
     @property
     def effective(self) -> Float[Tensor, " B"]:
         """Kish's effective number of chains, (sum w)^2 / sum w^2, from 1 to S.
 
-        Where it is near 1, one chain carries the bound, and log p(x) may lie well above it.
+        Near 1 a single chain carries the bound, and log p(x) may be much larger.
         """
         return (2 * self.log_weight.logsumexp(0) - (2 * self.log_weight).logsumexp(0)).exp()
 
@@ -63,12 +64,12 @@ class AnnealedEvidence:
 
     @property
     def standard_error(self) -> float:
-        """Of the mean, over images."""
+        """Standard error of the mean over images."""
         return float(self.log_p.std() / math.sqrt(len(self.log_p)))
 
     @property
     def interval(self) -> Interval:
-        """Of the mean, 95 %, by drawing the images anew."""
+        """95 % bootstrap interval of the mean over images."""
         return bootstrap_interval(self.log_p.numpy(force=True))
 
 
@@ -83,31 +84,31 @@ def annealed_bound(
     start: Start = from_both,
     seed: int = 0,
 ) -> AnnealedEvidence:
-    r"""log p(x) by annealed importance sampling, from below: more temperatures close the gap.
+    r"""Lower bound on log p(x) by annealed importance sampling; more temperatures tighten it.
 
         log w = sum_t (beta_t - beta_{t-1}) [log p(x, z_{t-1}) - log start(z_{t-1})],      log p(x) ~ log 1/S sum_s w_s
 
     Neal (2001), section 2, on the geometric path of densities start(z)^{1 - beta} p(x, z)^beta. z_0 is drawn from
     `start`, and z_t from z_{t-1} by a step of Hamiltonian Monte Carlo (Neal 2011) that leaves the density at beta_t
-    invariant; sigmoidal temperatures and the use for decoders follow Wu, Burda, Salakhutdinov and Grosse (2017).
-    w is unbiased for p(x), so its log is a lower bound in expectation, and exceeds log p(x) by b nats with a
-    probability of at most exp(-b). With one temperature it is importance sampling from `start`.
+    invariant. Sigmoidal temperatures, and the use for decoders, follow Wu, Burda, Salakhutdinov and Grosse (2017).
+    w is unbiased for p(x), so its log is a lower bound in expectation; it exceeds log p(x) by b nats with probability
+    at most exp(-b). With one temperature this is importance sampling from `start`.
 
-    Step sizes, one for each image and temperature, come from a pilot run with random numbers of its own and are then
-    frozen. Steps that follow the acceptance of the chains that are weighed would make each step depend on the past,
-    would no longer leave its density invariant, and would bias w.
+    A pilot run with its own random numbers finds one step size per image and temperature, which then stays fixed.
+    Step sizes adapted to the weighted chains would depend on their past: the steps would no longer leave their
+    densities invariant, and w would be biased.
 
-    Time grows with chains x temperatures x leapfrog, of which each is one pass through the decoder and back.
+    Time grows with chains x temperatures x leapfrog, each a forward and backward pass through the decoder.
 
     Args:
         model: one latent of real numbers.
         x: images in [0, 1].
         y: labels or attributes, for a conditional model.
         temperatures: T, increments of beta from 0 to 1.
-        chains: S, for each image.
-        leapfrog: steps of a trajectory.
-        start: gives the density at beta = 0: `from_both`, `from_posterior`, `from_prior`, or another.
-        seed: of every draw.
+        chains: S, chains per image.
+        leapfrog: steps per trajectory.
+        start: the density at beta = 0: `from_both`, `from_posterior`, `from_prior`, or your own function.
+        seed: of all draws.
 
     Raises:
         UserError: temperatures, chains or leapfrog < 1, no density over one latent of real numbers, or grey pixels
@@ -118,43 +119,45 @@ def annealed_bound(
     refuse_cross_entropy(model, x)
     with eval_mode(model), seeded(model.device, seed):
         parts = [
-            Annealing(Joint(model, *some), start, temperatures, leapfrog).forward(chains)
-            for some in batches(model, x, y, at_a_time(chains))
+            Annealing(Joint(model, *batch), start, temperatures, leapfrog).forward(chains)
+            for batch in batches(model, x, y, images_at_once(chains))
         ]
     log_weight, acceptance = (torch.cat(part, -1) for part in zip(*parts, strict=True))
     return AnnealedEvidence(log_weight, acceptance, sigmoidal_temperatures(temperatures))
 
 
 class Annealing:
-    """The path start(z)^{1 - beta} p(x, z)^beta of B images, with steps of HMC that are tuned to it and frozen.
+    """The path start(z)^{1 - beta} p(x, z)^beta of B images, with HMC steps that are tuned to it and then fixed.
 
     Args:
         joint: p(x, z).
-        start: gives the density at beta = 0.
+        start: the density at beta = 0.
         temperatures: T, increments of beta.
-        leapfrog: steps of a trajectory.
+        leapfrog: steps per trajectory.
     """
 
     def __init__(self, joint: Joint, start: Start, temperatures: int, leapfrog: int) -> None:
         self.joint, self.leapfrog = joint, leapfrog
-        self.start = start(joint).expand((len(joint.x),))
+        self.start = expand(start(joint), len(joint.x), "start")
         self.betas = sigmoidal_temperatures(temperatures)
         self.steps = self._tuned()
 
     def forward(self, chains: int) -> tuple[Float[Tensor, "S B"], Float[Tensor, " B"]]:
-        """log w of chains from the start to p(x, z), E[w] = p(x), and their acceptance."""
-        return self._along(self.start.sample((chains,)), self.betas, self.steps)
+        """log w of chains from the start to p(x, z), with E[w] = p(x), and their acceptance."""
+        return self._along(sample_of(self.start, (chains,), "start"), self.betas, self.steps)
 
     def backward(self, z: Float[Tensor, "S B D"]) -> tuple[Float[Tensor, "S B"], Float[Tensor, " B"]]:
-        """log w of chains from draws z of the posterior back to the start, E[1 / w] = 1 / p(x), and their acceptance.
+        """log w of chains from posterior draws z back to the start, with E[1 / w] = 1 / p(x), and their acceptance.
 
-        The steps of HMC are their own reversal, so that the same ones are taken, the last first.
+        An HMC step is its own reversal, so the same steps are taken in reverse order.
         """
         log_weight, acceptance = self._along(z, self.betas[::-1], self.steps[::-1])
         return -log_weight, acceptance
 
     def _terms(self, z: Float[Tensor, "S B D"]) -> tuple[Tensor, ...]:
-        return self.start.log_prob(z), self.joint.log_prob(z)
+        # First, so that a message about z outside the prior's support names the prior.
+        log_joint = self.joint.log_prob(z)
+        return log_prob_of(self.start, z, "start"), log_joint
 
     def _along(
         self, z: Float[Tensor, "S B D"], betas: Sequence[float], steps: Sequence[Tensor]
@@ -163,7 +166,7 @@ class Annealing:
         point = evaluate(self._terms, z)
         log_weight = torch.zeros_like(point.terms[0])
         acceptance = torch.zeros_like(log_weight)
-        # After the last change of temperature nothing is weighed any more, and no step is due.
+        # After the last change of temperature the weight is final, so no step follows.
         for last, beta, step in zip(betas[:-2], betas[1:-1], steps, strict=True):
             log_weight += point.log_density((last - beta, beta - last))
             point, probability = transition(self._terms, (1 - beta, beta), point, step, self.leapfrog)
@@ -172,12 +175,12 @@ class Annealing:
         return log_weight, acceptance.mean(0) / len(steps) if steps else acceptance.mean(0) * math.nan
 
     def _tuned(self) -> list[Float[Tensor, " B"]]:
-        """A step size for each image and inner temperature, by a pilot run that is then thrown away.
+        """A step size per image and inner temperature, from a pilot run whose chains are discarded.
 
-        Along the path the log of the step moves by the acceptance less what it should be, so that it follows the
-        densities as they narrow. It begins at the narrowest dimension's standard deviation under the start.
+        Along the path the log of the step size changes by the acceptance minus its target, so the step follows the
+        densities as they narrow. It starts at the smallest standard deviation of a dimension under the start.
         """
-        draws = self.start.sample((100,))
+        draws = sample_of(self.start, (100,), "start")
         step, steps = draws.std(0).amin(-1), []
         if len(self.betas) == 2:
             return []
@@ -190,7 +193,7 @@ class Annealing:
 
 
 def sigmoidal_temperatures(temperatures: int) -> tuple[float, ...]:
-    r"""beta_0 = 0 to beta_T = 1, close together at both ends, where the densities change most.
+    r"""Temperatures from beta_0 = 0 to beta_T = 1, dense at both ends, where the densities change most.
 
     beta_t = (s_t - s_0) / (s_T - s_0),  s_t = sigmoid(4 (2 t / T - 1)): Wu, Burda, Salakhutdinov and Grosse (2017).
 
@@ -202,16 +205,16 @@ def sigmoidal_temperatures(temperatures: int) -> tuple[float, ...]:
 
 
 def refuse_settings(temperatures: int, chains: int, leapfrog: int) -> None:
-    """Refuse a run that would take no step.
+    """Refuse settings of annealing that are below 1.
 
     Raises:
-        UserError: one of them is below 1.
+        UserError: a setting is below 1.
     """
     at_least("temperatures", temperatures, 1)
     at_least("chains", chains, 1)
     at_least("leapfrog", leapfrog, 1)
 
 
-def at_a_time(chains: int) -> int:
-    """Images whose chains are run together."""
-    return max(1, _CODES // chains)
+def images_at_once(chains: int) -> int:
+    """Number of images whose chains run together."""
+    return max(1, _DECODED // chains)

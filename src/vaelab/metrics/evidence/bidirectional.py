@@ -1,4 +1,4 @@
-"""Bidirectional Monte Carlo: how far annealed importance sampling can be trusted for a model."""
+"""Bidirectional Monte Carlo: the accuracy of annealed importance sampling for a given model."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vaelab.metrics.checks import at_least
-from vaelab.metrics.evidence.annealed import Annealing, at_a_time, refuse_settings
+from vaelab.metrics.densities import expand, sample_of
+from vaelab.metrics.evidence.annealed import Annealing, images_at_once, refuse_settings
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.evidence.starts import Start, from_both
-from vaelab.metrics.evidence.support import refuse_without_density
 from vaelab.metrics.images import eval_mode, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
+from vaelab.metrics.support import refuse_without_density
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
 
 
 @dataclass(frozen=True)
 class BidirectionalBounds:
-    """log p(x) of images that the model itself has drawn, from below and from above, nats per image.
+    """Lower and upper bounds on log p(x) for images drawn from the model, nats per image.
 
     Args:
-        lower: by chains from the start to the posterior, (B,): at most log p(x) in expectation.
-        upper: with a chain from an exact draw of the posterior to the start, (B,): at least log p(x) in expectation.
-        acceptance: mean chance of an HMC step to be accepted, both ways, (B,); nan without a step.
+        lower: from chains that start at the initial density, (B,): at most log p(x) in expectation.
+        upper: with one chain that starts at an exact draw of the posterior, (B,): at least log p(x) in expectation.
+        acceptance: mean acceptance probability of the HMC steps in both directions, (B,); nan if there was no step.
     """
 
     lower: Float[Tensor, " B"]
@@ -46,12 +47,12 @@ class BidirectionalBounds:
 
     @property
     def gap(self) -> float:
-        """Mean of upper less lower: in expectation not negative, and at least the error of either bound."""
+        """Mean of upper minus lower: non-negative in expectation, and at least the error of either bound."""
         return float((self.upper - self.lower).mean())
 
     @property
     def gap_interval(self) -> Interval:
-        """Of the gap, 95 %, by drawing the images anew."""
+        """95 % bootstrap interval of the gap over images."""
         return bootstrap_interval((self.upper - self.lower).numpy(force=True))
 
 
@@ -59,55 +60,54 @@ class BidirectionalBounds:
 def bidirectional_bounds(
     model: Model,
     y: Tensor | None = None,
-    images: int = 100,
+    n_images: int = 100,
     temperatures: int = 100,
     chains: int = 16,
     leapfrog: int = 5,
     start: Start = from_both,
     seed: int = 0,
 ) -> BidirectionalBounds:
-    r"""Lower and upper bounds on log p(x) for images x drawn from the model, by annealing both ways.
+    r"""Lower and upper bounds on log p(x) for images x drawn from the model, by annealing in both directions.
 
         log 1/S sum_s w_s <= log p(x) <= log 1/S (w' + sum_{s > 1} w_s)      in expectation,   z* ~ p(z), x ~ p(x | z*)
 
-    w_1 to w_S are weights of chains that begin at `start`, as in `annealed_bound`; w' is that of a chain that begins
-    at z*, which is an exact draw of p(z | x), and takes the same steps in reverse. Grosse, Ghahramani and Adams (2015),
-    for one chain; with several the upper bound is that of independent chains in Brekelmans et al. (2022), which
-    stays close where only some of the chains find what matters.
+    w_1 to w_S are the weights of chains that begin at `start`, as in `annealed_bound`. w' is the weight of a chain
+    that begins at z*, an exact draw of p(z | x), and takes the same steps in reverse. Grosse, Ghahramani and Adams
+    (2015), for one chain. With several chains the upper bound is that of independent chains in Brekelmans et al.
+    (2022), which stays tight if only some of the chains find the mass.
 
-    The gap is in expectation KL + reverse KL between what `annealed_bound` draws and what the true posterior would
-    make of it. So it is at least the error of the lower bound, and at least the KL to the true posterior of the end
-    of a chain that is drawn by weight: it says how far annealing can be trusted for this model, on images such as
-    the model draws.
+    In expectation the gap is the KL plus the reverse KL between the distribution of forward chains and that of reverse
+    chains, which start at the true posterior. It is therefore at least the error of the lower bound, and at least the
+    KL from the end of a chain, drawn by weight, to the true posterior. It measures the accuracy of annealing for this
+    model, on images that the model generates.
 
     Args:
         model: one latent of real numbers.
-        y: for a conditional model, labels or attributes from which each image's is drawn.
-        images: B, how many are drawn.
+        y: for a conditional model, the labels or attributes from which one is drawn per image.
+        n_images: B, images to draw.
         temperatures: T, increments of beta from 0 to 1.
-        chains: S, for each image.
-        leapfrog: steps of a trajectory.
-        start: gives the density at beta = 0, as in `annealed_bound`.
-        seed: of every draw.
+        chains: S, chains per image.
+        leapfrog: steps per trajectory.
+        start: the density at beta = 0, as in `annealed_bound`.
+        seed: of all draws.
 
     Raises:
-        UserError: images < 2, temperatures, chains or leapfrog < 1, no density over one latent of real numbers, or a
+        UserError: n_images < 2, temperatures, chains or leapfrog < 1, no density over one latent of real numbers, or a
             conditional model without labels.
     """
-    at_least("images", images, 2)
+    at_least("n_images", n_images, 2)
     refuse_settings(temperatures, chains, leapfrog)
-    refuse_without_density(model)
-    assert isinstance(model, VAEModel)
-    with eval_mode(model), seeded(model.device, seed):
+    vae = refuse_without_density(model)
+    with eval_mode(vae), seeded(vae.device, seed):
         if y is not None:
             at_least("the number of labels", len(y), 1)
-            y = y.to(model.device)[torch.randint(len(y), (images,), device=model.device)]
-        # An exact draw of (x, z): z is as good as drawn from the posterior of x.
-        z = model.prior_of(y, images).expand((images,)).sample()
-        size = at_a_time(chains)
+            y = y.to(vae.device)[torch.randint(len(y), (n_images,), device=vae.device)]
+        # An exact draw of (x, z), so that z is an exact draw of the posterior of x.
+        z = sample_of(expand(vae.prior_of(y, n_images), n_images, "model.prior"), (), "model.prior")
+        size = images_at_once(chains)
         parts = [
-            _both_ways(model, z[rows], None if y is None else y[rows], temperatures, chains, leapfrog, start)
-            for rows in (slice(first, first + size) for first in range(0, images, size))
+            _both_ways(vae, z[rows], None if y is None else y[rows], temperatures, chains, leapfrog, start)
+            for rows in (slice(first, first + size) for first in range(0, n_images, size))
         ]
     return BidirectionalBounds(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
@@ -121,9 +121,9 @@ def _both_ways(
     leapfrog: int,
     start: Start,
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"], Float[Tensor, " B"]]:
-    """Lower bound, upper bound and acceptance for an image drawn from each code."""
-    x = model.likelihood_at(z[None], y).sample()[0]
-    # The steps are tuned without a look at z, so that given x the chain's beginning is independent of them.
+    """Lower bound, upper bound and acceptance for an image drawn at each z."""
+    x = sample_of(model.likelihood_at(z[None], y), (), "model.likelihood")[0]
+    # The steps are tuned without access to z, so the start of the reverse chain is independent of them given x.
     annealing = Annealing(Joint(model, x, y), start, temperatures, leapfrog)
     up, accepted_up = annealing.forward(chains)
     down, accepted_down = annealing.backward(z[None])

@@ -1,4 +1,4 @@
-"""How far the ELBO lies below log p(x), and why: the family of posteriors, or the encoder."""
+"""The gap between log p(x) and the ELBO, split into the share of the posterior family and that of the encoder."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from vaelab.errors import UserError
+from vaelab.metrics.checks import at_least
 from vaelab.metrics.evidence.joint import Joint
-from vaelab.metrics.evidence.support import refuse_broken_weights
 from vaelab.metrics.images import eval_mode, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
+from vaelab.metrics.support import refuse_broken_weights
 from vaelab.models.model import Model
 from vaelab.posteriors import FullGaussian, Gaussian
 
-# A fit goes on in units of the scale it has come to: where the encoder's is far off, its units suit no one else.
+# Rounds of a fit. Each works in units of the scale that the last one found: the encoder's scale can be far off.
 _ROUNDS = 3
-# Codes that are decoded at a time when bounds are evaluated.
-_CODES = 2000
+# Draws of z that are decoded at once when an ELBO is evaluated.
+_DECODED = 2000
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class InferenceGaps:
 
     Args:
         log_p: log p(x), or an estimate of it, (B,).
-        best_elbo: the ELBO of the best Gaussian for each image, (B,).
-        elbo: the ELBO of the encoder's posterior, (B,).
+        best_elbo: ELBO of the best Gaussian for each image, (B,).
+        elbo: ELBO of the encoder's posterior, (B,).
         mean: of the best Gaussian, (B, D).
         covariance: of the best Gaussian, (B, D, D).
     """
@@ -44,21 +45,21 @@ class InferenceGaps:
 
     @property
     def approximation(self) -> Float[Tensor, " B"]:
-        """log p(x) - best ELBO = min over the family of KL(q || p(z | x)): what no member of the family can reach."""
+        """log p(x) - best ELBO = min over the family of KL(q || p(z | x)): the loss due to the family."""
         return self.log_p - self.best_elbo
 
     @property
     def amortisation(self) -> Float[Tensor, " B"]:
-        """Best ELBO - ELBO: what one encoder for all images loses against a posterior fitted to each."""
+        """Best ELBO - ELBO: the loss of one encoder for all images against a posterior fitted to each."""
         return self.best_elbo - self.elbo
 
     @property
     def total(self) -> Float[Tensor, " B"]:
-        """log p(x) - ELBO = KL(q(z | x) || p(z | x)), both parts together."""
+        """log p(x) - ELBO = KL(q(z | x) || p(z | x)), the sum of both parts."""
         return self.log_p - self.elbo
 
     def interval(self, part: Float[Tensor, " B"]) -> Interval:
-        """Of the mean of one of these, 95 %, by drawing the images anew."""
+        """95 % bootstrap interval of the mean of a part over images."""
         return bootstrap_interval(part.double().numpy(force=True))
 
 
@@ -78,40 +79,39 @@ def inference_gaps(
         log p(x) - L(q) = [log p(x) - L(q*)] + [L(q*) - L(q)],    q* = argmax of L over the family,
 
     Cremer, Li and Duvenaud (2018), equations 3 to 5. The family is that of the model's posterior: Gaussians with a
-    diagonal covariance, or with a full one. q* is found for each image by `steps` steps of Adam on its mean and
-    covariance, from the encoder's own posterior and, where they are known, from the moments of the true posterior;
-    the best counts, the encoder's own among them, so that the amortisation gap is never negative. The
-    gradient leaves the score function out, so that its noise vanishes where q is the true posterior (Roeder, Wu and
-    Duvenaud 2017, equation 6).
+    diagonal or a full covariance. For each image q* is found by `steps` steps of Adam on its mean and covariance, once
+    from the encoder's posterior and once, if given, from the moments of the true posterior. The best of these and the
+    encoder's posterior counts, so the amortisation gap is never negative. The gradient omits the score function, so
+    its noise vanishes when q is the true posterior (Roeder, Wu and Duvenaud 2017, equation 6).
 
-    Every ELBO is the mean of `evaluation` draws with the same standard normal numbers for q and q*. `log_p` is taken as
-    it is: where it is itself a lower bound, so is the approximation gap.
+    Every ELBO averages over `evaluation` draws, with the same standard normal numbers for q and q*. If `log_p` is a
+    lower bound, so is the approximation gap.
 
     Args:
-        model: one latent of real numbers, a Gaussian posterior.
-        x: images in [0, 1]; on grey ones under a Bernoulli likelihood, log_p is the integral of
+        model: one latent of real numbers, with a Gaussian posterior.
+        x: images in [0, 1]. On grey pixels under a Bernoulli likelihood, log_p is the log of the integral of
             p(z) exp(-cross-entropy), and the gaps are those of its posterior.
-        log_p: such as from `exact_evidence`, or `annealed_bound`.
+        log_p: from `exact_evidence` or `annealed_bound`, nats.
         y: labels or attributes, for a conditional model.
-        moments: mean and covariance of the true posterior, such as from `exact_evidence`.
+        moments: mean and covariance of the true posterior, from `exact_evidence`.
         steps: of Adam.
-        samples: codes an image a step.
-        evaluation: codes an image that each ELBO is the mean of.
-        seed: of the draws.
+        samples: draws per image and step.
+        evaluation: draws per image for each ELBO.
+        seed: of all draws.
 
     Raises:
-        UserError: another posterior than a Gaussian, no density over one latent, or a number below 1.
+        UserError: a posterior that is not Gaussian, no density over one latent, weights that are not finite, or a
+            setting below 1.
     """
     for name, number in (("steps", steps), ("samples", samples), ("evaluation", evaluation)):
-        if number < 1:
-            raise UserError(f"{name} is {number}, but must be >= 1")
+        at_least(name, number, 1)
     joint = Joint(model, x, y)
     refuse_broken_weights(model)
     spec = model.spec.posterior
     if not isinstance(spec, Gaussian | FullGaussian):
         raise UserError(
-            f"posterior is {type(spec).__name__}, but the gap is split only for Gaussian ones, whose best member "
-            "can be found; log p(x) and the ELBO can be measured, with --only evidence"
+            f"posterior is {type(spec).__name__}, but the gap is split only for Gaussian and FullGaussian, whose best "
+            "member can be found; log p(x) and the ELBO can be measured, by the part evidence of the evaluation"
         )
     with eval_mode(model), seeded(model.device, seed):
         encoded = _Gaussians.of(joint.posterior)
@@ -134,7 +134,7 @@ def inference_gaps(
 
 @dataclass(frozen=True)
 class _Gaussians:
-    """N(mean, L L^T) an image, L diagonal unless `full`."""
+    """N(mean, L L^T) per image, with L diagonal unless `full`."""
 
     mean: Float[Tensor, "B D"]
     tril: Float[Tensor, "B D D"]
@@ -149,8 +149,10 @@ class _Gaussians:
 
     @classmethod
     def matching(cls, mean: Tensor, covariance: Tensor, full: bool) -> _Gaussians:
-        """Gaussians with these moments; of a diagonal one, the variances that KL(q || p) asks for: one by one, the
-        inverse of the precision's diagonal, which is what is best where the true posterior is itself a Gaussian."""
+        """Gaussians with these moments; a diagonal one has the inverse of the precision's diagonal as its variances.
+
+        Among diagonal Gaussians these minimise KL(q || p) if the true posterior is Gaussian.
+        """
         dimensions = covariance.shape[-1]
         ridge = 1e-6 * covariance.diagonal(dim1=-2, dim2=-1).mean(-1) + 1e-12
         solid = covariance.double() + ridge.double()[:, None, None] * torch.eye(dimensions, device=mean.device)
@@ -171,7 +173,7 @@ class _Gaussians:
         return log_q
 
     def where(self, better: Tensor, other: _Gaussians) -> _Gaussians:
-        """The other's where they are better."""
+        """The other Gaussians for the images for which they are better, and these for the rest."""
         return _Gaussians(
             torch.where(better[:, None], other.mean, self.mean),
             torch.where(better[:, None, None], other.tril, self.tril),
@@ -181,11 +183,11 @@ class _Gaussians:
 
 @torch.no_grad()
 def _elbo(joint: Joint, q: _Gaussians, noise: Float[Tensor, "S B D"]) -> Float[Tensor, " B"]:
-    """E_q[log p(x, z) - log q(z)] over the draws, float64."""
+    """E_q[log p(x, z) - log q(z)] averaged over the draws, float64."""
     total = torch.zeros(len(q.mean), dtype=torch.float64, device=q.mean.device)
-    for part in noise.split(max(1, _CODES // len(q.mean))):
+    for part in noise.split(max(1, _DECODED // len(q.mean))):
         z = q.draw(part)
-        # The entropy is exact: only the joint density is averaged over draws.
+        # The entropy has a closed form; only the joint density is averaged over draws.
         total += joint.log_prob(z).double().sum(0)
     log_det = q.tril.diagonal(dim1=-2, dim2=-1).log().sum(-1).double()
     entropy: Tensor = log_det + q.mean.shape[-1] * (1 + math.log(2 * math.pi)) / 2
@@ -193,11 +195,11 @@ def _elbo(joint: Joint, q: _Gaussians, noise: Float[Tensor, "S B D"]) -> Float[T
 
 
 def _optimised(joint: Joint, start: _Gaussians, steps: int, samples: int) -> _Gaussians:
-    """The Gaussians of highest ELBO, from `start`: Adam on mean and log scale, both in units of the start's scale."""
+    """The Gaussians of highest ELBO: Adam on mean and log scale, in units of the scale of `start`."""
     dimensions = start.mean.shape[-1]
     shift = torch.zeros_like(start.mean).requires_grad_()
     log_scale = torch.zeros_like(start.mean).requires_grad_()
-    # Off the diagonal, and only where the family has it.
+    # Entries below the diagonal; fixed at 0 for the diagonal family.
     below = torch.zeros_like(start.tril).requires_grad_(start.full)
     lower = torch.ones(dimensions, dimensions, dtype=start.mean.dtype, device=start.mean.device).tril(-1)
 
@@ -213,7 +215,7 @@ def _optimised(joint: Joint, start: _Gaussians, steps: int, samples: int) -> _Ga
         for _ in range(steps):
             q = current()
             half = torch.randn(-(-samples // 2), *start.mean.shape, dtype=start.mean.dtype, device=start.mean.device)
-            # Mirrored pairs: what is odd about the centre, such as a slope, adds no noise to the scale's gradient.
+            # In mirrored pairs, terms that are odd about the centre add no noise to the gradient of the scale.
             z = q.draw(torch.cat([half, -half])[:samples])
             held = _Gaussians(q.mean.detach(), q.tril.detach(), q.full)
             bound = (joint.log_prob(z) - held.log_prob(z)).mean(0).sum()

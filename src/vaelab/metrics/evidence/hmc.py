@@ -1,4 +1,4 @@
-"""Hamiltonian Monte Carlo for many chains at once, over densities that are weighted sums of a few log terms."""
+"""Hamiltonian Monte Carlo for many chains at once, on densities that are weighted sums of a few log terms."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 Terms = Callable[[Tensor], tuple[Tensor, ...]]
-"""From codes (S, B, D) to K log terms of shape (S, B), through which gradients flow."""
+"""From z of shape (S, B, D) to K differentiable log terms of shape (S, B)."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """S chains for each of B images, with K log terms and their slopes there.
+    """S chains for each of B images, with K log terms and their gradients.
 
-    The density is exp(sum_k w_k term_k). Terms are kept apart, so that a chain that goes on under other weights need
-    not decode its codes again.
+    The density is exp(sum_k w_k term_k). The terms are stored separately, so that a chain can continue under other
+    weights without decoding z again.
     """
 
     z: Float[Tensor, "S B D"]
@@ -31,12 +31,12 @@ class Point:
         return log_p
 
     def gradient(self, weights: Sequence[float]) -> Float[Tensor, "S B D"]:
-        """Of the log density, with respect to z."""
+        """Gradient of the log density with respect to z."""
         slope: Tensor = torch.tensordot(self.slopes.new_tensor(weights), self.slopes, 1)
         return slope
 
     def where(self, chosen: Tensor, other: Point) -> Point:
-        """This point in the chains (S, B) that are chosen, the other elsewhere."""
+        """This point for the chosen chains, (S, B), and the other point for the rest."""
         return Point(
             torch.where(chosen[..., None], self.z, other.z),
             torch.where(chosen, self.terms, other.terms),
@@ -45,14 +45,22 @@ class Point:
 
 
 def evaluate(terms: Terms, z: Float[Tensor, "S B D"]) -> Point:
-    """The terms and their slopes at z; the weights of a model have no part in the gradient, and none is kept."""
+    """The terms and their gradients at z. Weights of the model receive no gradient."""
     z = z.detach().requires_grad_()
     with torch.enable_grad():
         values = terms(z)
-        # Terms may have a part in common, whose graph is needed again.
-        slopes = [torch.autograd.grad(value.sum(), z, retain_graph=True)[0] for value in values]
-    # Sums over pixels and over temperatures lose no more than the density itself has lost.
+        slopes = [_slope(value, z) for value in values]
+    # In float64, sums over pixels and temperatures add no rounding error to that of the density itself.
     return Point(z.detach(), torch.stack([value.detach().double() for value in values]), torch.stack(slopes))
+
+
+def _slope(value: Float[Tensor, "S B"], z: Float[Tensor, "S B D"]) -> Float[Tensor, "S B D"]:
+    # A flat term, such as the density of a uniform prior, has no graph.
+    if not value.requires_grad:
+        return torch.zeros_like(z)
+    # Terms can share a part of the graph, which is then needed again.
+    (slope,) = torch.autograd.grad(value.sum(), z, retain_graph=True, allow_unused=True, materialize_grads=True)
+    return slope
 
 
 def leapfrog(
@@ -63,18 +71,18 @@ def leapfrog(
     step: Float[Tensor, "*#chains B"],
     steps: int,
 ) -> tuple[Point, Float[Tensor, "S B D"]]:
-    r"""Follow Hamilton's equations for `steps` steps: a half step of momentum, one of position, a half of momentum.
+    r"""Integrate Hamilton's equations: half a step of momentum, a step of position, half a step of momentum.
 
         p' = p + e/2 grad log f(z),      z' = z + e p',      p'' = p' + e/2 grad log f(z')
 
-    Neal (2011), section 2.3. It preserves volume, and from (z'', -p'') it leads back to (z, -p).
+    Neal (2011), section 2.3. The map preserves volume, and takes (z'', -p'') back to (z, -p).
 
     Args:
         terms, weights: of the log density.
-        point: where the chains are.
+        point: current position of the chains.
         momentum: p, with unit masses.
-        step: e, in the units of z, for each image or each chain.
-        steps: how many.
+        step: e, in units of z, per image or per chain.
+        steps: number of steps.
     """
     e = step[..., None].to(momentum.dtype)
     for _ in range(steps):
@@ -87,17 +95,17 @@ def leapfrog(
 def transition(
     terms: Terms, weights: Sequence[float], point: Point, step: Float[Tensor, " B"], steps: int
 ) -> tuple[Point, Float[Tensor, "S B"]]:
-    """A step of Hamiltonian Monte Carlo, which leaves exp(sum_k w_k term_k) invariant, and its chance of acceptance.
+    """One transition of Hamiltonian Monte Carlo, and its acceptance probability.
 
-    Neal (2011), section 3.2: fresh momenta, a leapfrog trajectory, and its end accepted with probability
-    min(1, exp(-change of energy)). Each chain takes the step times a draw from [0.8, 1.2], so that no trajectory keeps
-    coming back to where it began (section 4.2 there). It draws from torch's own random numbers.
+    It leaves exp(sum_k w_k term_k) invariant. Neal (2011), section 3.2: fresh momenta, a leapfrog trajectory, and its
+    end accepted with probability min(1, exp(-change of energy)). Each chain multiplies the step by a uniform draw from
+    [0.8, 1.2], so that no trajectory is periodic (section 4.2). Draws come from torch's global generator.
     """
     momentum = torch.randn_like(point.z)
     jitter = 0.8 + 0.4 * torch.rand_like(point.z[..., 0])
     end, last = leapfrog(terms, weights, point, momentum, step * jitter, steps)
     kinetic = (momentum.double().square() - last.double().square()).sum(-1) / 2
-    # A trajectory that has left the numbers, and ends in nan, is refused.
+    # A trajectory that ends in nan is rejected.
     probability = (end.log_density(weights) - point.log_density(weights) + kinetic).exp().clamp(max=1).nan_to_num(0.0)
     accepted = torch.rand_like(probability) < probability
     return end.where(accepted, point), probability

@@ -1,9 +1,10 @@
-"""Bounds on the evidence by importance samples, for any model whose likelihood is a density of the data."""
+"""Lower bounds on the evidence by importance sampling, for any model whose likelihood is a density of the data."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -11,26 +12,27 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vaelab.data import BinarisationSpec, ImageData
-from vaelab.errors import UserError
-from vaelab.metrics.evidence.support import refuse_cross_entropy
+from vaelab.metrics.checks import at_least
+from vaelab.metrics.densities import within_support
 from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
+from vaelab.metrics.support import refuse_cross_entropy
 from vaelab.models.model import Model
 
-# Codes that are decoded at a time: memory depends on it, and not on k.
-_CODES = 2000
+# Draws of z that are decoded at once; memory grows with it, and not with k.
+_DECODED = 2000
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A bound on log p(x), nats per image.
+    """A lower bound on log p(x), nats per image.
 
     Args:
         log_p: the bound for each image, (B,).
-        samples: k, importance samples an image.
-        elbo: mean log-weight of the same samples, (B,): the ELBO, which k = 1 bounds by.
-        effective: Kish's effective number of samples, (sum w)^2 / sum w^2, from 1 to k, (B,). Where it is small
-            against k, a few samples carry the bound and log p(x) may lie well above it.
+        samples: k, importance samples per image.
+        elbo: mean log-weight of the same samples, (B,): the ELBO, which is the bound at k = 1.
+        effective: Kish's effective number of samples, (sum w)^2 / sum w^2, from 1 to k, (B,). If it is much smaller
+            than k, a few samples carry the bound, and log p(x) may be much larger.
     """
 
     log_p: Float[Tensor, " B"]
@@ -45,65 +47,75 @@ class Evidence:
 
     @property
     def standard_error(self) -> float:
-        """Of the mean, over images."""
+        """Standard error of the mean over images."""
         return float(self.log_p.std() / math.sqrt(len(self.log_p)))
 
     @property
     def interval(self) -> Interval:
-        """Of the mean, 95 %, by drawing the images anew."""
+        """95 % bootstrap interval of the mean over images."""
         return bootstrap_interval(self.log_p.double().numpy(force=True))
 
 
 @torch.no_grad()
 def importance_bound(
-    model: Model, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 100
+    model: Model,
+    x: Float[Tensor, "B C H W"],
+    y: Tensor | None = None,
+    samples: int = 100,
+    *,
+    batch_size: int = 100,
+    seed: int | None = None,
+    allow_cross_entropy: bool = False,
 ) -> Evidence:
-    r"""log (1/k) sum_i p(x, z_i) / q(z_i | x) for each image, at most log p(x) in expectation.
+    r"""Lower bound on log p(x) by importance sampling, for each image.
 
-    Burda, Grosse and Salakhutdinov (2016), equation 8; k = 1 is one draw of the ELBO. Some samples are decoded at a
-    time and summed up, so that memory does not grow with k, and each of the k is a draw of its own.
+        log (1/k) sum_i p(x, z_i) / q(z_i | x),      z_i ~ q(z | x)
+
+    Burda, Grosse and Salakhutdinov (2016), equation 8; with k = 1 it is one draw of the ELBO. It is at most log p(x)
+    in expectation. Samples are decoded a few at a time and their weights summed, so memory does not grow with k.
 
     Args:
-        model: any model.
+        model: any model, on any device.
         x: images in [0, 1].
         y: labels or attributes, for a conditional model.
         samples: k.
+        batch_size: images per pass.
+        seed: of all draws; None draws from torch's global generator.
+        allow_cross_entropy: take grey pixels under a Bernoulli likelihood, and bound the log of the integral of
+            p(z) exp(-cross-entropy) over z. That is not log p(x), since exp(-cross-entropy) is no density of x, but
+            differences from it, such as inference gaps, are valid.
 
     Raises:
-        UserError: k < 1, or pixels outside the likelihood's support: grey pixels under a Bernoulli
-            likelihood give a cross-entropy, which is no log-likelihood.
+        UserError: samples or batch_size < 1, no image, or grey pixels under a Bernoulli likelihood unless
+            `allow_cross_entropy`.
     """
-    refuse_cross_entropy(model, x)
-    return importance_integral(model, x, y, samples)
+    at_least("samples", samples, 1)
+    at_least("batch_size", batch_size, 1)
+    at_least("the number of images", len(x), 1)
+    if not allow_cross_entropy:
+        refuse_cross_entropy(model, x)
+    with eval_mode(model), nullcontext() if seed is None else seeded(model.device, seed):
+        parts = [_bound(model, *batch, samples) for batch in batches(model, x, y, batch_size)]
+    log_p, elbo, effective = (
+        torch.cat([getattr(part, name) for part in parts]).to(x.device) for name in ("log_p", "elbo", "effective")
+    )
+    return Evidence(log_p, samples, elbo, effective)
 
 
-@torch.no_grad()
-def importance_integral(
-    model: Model, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 100
-) -> Evidence:
-    """`importance_bound` whatever the pixels: of log of the integral of p(z) exp(-reconstruction) over z.
-
-    On grey pixels under a Bernoulli likelihood that is no log p(x), since exp(-cross-entropy) is no density of x;
-    differences from it, such as inference gaps, are true all the same.
-
-    Raises:
-        UserError: k < 1.
-    """
-    if samples < 1:
-        raise UserError(f"samples is {samples}, but must be >= 1")
+def _bound(model: Model, x: Tensor, y: Tensor | None, samples: int) -> Evidence:
     first = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     second, total = first.clone(), torch.zeros_like(first)
-    with eval_mode(model):
-        for some in _chunks(samples, max(1, _CODES // len(x))):
-            log_weight = model(x, y, some).log_weight.double()
-            first = torch.logaddexp(first, log_weight.logsumexp(0))
-            second = torch.logaddexp(second, (2 * log_weight).logsumexp(0))
-            total = total + log_weight.sum(0)
+    for size in _chunks(samples, max(1, _DECODED // len(x))):
+        with within_support("model"):
+            log_weight = model(x, y, size).log_weight.double()
+        first = torch.logaddexp(first, log_weight.logsumexp(0))
+        second = torch.logaddexp(second, (2 * log_weight).logsumexp(0))
+        total = total + log_weight.sum(0)
     return Evidence(first - math.log(samples), samples, total / samples, (2 * first - second).exp())
 
 
 def _chunks(whole: int, most: int) -> Iterator[int]:
-    """`whole` in parts of at most `most`."""
+    """`whole` as a sum of parts of at most `most`."""
     for start in range(0, whole, most):
         yield min(most, whole - start)
 
@@ -116,37 +128,20 @@ def importance_bound_over(
     batch_size: int = 100,
     seed: int = 0,
 ) -> Evidence:
-    """`importance_bound` for every image of a split, with random numbers of its own.
+    """`importance_bound` of every image of a split.
 
-    Where pixels are drawn, as by dynamic binarisation, each image is drawn once: always the same for a seed.
+    Stochastic binarisation draws the pixels of each image once, and identically for the same seed.
 
     Args:
         model: any model, on any device.
         data: the images of one split.
         binarisation: from bytes to pixels; grey by default.
         samples: k.
-        batch_size: images at a time.
-        seed: of the draws.
+        batch_size: images per pass.
+        seed: of all draws.
 
     Raises:
         UserError: as `importance_bound`.
     """
-    return importance_over(model, pixels_of(data, binarisation, seed), condition_of(data), samples, batch_size, seed)
-
-
-def importance_over(
-    model: Model,
-    x: Float[Tensor, "N C H W"],
-    y: Tensor | None,
-    samples: int,
-    batch_size: int = 100,
-    seed: int = 0,
-    bound: Callable[[Model, Tensor, Tensor | None, int], Evidence] = importance_bound,
-) -> Evidence:
-    """`importance_bound`, or another such estimate, of many images, some at a time."""
-    with seeded(model.device, seed):
-        parts = [bound(model, some, conditions, samples) for some, conditions in batches(model, x, y, batch_size)]
-    log_p, elbo, effective = (
-        torch.cat([getattr(part, name) for part in parts]).cpu() for name in ("log_p", "elbo", "effective")
-    )
-    return Evidence(log_p, samples, elbo, effective)
+    x, y = pixels_of(data, binarisation, seed), condition_of(data)
+    return importance_bound(model, x, y, samples, batch_size=batch_size, seed=seed)

@@ -1,4 +1,4 @@
-"""The joint density of a model as a function of the latent: what every estimate of the evidence integrates."""
+"""The joint density of a model as a function of the latent: the integrand of every estimate of the evidence."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaelab.metrics.evidence.support import refuse_without_density
+from vaelab.metrics.densities import log_prob_of
+from vaelab.metrics.support import refuse_without_density
 from vaelab.models.model import Model
-from vaelab.models.vae import VAEModel
 
 
 class Joint:
-    """log p(x, z) = log p(z) + log p(x | z) of B images, nats, for codes z of shape (S, B, D).
+    """log p(x, z) = log p(z) + log p(x | z) of B images, nats, at draws z of shape (S, B, D).
 
-    Gradients flow to z, not to the weights. On grey pixels a Bernoulli model's p(x | z) is exp(-cross-entropy), which
-    is positive and so has a posterior, but is no density of x: whoever calls the integral an evidence asks
-    `refuse_cross_entropy` first.
+    Gradients flow to z, not to the weights. On grey pixels the p(x | z) of a Bernoulli model is exp(-cross-entropy):
+    positive, so that a posterior exists, but no density of x. Call `refuse_cross_entropy` before reporting its
+    integral as an evidence.
 
     Args:
         model: one latent of real numbers.
@@ -31,13 +31,11 @@ class Joint:
     """
 
     def __init__(self, model: Model, x: Float[Tensor, "B C H W"], y: Tensor | None = None) -> None:
-        refuse_without_density(model)
-        assert isinstance(model, VAEModel)
-        self.model, self.x, self.y = model, x, y
+        self.model, self.x, self.y = refuse_without_density(model), x, y
 
     @property
     def dimensions(self) -> int:
-        """D, of the latent."""
+        """D, dimensions of the latent."""
         return sum(self.model.widths)
 
     @cached_property
@@ -50,16 +48,15 @@ class Joint:
     def posterior(self) -> Distribution:
         """q(z | x) of the encoder, of batch shape (B,)."""
         with torch.no_grad():
-            return self.model.encode(self.x, self.y)
+            return self.model.posterior_of(self.x, self.y)
 
     def log_prior(self, z: Float[Tensor, "S B D"]) -> Float[Tensor, "S B"]:
         """log p(z)."""
-        return self.prior.log_prob(z)
+        return log_prob_of(self.prior, z, "model.prior")
 
     def log_likelihood(self, z: Float[Tensor, "S B D"]) -> Float[Tensor, "S B"]:
         """log p(x | z)."""
-        log_p: Tensor = self.model.likelihood_at(z, self.y).log_prob(self.x)
-        return log_p
+        return log_prob_of(self.model.likelihood_at(z, self.y), self.x, "model.likelihood")
 
     def log_prob(self, z: Float[Tensor, "S B D"]) -> Float[Tensor, "S B"]:
         """log p(x, z)."""

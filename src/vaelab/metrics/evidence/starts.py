@@ -1,4 +1,4 @@
-"""Where annealing starts: normalised densities over a latent that can be drawn from."""
+"""Initial densities of annealing: normalised, and easy to sample."""
 
 from __future__ import annotations
 
@@ -10,33 +10,35 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vaelab.metrics.densities import expand
 from vaelab.metrics.evidence.joint import Joint
 
 Start = Callable[[Joint], Distribution]
-"""From the joint density of B images to a density that is positive wherever it is, of batch shape () or (B,)."""
+"""From the joint density of B images to a density of batch shape () or (B,), positive wherever the joint is."""
 
 
 def from_prior(joint: Joint) -> Distribution:
-    """p(z): an estimate that owes nothing to the encoder, and takes many temperatures."""
+    """p(z): independent of the encoder, but needs many temperatures."""
     return joint.prior
 
 
 def from_posterior(joint: Joint) -> Distribution:
-    """q(z | x): close to the true posterior where the encoder is good, and blind where the encoder is."""
+    """q(z | x): close to the true posterior if the encoder is good, blind to every peak that the encoder misses."""
     return joint.posterior
 
 
 def from_both(joint: Joint) -> Distribution:
-    """(p(z) + q(z | x)) / 2: few temperatures where the encoder is good, and half of the chains look elsewhere too.
+    """(p(z) + q(z | x)) / 2, the defensive mixture of Hesterberg (1995).
 
-    In two dimensions the true posterior of an image often has several peaks, of which the encoder knows one. This is
-    the defensive mixture of Hesterberg (1995).
+    If the encoder is good, few temperatures suffice; half of the chains also search elsewhere. In two dimensions the
+    true posterior of an image often has several peaks, of which the encoder finds one.
     """
-    return EqualMixture(joint.prior.expand(joint.posterior.batch_shape), joint.posterior)
+    n = len(joint.x)
+    return EqualMixture(expand(joint.prior, n, "model.prior"), expand(joint.posterior, n, "model.posterior"))
 
 
 class EqualMixture(Distribution):
-    """(p + q) / 2, of two densities of one shape.
+    """(p + q) / 2 of two densities with the same shape.
 
     >>> low, high = (torch.distributions.Normal(torch.tensor(mean), 1.0) for mean in (-3.0, 3.0))
     >>> EqualMixture(low, high).log_prob(torch.tensor(0.0)) == low.log_prob(torch.tensor(0.0))
@@ -50,16 +52,16 @@ class EqualMixture(Distribution):
         super().__init__(q.batch_shape, q.event_shape, validate_args=False)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> EqualMixture:
-        """The same distribution, repeated to a larger batch."""
+        """The same distribution, expanded to a larger batch."""
         return EqualMixture(self.p.expand(batch_shape), self.q.expand(batch_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The log density, in nats."""
+        """The log density, nats."""
         return torch.logaddexp(self.p.log_prob(value), self.q.log_prob(value)) - math.log(2)
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws, each from p or from q as a coin falls."""
+        """Draws, each from p or from q with probability 1/2."""
         p, q = self.p.sample(sample_shape), self.q.sample(sample_shape)
         coin = torch.rand(self._extended_shape(sample_shape)[: p.ndim - len(self.event_shape)], device=p.device) < 0.5
         return torch.where(coin[(...,) + (None,) * len(self.event_shape)], p, q)

@@ -1,4 +1,4 @@
-"""What the ELBO is made of: distortion and rate, the parts of the rate, and collapse in words."""
+"""Distortion and rate: the two terms of the ELBO, the parts of the rate, and a diagnosis of posterior collapse."""
 
 from vaelab.metrics.rate.aggregate import AggregatePosterior
 from vaelab.metrics.rate.collapse import Diagnosis, Verdict, diagnose, diagnose_split

@@ -1,4 +1,4 @@
-"""Codes drawn from the posteriors of a set of images, with what they score there and under the prior."""
+"""Draws from the posteriors of a set of images, with their log densities under posterior and prior."""
 
 from __future__ import annotations
 
@@ -14,40 +14,45 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaelab.contract import Latent
+from vaelab.metrics.densities import mean_of, sample_of, within_support
 from vaelab.metrics.images import seeded
 from vaelab.metrics.rate.aggregate import in_double, independent, log_densities
 
 
 @dataclass(frozen=True)
 class PosteriorDraws:
-    """M codes, each drawn from the posterior of one of N images, and the rate of all images."""
+    """M draws z, each from the posterior of one of N images, and the rate of all images; nats."""
 
     z: Float[Tensor, "M D"]
     log_q: Float[Tensor, " M"]
-    """Under the posterior of its own image."""
+    """Log density under the posterior of the draw's own image."""
     log_q_alone: Float[Tensor, "M D"] | None
-    """Likewise each dimension alone; None where that is not known."""
+    """The same for each dimension alone; None if the marginals are not known."""
     log_p: Float[Tensor, "M K"]
-    """Under the prior, by dimension where these are independent, K = D; otherwise K = 1."""
+    """Log density under the prior, per dimension (K = D) if these are independent; otherwise K = 1."""
     kl: Float[NDArray[np.float64], " M"]
-    """Of the code's image where it has a closed form, otherwise the code's log ratio."""
+    """KL of the draw's image if it has a closed form, otherwise the log ratio of the draw."""
     rate: Float[NDArray[np.float64], " N"]
-    """The KL of each image, or the mean log ratio of its codes."""
+    """KL of each image, or the mean log ratio of its draws."""
 
 
-def draw_codes(
+def draw_posteriors(
     posteriors: Sequence[Distribution], priors: Sequence[Distribution], draws: int, seed: int
 ) -> PosteriorDraws:
-    """Codes of each image as often as of any other, or once more; which images have one more is drawn."""
+    """Draw from every posterior equally often, up to one draw; the images with one draw more are chosen at random.
+
+    Raises:
+        UserError: a posterior without a mean or draws, or a density that raises an error outside its support.
+    """
     n = sum(q.batch_shape[0] for q in posteriors)
     rounds = math.ceil(draws / n)
     before = (rounds - 1) * n
     last = np.random.default_rng(seed).choice(n, draws - before, replace=False)
     rows = np.concatenate([np.arange(before), before + np.sort(last)])
-    with seeded(posteriors[0].mean.device, seed):
-        z = [q.sample((rounds,)) for q in posteriors]
+    with seeded(mean_of(posteriors[0], "model.posterior").device, seed):
+        z = [sample_of(q, (rounds,), "model.posterior") for q in posteriors]
     latents = [
-        Latent(in_double(q), code, code, p=in_double(p)) for q, code, p in zip(posteriors, z, priors, strict=True)
+        Latent(in_double(q), each, each, p=in_double(p)) for q, each, p in zip(posteriors, z, priors, strict=True)
     ]
 
     def chosen(parts: Sequence[Tensor]) -> Tensor:
@@ -56,7 +61,8 @@ def draw_codes(
 
     scores = [log_densities(latent.q, latent.code) for latent in latents]
     alone = [each for _, each in scores if each is not None]
-    kl = torch.cat([latent.kl() for latent in latents], 1).double()
+    with within_support("model.prior"):
+        kl = torch.cat([latent.kl() for latent in latents], 1).double()
     return PosteriorDraws(
         chosen(z),
         chosen([whole for whole, _ in scores]),
@@ -68,6 +74,6 @@ def draw_codes(
 
 
 def _by_dimension(p: Distribution, z: Float[Tensor, "S B D"]) -> Float[Tensor, "S B K"]:
-    """log p(z_d) of each dimension where these are independent; otherwise K = 1."""
+    """log p(z_d) of each dimension if these are independent; otherwise K = 1."""
     whole, each = log_densities(p, z)
     return each if each is not None and independent(p) else whole[..., None]

@@ -1,4 +1,4 @@
-"""A mean with its uncertainty."""
+"""Means with their standard errors and intervals."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from vaelab.metrics.intervals import Interval, bootstrap_interval
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over images, or over codes drawn for them, in nats."""
+    """A mean over images, or over draws of z, nats."""
 
     mean: float
     standard_error: float
-    """Of the mean."""
+    """Of the mean: std / sqrt(N)."""
     interval: Interval
-    """Of the mean, 95 %, by the bootstrap."""
+    """95 % bootstrap interval of the mean."""
 
 
 def estimate(values: Float[NDArray[np.float64], " N"], seed: int = 0) -> Estimate:
     """The mean of N values, its standard error std / sqrt(N) and its bootstrap interval.
 
     Args:
-        values: a number a row.
+        values: one number per row.
         seed: of the bootstrap.
 
     Raises:
-        UserError: fewer than two values, or one that is not finite.
+        UserError: fewer than two values, or a value that is not finite.
 
     >>> estimate(np.array([1.0, 3.0])).standard_error
     1.0

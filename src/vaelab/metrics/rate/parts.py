@@ -1,4 +1,4 @@
-"""What a model's ELBO is made of on a whole split."""
+"""Distortion, rate and the parts of the rate of a model on a whole split."""
 
 from __future__ import annotations
 
@@ -13,37 +13,38 @@ from torch import Tensor
 from vaelab.contract import Latent
 from vaelab.data import BinarisationSpec, Grey, ImageData
 from vaelab.metrics.checks import at_least
-from vaelab.metrics.evidence.support import refuse_broken_weights
+from vaelab.metrics.densities import mean_of, within_support
 from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
 from vaelab.metrics.rate.aggregate import normal_marginals
 from vaelab.metrics.rate.estimate import Estimate, estimate
 from vaelab.metrics.rate.split import RateSplit, split_rate
 from vaelab.metrics.rate.units import LatentUnits, latent_units
+from vaelab.metrics.support import refuse_broken_weights
 from vaelab.models.model import Model
 from vaelab.spec import Trait
 
 
 @dataclass(frozen=True)
 class ElboParts:
-    """The ELBO in parts, nats per image, with their uncertainty over images."""
+    """The terms of the ELBO, nats per image, with their uncertainty over images."""
 
     distortion: Estimate
-    """-log p(x | z), without what a codebook adds to a loss."""
+    """-log p(x | z), without the penalty of a codebook."""
     distortion_is: str
-    """Negative log-likelihood, or cross-entropy, which is none: grey pixels under a Bernoulli likelihood."""
+    """The name of the distortion: negative log-likelihood, or cross-entropy for grey pixels under Bernoulli."""
     rate: Estimate
-    """KL(q(z | x) || p(z)), all latents together; -log p(code) of a codebook."""
+    """KL(q(z | x) || p(z)), all latents together; -log p(code) for a codebook."""
     total: Estimate
-    """Distortion plus rate, the negative ELBO where the distortion is a negative log-likelihood."""
+    """Distortion plus rate: the negative ELBO, if the distortion is a negative log-likelihood."""
     rate_by_group: tuple[float, ...]
-    """The rate of each latent, from the first that is drawn to the last."""
+    """The rate of each latent, in the order in which they are drawn."""
     split: RateSplit | None
-    """What the rate is made of; None where there is no one q(z). Where the KL has no closed form, its rate is sampled
-    anew and differs from the one above within their errors."""
+    """The parts of the rate; None if there is no single q(z). If the KL has no closed form, the rate of the split comes
+    from other draws than `rate`, and the two differ within their errors."""
     units: LatentUnits | None
-    """The dimensions of z one by one, as wide as the prior is where that is normal; None where there is no one z."""
+    """The dimensions of z, in units of the prior if that is normal; None if there is no single z."""
     left_out: str | None
-    """Which parts are None, and why."""
+    """The parts that are None, and the reason."""
 
 
 @torch.no_grad()
@@ -56,25 +57,26 @@ def elbo_parts(
     batch_size: int = 500,
     seed: int = 0,
 ) -> ElboParts:
-    """Distortion and rate of a split, and the rate's own parts by the aggregate posterior of its N images.
+    """Distortion and rate of a split, and the parts of the rate by the aggregate posterior of its N images.
 
-    -ELBO = distortion + rate (Kingma and Welling 2014, equation 3; the names are those of Alemi et al. 2018), and
-    the rate as `split_rate` has it. A codebook's rate and that of a hierarchy are not split: `left_out` says so.
+    -ELBO = distortion + rate (Kingma and Welling 2014, equation 3; the names follow Alemi et al. 2018). The rate is
+    split by `split_rate`, except for a codebook and for a hierarchy, where `left_out` gives the reason.
 
     Args:
         model: any model, on any device.
         data: the images of one split.
-        binarisation: from bytes to pixels; grey by default. Pixels that are drawn are drawn once.
-        samples: draws of z an image, for the distortion, and for the rate where it has no closed form.
-        draws: M, codes at which q(z) is evaluated under all N posteriors. Time grows with M N D: some 15 seconds of
-            one core for 10,000 x 10,000 x 10. A flow takes some 15 microseconds a pair of code and image: give
-            fewer of both, such as 2,000 x 1,000 for half a minute.
-        batch_size: images at a time.
+        binarisation: from bytes to pixels; grey by default. Stochastic binarisation draws each image once.
+        samples: draws of z per image, for the distortion, and for the rate if it has no closed form.
+        draws: M, draws of z at which q(z) is evaluated under all N posteriors. Time grows with M N D: about 15 seconds
+            on one core for 10,000 x 10,000 x 10. A flow takes about 15 microseconds per pair of draw and image, so give
+            fewer of both: 2,000 x 1,000 take half a minute.
+        batch_size: images per pass.
         seed: of all draws.
 
     Raises:
         UserError: samples < 1, draws < 2, fewer than two images, images of another shape than the model's, a
-            conditional model without labels, or weights that are not finite.
+            conditional model without labels, weights that are not finite, or a foreign distribution that lacks a mean,
+            draws or a density.
     """
     at_least("samples", samples, 1)
     at_least("draws", draws, 2)
@@ -86,10 +88,11 @@ def elbo_parts(
     rates: list[Tensor] = []
     latents: list[Latent] = []
     with seeded(model.device, seed), eval_mode(model):
-        for some, conditions in batches(model, x, y, batch_size):
-            trace = model(some, conditions, samples)
-            distortions.append(trace.reconstruction.mean(0))
-            rates.append(trace.kl.mean(1))
+        for images, conditions in batches(model, x, y, batch_size):
+            trace = model(images, conditions, samples)
+            with within_support("model"):
+                distortions.append(trace.reconstruction.mean(0))
+                rates.append(trace.kl.mean(1))
             latents += [] if unsplit else trace.latents
         distortion, by_group = _array(distortions, 0), _array(rates, 1)
         rate = by_group.sum(0)
@@ -109,28 +112,33 @@ def elbo_parts(
 
 
 def _unsplit(model: Model) -> str | None:
-    """Why a model's rate has no parts; None where it has."""
+    """The reason why a model's rate cannot be split; None if it can."""
     traits, name = model.spec.traits, model.spec.summary
-    if Trait.real_codes not in traits:
+    if {Trait.one_latent, Trait.real_codes} <= traits:
+        return None
+    if Trait.one_latent in traits:
         return (
             f"model is a {name}, whose codes come from a codebook: its rate is -log p(code), and q(z) has no density "
-            "to split it by; its distortion, its rate and how often each code is used can be measured"
+            "to split it by; its distortion, its rate and the use of each code can be measured"
         )
-    if Trait.one_latent not in traits:
+    if Trait.real_codes in traits:
         return (
-            f"model is a {name}, whose latents depend on each other: there is no one q(z) to split the rate by; its "
-            "distortion, its rate and the rate of each group can be measured"
+            f"model is a {name}, whose latents depend on each other: there is no single q(z) to split the rate by; "
+            "its distortion, its rate and the rate of each group can be measured"
         )
-    return None
+    return (
+        f"model is a {name}, whose spec does not have the traits one_latent and real_codes: whether there is a single "
+        "q(z) to split the rate by is not known; its distortion and its rate can be measured"
+    )
 
 
 def _units(latents: Sequence[Latent]) -> LatentUnits:
-    """The dimensions of z in units of the prior, where that is normal."""
+    """The dimensions of z, in units of the prior if that is normal."""
     priors = [normal_marginals(latent.p) for latent in latents]
     means, deviations = [], []
     for latent, p in zip(latents, priors, strict=True):
         q = normal_marginals(latent.q)
-        mean = latent.q.mean if q is None else q.mean
+        mean = mean_of(latent.q, "model.posterior") if q is None else q.mean
         means.append(mean if p is None else (mean - p.mean) / p.stddev)
         deviations += [] if p is None or q is None else [q.stddev / p.stddev]
     kl = _array([latent.kl_by_dimension().mean(0) for latent in latents], 0)
@@ -142,6 +150,6 @@ def _units(latents: Sequence[Latent]) -> LatentUnits:
 
 
 def _array(parts: Sequence[Tensor], dim: int) -> NDArray[np.float64]:
-    """Batches of images in a row."""
+    """Batches of images, concatenated."""
     array: NDArray[np.float64] = torch.cat(list(parts), dim).double().numpy(force=True)
     return array

@@ -1,4 +1,4 @@
-"""The dimensions of a latent one by one: which a model uses, for which images, and at what price."""
+"""Dimensions of a latent: which of them a model uses, for which images, and their share of the rate."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from vaelab.metrics.active import active_units
 from vaelab.metrics.checks import finite, positive, same_shape
+from vaelab.metrics.latent.active import active_units
 
-# An image uses a dimension where its posterior is so much narrower than the prior, in nats: log(1 / deviation).
+# Least log(1 / deviation), in nats, of a posterior that counts as narrower than the prior.
 _NARROWER = 0.1
-# Shares of images below and above which a dimension is used by none or by all.
+# Shares of images up to which a dimension counts as used by none, and from which by all.
 _NONE, _ALL = 0.1, 0.9
 
 
 class UnitKind(StrEnum):
-    """What a dimension is to the images."""
+    """How the images use a dimension."""
 
     active = "active"
-    """Its mean varies over images, and almost all of them narrow it."""
+    """Its mean varies over images, and its posterior is narrower than the prior for almost all of them."""
     mixed = "mixed"
-    """Some images narrow it, for the others it stays the prior (Bonheme and Grzes 2023)."""
+    """Its posterior is narrower than the prior for some images only (Bonheme and Grzes 2023)."""
     noisy = "noisy"
-    """Its mean varies, but for almost all images it is as wide as the prior."""
+    """Its mean varies, but its posterior is as wide as the prior for almost all images."""
     off = "switched off"
-    """Its mean hardly varies: passive in the words of Rolinek, Zietlow and Martius (2019)."""
+    """Its mean hardly varies: called passive by Rolinek, Zietlow and Martius (2019)."""
 
 
 @dataclass(frozen=True)
 class LatentUnits:
-    """The D dimensions of a latent; means and deviations are in units of the prior where that is normal."""
+    """The D dimensions of a latent, in units of the prior if that is normal."""
 
     variance: Float[NDArray[np.float64], " D"]
-    """Of the posterior's mean over images."""
+    """Variance of the posterior mean over images."""
     threshold: float
-    """Up to which variance a dimension is switched off."""
+    """Largest variance of a dimension that is switched off."""
     kinds: tuple[UnitKind, ...]
-    """Without deviations active or switched off alone."""
+    """Kind of each dimension; without deviations only active or switched off."""
     used: Float[NDArray[np.float64], " D"] | None
-    """The share of images whose posterior is narrower than the prior by 0.1 nats, log(1 / deviation)."""
+    """Share of images whose posterior is narrower than the prior: log(1 / deviation) > 0.1 nats."""
     kl: Float[NDArray[np.float64], " D"] | None
-    """Nats of the rate; None where the rate has no parts by dimension."""
+    """Rate of each dimension, nats; None if the rate does not split by dimension."""
 
     def of_kind(self, *kinds: UnitKind) -> NDArray[np.int64]:
         """The dimensions of these kinds, counted from 0."""
@@ -57,15 +57,15 @@ def latent_units(
     kl: Float[NDArray[np.float64], " D"] | None = None,
     threshold: float = 0.01,
 ) -> LatentUnits:
-    """Tell used dimensions from unused ones by the posteriors of N images, for a prior N(0, I).
+    """Classify dimensions as used or unused, from the posteriors of N images and a prior N(0, I).
 
-    A dimension is switched off where the variance of its posterior mean is at most the threshold (Burda, Grosse and
-    Salakhutdinov 2016, section 5.2). Of the others, it is active where at least 90 per cent of the images narrow it,
-    noisy where at most 10 per cent do, and mixed in between.
+    A dimension is switched off if the variance of its posterior mean is at most the threshold (Burda, Grosse and
+    Salakhutdinov 2016, section 5.2). Otherwise it is active if its posterior is narrower than the prior for at least
+    90 % of the images, noisy if for at most 10 %, and mixed in between.
 
     Args:
-        means, deviations: of the posteriors; deviations are None where they are not known.
-        kl: the rate of each dimension, to go with them.
+        means, deviations: means and standard deviations of the posteriors; deviations may be None.
+        kl: rate of each dimension, nats, which is passed on to the result.
         threshold: a variance.
 
     Raises:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least, labelled_split
-from vaelab.metrics.neighbours import knn_accuracy
+from vaelab.metrics.latent.neighbours import knn_accuracy
 from vaelab.metrics.representation.probe import linear_probe
 
 _Numbers = NDArray[np.float64]

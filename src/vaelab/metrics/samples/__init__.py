@@ -1,5 +1,6 @@
 """How good samples are: how far they lie from real images, what they leave out, and whether they are copies."""
 
+from vaelab.metrics.samples.classifier import ImageClassifier, train_classifier
 from vaelab.metrics.samples.conditional import ConditionalAccuracy, conditional_accuracy
 from vaelab.metrics.samples.frechet import FrechetDistance, frechet_between, frechet_distance, frechet_interval
 from vaelab.metrics.samples.kernel import KernelDistance, kernel_distance
@@ -10,6 +11,7 @@ from vaelab.metrics.samples.quality import SampleQuality, sample_quality
 __all__ = [
     "ConditionalAccuracy",
     "FrechetDistance",
+    "ImageClassifier",
     "KernelDistance",
     "Memorisation",
     "Nearest",
@@ -24,4 +26,5 @@ __all__ = [
     "nearest_training",
     "precision_recall",
     "sample_quality",
+    "train_classifier",
 ]

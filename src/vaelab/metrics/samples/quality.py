@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vaelab.metrics.classifier import ImageClassifier, Images
+from vaelab.metrics.samples.classifier import ImageClassifier, Images
 from vaelab.metrics.samples.frechet import FrechetDistance, frechet_distance
 from vaelab.metrics.samples.kernel import KernelDistance, kernel_distance
 from vaelab.metrics.samples.precision import PrecisionRecall, precision_recall

@@ -1,1 +1,1 @@
-"""The study's claims, each put to a number that could refute it."""
+"""The claims of the study, each tested by numbers that could refute it."""

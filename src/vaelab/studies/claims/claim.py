@@ -1,4 +1,4 @@
-"""A claim, what is measured of it for a seed, and the models of a seed that it is measured on."""
+"""A claim, the measurement that tests it, and the models of one seed that it is measured on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vaelab.data import ImageData
 from vaelab.figures.shown import Subject, subject_of
 from vaelab.metrics import ImageClassifier
 from vaelab.report import ClaimOutcome
-from vaelab.studies.claims.verdict import Check, measured, together
+from vaelab.studies.claims.verdict import Check, combined, measured
 from vaelab.studies.recipes import Recipe
 from vaelab.training import Run, Totals, full_pass
 
@@ -23,13 +23,13 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SeedRuns:
-    """The models of one seed, and what they are measured with.
+    """The models of one seed, with everything that claims are measured with.
 
     Args:
-        runs: by what they are for, such as "vae", "cvae", "cold" (no KL warm-up) and "8" (latent dimensions).
-        data: the images that they were trained on.
-        classifier: gives the one that tells the class of an image; it is trained when it is first asked for.
-        seed: theirs.
+        runs: by purpose, such as "vae", "cvae", "cold" (no KL warm-up) and "8" (latent dimensions).
+        data: the images that the models were trained on.
+        classifier: returns a classifier of images, which is trained on the first call.
+        seed: the seed of the runs, and of the draws in measurements.
     """
 
     runs: Mapping[str, Run]
@@ -46,7 +46,7 @@ class SeedRuns:
         return self._subjects[name]
 
     def trained_on(self, name: str) -> Subject:
-        """A model with up to 5,000 images of the training split, for classifiers to learn from."""
+        """A model with up to 5,000 images of the training split, on which classifiers are fitted."""
         key = f"{name}, training"
         if key not in self._subjects:
             whole = self.data.split("train")
@@ -71,19 +71,19 @@ class SeedRuns:
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """A sentence of the study, and how it is put to the test.
+    """A sentence of the study, and the measurement that tests it.
 
     Args:
-        name: on the command line.
+        name: the name on the command line.
         says: the sentence.
         needs: the models that it is measured on.
-        measure: numbers of one seed, by key.
+        measure: returns the numbers of one seed, by key.
         checks: the numbers that could refute it.
-        beside: further numbers, what each is by its key.
+        beside: descriptions of further numbers, by key; they decide nothing.
         note: what a reader must know.
-        mnist: whether the numbers are of MNIST, so that other images cannot test it.
-        digits: whether it speaks of digits by name.
-        recipe: the one whose training it is about; None where any will do.
+        mnist: whether its numbers are specific to MNIST, so that other images cannot test it.
+        digits: whether it names digits.
+        recipe: the recipe whose training it describes; None for any.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Claim:
     recipe: Recipe | None = None
 
     def unfit(self, data: ImageData, recipe: Recipe) -> str | None:
-        """Why these images and this recipe cannot test it; None where they can."""
+        """The reason why these images and this recipe cannot test it; None if they can."""
         if self.mnist and data.name != "mnist":
             return f"it is about MNIST's numbers, and data is {data.name}"
         if self.digits and set(data.classes) != {str(digit) for digit in range(10)}:
@@ -108,7 +108,7 @@ class Claim:
         return None
 
     def tested(self, by_seed: Sequence[Numbers]) -> ClaimOutcome:
-        """The claim, its numbers over seeds and its verdict, for the report."""
+        """The claim with its numbers over seeds and its verdict, for the report."""
 
         def values(key: str) -> list[float]:
             return [numbers[key] for numbers in by_seed]
@@ -116,5 +116,5 @@ class Claim:
         checks = tuple(check.tested(values(check.key)) for check in self.checks)
         beside = tuple(measured(what, values(key)) for key, what in self.beside.items())
         return ClaimOutcome(
-            self.name, self.says, together([check.verdict for check in checks]), checks, beside, self.note
+            self.name, self.says, combined([check.verdict for check in checks]), checks, beside, self.note
         )

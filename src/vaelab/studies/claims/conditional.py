@@ -1,4 +1,4 @@
-"""Claims about the CVAE: what the label decides, and what is left to z."""
+"""Claims about the CVAE: the label decides the class, and z the style."""
 
 from __future__ import annotations
 
@@ -33,20 +33,21 @@ MIXES = Claim(
         ),
         Check(
             "share",
-            "mutual information of code and class, over the entropy of the class",
+            "mutual information of latent and class, over the entropy of the class",
             at_most=0.05,
-            why="a twentieth of what there is to know",
+            why="a twentieth of the entropy of the class",
         ),
     ),
     beside={
         "accuracy": "accuracy of 15 nearest neighbours",
         "chance": "chance: the share of the largest class",
         "of_vae": "accuracy of 15 nearest neighbours, VAE",
-        "information": "mutual information of code and class (nats)",
-        "information_of_vae": "mutual information of code and class, VAE (nats)",
+        "information": "mutual information of latent and class (nats)",
+        "information_of_vae": "mutual information of latent and class, VAE (nats)",
         "silhouette": "silhouette of the classes",
     },
-    note="Codes are posterior means; neighbours are training images, those asked test images, at most 5,000 of each.",
+    note="Latents are posterior means. Test images are classified by neighbours among training images, at most 5,000 "
+    "of each.",
 )
 
 
@@ -57,9 +58,8 @@ def _identity(seed: SeedRuns) -> Numbers:
         torch.manual_seed(seed.seed)
         drawn = torch.cat([model.generate(_OF_EACH, label) for label in range(len(seed.classes))])
     classifier = seed.classifier()
-    told = classifier.predict(drawn)
-    right = told == labels.numpy()
-    # Images as they are stored, grey: what the classifier learned from.
+    right = classifier.predict(drawn) == labels.numpy()
+    # The stored grey images, such as the classifier was trained on.
     images, answers = seed.data.split("test").tensors()
     assert answers is not None
     real = classifier.accuracy(images, answers)
@@ -112,6 +112,6 @@ STYLE = Claim(
         )
         for name in ("slant", "thickness")
     ),
-    beside={name: f"the same of {name}" for name in ("scale", "rotation")},
+    beside={name: f"the same for {name}" for name in ("scale", "rotation")},
     note="Mean images at the same draws of z from the prior under every class.",
 )

@@ -1,4 +1,4 @@
-"""The figures of the claims: over seeds, and of what the plane's directions carry."""
+"""The figures of the claims: curves over seeds, and the shapes that the directions of the plane carry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DRAWS = 2000
 
 
 def warm_up_curves(seeds: Sequence[SeedRuns]) -> DrawnFigure:
-    """KL over epochs of each seed, trained with and without a warm-up of beta."""
+    """KL over epochs for each seed, with and without a warm-up of beta."""
     groups = {
         words: np.stack([models.column(name, "test_kl") for models in seeds])
         for words, name in (("with warm-up", "warm"), ("without warm-up", "cold"))
@@ -28,8 +28,8 @@ def warm_up_curves(seeds: Sequence[SeedRuns]) -> DrawnFigure:
     return DrawnFigure(
         "warm-up",
         figure,
-        "KL over epochs, a thin line a seed, runs that differ in the warm-up of beta alone. Look for curves that stay "
-        "at zero, which would be a collapsed posterior, and for the distance that is left at the end.",
+        "KL over epochs, a thin line per seed, for runs that differ only in the warm-up of beta. Look for curves that "
+        "stay at zero, which would be a collapsed posterior, and for the distance between the curves at the end.",
     )
 
 
@@ -43,8 +43,8 @@ def dimensions(numbers: Sequence[Numbers]) -> DrawnFigure:
     return DrawnFigure(
         "dimensions",
         figure,
-        "Test set, full pass with the final weights. Look for where the total stops falling: there more dimensions "
-        "cost as many nats of KL as they save in reconstruction.",
+        "Test set, full pass with the final weights. Look for the width at which the total stops falling: "
+        "from there on, dimensions cost as many nats of KL as they save in reconstruction.",
     )
 
 
@@ -64,9 +64,9 @@ def plane_carries(models: SeedRuns) -> DrawnFigure:
     return DrawnFigure(
         "what-the-plane-carries",
         shape_maps(_TICKS, _TICKS[::-1], maps, arrows),
-        f"VAE, seed {models.seed}: shape measured on the decoder's image at each point, and the direction along "
-        f"which each rises most steadily, by rank correlation over {_DRAWS:,} draws from the prior. Look for arrows at "
-        "right angles, and for jumps where one class becomes another.",
+        f"VAE, seed {models.seed}: the shape of the decoder's image at each point, and the direction along which "
+        f"each property rises most steadily, by rank correlation over {_DRAWS:,} draws from the prior. Look for arrows "
+        "at right angles, and for jumps where one class becomes another.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Claims about the VAE's latent plane: classes, neighbours, the prior, what directions carry, paths."""
+"""Claims about the latent plane of the VAE: classes, neighbours, the prior, directions, paths."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PAIRS = (("4", "9"), ("3", "8"), ("1", "7"))
 
 
 def class_structure(seed: SeedRuns, name: str) -> Numbers:
-    """What the neighbours of a code tell of its class."""
+    """How well the class of an image can be read off the neighbours of its latent."""
     fitted, shown = seed.trained_on(name), seed.subject(name)
     learned, asked = fitted.shown.labels, shown.shown.labels
     assert learned is not None
@@ -42,7 +42,7 @@ def class_structure(seed: SeedRuns, name: str) -> Numbers:
     chance = chance_accuracy(asked)
     shares = np.bincount(asked)[np.unique(asked)] / len(asked)
     entropy = -float((shares * np.log(shares)).sum())
-    # Classes of few images cannot have fifty neighbours of their own.
+    # A small class cannot have fifty neighbours within itself.
     neighbours = min(50, int(np.bincount(asked)[np.unique(asked)].min()) - 1)
     return {
         "accuracy": accuracy,
@@ -70,15 +70,16 @@ CLUSTERS = Claim(
             "silhouette",
             "silhouette of the classes",
             at_least=0.0,
-            why="codes nearer to their own class than to the next",
+            why="latents nearer to their own class than to the next",
         ),
     ),
     beside={
         "accuracy": "accuracy of 15 nearest neighbours",
         "chance": "chance: the share of the largest class",
-        "information": "mutual information of code and class (nats)",
+        "information": "mutual information of latent and class (nats)",
     },
-    note="Codes are posterior means; neighbours are training images, those asked test images, at most 5,000 of each.",
+    note="Latents are posterior means. Test images are classified by neighbours among training images, at most 5,000 "
+    "of each.",
 )
 
 
@@ -109,10 +110,9 @@ NEIGHBOURS = Claim(
 
 
 def shifted_mmd(bandwidth: float, dimensions: int, shift: float = 0.1) -> float:
-    """The squared maximum mean discrepancy of N(0, I) and N(shift, I), every mean shifted alike.
+    """The squared maximum mean discrepancy of N(0, I) and N(shift, I), with every mean shifted alike.
 
-    2 (s^2 / (s^2 + 2))^(D/2) (1 - exp(-D shift^2 / (2 (s^2 + 2)))) for the Gaussian kernel of bandwidth s: what a tenth
-    of a deviation in each dimension amounts to.
+    2 (s^2 / (s^2 + 2))^(D/2) (1 - exp(-D shift^2 / (2 (s^2 + 2)))) for the Gaussian kernel of bandwidth s.
     """
     wide = bandwidth**2 + 2
     return float(2 * (bandwidth**2 / wide) ** (dimensions / 2) * -np.expm1(-dimensions * shift**2 / (2 * wide)))
@@ -142,29 +142,29 @@ AGGREGATE = Claim(
     ("vae",),
     _aggregate,
     (
-        Check("mean", "largest mean of a dimension, without sign", at_most=0.1, why="a tenth of a deviation"),
+        Check("mean", "largest absolute mean of a dimension", at_most=0.1, why="a tenth of a deviation"),
         Check("deviation", "largest distance of a deviation from 1", at_most=0.1, why="a tenth"),
         Check(
             "distance",
             "squared maximum mean discrepancy from N(0, I), over that of N(0, I) shifted by a tenth in each dimension",
             at_most=1.0,
-            why="as near as a shift by a tenth of a deviation",
+            why="no further than a shift by a tenth of a deviation",
         ),
     ),
     beside={
         "p": "p-value of the two-sample test (500 permutations)",
         "mmd": "squared maximum mean discrepancy",
-        "correlation": "correlation of z1 and z2, without sign",
-        "skewness": "largest skewness, without sign",
-        "kurtosis": "largest excess kurtosis, without sign",
+        "correlation": "absolute correlation of z1 and z2",
+        "skewness": "largest absolute skewness",
+        "kurtosis": "largest absolute excess kurtosis",
     },
     note="One draw from the posterior of each test image; the test compares up to 2,000 of them with as many "
-    "draws of N(0, I). A p-value says whether a difference is seen, not how large it is, so it decides nothing here.",
+    "draws of N(0, I). A p-value measures whether a difference is visible, not its size, so it decides nothing here.",
 )
 
 
 def _factors(shape: StrokeShape) -> tuple[Points, Points]:
-    """What the first axis is claimed to carry, slant or rotation, and the second, thickness and scale."""
+    """The properties claimed for the first axis, slant or rotation, and for the second, thickness and scale."""
     return np.stack([shape.slant, shape.rotation], 1), np.stack([shape.thickness, shape.scale], 1)
 
 
@@ -203,17 +203,17 @@ DIRECTIONS = Claim(
         ),
     ),
     beside={
-        "chance": "what that number reaches by chance, 95 % quantile of permutations",
-        "as_named": "the same with z1 and z2 as they are, no rotation",
+        "chance": "the same number by chance, 95 % quantile of permutations",
+        "as_named": "the same for z1 and z2 themselves, without rotation",
         "angle": "the rotation (degrees)",
     }
     | {
-        f"{name}_{axis}": f"rank correlation of {name} with z{axis}, without sign"
+        f"{name}_{axis}": f"absolute rank correlation of {name} with z{axis}"
         for name in ("slant", "rotation", "thickness", "scale")
         for axis in (1, 2)
     },
-    note="Measured on the decoder's images at 2,000 draws from the prior. Seeds turn the plane as they like, so the "
-    "verdict allows for one rotation; both axes stay at a right angle.",
+    note="Measured on the decoder's images at 2,000 draws from the prior. The orientation of the plane depends on the "
+    "seed, so the verdict allows for one rotation; the axes stay at a right angle.",
 )
 
 
@@ -226,7 +226,7 @@ def _smooth(seed: SeedRuns) -> Numbers:
     codes = np.concatenate([linear(means[a], means[b], _STEPS) for a, b in pairs])
     decoded = subject.decode(codes).reshape(len(pairs), _STEPS, -1).astype(np.float64)
     evenness = path_evenness(decoded)
-    # Halfway: through the latent, and by fading one end into the other.
+    # The image halfway: decoded from the mean of both latents, and as a cross-fade of both images.
     halfway = subject.decode(np.stack([(means[a] + means[b]) / 2 for a, b in pairs])).reshape(len(pairs), -1)
     faded = (decoded[:, 0] + decoded[:, -1]) / 2
     real = torch.from_numpy(seed.trained_on("vae").pixels.flatten(1).numpy())
@@ -257,10 +257,10 @@ SMOOTH = Claim(
             "nearness",
             "distance of the image halfway to the nearest real one, over that of a cross-fade of the ends",
             at_most=0.9,
-            why="a cross-fade is as even, but its images are none: a tenth nearer",
+            why="a cross-fade is as even, but shows no digit: at least a tenth nearer",
         ),
     ),
-    beside={"typical": "largest step of a path over its mean step, median (1 is perfectly even)"},
+    beside={"typical": "largest step of a path over its mean step, median (1 for an even path)"},
     note="Straight paths of ten images between the posterior means of two test images; a step is the Euclidean "
     "distance of the decoded images.",
 )

@@ -15,18 +15,18 @@ DIMENSIONS = (2, 4, 8, 16, 32)
 _WARM_SHARE = 1 / 3
 
 
-def members(recipe: Recipe, images: int, epochs: int | None) -> dict[str, tuple[str, Experiment]]:
-    """Every model of the claims: what it is for, the name of its folder, and how it is trained.
+def members(recipe: Recipe, n_images: int, epochs: int | None) -> dict[str, tuple[str, Experiment]]:
+    """Every model of the claims by its purpose: the name of its folder, and its experiment.
 
     "warm" and "cold" are the same VAE with and without a warm-up of beta over a third of the epochs. One of them is
-    "vae" itself: the paper recipe has a warm-up, the fast one has none.
+    "vae" itself: the paper recipe has a warm-up, the fast recipe has none.
 
     Args:
         recipe: how to train.
-        images: training images.
-        epochs: instead of the recipe's own number.
+        n_images: training images.
+        epochs: replaces the recipe's own number.
     """
-    vae, cvae = (study_experiment(model, recipe, images, epochs) for model in ("vae", "cvae"))
+    vae, cvae = (study_experiment(model, recipe, n_images, epochs) for model in ("vae", "cvae"))
     rising = Linear(epochs=_WARM_SHARE * vae.training.epochs, smooth=True)
     warm, cold = (replace(vae, objective=Elbo(beta=beta)) for beta in (rising, Constant(1.0)))
     pair = {

@@ -34,14 +34,14 @@ TABLE = Claim(
     ("vae", "cvae"),
     _table,
     (
-        Check("vae", "total of the VAE", at_most=144.59, why="the study's own total; lower is better", unit="nats"),
-        Check("cvae", "total of the CVAE", at_most=129.16, why="the study's own total; lower is better", unit="nats"),
-        Check("reconstruction", "how much lower the CVAE's reconstruction is", 8.9, 10.9, "9.9 ± 1 points", "%"),
-        Check("kl", "how much lower the CVAE's KL is", 24.2, 30.2, "27.2 ± 3 points", "%"),
-        Check("total", "how much lower the CVAE's total is", 9.7, 11.7, "10.7 ± 1 points", "%"),
+        Check("vae", "total of the VAE", at_most=144.59, why="the total of the study; lower is better", unit="nats"),
+        Check("cvae", "total of the CVAE", at_most=129.16, why="the total of the study; lower is better", unit="nats"),
+        Check("reconstruction", "reduction of the reconstruction, CVAE against VAE", 8.9, 10.9, "9.9 ± 1 points", "%"),
+        Check("kl", "reduction of the KL, CVAE against VAE", 24.2, 30.2, "27.2 ± 3 points", "%"),
+        Check("total", "reduction of the total, CVAE against VAE", 9.7, 11.7, "10.7 ± 1 points", "%"),
     ),
-    note="Training set, a full pass with the final weights; the study's own numbers are running averages over its last "
-    "epoch, in which the weights still improve.",
+    note="Training set, a full pass with the final weights; the numbers of the study are running averages over its "
+    "last epoch, during which the weights still improve.",
     mnist=True,
 )
 
@@ -61,7 +61,7 @@ FALLS = Claim(
     ("vae",),
     _falls,
     (
-        Check("share", "share of epochs in which it fell", at_least=0.9, why="nine epochs in ten are steadily"),
+        Check("share", "share of epochs in which it fell", at_least=0.9, why="steadily means in nine epochs of ten"),
         Check("first", "reconstruction of the first epoch", 150, 170, "160 ± 10", "nats"),
         Check("last", "reconstruction of the last epoch", 135, 141, "138 ± 3", "nats"),
     ),
@@ -92,21 +92,21 @@ BUMP = Claim(
             "bump",
             "highest KL of an epoch during warm-up above that of the last epoch",
             at_least=0.25,
-            why="seen in a curve of the KL",
+            why="large enough to be visible in a plot of the KL",
             unit="nats",
         ),
         Check(
             "settled",
             "range of the KL over the last fifth of the epochs",
             at_most=0.25,
-            why="less than what counts as a bump",
+            why="less than a bump",
             unit="nats",
         ),
         Check("last", "KL of the last epoch", 6.3, 6.9, "6.6 ± 0.3", "nats"),
     ),
     beside={"highest": "the epoch of the highest KL"},
-    note="KL before beta, running averages over the training images. It is zero before training, so where the first "
-    "epoch is the highest the rise lies within that epoch.",
+    note="KL before beta, running averages over the training images. It is zero before training, so if the first "
+    "epoch is the highest, the rise lies within that epoch.",
     mnist=True,
     recipe=Recipe.paper,
 )
@@ -156,14 +156,14 @@ CAPACITY = Claim(
     (
         Check(
             "gain",
-            f"how much lower the best total of {', '.join(map(str, DIMENSIONS))} dimensions is than that of two",
+            f"reduction of the total, the best of {', '.join(map(str, DIMENSIONS))} dimensions against two",
             at_least=5.0,
-            why="half of what the label gains in the study's table",
+            why="half of the gain from the label in the table of the study",
             unit="%",
         ),
     ),
     beside={"best": "dimensions of the best total"} | _BESIDE,
-    note="Test set. A dimension is active where the variance of its posterior mean is above 0.01.",
+    note="Test set. A dimension is active if the variance of its posterior mean is above 0.01.",
 )
 
 
@@ -178,7 +178,7 @@ HEALTH = Claim(
             "reconstruction / KL of the model with the lowest total",
             10,
             50,
-            "a rule of health must not find the best of the models ill",
+            "a rule of health must not call the best model ill",
         ),
     ),
     beside={f"ratio_{width}": f"reconstruction / KL, {width} dimensions" for width in DIMENSIONS},
@@ -214,9 +214,9 @@ WARM_UP = Claim(
         ),
         Check(
             "gain",
-            "total without warm-up less total with it, of one seed",
+            "total without warm-up minus total with it, same seed",
             at_least=0.5,
-            why="what is essential shows in the total",
+            why="an essential part improves the total",
             unit="nats",
         ),
     ),
@@ -227,6 +227,6 @@ WARM_UP = Claim(
         "cold_units": "active units of two, without warm-up",
         "warm_units": "active units of two, with warm-up",
     },
-    note="Test set; two runs a seed that differ in beta alone. With warm-up it rises over ten epochs (paper recipe) or "
-    "with every step over the first third of the epochs (fast recipe); without, it is 1 from the first step.",
+    note="Test set; two runs per seed that differ only in beta. With warm-up it rises over ten epochs (paper recipe) "
+    "or with every step over the first third of the epochs (fast recipe); without, it is 1 from the first step.",
 )

@@ -1,4 +1,4 @@
-"""From the numbers of several seeds to a verdict."""
+"""Verdicts from the numbers of several seeds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from vaelab.report import CheckOutcome, Measure, Verdict
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % confidence interval of the mean over seeds: mean +- t(0.975, n - 1) s / sqrt(n); None of one seed.
+    """The 95 % confidence interval of the mean over seeds: mean +- t(0.975, n - 1) s / sqrt(n); None for one seed.
 
-    Student (1908); seeds are independent runs, taken as normal about their mean.
+    Student (1908). Seeds are independent runs, assumed normal about their mean.
 
     >>> [round(end, 3) for end in interval([1.0, 2.0, 3.0])]
     [-0.484, 4.484]
@@ -30,10 +30,10 @@ class Check:
     """A number that could refute a claim, and the bounds within which it does not.
 
     Args:
-        key: of the number among those that are measured for a seed.
-        what: it is, in words.
+        key: the key of the number among those measured for a seed.
+        what: a description of the number.
         at_least, at_most: the bounds; one of them may be left out.
-        why: the bounds are these. They were written down before the study was run.
+        why: the reason for the bounds. They were written down before the study was run.
         unit: such as nats.
     """
 
@@ -45,9 +45,10 @@ class Check:
     unit: str = ""
 
     def verdict(self, values: Sequence[float]) -> Verdict:
-        """Reproduced where the whole interval over seeds lies within the bounds, not where all of it lies outside.
+        """The verdict: reproduced if the whole interval over seeds lies within the bounds, not reproduced if all of it
+        lies outside.
 
-        Of one seed there is no interval, and nothing is decided.
+        A single seed has no interval, and decides nothing.
 
         >>> Check("kl", "KL", at_least=1.0).verdict([2.0, 2.1, 1.9])
         'reproduced'
@@ -64,7 +65,7 @@ class Check:
         return "not reproduced" if ends[1] < low or ends[0] > high else "undecided"
 
     def tested(self, values: Sequence[float]) -> CheckOutcome:
-        """The check and what came of it, for the report."""
+        """The check with its numbers and verdict, for the report."""
         return CheckOutcome(
             self.what,
             tuple(values),
@@ -83,10 +84,10 @@ def measured(what: str, values: Sequence[float]) -> Measure:
     return Measure(what, tuple(values), mean(values), interval(values))
 
 
-def together(verdicts: Sequence[Verdict]) -> Verdict:
-    """A claim's verdict: one check that refutes it suffices; it is reproduced where every check is.
+def combined(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict of a claim: not reproduced if any check is not, reproduced if every check is.
 
-    >>> together(["reproduced", "undecided"])
+    >>> combined(["reproduced", "undecided"])
     'undecided'
     """
     if "not reproduced" in verdicts:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from vaelab.errors import UserError
-from vaelab.metrics.ranks import standard_ranks
+from vaelab.metrics.latent.ranks import standard_ranks
 
 
 def shared_style(values: Float[NDArray[np.float64], "K N"]) -> float:

@@ -1,4 +1,4 @@
-"""The ten digits as the path of a pen."""
+"""The ten digits as paths of a pen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Points = Float[NDArray[np.float64], "P 2"]
 
 # Each stroke is a smooth curve through its points, x to the right and y up, in hundredths of the
-# height; a corner ends one and begins another.
+# height; a corner ends one stroke and begins another.
 _STROKES: tuple[tuple[tuple[tuple[int, int], ...], ...], ...] = (
     (((30, 100), (6, 78), (0, 48), (8, 16), (31, 0), (54, 18), (62, 52), (54, 84), (30, 100)),),
     (((0, 76), (12, 86), (22, 100)), ((22, 100), (22, 0))),
@@ -56,7 +56,7 @@ _STROKES: tuple[tuple[tuple[tuple[int, int], ...], ...], ...] = (
     ),
 )  # fmt: skip
 
-# Points a height: on a digit 18 pixels high, however slanted, neighbours are less than half a pixel apart.
+# Points per unit of height: on a digit 18 pixels high, even a slanted one, neighbours are less than half a pixel apart.
 _DENSITY = 64
 
 
@@ -64,9 +64,9 @@ _DENSITY = 64
 def glyph(digit: int) -> Points:
     """Points along the path of the pen that writes a digit, evenly spaced.
 
-    The path is an interpolating cubic spline through hand-set points for every stroke. It is as high as 1 and its box
-    has its middle at the origin, x to the right and y up. It is upright: its second moment mxy about its centroid is
-    0, so that `stroke_shape` measures no slant.
+    The path of each stroke is an interpolating cubic spline through hand-set points. The digit has height 1, and the
+    middle of its bounding box is the origin, x to the right and y up. It is upright: its second moment mxy about its
+    centroid is 0, so `stroke_shape` measures no slant.
 
     >>> glyph(7).max(0).round(2), glyph(7).min(0).round(2)
     (array([0.27, 0.5 ]), array([-0.27, -0.5 ]))
@@ -81,7 +81,7 @@ def glyph(digit: int) -> Points:
 
 
 def _even(stroke: Float[NDArray[np.float64], "K 2"]) -> Points:
-    """Points along a smooth curve through those of a stroke, all with the same length of it."""
+    """Points along a smooth curve through those of a stroke, evenly spaced."""
     from scipy.interpolate import CubicSpline
 
     def lengths(points: Points) -> NDArray[np.float64]:

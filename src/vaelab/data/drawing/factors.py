@@ -1,4 +1,4 @@
-"""Factors to draw images from: one number of each an image."""
+"""Checked factors that images are drawn from."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 
 from vaelab.errors import UserError
 
-# One number for all images, or one an image.
+# One number for all images, or one per image.
 Factor = int | float | np.number[Any] | Sequence[int | float] | NDArray[Any]
 Column = Float[NDArray[np.float64], " N"]
 Rows = Int[NDArray[np.int64], " M"]
 
 
 def factor_columns(**given: tuple[Factor, int | float, int | float]) -> list[Column]:
-    """Each factor as one column, from its values and its range; a single value stands for all images.
+    """Each factor, given with its range, as one column; a single value is used for all images.
 
     >>> factor_columns(x=([0, 1], 0, 1), y=(0.5, 0, 1))
     [array([0., 1.]), array([0.5, 0.5])]
 
     Raises:
-        UserError: a value is no number, not finite or out of its range, or the factors differ in length.
+        UserError: a value is not a number, not finite or out of its range, or the factors differ in length.
     """
     columns: dict[str, Column] = {}
     for name, (values, low, high) in given.items():
@@ -34,10 +34,10 @@ def factor_columns(**given: tuple[Factor, int | float, int | float]) -> list[Col
             column = np.atleast_1d(np.asarray(values, np.float64))
         except (TypeError, ValueError):
             shown = textwrap.shorten(repr(values), 60)
-            raise UserError(f"{name} is {shown}, but must be numbers; give one, or one an image") from None
+            raise UserError(f"{name} is {shown}, but must be numbers; give one, or one per image") from None
         if column.ndim != 1:
-            raise UserError(f"{name} has shape {column.shape}, but must be (N,); give one number, or one an image")
-        # Written so that what is not a number is out of range too.
+            raise UserError(f"{name} has shape {column.shape}, but must be (N,); give one number, or one per image")
+        # Written so that NaN counts as out of range, too.
         wrong = np.flatnonzero(~(np.isfinite(column) & (column >= low) & (column <= high)))
         if len(wrong):
             bounds = "finite" if math.isinf(low) else f"finite and >= {low:g}"
@@ -47,12 +47,12 @@ def factor_columns(**given: tuple[Factor, int | float, int | float]) -> list[Col
     lengths = {name: len(column) for name, column in columns.items() if len(column) != 1}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise UserError(f"the factors differ in length ({listed}); give one number of each an image, or one for all")
+        raise UserError(f"the factors differ in length ({listed}); give one number of each per image, or one for all")
     return [np.ascontiguousarray(column) for column in np.broadcast_arrays(*columns.values())]
 
 
 def class_column(name: str, column: Column, classes: int) -> Int[NDArray[np.int64], " N"]:
-    """A column as the numbers of classes.
+    """A column as class numbers.
 
     Raises:
         UserError: a value lies between two classes.
@@ -65,7 +65,7 @@ def class_column(name: str, column: Column, classes: int) -> Int[NDArray[np.int6
 
 
 def class_blocks(classes: Int[NDArray[np.int64], " N"], size: int) -> Iterator[tuple[int, Rows]]:
-    """Each class with the rows that have it, at most `size` of them at a time.
+    """Each class with its rows, at most `size` rows at a time.
 
     >>> [(kind, rows.tolist()) for kind, rows in class_blocks(np.array([1, 0, 1, 1]), size=2)]
     [(0, [1]), (1, [0, 2]), (1, [3])]
@@ -77,10 +77,10 @@ def class_blocks(classes: Int[NDArray[np.int64], " N"], size: int) -> Iterator[t
 
 
 def check_size(image_size: int, least: int) -> None:
-    """Refuse images that are too small to show anything.
+    """Refuse images that are too small.
 
     Raises:
-        UserError: they are.
+        UserError: `image_size` is below `least`.
     """
     if image_size < least:
         raise UserError(f"image_size is {image_size}, but must be >= {least}, in pixels")

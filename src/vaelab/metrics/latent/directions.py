@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least, finite
-from vaelab.metrics.ranks import standard_ranks
+from vaelab.metrics.latent.ranks import standard_ranks
 
 
 @dataclass(frozen=True)

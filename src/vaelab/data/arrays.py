@@ -1,0 +1,248 @@
+"""Images that a user brings: arrays, tensors, data sets and columns of tables, as one `ImageData`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaelab.data.images import ImageData, as_attributes, held_out
+from vaelab.data.items import is_dataset, items_of, pixels_of_item
+from vaelab.errors import UserError
+
+Channels = Literal["first", "last"]
+
+# Floats that came from bytes are off by float32's rounding at most; anything more is detail that 8 bits lose.
+_ROUNDING = 1e-3
+
+
+def as_data(
+    x: Any,
+    y: Any = None,
+    *,
+    test: float | tuple[Any, Any] | Any = 0.2,
+    channels: Channels | None = None,
+    classes: Sequence[str] = (),
+    attribute_names: Sequence[str] = (),
+    name: str = "in memory",
+) -> ImageData:
+    """A user's images and labels as `ImageData`, with a training and a test split.
+
+    Args:
+        x: images: uint8 in 0 to 255, float in [0, 1] or bool, (N, H, W), (N, C, H, W) or (N, H, W, C), as an array, a
+            tensor or a list; a map-style data set whose items are an image or (image, label); or a column of a table
+            (pandas, Arrow) that holds images, encoded or not. Floats are stored in 256 levels.
+        y: labels, integers that number the classes from 0 or text, (N,); or attributes, floats, (N, A).
+        test: the share of images held out, drawn with a fixed seed; or the test split itself, as (x, y), as a data set
+            or as images.
+        channels: "first" or "last", if the shape leaves it open.
+        classes: names of the classes, in the order of their numbers.
+        attribute_names: one name per attribute.
+        name: the name of the data set in titles and records.
+
+    Raises:
+        UserError: an ambiguous shape, values outside their range, NaN, items of different shapes, or labels of mixed
+            types or another number.
+
+    >>> stripes = np.zeros((10, 8, 8), np.uint8)
+    >>> as_data(stripes, ["plain"] * 5 + ["striped"] * 5, name="stripes")
+    ImageData stripes: 10 images of 1 x 8 x 8, 2 classes, train 8, test 2
+    """
+    if isinstance(x, ImageData):
+        if y is not None:
+            raise UserError("x is ImageData, which has labels of its own; leave y out")
+        return x if {"train", "test"} <= set(x.splits) else held_out(x)
+    images, conditions = _images(x, y, channels)
+    if isinstance(test, int | float) and not isinstance(test, bool):
+        if not 0 < test < 1:
+            raise UserError(f"test is {test}, but must be a share between 0 and 1, or the images of the test split")
+        return held_out(_data(name, images, conditions, classes, attribute_names), test)
+
+    held = _of_split(test, channels)
+    if held[0].shape[1:] != images.shape[1:]:
+        raise UserError(
+            f"test has images of shape {held[0].shape[1:]}, but those of x have {images.shape[1:]}; give both alike"
+        )
+    if (held[1] is None) != (conditions is None):
+        raise UserError("labels are given for only one of x and test; give them for both or for none")
+    together = None if conditions is None else _concatenated(conditions, held[1])
+    data = _data(name, np.concatenate([images, held[0]]), together, classes, attribute_names)
+    rows = len(images)
+    return replace(data, splits={"train": range(rows), "test": range(rows, len(data))})
+
+
+def _of_split(test: Any, channels: Channels | None) -> tuple[NDArray[np.uint8], Any]:
+    """Images and conditions of a test split."""
+    if isinstance(test, ImageData):
+        return test.images, [test.classes[label] for label in test.labels] if test.labels is not None else None
+    if isinstance(test, tuple) and len(test) == 2:
+        return _images(test[0], test[1], channels)
+    return _images(test, None, channels)
+
+
+def _concatenated(first: Any, second: Any) -> Any:
+    return [*_listed(first), *_listed(second)]
+
+
+def _listed(values: Any) -> list[Any]:
+    return list(values.tolist() if hasattr(values, "tolist") else values)
+
+
+def _images(x: Any, y: Any, channels: Channels | None) -> tuple[NDArray[np.uint8], Any]:
+    """The images as bytes, (N, C, H, W), and their labels or attributes."""
+    if is_dataset(x):
+        items, labels = items_of(x)
+        if y is not None and labels is not None:
+            raise UserError("y is given, but the items of x have labels of their own; leave y out")
+        return _stacked(items, channels), labels if y is None else y
+    return channels_first(_array(x), channels), y
+
+
+def _stacked(items: Iterable[Any], channels: Channels | None) -> NDArray[np.uint8]:
+    """Images one by one as one array."""
+    rows: list[NDArray[Any]] = []
+    for index, item in enumerate(items):
+        pixels = pixels_of_item(item, f"image {index}")
+        if rows and (pixels.shape, pixels.dtype) != (rows[0].shape, rows[0].dtype):
+            raise UserError(
+                f"image {index} is {pixels.dtype} of shape {pixels.shape}, but image 0 is {rows[0].dtype} of shape "
+                f"{rows[0].shape}; bring all images to one shape and type"
+            )
+        rows.append(pixels)
+    if not rows:
+        raise UserError("x has no images; at least two are needed, one of them for the test split")
+    return channels_first(np.stack(rows), channels)
+
+
+def _array(x: Any) -> NDArray[Any]:
+    """A tensor, an array or a list as an array."""
+    if hasattr(x, "detach"):  # a tensor, on any device
+        x = x.detach().cpu().numpy()
+    try:
+        return np.asarray(x)
+    except ValueError:
+        raise UserError("x is a list of images of different shapes; bring all images to one shape") from None
+
+
+def channels_first(x: NDArray[Any], channels: Channels | None = None, name: str = "x") -> NDArray[np.uint8]:
+    """Images of any usual layout and type as uint8, (N, C, H, W).
+
+    >>> channels_first(np.zeros((5, 8, 8, 3), np.uint8)).shape
+    (5, 3, 8, 8)
+
+    Raises:
+        UserError: the layout is ambiguous or none of images, or values lie outside their range.
+    """
+    if x.ndim not in (3, 4) or 0 in x.shape:
+        raise UserError(
+            f"{name} has shape {x.shape}, but images must be (N, H, W), (N, C, H, W) or (N, H, W, C), none of them 0"
+        )
+    if channels not in (None, "first", "last"):
+        raise UserError(f'channels is {channels!r}, but must be "first" or "last"')
+    if x.ndim == 4 and channels is None:
+        first, last = x.shape[1] in (1, 3), x.shape[-1] in (1, 3)
+        if first and last:
+            raise UserError(f'{name} has shape {x.shape}, whose channels may be first or last; say channels="first"')
+        if not first and not last:
+            raise UserError(
+                f"{name} has shape {x.shape}, in which neither axis 1 nor the last is 1 or 3 channels; say "
+                'channels="first" or channels="last"'
+            )
+        channels = "last" if last else "first"
+    return _bytes(x[:, None] if x.ndim == 3 else np.moveaxis(x, -1, 1) if channels == "last" else x, name)
+
+
+def _bytes(x: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Pixels as uint8."""
+    if x.dtype == np.uint8:
+        return np.ascontiguousarray(x)
+    if x.dtype == bool:
+        return x.astype(np.uint8) * np.uint8(255)
+    if x.dtype.kind not in "iuf":
+        raise UserError(f"{name} is {x.dtype}, but images must be uint8 in 0 to 255 or floats in [0, 1]")
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        raise UserError(f"{name} has values that are NaN or infinite; leave such images out or fill the values in")
+    low, high = float(x.min()), float(x.max())
+    if x.dtype.kind in "iu":
+        if low < 0 or high > 255:
+            raise UserError(f"{name} runs from {low:g} to {high:g}, but integer pixels must be from 0 to 255")
+        return x.astype(np.uint8)
+    if low < 0 or high > 1:
+        remedy = "divide it by 255, or give uint8" if low >= 0 else "scale it to [0, 1]"
+        raise UserError(f"{name} runs from {low:g} to {high:g}, but floating-point pixels must be in [0, 1]; {remedy}")
+    levels = x.astype(np.float64) * 255
+    rounded = np.rint(levels)
+    if np.abs(levels - rounded).max() > _ROUNDING:
+        warnings.warn(f"{name} has more than 256 levels; images are stored in 8 bits, so it is rounded", stacklevel=3)
+    return rounded.astype(np.uint8)
+
+
+def _data(
+    name: str, images: NDArray[np.uint8], conditions: Any, classes: Sequence[str], attribute_names: Sequence[str]
+) -> ImageData:
+    """Images with labels or attributes, without splits."""
+    if conditions is None:
+        return ImageData(name, images)
+    values = _conditions(conditions)
+    if values.ndim == 2:
+        names = tuple(attribute_names) or tuple(f"attribute {column}" for column in range(values.shape[1]))
+        return ImageData(name, images, attributes=as_attributes(values), attribute_names=names)
+    if values.dtype.kind in "US":
+        known = tuple(classes) or tuple(np.unique(values).tolist())
+        unknown = set(values.tolist()) - set(known)
+        if unknown:
+            raise UserError(f"y has the label {min(unknown)!r}, which classes does not name; add it")
+        return ImageData(name, images, np.array([known.index(label) for label in values], np.int64), known)
+    return ImageData(name, images, values.astype(np.int64), tuple(classes) or class_names(values, "y"))
+
+
+def class_names(labels: NDArray[Any], where: str) -> tuple[str, ...]:
+    """The numbers of the classes as their names.
+
+    Raises:
+        UserError: labels that number no classes.
+    """
+    low, high = (int(labels.min()), int(labels.max())) if len(labels) else (0, 0)
+    if low < 0 or high >= 10_000:
+        raise UserError(f"{where} runs from {low} to {high}; number the classes from 0, or give the labels as text")
+    return tuple(str(number) for number in range(high + 1))
+
+
+def _conditions(y: Any) -> NDArray[Any]:
+    """Labels, integers or text, (N,), or attributes, floats, (N, A).
+
+    Raises:
+        UserError: values of mixed types, or of a type that is neither.
+    """
+    if hasattr(y, "detach"):
+        y = y.detach().cpu().numpy()
+    elif hasattr(y, "to_pylist"):  # a column of Arrow
+        y = y.to_pylist()
+    listed = _listed(y)
+    kinds = {_kind(value) for value in listed}
+    if len(kinds) > 1:
+        raise UserError(f"y has labels of mixed types, {' and '.join(sorted(kinds))}; give all of one type")
+    try:
+        values = np.asarray(listed)
+    except ValueError:
+        raise UserError("y has rows of different lengths; give one row of attributes per image") from None
+    if values.ndim == 2 and values.dtype.kind in "iufb":
+        return values
+    if values.ndim != 1 or values.dtype.kind not in "iuUSb":
+        raise UserError(
+            f"y is {values.dtype} of shape {values.shape}, but must be labels, integers or text of shape (N,), or "
+            "attributes, floats of shape (N, A)"
+        )
+    return values
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "bool"
+    if isinstance(value, int | np.integer):
+        return "int"
+    return type(value).__name__

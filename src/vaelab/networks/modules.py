@@ -1,0 +1,110 @@
+"""A network made of two plain modules."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from vaelab.contract import Network, Sizes
+from vaelab.errors import UserError
+from vaelab.networks.conditions import as_planes, with_condition
+
+Part = nn.Module | Callable[[Sizes], nn.Module]
+"""A module, or a function of the sizes that makes one."""
+
+
+class ModulesNetwork(Network):
+    """Two modules that a user wrote: h = encoder(x), flattened, and theta = decoder(z), brought to (N, P, H, W).
+
+    A module whose `forward` takes two arguments is given the condition, (B, K) or None, as the second one. In a
+    conditional model, a module that takes one argument gets the condition as K planes behind the image's channels, or
+    as K numbers behind z.
+
+    Args:
+        encoder, decoder: the modules, which are copied, or functions of the sizes that make them.
+        features: F, or None to read it off the encoder's output.
+        sizes: the sizes that the network is built for.
+
+    Raises:
+        UserError: a module fails on an image, or its output has another shape.
+    """
+
+    def __init__(self, encoder: Part, decoder: Part, features: int | None, sizes: Sizes) -> None:
+        super().__init__()
+        self.encoder = _made(encoder, sizes, "encoder")
+        self.decoder = _made(decoder, sizes, "decoder")
+        self.output = (sizes.parameters, *sizes.image[1:])
+        self._takes = {name: _takes_condition(getattr(self, name)) for name in ("encoder", "decoder")}
+        # One image through both: what does not fit is refused here, and lazy layers get their shapes.
+        c = torch.zeros(1, sizes.condition) if sizes.condition else None
+        training = self.training
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            self.eval()
+            h = self._tried("encoder", torch.zeros(1, *sizes.image), c)
+            self._tried("decoder", torch.zeros(1, sizes.latent), c)
+            self.train(training)
+        self.features = h.shape[1]
+        if features is not None and features != self.features:
+            raise UserError(f"features is {features}, but the encoder returns {self.features} numbers per image")
+
+    def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
+        """Features h of each image."""
+        h = self.encoder(x, c) if self._takes["encoder"] else self.encoder(as_planes(x, c))
+        return torch.flatten(h, 1)
+
+    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
+        """Parameters of the likelihood for each pixel."""
+        theta = self.decoder(z, c) if self._takes["decoder"] else self.decoder(with_condition(z, c))
+        return torch.reshape(theta, (len(z), *self.output))
+
+    def _tried(self, name: str, x: Tensor, c: Tensor | None) -> Tensor:
+        """The module's output for one image or one z.
+
+        Raises:
+            UserError: the module fails, or its output has another shape.
+        """
+        module: Any = getattr(self, name)
+        joined = as_planes(x, c) if name == "encoder" else with_condition(x, c)
+        shapes = [tuple(x.shape), None if c is None else tuple(c.shape)] if self._takes[name] else [tuple(joined.shape)]
+        called = f"{name} is {type(module).__name__}, which for input of shape {' and '.join(map(str, shapes))}"
+        try:
+            y: Any = module(x, c) if self._takes[name] else module(joined)
+        except Exception as error:
+            first = (str(error).splitlines() or [""])[0]
+            raise UserError(f"{called} raises {type(error).__name__}: {first}") from error
+        if not isinstance(y, Tensor) or y.ndim < 2 or len(y) != 1:
+            shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+            raise UserError(f"{called} returns {shape}, but must return a tensor with one row per input")
+        if name == "decoder" and y.numel() != prod(self.output):
+            raise UserError(
+                f"{called} returns shape {tuple(y.shape)}, but the likelihood needs {(1, *self.output)}: parameters "
+                "for each pixel, before any sigmoid"
+            )
+        return torch.flatten(y, 1)
+
+
+def _made(part: Part, sizes: Sizes, name: str) -> nn.Module:
+    """A copy of the module that was given, or the module that the function makes."""
+    if isinstance(part, nn.Module):
+        return copy.deepcopy(part)
+    module = part(sizes)
+    if not isinstance(module, nn.Module):
+        raise UserError(f"{name} is a function that returned {type(module).__name__}, but must return an nn.Module")
+    return module
+
+
+def _takes_condition(module: nn.Module) -> bool:
+    """Whether `forward` takes the condition as a second argument."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    try:
+        parameters = inspect.signature(module.forward).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return len([parameter for parameter in parameters if parameter.kind in kinds]) >= 2

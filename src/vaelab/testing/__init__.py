@@ -1,0 +1,5 @@
+"""The contract test, for parts of this package and for a user's own: `vaelab.testing.check_spec(Mine())`."""
+
+from vaelab.testing.check import Checked, check_spec
+
+__all__ = ["Checked", "check_spec"]

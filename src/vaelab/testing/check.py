@@ -1,0 +1,89 @@
+"""`check_spec`: the contract test of one part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from vaelab.data import BinarisationSpec, SourceSpec
+from vaelab.errors import UserError
+from vaelab.likelihoods import LikelihoodSpec
+from vaelab.models import ModelSpec
+from vaelab.networks import CellSpec, NetworkSpec
+from vaelab.objectives import ObjectiveSpec
+from vaelab.posteriors import PosteriorSpec
+from vaelab.priors import PriorSpec
+from vaelab.schedules import ScheduleSpec
+from vaelab.spec import Spec, assumed
+from vaelab.testing.data import check_binarisation, check_source
+from vaelab.testing.densities import check_likelihood, check_posterior, check_prior
+from vaelab.testing.faults import survives_json
+from vaelab.testing.models import check_model
+from vaelab.testing.networks import check_cell, check_network
+from vaelab.testing.objectives import check_objective, check_schedule
+
+_CHECKS: dict[type[Spec], Callable[[Any], list[str]]] = {
+    NetworkSpec: check_network,
+    CellSpec: check_cell,
+    PosteriorSpec: check_posterior,
+    PriorSpec: check_prior,
+    LikelihoodSpec: check_likelihood,
+    ObjectiveSpec: check_objective,
+    ScheduleSpec: check_schedule,
+    SourceSpec: check_source,
+    BinarisationSpec: check_binarisation,
+    ModelSpec: check_model,
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The checks that a spec passed.
+
+    Args:
+        name: the class of the spec.
+        passed: one phrase per check.
+        assumed: what the class does not say of itself, and is assumed to be so.
+    """
+
+    name: str
+    passed: tuple[str, ...]
+    assumed: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.name} keeps the contract:", *(f"  {phrase}" for phrase in self.passed)]
+        return "\n".join([*lines, self.assumed] if self.assumed else lines)
+
+
+def check_spec(spec: Spec) -> Checked:
+    """Test that a part keeps the contract of its room: shapes, densities, gradients, seeds, JSON, save and load.
+
+    The same test runs over every part of this package. Use small sizes: networks are built and trained for one step.
+
+    Args:
+        spec: an instance of a spec of any room.
+
+    Returns:
+        The checks that it passed, and what is assumed of it.
+
+    Raises:
+        UserError: the first fault that was found, in one line.
+
+    >>> from vaelab import Mixture
+    >>> print(check_spec(Mixture(components=3)))
+    Mixture keeps the contract:
+      survives JSON
+      integrates to one
+      draws follow the seed
+      every parameter learns
+    """
+    if not isinstance(spec, Spec) or spec.room is None or spec.room not in _CHECKS:
+        raise UserError(f"spec is {spec!r}, but must be an instance of a room's spec, such as PriorSpec")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        survives_json(spec)
+        passed = _CHECKS[spec.room](spec)
+    return Checked(type(spec).__name__, ("survives JSON", *passed), assumed(type(spec)))

@@ -1,0 +1,94 @@
+"""What every check is written in: one-line faults, seeds, gradients, integrals."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaelab.codec import decode, encode
+from vaelab.data.images import ImageFormat
+from vaelab.errors import UserError
+from vaelab.spec import Spec, classes_in
+
+FORMATS = (
+    ImageFormat(1, 8, 8, ("a", "b", "c")),
+    ImageFormat(3, 5, 7, ("a", "b")),
+    ImageFormat(2, 9, 6, (), ("size", "angle")),
+)
+"""Image formats that every part must take: grey and colour, even and odd, labels and attributes."""
+
+
+def require(holds: bool, spec: Spec, fault: str) -> None:
+    """Raise a fault unless a condition holds.
+
+    Raises:
+        UserError: it does not; the message names the spec and the fault.
+    """
+    if not holds:
+        raise UserError(f"{type(spec).__name__}: {fault}")
+
+
+def survives_json(spec: Any) -> None:
+    """The spec is the same after it was written to JSON and read back."""
+    text = json.dumps(encode(spec))
+    again = decode(spec.room or type(spec), json.loads(text), type(spec).__name__, classes_in(spec))
+    require(type(again) is type(spec) and again == spec, spec, f"does not survive JSON: it came back as {again!r}")
+    require(hash(again) == hash(spec), spec, "equal specs have different hashes; make it a frozen dataclass")
+
+
+def same_for_a_seed(spec: Spec, draw: Callable[[], Tensor], name: str, varies: bool = True) -> None:
+    """Two draws with one seed are equal, and draws with two seeds differ."""
+    torch.manual_seed(1)
+    first = draw()
+    torch.manual_seed(1)
+    again = draw()
+    require(torch.equal(first, again), spec, f"{name} ignores the seed: draw with torch's global generator alone")
+    if varies:
+        torch.manual_seed(2)
+        require(not torch.equal(first, draw()), spec, f"{name} is the same for every seed")
+
+
+def every_parameter_learns(spec: Spec, modules: Iterable[nn.Module], loss: Tensor) -> None:
+    """The gradient of the loss reaches every parameter that is trained, and is finite."""
+    require(bool(loss.isfinite()), spec, f"gives a loss of {float(loss.detach())}, which is not finite")
+    loss.backward()
+    for module in modules:
+        for name, parameter in module.named_parameters():
+            if not parameter.requires_grad:
+                continue
+            require(parameter.grad is not None, spec, f"the parameter {name} gets no gradient; use it or remove it")
+            assert parameter.grad is not None
+            require(bool(parameter.grad.isfinite().all()), spec, f"the gradient of {name} is not finite")
+            require(bool(parameter.grad.abs().sum() > 0), spec, f"the gradient of {name} is zero everywhere")
+            parameter.grad = None
+
+
+def has_shape(spec: Spec, name: str, values: Any, shape: tuple[int, ...]) -> None:
+    """A tensor of this shape, without NaN."""
+    require(isinstance(values, Tensor), spec, f"{name} is {type(values).__name__}, but must be a tensor")
+    require(tuple(values.shape) == shape, spec, f"{name} has shape {tuple(values.shape)}, but must be {shape}")
+    require(not bool(values.isnan().any()), spec, f"{name} has values that are NaN")
+
+
+def integral(log_density: Callable[[Tensor], Tensor], low: float, high: float, points: int = 20_001) -> float:
+    """The integral of exp(log_density) by the trapezoidal rule.
+
+    >>> integral(lambda x: -x.square() / 2 - math.log(2 * math.pi) / 2, -20, 20)
+    1.0
+    """
+    x = torch.linspace(low, high, points, dtype=torch.float64)
+    with torch.no_grad():
+        density = log_density(x.float()).double().exp()
+    # A density may be defined on a part of the axis alone.
+    density = torch.where(density.isfinite(), density, 0.0)
+    return round(float(torch.trapezoid(density, x)), 6)
+
+
+def one(total: float, tolerance: float = 0.01) -> bool:
+    """Whether a total of probability is one."""
+    return math.isfinite(total) and abs(total - 1) <= tolerance

@@ -1,0 +1,96 @@
+"""The contract of whole models."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from vaelab.contract import Trace
+from vaelab.data.images import ImageFormat
+from vaelab.models import ModelSpec
+from vaelab.models.files import load, save
+from vaelab.models.model import Model
+from vaelab.networks import Modules
+from vaelab.objectives import Elbo, ObjectiveSpec
+from vaelab.spec import classes_in
+from vaelab.testing.faults import FORMATS, every_parameter_learns, has_shape, require
+from vaelab.testing.objectives import MIDWAY, away
+
+_BATCH, _DRAWS = 4, 2
+
+
+def check_model(
+    spec: ModelSpec,
+    formats: Sequence[ImageFormat] = FORMATS[:1],
+    objectives: Sequence[ObjectiveSpec] = (Elbo(),),
+    file: Path | None = None,
+    spread: tuple[float, float] = (20, 3),
+) -> list[str]:
+    """A model keeps the contract for every image format and with every objective that goes with it.
+
+    Args:
+        spec: the composition.
+        formats: of the images.
+        objectives: those that the model has the traits for.
+        file: where to save it for the round trip; a temporary file by default.
+        spread: the factor and the centre by which its posterior is moved away from the prior before training.
+    """
+    for format in formats:
+        torch.manual_seed(0)
+        model: Any = spec.build(format)
+        require(isinstance(model, Model), spec, f"build returned {type(model).__name__}, no vaelab.Model")
+        away(model, *spread)
+        x, y = torch.rand(_BATCH, *format.shape), torch.rand(_BATCH, len(format.attributes))
+        if format.classes:
+            y = torch.arange(_BATCH) % len(format.classes)
+        for objective in objectives:
+            _trains(spec, model, objective, x, y)
+        _infers(spec, model, x, y)
+        with tempfile.TemporaryDirectory() as folder:
+            _survives_saving(spec, model, x, y, file or Path(folder) / "model.safetensors")
+    return ["shapes of traces", "every parameter learns", "encode, decode and generate", "save and load bit for bit"]
+
+
+def _trains(spec: ModelSpec, model: Any, objective: ObjectiveSpec, x: torch.Tensor, y: torch.Tensor) -> None:
+    loss_of = objective.build(sum(model.widths))
+    trace = model(x, y, _DRAWS)
+    require(isinstance(trace, Trace), spec, f"forward returned {type(trace).__name__}, but must return a Trace")
+    for name in ("reconstruction", "total", "log_weight"):
+        has_shape(spec, f"trace.{name}", getattr(trace, name), (_DRAWS, _BATCH))
+    has_shape(spec, "trace.kl", trace.kl, (len(model.widths), _DRAWS, _BATCH))
+    loss: Any = loss_of(trace, MIDWAY)
+    has_shape(spec, f"the loss of {type(objective).__name__}", loss, ())
+    every_parameter_learns(spec, [model, *([loss_of] if isinstance(loss_of, nn.Module) else [])], loss)
+
+
+def _infers(spec: ModelSpec, model: Any, x: torch.Tensor, y: torch.Tensor) -> None:
+    width = sum(model.widths)
+    mean = model.encode(x, y).mean
+    has_shape(spec, "encode(x, y).mean", mean, (_BATCH, width))
+    require(torch.equal(mean, model.encode(x, y).mean), spec, "encode(x, y).mean differs from call to call")
+    has_shape(spec, "decode(z, y).mean", model.decode(torch.zeros(_BATCH, width), y).mean, tuple(x.shape))
+    # Missing labels are drawn; attributes are real numbers, which are not.
+    some = None if model.format.classes else y[:2]
+    has_shape(spec, "generate(2)", model.generate(2, some), (2, *model.format.shape))
+    given = model.generate(2, some, given=torch.zeros(2, width))
+    has_shape(spec, "generate(2, given=z)", given, (2, *model.format.shape))
+
+
+def _survives_saving(spec: ModelSpec, model: Any, x: torch.Tensor, y: torch.Tensor, file: Path) -> None:
+    save(model, file)
+    network = getattr(spec, "network", None)
+    modules = (network.encoder, network.decoder) if isinstance(network, Modules) else None
+    again: Any = load(file, specs=classes_in(spec), modules=modules)
+    require(again.spec == spec, spec, f"came back from a file as {again.spec!r}")
+    require(again.format == model.format, spec, "came back from a file with another image format")
+    for name, tensor in model.state_dict().items():
+        require(torch.equal(tensor, again.state_dict()[name]), spec, f"the weight {name} changed in a file")
+    torch.manual_seed(1)
+    before = model.eval()(x, y).total
+    torch.manual_seed(1)
+    require(torch.equal(before, again(x, y).total), spec, "computes other numbers after it was saved and loaded")

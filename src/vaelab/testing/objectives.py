@@ -1,0 +1,59 @@
+"""The contract of objectives and schedules."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from vaelab.codec import encode
+from vaelab.data.images import ImageFormat
+from vaelab.models import VAE, Ladder, ModelSpec
+from vaelab.networks import Mlp
+from vaelab.objectives import ObjectiveSpec
+from vaelab.schedules import Progress, ScheduleSpec
+from vaelab.testing.faults import every_parameter_learns, has_shape, require
+
+MIDWAY = Progress(epoch=2, step=1, steps=4, epochs=4, n_images=100)
+
+
+def check_objective(spec: ObjectiveSpec) -> list[str]:
+    """A scalar loss that is finite and trains every parameter, of a VAE and, unless it needs one latent, a ladder."""
+    models: list[ModelSpec] = [VAE(3, network=Mlp(hidden=(8,))), Ladder((1, 1), 1, 4)]
+    tried = [model for model in models if not spec.requirements() - model.traits]
+    require(bool(tried), spec, f"needs {' and '.join(spec.requirements())}, which no model here has")
+    for model_spec in tried:
+        torch.manual_seed(0)
+        model: Any = model_spec.build(ImageFormat(1, 8, 8))
+        loss_of = spec.build(sum(model.widths))
+        # Away from the prior, so that no KL hides below a floor where nothing is learned of it.
+        away(model, 20, 3)
+        trace = model(torch.rand(4, 1, 8, 8), None, spec.samples)
+        loss: Any = loss_of(trace, MIDWAY)
+        has_shape(spec, "the loss", loss, ())
+        require(loss.requires_grad, spec, "the loss does not depend on any weight")
+        every_parameter_learns(spec, [model, *([loss_of] if isinstance(loss_of, nn.Module) else [])], loss)
+    return ["a scalar loss", "every parameter learns"]
+
+
+def away(model: nn.Module, spread: float, centre: float) -> None:
+    """Move the posterior of a fresh model away from the prior, and quantised vectors away from zero."""
+    for name, parameter in model.named_parameters():
+        if name.startswith("posterior.mean"):
+            parameter.data.mul_(spread)
+        if name.startswith(("posterior.mean", "posterior.vector")) and name.endswith("bias"):
+            parameter.data.fill_(centre if "mean" in name else 0.7)
+
+
+def check_schedule(spec: ScheduleSpec) -> list[str]:
+    """A finite number at every step of a run, the same when asked again."""
+    for epoch in range(1, 5):
+        for step in range(4):
+            progress = Progress(epoch, step, 4, 4, 100)
+            value: Any = spec(progress)
+            require(isinstance(value, int | float) and math.isfinite(value), spec, f"gives {value!r}, no finite number")
+            require(spec(progress) == value, spec, "gives another number when asked again; it must not keep a state")
+    require(isinstance(encode(spec), dict), spec, "is no object in JSON")
+    return ["a finite number at every step"]

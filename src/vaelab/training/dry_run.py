@@ -1,0 +1,92 @@
+"""Two images through the model and the objective, before any training: parts that break the contract are refused."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaelab.contract import Trace
+from vaelab.data import ImageData
+from vaelab.errors import UserError
+from vaelab.experiment import Experiment
+from vaelab.models.model import Model
+from vaelab.objectives import Loss
+from vaelab.schedules import Progress
+from vaelab.spec import classes_in, is_own
+
+_IMAGES = 2
+
+
+def dry_run(model: Model, objective: Loss, experiment: Experiment, data: ImageData) -> None:
+    """Refuse parts whose modules or callables return something else than the contract says.
+
+    Nothing is changed by it: no weight, no buffer, no random number.
+
+    Raises:
+        UserError: a foreign part fails, or returns the wrong type or shape; the message names it.
+    """
+    few = data.split("train").take(slice(0, _IMAGES))
+    stored = torch.from_numpy(experiment.binarisation.prepare(few.images))
+    y = None if few.condition is None else torch.from_numpy(few.condition)
+    parts = [*classes_in(experiment.model), *classes_in(experiment.objective)]
+    foreign = [spec.__name__ for spec in parts if not is_own(spec) or spec.python_only]
+    # What learns along keeps a state, which this must not move.
+    loss_of: Any = copy.deepcopy(objective) if isinstance(objective, nn.Module) else objective
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            x = experiment.binarisation.pixels(stored)
+            trace = model(x, y, experiment.objective.samples)
+            _check_trace(trace, model, experiment.objective.samples, len(x))
+            loss = loss_of(trace, Progress(1, 0, 1, experiment.training.epochs, len(data.split("train"))))
+            _check_loss(loss, getattr(experiment.objective, "name", type(experiment.objective).__name__))
+    except UserError:
+        raise
+    except Exception as error:
+        if not foreign:
+            raise
+        first = (str(error).splitlines() or [""])[0]
+        raise UserError(
+            f"the model fails on {len(few)} images of shape {model.format.shape} with {type(error).__name__}: {first}; "
+            f"check the shapes in {' and '.join(dict.fromkeys(foreign))}, such as with vaelab.testing.check_spec"
+        ) from error
+    finally:
+        model.train(was_training)
+
+
+def _check_trace(trace: Any, model: Model, samples: int, n: int) -> None:
+    """Shapes of all that the objective reads."""
+    if not isinstance(trace, Trace):
+        raise UserError(f"{type(model).__name__} returned {type(trace).__name__}, but must return a Trace")
+    shapes = {
+        "log p(x | z) of the likelihood": (trace.reconstruction, (samples, n)),
+        "the KL of posterior and prior": (trace.kl, (len(trace.latents), samples, n)),
+        "log q - log p of the draws": (trace.log_weight, (samples, n)),
+    }
+    for name, (values, shape) in shapes.items():
+        if tuple(values.shape) != shape:
+            raise UserError(
+                f"{name} has shape {tuple(values.shape)}, but must be {shape}: {model.spec.summary} must give one "
+                "number per draw and image"
+            )
+    for latent, width in zip(trace.latents, model.widths, strict=True):
+        if tuple(latent.z.shape) != (samples, n, width):
+            raise UserError(
+                f"z has shape {tuple(latent.z.shape)}, but must be {(samples, n, width)}: {model.spec.summary}"
+            )
+
+
+def _check_loss(loss: Any, name: str) -> None:
+    """A scalar that depends on the weights."""
+    if not isinstance(loss, Tensor) or loss.shape != ():
+        returned = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise UserError(
+            f"objective is {name}, which returned {returned}, but must return a scalar tensor; average over draws and "
+            "images"
+        )
+    if not loss.requires_grad:
+        raise UserError(f"objective is {name}, whose loss does not depend on any weight; compute it from the trace")

@@ -1,0 +1,158 @@
+"""One epoch: its steps, and what is kept when it ends."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaelab.experiment import Adam
+from vaelab.models.files import save
+from vaelab.schedules import Progress
+from vaelab.training.checkpoint import write_checkpoint
+from vaelab.training.device import autocast
+from vaelab.training.display import Display
+from vaelab.training.full_pass import Totals, batch_sums, bits_per_dimension, mean_over, measure
+from vaelab.training.guards import refuse_bad_loss, refuse_bad_weights, refuse_empty_epoch, stop, stop_if
+from vaelab.training.optimiser import clip_gradient
+from vaelab.training.prepare import Job
+
+_LIVE_SECONDS = 0.5
+
+
+def run_steps(job: Job, display: Display, interrupted: threading.Event) -> float:
+    """The steps of an epoch, from where the state stands; returns the seconds that the epoch took in all.
+
+    Raises:
+        UserError: a loss or a weight that is not finite.
+        KeyboardInterrupt: an interruption, after a checkpoint was written.
+    """
+    state, settings, batches = job.state, job.settings, job.batches
+    order = image_order(settings.seed, state.epoch, job.n_images).to(job.device)
+    # The first step of this epoch whose loss was not finite; read only where waiting is cheap.
+    first_bad = torch.full((), batches, device=job.device)
+    began = saved = shown = time.monotonic()
+    for step in range(state.step, batches):
+        progress = job.progress(step)
+        rows = order[step * job.batch_size : (step + 1) * job.batch_size]
+        first_bad = take_step(job, progress, rows, first_bad)
+        display.step(state.epoch, state.step)
+
+        now = time.monotonic()
+        if job.device.type == "cpu" and now - shown > _LIVE_SECONDS:
+            refuse_bad_loss(first_bad, state, batches, job.folder)
+            speed = min(state.step * job.batch_size, job.n_images) / (state.seconds + now - began)
+            beta = job.experiment.objective.beta(progress)
+            display.live(state.epoch, mean_over(state.sums, state.images), beta, speed)
+            shown = now
+        if interrupted.is_set() or now - saved > settings.checkpoint_seconds:
+            refuse_bad_loss(first_bad, state, batches, job.folder)
+            refuse_bad_weights(job.model, state, job.folder)
+            state.seconds, began = state.seconds + now - began, now
+            write_checkpoint(job.folder.checkpoint, job.parts, job.optimiser, state)
+            saved = now
+        stop_if(interrupted, state, job.folder)
+    refuse_bad_loss(first_bad, state, batches, job.folder)
+    refuse_bad_weights(job.model, state, job.folder)
+    refuse_empty_epoch(state, job.folder, settings.optimiser.gradient_skip)
+    return state.seconds + time.monotonic() - began
+
+
+def take_step(job: Job, progress: Progress, rows: Tensor, first_bad: Tensor) -> Tensor:
+    """One step of the optimiser; returns the first step of the epoch whose loss was not finite, on the device."""
+    state, settings = job.state, job.settings
+    job.optimiser.param_groups[0]["lr"] = learning_rate(settings.optimiser, progress)
+    x, y = job.train_split.batch(rows)
+    if settings.drop_labels and y is not None and not y.is_floating_point():
+        y = torch.where(torch.rand(y.shape, device=job.device) < settings.drop_labels, -1, y)
+
+    with autocast(job.device, job.bf16):
+        trace = job.forward(x, y)
+    loss = job.objective(trace, progress)
+    loss.backward()
+    taken = clip_gradient(job.trained, loss, settings.optimiser)
+    if taken:
+        job.optimiser.step()
+        state.sums += batch_sums(trace)
+        state.images += len(x)
+        if job.average is not None:
+            job.average.update_parameters(job.model)
+    job.optimiser.zero_grad()
+
+    state.step, state.skipped = progress.step + 1, state.skipped + (not taken)
+    return torch.where(loss.isfinite(), first_bad, first_bad.clamp(max=progress.step)) if taken else first_bad
+
+
+def finish_epoch(job: Job, display: Display, seconds: float) -> None:
+    """Measure the epoch, save its model, and go to the next one.
+
+    Raises:
+        UserError: the test total is not finite, or a file cannot be written.
+    """
+    state, settings, folder = job.state, job.settings, job.folder
+    last = Progress(state.epoch, job.batches - 1, job.batches, settings.epochs)
+    beta, speed = job.experiment.objective.beta(last), job.n_images / seconds
+    # Running averages over training images, a full pass over test images.
+    running = mean_over(state.sums, state.images)
+    test = measure(job.tested, job.test_split, bf16=job.bf16)
+    if not math.isfinite(test.total):
+        stop("the test total", state.epoch, job.batches, folder)
+    row = metrics_row(state.epoch, beta, learning_rate(settings.optimiser, last), running, test, seconds, speed)
+    if job.model.likelihood.discrete(job.experiment.binarisation.binary(job.data)):
+        row["test_bits_per_dimension"] = bits_per_dimension(test.total, job.data.format)
+    if settings.optimiser.gradient_skip:
+        row["skipped_steps"] = state.skipped
+    job.rows.append(row)
+    display.epoch(state.epoch, running, test, beta, speed)
+
+    # Saved in this order, a kill between two writes costs nothing: the epoch is done again, alike.
+    folder.write_rows(job.rows)
+    folder.log("epoch", **row)
+    if test.total < state.best:
+        state.best = test.total
+        save(job.tested, folder.best)
+    save(job.tested, folder.last)
+    if settings.snapshot_every and state.epoch % settings.snapshot_every == 0:
+        save(job.tested, folder.snapshot(state.epoch))
+    state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
+    state.images, state.skipped = 0, 0
+    state.sums.zero_()
+    write_checkpoint(folder.checkpoint, job.parts, job.optimiser, state)
+
+
+def learning_rate(settings: Adam, progress: Progress) -> float:
+    """The learning rate at a step."""
+    return settings.learning_rate * settings.schedule(progress)
+
+
+def image_order(seed: int, epoch: int, n_images: int) -> Tensor:
+    """The order of an epoch's images: a function of seed and epoch alone."""
+    return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(n_images))
+
+
+def metrics_row(
+    epoch: int, beta: float, learning_rate: float, running: Totals, test: Totals, seconds: float, speed: float
+) -> dict[str, float]:
+    """An epoch in metrics.csv."""
+    codes = test.code_use
+    use = {} if codes is None else {"test_code_perplexity": codes.perplexity, "test_dead_codes": codes.dead}
+    return {
+        "epoch": epoch,
+        "beta": beta,
+        "learning_rate": learning_rate,
+        "train_running_reconstruction": running.reconstruction,
+        "train_running_kl": running.kl,
+        "train_running_total": running.total,
+        "train_running_ratio": running.ratio,
+        "test_reconstruction": test.reconstruction,
+        "test_kl": test.kl,
+        "test_total": test.total,
+        "test_ratio": test.ratio,
+        "seconds": seconds,
+        "images_per_second": speed,
+        **use,
+    }

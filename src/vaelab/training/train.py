@@ -1,0 +1,122 @@
+"""The training of a model, as one page: prepare, run the epochs, finish."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vaelab.errors import UserError
+from vaelab.experiment import Experiment, read_experiment
+from vaelab.models.files import load, with_modules
+from vaelab.networks import Modules
+from vaelab.spec import Spec, classes_in
+from vaelab.training.device import choose_device, describe_machine, fork_rng, keep_freed_memory
+from vaelab.training.display import Display
+from vaelab.training.epoch import finish_epoch, run_steps
+from vaelab.training.folder import RunFolder
+from vaelab.training.guards import interruptions, stop_if
+from vaelab.training.prepare import Job, begin, choose_data, prepare
+from vaelab.training.run import Run
+
+
+def train(
+    experiment: Experiment,
+    out: str | Path,
+    *,
+    resume: bool = False,
+    data: Any = None,
+    data_directory: Path | None = None,
+    show: bool | None = None,
+    title: str = "training",
+) -> Run:
+    """Train a model and leave a run folder behind.
+
+    The seed decides initial weights, data order and noise: on one machine, with one number of threads, a
+    CPU gives the same weights bit for bit, also if the process was killed at any moment and resumed.
+
+    Args:
+        experiment: data, model, objective and training.
+        out: the run folder, made if absent.
+        resume: go on from the folder's last checkpoint, if it has one.
+        data: images instead of those that the experiment names: `ImageData`, a source or its name, or whatever
+            `vaelab.as_data` takes, such as (images, labels). The record says that they were in memory.
+        data_directory: the folder of data sets.
+        show: show progress on standard error; by default if that is a terminal.
+        title: the title of the progress bar.
+
+    Raises:
+        UserError: bad settings or data, parts that break the contract, a folder that is in use or holds another run, a
+            full disk, or a loss that is not finite; what was saved before is kept.
+        KeyboardInterrupt: on SIGINT, after a checkpoint was written.
+    """
+    folder = RunFolder(Path(out))
+    show = sys.stderr.isatty() if show is None else show
+    device = choose_device(experiment.training.device)
+    with folder.locked(), fork_rng(device):
+        experiment, images = choose_data(experiment, data, data_directory)
+        job = prepare(experiment, images, folder, resume)
+        if job.finished:
+            return finished_run(job)  # left as it was
+        begin(job)
+        keep_freed_memory()
+        folder.log("started", epoch=job.state.epoch, step=job.state.step, machine=describe_machine(device, job.bf16))
+        with interruptions() as interrupted, Display(title, job.settings.epochs, job.batches, show) as display:
+            tell(job, display)
+            while not job.finished:
+                seconds = run_steps(job, display, interrupted)
+                finish_epoch(job, display, seconds)
+                stop_if(interrupted, job.state, folder)
+        folder.log("finished", epochs=job.settings.epochs)
+    return finished_run(job)
+
+
+def resume(
+    path: str | Path,
+    *,
+    epochs: int | None = None,
+    data: Any = None,
+    data_directory: Path | None = None,
+    specs: Sequence[type[Spec]] = (),
+    modules: tuple[Any, Any] | None = None,
+    show: bool | None = None,
+) -> Run:
+    """Go on with a run that was stopped, or for more epochs: `vl.resume("runs/x", epochs=40)`.
+
+    Args:
+        path: the run folder.
+        epochs: the number of epochs in all, instead of the run's own.
+        data: the images again, for a run on images in memory.
+        data_directory: the folder of data sets.
+        specs: the spec classes of parts that are not this package's own, if they are not imported yet.
+        modules: encoder and decoder of a model whose network is `Modules`.
+        show: as `train`.
+
+    Raises:
+        UserError: the folder holds no run, or as `train`.
+    """
+    folder = RunFolder(Path(path))
+    if not folder.record.exists():
+        raise UserError(f"{path} holds no run (no experiment.json); name a folder that `vaelab train` made")
+    experiment = read_experiment(folder.record, specs)
+    experiment = replace(experiment, model=with_modules(experiment.model, modules))
+    if epochs is not None:
+        experiment = replace(experiment, training=replace(experiment.training, epochs=epochs))
+    return train(experiment, path, resume=True, data=data, data_directory=data_directory, show=show)
+
+
+def tell(job: Job, display: Display) -> None:
+    """Say, in the log and on the screen, which images were left out."""
+    if job.data.skipped:
+        job.folder.log("skipped", files=list(job.data.skipped))
+        display.say(f"left out, since they cannot be decoded: {', '.join(job.data.skipped)}")
+
+
+def finished_run(job: Job) -> Run:
+    """The run, its model read back from the file that was saved."""
+    network = getattr(job.experiment.model, "network", None)
+    modules = (network.encoder, network.decoder) if isinstance(network, Modules) else None
+    model = load(job.folder.last, specs=classes_in(job.experiment), modules=modules)
+    return Run(job.folder.path, job.record, model, job.folder.rows(), job.data)

@@ -1,0 +1,1 @@
+"""A plugin of vaelab: it brings a part of each kind."""

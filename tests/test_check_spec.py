@@ -1,0 +1,244 @@
+"""`check_spec`: every built-in part keeps the contract, and planted faults are found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Distribution, Independent, Normal
+
+import vaelab as vl
+from vaelab.data import BinarisationSpec
+from vaelab.data.limited import Limited
+from vaelab.distributions import diagonal_normal
+from vaelab.models import ModelSpec
+from vaelab.networks import CellSpec, NetworkSpec
+from vaelab.spec import Spec, members
+from vaelab.testing import check_spec
+
+# Small instances, so that the check takes seconds; other parts are checked with their defaults.
+SMALL: tuple[Spec, ...] = (
+    vl.Conv(channels=(4,)),
+    vl.Mlp(hidden=(8,)),
+    vl.ResNet(channels=(4,)),
+    vl.ResNet(channels=(4,), spatial=True, attention=True),
+    vl.Vamp(components=5),
+    vl.Flow(transforms=1, hidden=(8,)),
+    vl.FlowPosterior(transforms=1, hidden=(8,), context=4),
+    vl.AutoregressiveCodes(layers=1, width=8, heads=2),
+    vl.Codebook(size=6),
+    vl.ResidualCodebook(size=6),
+    vl.FiniteScalar(levels=(4, 4, 4)),
+    vl.DiscretisedLogistic(components=2),
+    vl.Factor(hidden=(8,)),
+    vl.FreeBits(floor=0.01),
+    vl.VAE(network=vl.Mlp(hidden=(8,))),
+    vl.Ladder((1, 2), 2, 8),
+    vl.Sprites(limit=50, image_size=16),
+    vl.Strokes(n_images=50),
+    Limited(vl.Digits(), 20),
+)
+ROOMS = (
+    NetworkSpec,
+    CellSpec,
+    vl.PosteriorSpec,
+    vl.PriorSpec,
+    vl.LikelihoodSpec,
+    vl.ObjectiveSpec,
+    vl.ScheduleSpec,
+    BinarisationSpec,
+    ModelSpec,
+    vl.SourceSpec,
+)
+# Their files are no part of the project; they have tests of their own.
+ELSEWHERE = {"mnist", "fashion-mnist", "kmnist", "emnist", "cifar10", "celeba", "dsprites", "shapes3d", "folder", "npz"}
+
+
+def every_part() -> list[Any]:
+    given = {type(spec) for spec in SMALL}
+    kinds = [kind for room in ROOMS for kind in members(room, own=True)]
+    rest = [kind() for kind in kinds if kind not in given and not kind.python_only and kind.kind not in ELSEWHERE]
+    return [*SMALL, *rest]
+
+
+@pytest.mark.parametrize("spec", every_part(), ids=lambda spec: type(spec).__name__)
+def test_every_built_in_part_keeps_the_contract(spec: Spec) -> None:
+    before = torch.get_rng_state()
+    passed = check_spec(spec)
+    assert passed.passed[0] == "survives JSON"
+    assert passed.assumed == ""
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_plain_modules_keep_the_contract_of_a_network() -> None:
+    class Wide(nn.Module):
+        """Any image, any condition: the pixels' mean and the condition."""
+
+        def __init__(self, sizes: vl.Sizes, out: int, inputs: int) -> None:
+            super().__init__()
+            self.line = nn.Linear(inputs + sizes.condition, out)
+
+        def forward(self, x: torch.Tensor, c: torch.Tensor | None) -> torch.Tensor:
+            flat = x.flatten(1)
+            y: torch.Tensor = self.line(flat if c is None else torch.cat([flat, c], 1))
+            return y
+
+    network = vl.Modules(
+        lambda sizes: Wide(sizes, 7, int(np.prod(sizes.image))),
+        lambda sizes: Wide(sizes, sizes.parameters * sizes.image[1] * sizes.image[2], sizes.latent),
+    )
+    assert "shapes for every image format" in check_spec(network).passed
+
+
+class Unused(vl.Prior):
+    """A parameter that nothing depends on."""
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.mean, self.idle = nn.Parameter(torch.zeros(latent)), nn.Parameter(torch.zeros(latent))
+
+    def forward(self, c: Any = None, infer: Any = None) -> Distribution:
+        return diagonal_normal(self.mean, torch.ones_like(self.mean))
+
+
+@dataclass(frozen=True)
+class WithoutGradient(vl.PriorSpec):
+    def build(self, sizes: vl.PriorSizes) -> vl.Prior:
+        return Unused(sizes.latent)
+
+
+class Doubled(Independent):
+    """A density twice too high."""
+
+    def log_prob(self, value: torch.Tensor) -> torch.Tensor:
+        return super().log_prob(value) + 0.7  # type: ignore[no-any-return]
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Distribution:
+        return Doubled(self.base_dist.expand((*batch_shape, *self.event_shape)), 1)
+
+
+class TooMuch(vl.Prior):
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(latent))
+
+    def forward(self, c: Any = None, infer: Any = None) -> Distribution:
+        return Doubled(Normal(self.mean, torch.ones_like(self.mean)), 1)
+
+
+@dataclass(frozen=True)
+class NotNormalised(vl.PriorSpec):
+    def build(self, sizes: vl.PriorSizes) -> vl.Prior:
+        return TooMuch(sizes.latent)
+
+
+@dataclass(frozen=True)
+class Forgetful(vl.ScheduleSpec):
+    value: float = 0.5
+    note: str = field(default="first", metadata={"json": False})
+
+    def __call__(self, progress: vl.Progress) -> float:
+        return self.value
+
+
+class Narrow(vl.Network):
+    """A decoder that gives one row too few."""
+
+    def __init__(self, sizes: vl.Sizes) -> None:
+        super().__init__()
+        self.features, self.shape = 4, (sizes.parameters, sizes.image[1] - 1, sizes.image[2])
+        self.down = nn.Linear(int(np.prod(sizes.image)) + sizes.condition, 4)
+        self.up = nn.Linear(sizes.latent + sizes.condition, int(np.prod(self.shape)))
+
+    def encode(self, x: Any, c: Any) -> Any:
+        return self.down(x.flatten(1) if c is None else torch.cat([x.flatten(1), c], 1))
+
+    def decode(self, z: Any, c: Any) -> Any:
+        return self.up(z if c is None else torch.cat([z, c], 1)).unflatten(1, self.shape)
+
+
+@dataclass(frozen=True)
+class WrongShape(vl.NetworkSpec):
+    def build(self, sizes: vl.Sizes) -> vl.Network:
+        return Narrow(sizes)
+
+
+class OwnGenerator(vl.Posterior):
+    """Draws from a generator of its own."""
+
+    def __init__(self, network: vl.Network, latent: int) -> None:
+        super().__init__()
+        self.mean, self.numbers = network.head(latent), np.random.default_rng(0)
+
+    def distribution(self, h: torch.Tensor) -> Distribution:
+        mean = self.mean(h)
+        return diagonal_normal(mean, torch.ones_like(mean))
+
+    def forward(self, h: torch.Tensor, samples: int) -> vl.Draw:
+        q = self.distribution(h)
+        noise = torch.from_numpy(self.numbers.standard_normal((samples, *q.mean.shape))).float()
+        z = q.mean + noise
+        return vl.Draw(q=q, code=z, z=z)
+
+
+@dataclass(frozen=True)
+class IgnoresTheSeed(vl.PosteriorSpec):
+    def build(self, network: vl.Network, latent: int) -> vl.Posterior:
+        return OwnGenerator(network, latent)
+
+
+@dataclass(frozen=True)
+class WrongThing(vl.PriorSpec):
+    def build(self, sizes: vl.PriorSizes) -> Any:
+        return nn.Linear(2, 2)
+
+
+class Half(vl.Likelihood):
+    """Gaussian pixels without their normaliser."""
+
+    def forward(self, theta: torch.Tensor) -> Distribution:
+        return Doubled(Normal(theta, torch.ones_like(theta)), 3)
+
+
+@dataclass(frozen=True)
+class UnnormalisedPixels(vl.LikelihoodSpec):
+    def build(self, image: tuple[int, int, int]) -> vl.Likelihood:
+        return Half()
+
+
+@dataclass(frozen=True)
+class FalseTraits(vl.PosteriorSpec):
+    traits: ClassVar[frozenset[vl.Trait]] = frozenset({vl.Trait.independent_dimensions})
+
+    def build(self, network: vl.Network, latent: int) -> vl.Posterior:
+        return vl.FullGaussian().build(network, latent)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fault"),
+    [
+        (WithoutGradient(), "WithoutGradient: the parameter idle gets no gradient"),
+        (NotNormalised(), "NotNormalised: p(z) integrates to 2.01 over z, not to one"),
+        (Forgetful(note="changed"), "Forgetful: does not survive JSON"),
+        (WrongShape(), "WrongShape: decode(z, c) has shape (4, 2, 7, 8), but must be (4, 2, 8, 8)"),
+        (IgnoresTheSeed(), "IgnoresTheSeed: forward ignores the seed"),
+        (WrongThing(), "WrongThing.build returned Linear, but must return a vaelab.contract.Prior"),
+        (UnnormalisedPixels(), "UnnormalisedPixels: p(x | z) adds up to 2.01"),
+        (FalseTraits(), "FalseTraits: says that its dimensions are independent"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Spec) else "",
+)
+def test_a_planted_fault_is_found(spec: Spec, fault: str) -> None:
+    with pytest.raises(vl.UserError) as caught:
+        check_spec(spec)
+    assert fault in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_part_is_refused() -> None:
+    with pytest.raises(vl.UserError, match="must be an instance of a room's spec"):
+        check_spec(vl.Training())

@@ -1,0 +1,445 @@
+"""What users bring in Python: modules, callables, arrays, data sets and columns; and what is refused before training."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import Dataset, TensorDataset
+
+import vaelab as vl
+from vaelab.cli import main
+from vaelab.codec import decode, encode
+from vaelab.models.files import weights_digest
+
+X = (np.random.default_rng(0).random((60, 8, 8)) < 0.3).astype(np.uint8) * np.uint8(255)
+Y = np.where(np.arange(60) % 3, "cat", "dog")
+
+
+def pair() -> tuple[nn.Module, nn.Module]:
+    torch.manual_seed(5)
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU())
+    return encoder, nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 64))
+
+
+def experiment(**changes: Any) -> vl.Experiment:
+    """A small experiment with the user's own modules."""
+    plain = vl.Experiment(
+        model=vl.VAE(latent=2, network=vl.Modules(*pair())), training=vl.Training(epochs=2, batch_size=16)
+    )
+    return replace(plain, **changes)
+
+
+# Modules
+
+
+def test_two_modules_train_resume_save_and_load(tmp_path: Path) -> None:
+    run = vl.train(experiment(), tmp_path / "run", data=(X, Y))
+    assert run.rows[-1]["test_total"] < run.rows[0]["test_total"]
+    with pytest.raises(vl.UserError, match=r"needs its own modules, torch.*Sequential.*modules=\(encoder, decoder\)"):
+        vl.load(tmp_path / "run")
+    again = vl.load(tmp_path / "run", modules=pair())
+    assert weights_digest(again) == weights_digest(run.model)
+    vl.save(again, tmp_path / "model.safetensors")
+    assert weights_digest(vl.load(tmp_path / "model.safetensors", modules=pair())) == weights_digest(run.model)
+
+    longer = vl.resume(tmp_path / "run", epochs=4, data=(X, Y), modules=pair())
+    whole = vl.train(experiment(training=vl.Training(epochs=4, batch_size=16)), tmp_path / "whole", data=(X, Y))
+    assert weights_digest(longer.model) == weights_digest(whole.model)
+
+
+def test_modules_are_copied_so_that_two_models_do_not_share_weights() -> None:
+    spec = vl.VAE(latent=2, network=vl.Modules(*pair()))
+    first, second = (spec.build(vl.ImageFormat(1, 8, 8)) for _ in range(2))
+    with torch.no_grad():
+        next(first.network.parameters()).zero_()
+    assert next(second.network.parameters()).abs().sum() > 0
+
+
+def test_the_width_of_the_features_is_read_off_the_encoder() -> None:
+    assert vl.VAE(network=vl.Modules(*pair())).build(vl.ImageFormat(1, 8, 8)).network.features == 16
+    with pytest.raises(vl.UserError, match="features is 9, but the encoder returns 16 numbers per image"):
+        vl.VAE(network=vl.Modules(*pair(), features=9)).build(vl.ImageFormat(1, 8, 8))
+
+
+def test_a_conditional_model_gives_modules_of_one_argument_the_condition_beside_their_input(tmp_path: Path) -> None:
+    encoder = nn.Sequential(nn.Conv2d(1 + 2, 4, 3, stride=2, padding=1), nn.ReLU())
+    decoder = nn.Linear(2 + 2, 64)
+    model = vl.VAE(latent=2, conditional=True, network=vl.Modules(encoder, decoder))
+    run = vl.train(experiment(model=model), tmp_path / "run", data=(X, Y))
+    assert run.model.network.features == 4 * 4 * 4
+    assert run.model.generate(y=[0, 1, 1]).shape == (3, 1, 8, 8)
+
+
+def test_modules_of_two_arguments_are_given_the_condition() -> None:
+    seen: list[Any] = []
+
+    class Encoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.line = nn.Linear(64, 5)
+
+        def forward(self, x: torch.Tensor, c: torch.Tensor | None) -> Any:
+            seen.append(c)
+            return self.line(x.flatten(1))
+
+    network = vl.Modules(Encoder(), nn.Linear(2 + 2, 64))
+    model = vl.VAE(latent=2, conditional=True, network=network).build(vl.ImageFormat(1, 8, 8, ("a", "b")))
+    model.encode(X[:3, None] / 255, [0, 1, 1])
+    assert seen[-1].tolist() == [[1, 0], [0, 1], [0, 1]]
+
+
+# Callables
+
+
+def doubled(trace: vl.Trace, progress: vl.Progress) -> torch.Tensor:
+    return 2 * trace.total.mean()
+
+
+def test_callables_are_objectives_and_schedules(tmp_path: Path) -> None:
+    adam = vl.Adam(schedule=lambda progress: 0.5**progress.elapsed)
+    own = experiment(objective=doubled, training=vl.Training(epochs=2, batch_size=16, optimiser=adam))
+    run = vl.train(own, tmp_path / "run", data=X)
+    assert run.rows[1]["learning_rate"] == pytest.approx(run.rows[0]["learning_rate"] / 2)
+    stored = json.loads((tmp_path / "run" / "experiment.json").read_text())["experiment"]
+    assert stored["objective"]["name"].endswith(":doubled")
+    # The record is read without the function, and says so when it is needed.
+    opened = vl.open_run(tmp_path / "run", modules=pair())
+    assert opened.experiment == run.experiment
+    with pytest.raises(vl.UserError, match="doubled is a Python function, which no file holds; give it again"):
+        vl.resume(tmp_path / "run", data=X, modules=pair())
+    again = vl.train(own, tmp_path / "run", data=X, resume=True)
+    assert weights_digest(again.model) == weights_digest(run.model)
+
+
+def test_a_number_is_a_constant_schedule() -> None:
+    assert vl.Elbo(beta=4.0) == vl.Elbo(beta=vl.Constant(4.0))
+    assert vl.Adam(schedule=1).schedule == vl.Constant(1)
+    with pytest.raises(vl.UserError, match="Elbo.beta is 'high', but must be of type ScheduleSpec"):
+        vl.Elbo(beta="high")  # type: ignore[arg-type]
+
+
+# Subclasses and classes of a user's own
+
+
+@dataclass(frozen=True)
+class Wider(vl.Mlp):
+    """A subclass of a built-in part."""
+
+    hidden: tuple[int, ...] = (24,)
+
+
+@dataclass(frozen=True)
+class Cautious(vl.Elbo):
+    """A subclass of the ELBO."""
+
+
+def test_a_subclass_is_written_under_its_own_name(tmp_path: Path) -> None:
+    own = experiment(model=vl.VAE(network=Wider()), objective=Cautious())
+    run = vl.train(own, tmp_path / "run", data=X)
+    stored = json.loads((tmp_path / "run" / "experiment.json").read_text())["experiment"]
+    assert stored["objective"]["kind"] == f"{__name__}:Cautious"
+    assert stored["model"]["network"]["kind"] == f"{__name__}:Wider"
+    specs = [Wider, Cautious]
+    assert type(vl.load(tmp_path / "run", specs=specs).spec.network) is Wider
+    assert type(vl.open_run(tmp_path / "run", specs=specs).experiment.objective) is Cautious
+    assert vl.resume(tmp_path / "run", epochs=3, data=X, specs=specs).rows[-1]["epoch"] == 3
+    assert weights_digest(vl.load(tmp_path / "run", specs=specs)) != weights_digest(run.model)
+
+
+def test_a_class_of_a_function_trains(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Local(vl.Mlp):
+        """Nothing can import it."""
+
+    run = vl.train(experiment(model=vl.VAE(network=Local(hidden=(8,)))), tmp_path / "run", data=X)
+    assert type(run.model.spec.network) is Local
+    with pytest.raises(vl.UserError, match=r"needs the class .*<locals>\.Local, which is not imported"):
+        vl.load(tmp_path / "run")
+    assert type(vl.load(tmp_path / "run", specs=[Local]).spec.network) is Local
+
+
+def test_specs_in_tuples_and_options_return_from_json() -> None:
+    @dataclass(frozen=True)
+    class Stack(vl.PriorSpec):
+        first: vl.PriorSpec | None = None
+        rest: tuple[vl.PriorSpec, ...] = (vl.Mixture(3), vl.StandardNormal())
+
+        def build(self, sizes: vl.PriorSizes) -> vl.Prior:
+            raise NotImplementedError
+
+    for stack in (Stack(), Stack(first=vl.Vamp(2), rest=())):
+        assert decode(vl.PriorSpec, json.loads(json.dumps(encode(stack))), specs=[Stack]) == stack
+
+
+# Data
+
+
+class Pairs(Dataset[Any]):
+    """A map-style data set of (PIL image, label)."""
+
+    def __init__(self, sizes: tuple[int, ...] = (8,) * 20) -> None:
+        self.sizes = sizes
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __getitem__(self, index: int) -> Any:
+        return Image.new("RGB", (self.sizes[index],) * 2, (index, 0, 0)), index % 2
+
+
+def png(value: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (6, 5), value).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "shape", "classes"),
+    [
+        (X, None, (1, 8, 8), ()),
+        (X / 255, Y, (1, 8, 8), ("cat", "dog")),
+        (torch.from_numpy(X[:, None]), torch.arange(60) % 4, (1, 8, 8), ("0", "1", "2", "3")),
+        (X.tolist(), list(Y), (1, 8, 8), ("cat", "dog")),
+        (X > 0, Y, (1, 8, 8), ("cat", "dog")),
+        (np.stack([X, X, X], -1), None, (3, 8, 8), ()),
+        (np.stack([X, X, X], 1), None, (3, 8, 8), ()),
+        (TensorDataset(torch.from_numpy(X[:, None]), torch.arange(60) % 2), None, (1, 8, 8), ("0", "1")),
+        (Pairs(), None, (3, 8, 8), ("0", "1")),
+        ([{"image": Image.fromarray(image), "label": "x"} for image in X[:4]], None, (1, 8, 8), ("x",)),
+        (pd.Series([png(value) for value in range(6)]), pd.Series(list("ababab")), (1, 5, 6), ("a", "b")),
+        (pa.array([{"bytes": png(value), "path": ""} for value in range(6)]), pa.array([0, 1] * 3), (1, 5, 6), ("0", "1")),
+        ([torch.zeros(3, 4, 4), torch.ones(3, 4, 4)], None, (3, 4, 4), ()),
+    ],
+    ids=["bytes", "floats", "tensor", "lists", "bool", "last", "first", "tensors", "pairs", "dicts", "pandas", "arrow", "rows"],
+)
+def test_images_of_any_usual_form_become_image_data(x: Any, y: Any, shape: Any, classes: Any) -> None:
+    data = vl.as_data(x, y)
+    assert data.format.shape == shape
+    assert data.classes == classes
+    assert set(data.splits) == {"train", "test"}
+
+
+def test_values_and_labels_keep_their_images() -> None:
+    data = vl.as_data(Pairs(), test=0.25)
+    assert len(data.split("test")) == 5
+    for image, label in zip(data.images, data.labels if data.labels is not None else (), strict=True):
+        assert image[0].max() % 2 == label
+    floats = vl.as_data(X / 255.0)
+    assert np.array_equal(floats.images, vl.as_data(X).images)
+
+
+def test_a_test_split_of_the_users_own() -> None:
+    data = vl.as_data(X, Y, test=(X[:10], Y[:10]))
+    assert data.splits == {"train": range(60), "test": range(60, 70)}
+    assert np.array_equal(data.split("test").images[:, 0], X[:10])
+
+
+def test_floats_of_more_than_256_levels_are_rounded_aloud() -> None:
+    with pytest.warns(UserWarning, match="more than 256 levels"):
+        vl.as_data(np.linspace(0, 1, 640).reshape(10, 8, 8))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vl.as_data(torch.from_numpy(X).float() / 255)
+
+
+def test_attributes_are_floats_by_row() -> None:
+    data = vl.as_data(X, np.random.default_rng(0).random((60, 2)), attribute_names=("slant", "size"))
+    assert data.format.attributes == ("slant", "size")
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "says"),
+    [
+        (np.where(np.eye(8), np.nan, 0)[None].repeat(3, 0), None, "values that are NaN"),
+        (np.full((3, 8, 8), 200.0), None, "runs from 200 to 200, but floating-point pixels must be in [0, 1]; divide"),
+        (np.full((3, 8, 8), -0.5), None, "scale it to [0, 1]"),
+        (np.full((3, 8, 8), 300), None, "integer pixels must be from 0 to 255"),
+        (np.zeros((4, 3, 8, 3)), None, 'whose channels may be first or last; say channels="first"'),
+        (np.zeros((4, 2, 8, 8)), None, "neither axis 1 nor the last is 1 or 3 channels"),
+        (np.zeros((4, 8)), None, "images must be (N, H, W)"),
+        (Pairs((8, 8, 9)), None, "image 2 is uint8 of shape (9, 9, 3), but image 0 is uint8 of shape (8, 8, 3)"),
+        ([np.zeros((3, 3)), np.zeros((4, 4))], None, "image 1 is float64 of shape (4, 4)"),
+        (X, [1, "two"] * 30, "labels of mixed types, int and str"),
+        (X, [1, 2], "labels have shape (2,), but there are 60 images"),
+        (X, np.linspace(0, 1, 60), "must be labels, integers or text of shape (N,)"),
+        (X, -np.ones(60, int), "number the classes from 0"),
+        (["a", "b"], None, "image 0 is str, but must be an array"),
+        ([b"no image"], None, "image 0 cannot be decoded"),
+        ([(X[0], 1), X[1]], None, "has no label, but others have"),
+        (X.astype("U"), None, "images must be uint8 in 0 to 255 or floats"),
+    ],
+)
+def test_data_that_cannot_be_used_is_refused_in_one_line(x: Any, y: Any, says: str, tmp_path: Path) -> None:
+    with pytest.raises(vl.UserError) as caught:
+        vl.train(experiment(), tmp_path / "run", data=(x, y))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_record_of_data_in_memory_is_true(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = vl.train(experiment(model=vl.VAE(network=vl.Mlp(hidden=(8,)))), tmp_path / "run", data=(X, Y))
+    assert run.experiment.data == vl.InMemory()
+    assert run.load_data().digest == run.record.data_sha256
+    opened = vl.open_run(str(tmp_path / "run"))
+    with pytest.raises(vl.UserError, match="were in memory, and no file holds them"):
+        opened.load_data()
+    assert main(["train", "--resume", str(tmp_path / "run"), "--epochs", "3"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "in memory" in line
+    assert vl.resume(tmp_path / "run", epochs=3, data=(X, Y)).rows[-1]["epoch"] == 3
+    with pytest.raises(vl.UserError, match="holds a run on other images"):
+        vl.resume(tmp_path / "run", epochs=4, data=(X[:50], Y[:50]))
+
+
+def test_data_from_a_source_keeps_its_source(tmp_path: Path) -> None:
+    small = vl.preset("vae", network=vl.Mlp(hidden=(4,)), epochs=1)
+    for given in ("digits", vl.Digits(), vl.open_data("digits")):
+        run = vl.train(small, tmp_path / type(given).__name__, data=given)
+        assert run.experiment.data == vl.Digits()
+
+
+# Before any training
+
+
+@dataclass(frozen=True)
+class BuildsNothing(vl.NetworkSpec):
+    def build(self, sizes: vl.Sizes) -> Any:
+        return None
+
+
+class Flat(vl.Network):
+    """The wrong number of pixels."""
+
+    def __init__(self, sizes: vl.Sizes) -> None:
+        super().__init__()
+        self.features = 4
+        self.down, self.up = nn.Linear(64, 4), nn.Linear(sizes.latent, 60)
+
+    def encode(self, x: Any, c: Any) -> Any:
+        return self.down(x.flatten(1))
+
+    def decode(self, z: Any, c: Any) -> Any:
+        return self.up(z).reshape(len(z), 1, 6, 10)
+
+
+@dataclass(frozen=True)
+class WrongShape(vl.NetworkSpec):
+    def build(self, sizes: vl.Sizes) -> vl.Network:
+        return Flat(sizes)
+
+
+@dataclass(frozen=True)
+class Unstored(vl.Mlp):
+    """A field that JSON cannot hold."""
+
+    layer: Any = nn.Linear(1, 1)
+
+
+ENCODER, DECODER = pair()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"model": vl.VAE(network=BuildsNothing())}, "BuildsNothing.build returned NoneType, but must return"),
+        ({"model": vl.VAE(network=WrongShape())}, "WrongShape"),
+        ({"model": vl.VAE(network=vl.Modules(ENCODER, nn.Linear(2, 60)))}, "but the likelihood needs (1, 1, 8, 8)"),
+        ({"model": vl.VAE(network=vl.Modules(nn.Linear(9, 9), DECODER))}, "encoder is Linear, which for input of shape"),
+        ({"objective": lambda trace, progress: trace.total}, "returned shape (1, 2), but must return a scalar tensor"),
+        ({"objective": lambda trace, progress: 1.0}, "returned float, but must return a scalar tensor"),
+        ({"objective": lambda trace, progress: torch.zeros(())}, "does not depend on any weight"),
+        ({"objective": lambda trace, progress: trace.nothing}, "AttributeError"),
+        ({"objective": vl.Elbo(beta=lambda progress: "x")}, "returned str, but must return a number"),
+        ({"model": vl.VAE(network=Unstored())}, "Unstored.layer is"),
+    ],
+)
+def test_parts_that_break_the_contract_are_refused_before_any_training(
+    changes: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(vl.UserError) as caught:
+        vl.train(experiment(**changes), tmp_path / "run", data=(X, Y))
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists(), "a failed attempt leaves no folder behind"
+
+
+def test_a_field_of_the_wrong_type_is_named() -> None:
+    with pytest.raises(vl.UserError, match="VAE.network is .*, but must be of type NetworkSpec"):
+        vl.VAE(network=nn.Linear(2, 2))  # type: ignore[arg-type]
+    with pytest.raises(vl.UserError, match=r"Conv.channels\[1\] is 0, but must be >= 1"):
+        vl.Conv(channels=(4, 0))
+
+
+# Inference
+
+
+def test_inference_takes_arrays_and_lists_and_tracks_no_gradients() -> None:
+    model = vl.VAE(conditional=True, network=vl.Mlp(hidden=(8,))).build(vl.ImageFormat(1, 8, 8, ("a", "b")))
+    means = model.encode(X[:3, None] / 255, [0, 1, 0]).mean
+    assert means.numpy().shape == (3, 2)
+    assert model.decode([[0.0, 1.0]], [1]).mean.numpy().shape == (1, 1, 8, 8)
+    assert model.generate(y=[1, 0, 1]).shape == (3, 1, 8, 8)
+    assert model.generate(2, y=np.int64(1)).shape == (2, 1, 8, 8)
+    assert model.encode(X[:3, None] / 255, [0, 1, 0], gradients=True).mean.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda model: model.encode(X[:2, None]), "x is torch.uint8, but must be real numbers in [0, 1]"),
+        (lambda model: model.encode(X[:2, None].astype(float)), "pixels from 0 to 255, but they must be in [0, 1]"),
+        (lambda model: model.encode([["a"]]), "x is list, which is no array of numbers"),
+        (lambda model: model.generate(), "n is None; give the number of images"),
+    ],
+)
+def test_inference_refuses_what_it_cannot_take(call: Any, says: str) -> None:
+    model = vl.VAE(network=vl.Mlp(hidden=(8,))).build(vl.ImageFormat(1, 8, 8))
+    with pytest.raises(vl.UserError) as caught:
+        call(model)
+    assert says in str(caught.value)
+
+
+def test_a_loaded_model_has_weights_without_gradients(tmp_path: Path) -> None:
+    model = vl.VAE(network=vl.Mlp(hidden=(8,)), prior=vl.Flow(transforms=1, hidden=(4,))).build(vl.ImageFormat(1, 8, 8))
+    vl.save(model, tmp_path / "model.safetensors")
+    loaded = vl.load(tmp_path / "model.safetensors")
+    assert not any(weight.requires_grad for weight in loaded.parameters())
+    assert loaded.prior_of(None, 1).mean.numpy().shape == (2,)
+
+
+# Presets and summaries
+
+
+def test_a_preset_takes_settings_of_every_part() -> None:
+    chosen = vl.preset("vae", data="digits", latent=8, beta=4.0, prior=vl.Mixture(3), learning_rate=0.01, epochs=2)
+    assert chosen.model == vl.VAE(latent=8, prior=vl.Mixture(3))
+    assert chosen.objective == vl.Elbo(beta=vl.Constant(4.0))
+    assert (chosen.training.epochs, chosen.training.optimiser.learning_rate) == (2, 0.01)
+    with pytest.raises(vl.UserError, match="'latnt' is no setting of this preset; did you mean latent"):
+        vl.preset("vae", latnt=8)
+    with pytest.raises(vl.UserError, match="preset is 'vea', .*; did you mean vae"):
+        vl.preset("vea")
+
+
+def test_summaries_are_short(tmp_path: Path) -> None:
+    run = vl.train(experiment(), tmp_path / "run", data=(X, Y))
+    trace = run.model(torch.rand(4, 1, 8, 8))
+    for thing in (run, run.load_data(), trace, trace.latents[0]):
+        assert len(repr(thing)) < 300
+        assert "\n" not in repr(thing)
+    assert "2 epochs" in repr(run)
+    assert "60 images of 1 x 8 x 8" in repr(run.load_data())
+    assert "4 images" in repr(trace)

@@ -1,0 +1,168 @@
+"""A plugin package, installed with its entry point: a part of each kind, from training to the report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vaelab.models.files import read_tensors
+
+PLUGIN = Path(__file__).parent / "plugin"
+WORDS = "network:tanh posterior:laplace-posterior prior:student likelihood:laplace-pixels objective:warm"
+TRAIN = f"train vae --data bars --epochs 4 --batch-size 8 {WORDS} --network.width 12 --prior.freedom 4"
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the plugin is installed into, with its entry point."""
+    folder = tmp_path_factory.mktemp("site")
+    source = folder / "source"
+    shutil.copytree(PLUGIN, source, ignore=shutil.ignore_patterns("__pycache__"))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-build-isolation", "--no-deps"]
+    subprocess.run([*pip, "--target", folder / "packages", source], check=True, capture_output=True)
+    return folder / "packages"
+
+
+def command(site: Path | None) -> dict[str, str]:
+    """The environment of a process that has the plugin, or has not."""
+    paths = [str(site)] if site else []
+    paths += [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+
+
+def vaelab(words: str, folder: Path, site: Path | None, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "vaelab", *words.split()],
+        cwd=folder,
+        env=command(site),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="session")
+def trained(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the plugin's parts alone, from the command line."""
+    folder = tmp_path_factory.mktemp("plugin")
+    vaelab(f"{TRAIN} --out run", folder, installed)
+    return folder
+
+
+@pytest.fixture
+def copied(trained: Path, tmp_path: Path) -> Path:
+    """A folder of one test's with a copy of that run."""
+    shutil.copytree(trained / "run", tmp_path / "run")
+    return tmp_path
+
+
+def test_a_killed_run_of_foreign_parts_resumes_bit_for_bit(installed: Path, trained: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "vaelab", *TRAIN.split(), "--out", "run", "--checkpoint-seconds", "0"]
+    process = subprocess.Popen(words, cwd=tmp_path, env=command(installed), stderr=subprocess.DEVNULL)
+    while not (tmp_path / "run" / "checkpoint.safetensors").exists():
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    vaelab("train --resume run", tmp_path, installed)
+    killed, whole = (read_tensors(folder / "run" / "last.safetensors")[0] for folder in (tmp_path, trained))
+    assert killed.keys() == whole.keys()
+    assert all(killed[name].equal(whole[name]) for name in whole)
+
+
+def test_foreign_parts_are_evaluated_drawn_and_reported(installed: Path, copied: Path) -> None:
+    shown = vaelab("evaluate run --only elbo evidence representation --samples 20 --few 4", copied, installed).stdout
+    assert "log p(x)" in shown
+    assert "annealing" in shown.lower() or "AIS" in shown
+    vaelab("figures run --only reconstructions latent-scatter samples training-curves", copied, installed)
+    drawn = {path.stem for path in (copied / "run" / "figures").glob("*.png")}
+    assert drawn == {"reconstructions", "latent-scatter", "samples", "training-curves"}
+    vaelab("report run --out page.html", copied, installed)
+    page = (copied / "page.html").read_text()
+    for name in ("Student", "LaplacePosterior", "LaplacePixels", "Tanh", "Warm"):
+        assert name in page or f"bars.parts:{name}" in page
+
+
+def test_the_command_line_lists_foreign_parts(installed: Path, tmp_path: Path) -> None:
+    shown = vaelab("parts prior", tmp_path, installed).stdout
+    assert "student" in shown
+    assert "bars.parts" in shown
+    assert "student" not in vaelab("parts prior", tmp_path, None).stdout
+    assert "bars" in vaelab("data list", tmp_path, installed).stdout
+
+
+def test_the_plugin_works_from_python(installed: Path, copied: Path) -> None:
+    program = """
+import vaelab as vl
+run = vl.open_run("run")          # the class is found by the entry point
+print(run)
+model = run.model
+vl.save(model, "model.safetensors")
+assert vl.load("model.safetensors").spec == model.spec
+data = run.load_data()
+print(vl.evaluate(model, data, run.experiment.binarisation, only=["elbo"]).section("elbo").value("rate"))
+from bars.parts import Bars, Student, Tanh
+from vaelab.testing import check_spec
+print(check_spec(Student()))
+more = vl.resume("run", epochs=5)
+assert len(more.rows) == 5
+again = vl.train(vl.preset("vae", data=Bars(), network=Tanh(), prior=Student(), epochs=1), "again")
+print(again.model.generate(2).shape)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=copied, env=command(installed), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "does not say, so it is assumed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words", ["train --resume run", "evaluate run", "figures run", "report run", "evaluate run/last.safetensors"]
+)
+def test_without_the_plugin_one_line_names_the_class_and_the_remedies(words: str, copied: Path) -> None:
+    # A module of that name lies at hand, and must not be imported because a file says so.
+    (copied / "bars").mkdir()
+    (copied / "bars" / "__init__.py").write_text("open('imported', 'w')\n")
+    (copied / "bars" / "parts.py").write_text("")
+    done = vaelab(words, copied, None, code=2)
+    (line,) = done.stderr.strip().splitlines()
+    assert "bars.parts:" in line
+    for remedy in ("import bars.parts", "specs=[", "plugin", "--plugin bars.parts"):
+        assert remedy in line
+    assert not (copied / "imported").exists()
+
+
+def test_a_plugin_is_named_on_the_command_line(copied: Path) -> None:
+    shutil.copytree(PLUGIN / "src" / "bars", copied / "bars")
+    vaelab("train --resume run --epochs 5 --plugin bars.parts", copied, None)
+    vaelab("train vae --plugin bars.parts --data bars network:tanh --epochs 1 --out second", copied, None)
+    done = vaelab("train vae --plugin absent --data bars --out third", copied, None, code=2)
+    assert "plugin is 'absent', which cannot be imported" in done.stderr
+
+
+def test_a_class_of_the_same_name_from_another_module_is_refused(installed: Path, copied: Path) -> None:
+    (copied / "other.py").write_text((PLUGIN / "src" / "bars" / "parts.py").read_text())
+    program = """
+import other, vaelab as vl
+try:
+    vl.load("run", specs=[other.Tanh, other.Student, other.LaplacePosterior, other.LaplacePixels])
+except vl.UserError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=copied, env=command(None), capture_output=True, text=True, check=True
+    )
+    assert "other:Tanh was given, a class of the same name from another module" in done.stdout
