@@ -17,8 +17,8 @@ from matplotlib.text import Text
 
 from vaelab import VAE, ImageData, UserError, full_pass
 from vaelab.cli import main
-from vaelab.data import ImageFormat, Sprites
-from vaelab.evaluation.measured import Budget
+from vaelab.data import ImageFormat, Sprites, open_data
+from vaelab.evaluation.budget import Budget
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
 from vaelab.experiment import Adam, Experiment, Training
 from vaelab.networks import Conv
@@ -26,8 +26,10 @@ from vaelab.objectives import Elbo
 from vaelab.plots import rate_distortion
 from vaelab.report import write_run_report
 from vaelab.schedules import Constant, Cosine
-from vaelab.studies import beta_sweep
-from vaelab.studies.beta_sweep import SOURCE, run_beta_sweep, slopes, sweep_experiment
+from vaelab.studies import StudySettings, beta_sweep, run_study
+from vaelab.studies import study as shared_steps
+from vaelab.studies.beta_sweep import SOURCE, BetaSweepStudy, sweep_experiment
+from vaelab.studies.sweep import slopes
 from vaelab.training import open_run
 
 BETAS, SEEDS = (0.1, 50.0), (0, 1)
@@ -69,14 +71,13 @@ def value(run: dict[str, Any], part: str, name: str) -> float:
 
 def test_the_sweep_is_what_it_says() -> None:
     assert Sprites(image_size=32) == SOURCE
-    assert sweep_experiment(SOURCE, ImageFormat(1, 32, 32), 4.0, 1, None, 10, "auto") == Experiment(
+    assert sweep_experiment(ImageFormat(1, 32, 32), 4.0, 10) == Experiment(
         data=Sprites(image_size=32),
         model=VAE(latent=10, network=Conv(channels=(32, 64, 64))),
         objective=Elbo(beta=Constant(4.0)),
         training=Training(
             epochs=10,
             batch_size=64,
-            seed=1,
             optimiser=Adam(learning_rate=2e-3, schedule=Cosine(start=1.0, stop=0.0, warmup=0.05)),
         ),
     )
@@ -85,7 +86,7 @@ def test_the_sweep_is_what_it_says() -> None:
 @pytest.mark.parametrize(("size", "halvings"), [(16, 2), (28, 3), (32, 3), (64, 4), (128, 5)])
 def test_images_are_halved_to_four_pixels(size: int, halvings: int) -> None:
     images = ImageFormat(1, size, size)
-    spec = sweep_experiment(SOURCE, images, 1.0, 0, None, 10, "auto").model
+    spec = sweep_experiment(images, 1.0, 10).model
     assert isinstance(spec, VAE)
     assert isinstance(spec.network, Conv)
     assert len(spec.network.channels) == halvings
@@ -157,7 +158,7 @@ def test_what_is_measured_is_not_measured_again(
     out = shutil.copytree(study, tmp_path / "out")
     measured: list[str] = []
     figures: dict[str, Figure] = {}
-    real, save = beta_sweep.evaluate_subject, beta_sweep.save_figure
+    real, save = beta_sweep.measure_parts, shared_steps.save_figure
 
     def counted(subject: Any, *arguments: Any) -> Evaluation:
         measured.append(subject.title)
@@ -167,8 +168,8 @@ def test_what_is_measured_is_not_measured_again(
         figures[path.name] = figure
         save(figure, path)
 
-    monkeypatch.setattr(beta_sweep, "evaluate_subject", counted)
-    monkeypatch.setattr(beta_sweep, "save_figure", kept)
+    monkeypatch.setattr(beta_sweep, "measure_parts", counted)
+    monkeypatch.setattr(shared_steps, "save_figure", kept)
     before = {path: path.read_bytes() for path in out.rglob("*.*") if path.name in ("last.safetensors", "results.json")}
 
     # Again: nothing is trained and nothing is measured, and the tables that are shown hold the same numbers.
@@ -256,11 +257,11 @@ def test_what_cannot_be_swept_is_refused_in_a_line(
 
 
 def test_too_few_images_are_refused_before_training(tmp_path: Path) -> None:
-    source = Sprites(limit=200, image_size=16)
+    settings = StudySettings(tmp_path / "out", open_data(Sprites(limit=200, image_size=16)), epochs=1)
     with pytest.raises(UserError, match="rarest value"):
-        run_beta_sweep(tmp_path / "out", source, source.load(), epochs=1)
+        run_study(BetaSweepStudy(), settings)
     with pytest.raises(UserError, match="images is 1"):
-        run_beta_sweep(tmp_path / "out", source, source.load(), budget=Budget(images=1))
+        run_study(BetaSweepStudy(budget=Budget(n_images=1)), settings)
     assert not (tmp_path / "out").exists()
 
 

@@ -535,7 +535,10 @@ def test_units_are_used_by_all_by_some_or_by_no_image() -> None:
     np.testing.assert_allclose(units.variance, means.var(0))
     assert units.of_kind(UnitKind.noisy, UnitKind.off).tolist() == [3, 4]
     text = str(told(means, deviations))
-    assert "Mixed: dimension 2 has a posterior narrower than the prior for some images only, 25 per cent to 25 per cent" in text
+    assert (
+        "Mixed: dimension 2 has a posterior narrower than the prior for some images only, 25 per cent to 25 per cent"
+        in text
+    )
     assert "Noisy: dimension 3 has a mean with a variance of up to" in text
     assert "as wide as the prior for at least 100 per cent of the images" in text
     without = latent_units(means, threshold=0.15)

@@ -17,17 +17,17 @@ from scipy import stats
 
 from vaelab import ImageData, UserError
 from vaelab.cli import main
-from vaelab.figures.shown import Embedding
 from vaelab.metrics import mmd_test
-from vaelab.report import read_claims, write_run_report
+from vaelab.report import write_run_report
 from vaelab.schedules import Progress
+from vaelab.studies import StudySettings, run_study
 from vaelab.studies.claims.claim import Claim
 from vaelab.studies.claims.conditional import IDENTITY, MIXES, STYLE
 from vaelab.studies.claims.latent import AGGREGATE, CLUSTERS, DIRECTIONS, NEIGHBOURS, SMOOTH, shifted_mmd
 from vaelab.studies.claims.members import DIMENSIONS, members
-from vaelab.studies.claims.study import CLAIMS, run_claims_study, summary
+from vaelab.studies.claims.study import CLAIMS, ClaimsStudy
 from vaelab.studies.claims.training import BUMP, CAPACITY, FALLS, HEALTH, RATIO, TABLE, WARM_UP
-from vaelab.studies.claims.verdict import Check, interval, together
+from vaelab.studies.claims.verdict import Check, combined, interval
 from vaelab.studies.recipes import Recipe, study_experiment
 from vaelab.training import Totals
 
@@ -59,9 +59,9 @@ def test_a_verdict_needs_the_whole_interval_on_one_side() -> None:
         ([9.0], "undecided"),
     ):
         assert check.verdict(values) == verdict, values
-    assert together(["reproduced", "not reproduced", "undecided"]) == "not reproduced"
-    assert together(["reproduced", "undecided"]) == "undecided"
-    assert together(["reproduced", "reproduced"]) == "reproduced"
+    assert combined(["reproduced", "not reproduced", "undecided"]) == "not reproduced"
+    assert combined(["reproduced", "undecided"]) == "undecided"
+    assert combined(["reproduced", "reproduced"]) == "reproduced"
 
 
 def test_every_claim_of_the_study_is_there_and_every_check_gives_its_reason() -> None:
@@ -118,7 +118,7 @@ class Drawn:
 
 
 def seed_of(model: Any, **more: Any) -> Any:
-    values = {"seed": 0, "subject": lambda name: model, "trained_on": lambda name: model} | more
+    values = {"seed": 0, "on_test": lambda name: model, "on_train": lambda name: model} | more
     return SimpleNamespace(**values)
 
 
@@ -160,8 +160,9 @@ def test_style_that_is_shared_is_told_from_style_that_is_not() -> None:
 def embedded(codes: Any, labels: Any, draw: Any = None) -> Any:
     mean = np.asarray(codes, np.float32)
     return SimpleNamespace(
-        embedding=Embedding(mean, None, mean if draw is None else np.asarray(draw, np.float32)),
-        shown=SimpleNamespace(labels=np.asarray(labels)),
+        means=mean,
+        draws=mean if draw is None else np.asarray(draw, np.float32),
+        data=SimpleNamespace(labels=np.asarray(labels)),
     )
 
 
@@ -220,13 +221,13 @@ def test_a_cross_fade_is_even_but_not_smooth(digits: ImageData) -> None:
     ends = pixels[:2].flatten(1).numpy()
     fading = SimpleNamespace(
         decode=lambda z: ((1 - z[:, :1]) * ends[0] + z[:, :1] * ends[1]).reshape(-1, 1, 28, 28),
-        embedding=Embedding(random.random((50, 2)).astype(np.float32), None, np.zeros((50, 2), np.float32)),
+        means=random.random((50, 2)).astype(np.float32),
     )
-    numbers = SMOOTH.measure(seed_of(fading, trained_on=lambda name: SimpleNamespace(pixels=pixels)))
+    numbers = SMOOTH.measure(seed_of(fading, on_train=lambda name: SimpleNamespace(pixels=pixels)))
     assert numbers["leap"] == pytest.approx(1, abs=1e-3)
     assert numbers["nearness"] == pytest.approx(1, abs=1e-3)
     verdicts = [check.verdict([numbers[check.key]] * 3) for check in SMOOTH.checks]
-    assert together(verdicts) == "not reproduced"
+    assert combined(verdicts) == "not reproduced"
 
 
 def test_leaps_are_told_from_even_paths() -> None:
@@ -236,8 +237,8 @@ def test_leaps_are_told_from_even_paths() -> None:
     pixels = SimpleNamespace(flatten=lambda start: SimpleNamespace(numpy=lambda: even.decode(codes).reshape(120, -1)))
     leaps = []
     for subject in (even, leaping):
-        subject.embedding = Embedding(codes.astype(np.float32), None, codes.astype(np.float32))  # type: ignore[attr-defined]
-        leaps.append(SMOOTH.measure(seed_of(subject, trained_on=lambda name: SimpleNamespace(pixels=pixels)))["leap"])
+        subject.means = codes.astype(np.float32)  # type: ignore[attr-defined]
+        leaps.append(SMOOTH.measure(seed_of(subject, on_train=lambda name: SimpleNamespace(pixels=pixels)))["leap"])
     assert leaps[0] < 2
     assert leaps[1] == pytest.approx(9)  # all of the way in one of nine steps
 
@@ -281,7 +282,7 @@ def with_totals(noise: float, **of: tuple[float, float]) -> Any:
         return Totals(reconstruction + noise, kl + noise / 10)
 
     means = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
-    subject = SimpleNamespace(embedding=Embedding(means, None, means))
+    subject = SimpleNamespace(means=means)
     column = np.array([6.0, 6.5])
     return seed_of(subject, totals=totals, column=lambda name, quantity: column)
 
@@ -342,7 +343,7 @@ def test_mixed_classes_are_told_from_classes_apart() -> None:
             {name: embedded(z[rows], y[rows]) for name, (z, y) in half.items()}
             for rows in (slice(600), slice(600, None))
         )
-        return seed_of(None, subject=first.__getitem__, trained_on=second.__getitem__)
+        return seed_of(None, on_test=first.__getitem__, on_train=second.__getitem__)
 
     mixed, apart = (MIXES.measure(seed(codes)) for codes in (noise, noise + corners[labels]))
     assert abs(mixed["above"]) < 0.05
@@ -373,13 +374,13 @@ def test_the_study_writes_a_verdict_a_claim(study: tuple[Path, list[str]]) -> No
     ]  # fmt: skip
     for claim in results["claims"]:
         verdicts = [check["verdict"] for check in claim["checks"]]
-        assert claim["verdict"] == together(verdicts)
+        assert claim["verdict"] == combined(verdicts)
         for check in [*claim["checks"], *claim["beside"]]:
             assert len(check["values"]) == 2
             assert check["mean"] == pytest.approx(np.mean(check["values"]))
             assert check["interval"] == pytest.approx(interval(check["values"]))
     assert results["about"]["seeds"] == [0, 1]
-    assert len(summary(read_claims(study[0] / "claims.json"))) == 7
+    assert len(ClaimsStudy().table(results).rows) == 7
     names = {path.name for path in study[0].iterdir()}
     assert any(name.startswith("classifier-") for name in names)
     assert {"report.html", "figures", "vae-32d-seed1", "vae-with-warm-up-seed0"} <= names
@@ -445,29 +446,28 @@ def test_two_studies_on_one_page_stand_apart(study: tuple[Path, list[str]], tmp_
 
 def test_a_claim_that_cannot_be_measured_takes_no_other_with_it(digits: ImageData, tmp_path: Path) -> None:
     """Of one epoch nobody can say whether the reconstruction falls."""
-    from vaelab.data import Digits
-
     data = replace(digits, name="mnist")
-    only = ["reconstruction-falls", "ratio"]
-    results = run_claims_study(tmp_path, Digits(), data, Recipe.paper, epochs=1, seeds=2, only=only)
-    assert [claim.name for claim in results.claims] == ["ratio"]
-    assert "there is no number for share" in results.left_out[0]
+    study = ClaimsStudy(Recipe.paper, only=("reconstruction-falls", "ratio"))
+    results = run_study(study, StudySettings(tmp_path, data, epochs=1, seeds=2))
+    assert [claim["name"] for claim in results["claims"]] == ["ratio"]
+    assert "there is no number for share" in results["left_out"][0]
     assert "NaN" not in (tmp_path / "claims.json").read_text()
 
 
 def test_claims_are_asked_only_of_what_they_are_about(digits: ImageData, tmp_path: Path) -> None:
-    from vaelab.data import Digits
-
+    settings = StudySettings(tmp_path, digits)
     with pytest.raises(UserError, match="only has 'table', which cannot be tested: it is about MNIST's numbers"):
-        run_claims_study(tmp_path, Digits(), digits, only=["table"])
+        run_study(ClaimsStudy(only=("table",)), settings)
     with pytest.raises(UserError, match="it is about training by the paper recipe, and recipe is fast"):
-        run_claims_study(tmp_path, Digits(), replace(digits, name="mnist"), only=["kl-bump"])
+        run_study(ClaimsStudy(only=("kl-bump",)), replace(settings, data=replace(digits, name="mnist")))
     with pytest.raises(UserError, match="only has 'nothing', but the claims are: table, "):
-        run_claims_study(tmp_path, Digits(), digits, only=["nothing"])
+        run_study(ClaimsStudy(only=("nothing",)), settings)
+    with pytest.raises(UserError, match="did you mean warm-up"):
+        run_study(ClaimsStudy(only=("warmup",)), settings)
     with pytest.raises(UserError, match="has no labels"):
-        run_claims_study(tmp_path, Digits(), replace(digits, labels=None, classes=()))
+        run_study(ClaimsStudy(), replace(settings, data=replace(digits, labels=None, classes=())))
     with pytest.raises(UserError, match="seeds is 0"):
-        run_claims_study(tmp_path, Digits(), digits, seeds=0)
+        replace(settings, seeds=0)
     assert not any(tmp_path.iterdir())
     letters = replace(digits, classes=(*digits.classes, "a"))
     assert NEIGHBOURS.unfit(digits, Recipe.fast) is None

@@ -1,4 +1,4 @@
-"""Data as users have it: real files, broken files, mirrors that fail."""
+"""Sources of images: real files, broken files, mirrors that fail."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_mnist_is_read_unpacked_and_straight_from_the_folder(mnist_folder: Path,
 
 
 @pytest.mark.parametrize("damage", ["cut short", "one label changed"])
-def test_a_corrupt_mnist_is_refused_not_passed_over(damage: str, mnist_folder: Path, tmp_path: Path) -> None:
+def test_a_corrupt_mnist_is_refused(damage: str, mnist_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(mnist_folder, tmp_path / "mnist")
     victim = next((tmp_path / "mnist").glob("t10k-labels*"))
     whole = victim.read_bytes()
@@ -136,7 +136,7 @@ def test_a_folder_with_colour_is_colour_throughout(tmp_path: Path) -> None:
     assert data.labels is None
 
 
-def test_sixteen_bits_transparency_and_palettes_are_seen_as_they_look(tmp_path: Path) -> None:
+def test_sixteen_bits_transparency_and_palettes_become_eight_bits(tmp_path: Path) -> None:
     ramp = np.linspace(0, 65535, 256).astype(np.uint16)
     Image.fromarray(np.tile(ramp, (256, 1))).save(tmp_path / "a.png")
     clear = np.zeros((8, 8, 4), np.uint8)  # black, and wholly transparent
@@ -178,10 +178,10 @@ def test_a_broken_image_is_named_and_skipped_only_on_request(tmp_path: Path) -> 
     assert [Path(file).name for file in data.skipped] == ["broken.png", "cut.jpg"]
 
 
-def test_a_stray_image_beside_class_folders_is_named(tmp_path: Path) -> None:
+def test_a_stray_image_next_to_class_folders_is_named(tmp_path: Path) -> None:
     image(tmp_path / "cats" / "0.png")
     image(tmp_path / "stray.png")
-    with pytest.raises(UserError, match=r"stray\.png lies beside them"):
+    with pytest.raises(UserError, match=r"stray\.png lies next to them"):
         Folder(str(tmp_path)).load()
 
 
@@ -235,7 +235,7 @@ def test_npz_attributes_are_read_with_their_names(tmp_path: Path) -> None:
     data = Npz(str(path)).load()
     assert data.format.attributes == ("height", "depth")
     assert data.attributes.dtype == np.float32
-    # Held out at random, each image keeps its own.
+    # Rows are held out at random, with their attributes.
     assert data.attributes[:, 0].tolist() == data.images[:, 0, 0, 0].tolist()
 
     tests = {"test_images": images[:3] + 100, "test_attributes": heights[:3] + 100}
@@ -254,7 +254,7 @@ def test_a_damaged_archive_is_one_line_wherever_it_is_damaged(tmp_path: Path) ->
         damaged = bytearray(whole)
         damaged[place] ^= 0xFF
         (tmp_path / "x.npz").write_bytes(damaged)
-        # Some bytes of a zip archive mean nothing; whatever else happens is a UserError.
+        # Some bytes of a zip archive have no meaning; damage to any other is a UserError.
         with contextlib.suppress(UserError):
             Npz(str(tmp_path / "x.npz")).load()
     np.save(tmp_path / "array.npy", np.zeros(3))

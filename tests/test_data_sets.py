@@ -1,4 +1,4 @@
-"""Published sets, each from small files in its own format, and the ways in which such files go wrong."""
+"""Published sets, read from small files in the format of each, intact and damaged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from vaelab.data.store import DataNotFound, FileSet
 
 from .conftest import mirror
 
-# Tall and one-sided: turned, mirrored or transposed it is another image.
+# Not symmetric: rotated, mirrored or transposed, it is another image.
 LETTER_L = np.zeros((28, 28), np.uint8)
 LETTER_L[4:24, 6:9] = 200
 LETTER_L[21:24, 6:18] = 100
@@ -114,7 +114,7 @@ def make_celeba(folder: Path, partition: tuple[int, ...] = (2, 0, 0, 1)) -> None
 
 
 class Trap:
-    """Pickled, it makes a file when it is unpickled."""
+    """An object that makes a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -221,7 +221,7 @@ def test_damage_anywhere_is_one_line(source: SourceSpec, make: Callable[[Path], 
             for _ in range(attempt):
                 damaged[rng.integers(len(damaged))] ^= 1 + rng.integers(255)
             file.write_bytes(damaged)
-            # Some bytes mean nothing, or one pixel; whatever else happens is one line.
+            # Some bytes have no meaning or are one pixel; damage to any other is one line.
             with contextlib.suppress(UserError):
                 source.load(tmp_path)
             if attempt == 0 and file.suffix not in (".txt", ".gz"):
@@ -287,8 +287,8 @@ def test_an_idx_file_whose_images_are_fewer_than_it_says_is_named(tmp_path: Path
             Kmnist().load(tmp_path)
 
 
-def test_emnist_stands_upright_and_is_numbered_from_nought(tmp_path: Path) -> None:
-    # As NIST's archive unpacks: in a folder of its own.
+def test_emnist_is_upright_and_its_labels_count_from_zero(tmp_path: Path) -> None:
+    # In the folder that NIST's archive unpacks into.
     make_emnist(tmp_path / "emnist" / "gzip", "letters", "1 65 97\n2 66 98\n3 67 99\n", [3, 1, 2])
     data = Emnist("letters").load(tmp_path)
     assert np.array_equal(data.images[0, 0], LETTER_L)
@@ -347,7 +347,7 @@ def test_celeba_is_found_by_its_path_and_in_its_owners_folders(tmp_path: Path, m
         (tmp_path / "faces" / "Img" / name).rename(tmp_path / "faces" / place / name)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
-    # Relative to where one stands, not to the folder of data sets.
+    # Relative to the current folder, not to the folder of data sets.
     assert len(CelebA("faces").load(tmp_path / "elsewhere")) == 4
 
 
@@ -425,7 +425,7 @@ def test_dsprites_with_a_limit_takes_always_the_same_and_never_mixes_the_splits(
     assert len(set(rows_of(few))) == 20
     assert max(rows_of(few)) > 40, "they are drawn from the whole set"
     assert len(DSprites(limit=10**9).load(tmp_path)) == 60
-    # In blocks that do not divide the rows, the same.
+    # The same for blocks whose size does not divide the number of rows.
     monkeypatch.setattr(dsprites, "BLOCK", 7)
     assert DSprites(limit=20).load(tmp_path).digest == few.digest
 
@@ -513,7 +513,7 @@ def published(folder: Path, algorithm: str = "sha256") -> dict[str, str]:
     }
 
 
-def test_what_is_fetched_is_held_to_its_published_checksum_and_known_again(tmp_path: Path) -> None:
+def test_downloads_are_verified_by_the_published_checksum_and_again_when_they_are_read(tmp_path: Path) -> None:
     there, here = tmp_path / "there", tmp_path / "here"
     make_idx(there)
     with mirror(there) as url:
@@ -523,7 +523,7 @@ def test_what_is_fetched_is_held_to_its_published_checksum_and_known_again(tmp_p
         assert fetch(files, here) == "already downloaded"
         assert len(Kmnist().load(here)) == 17
 
-        # Another image under the same name, whole in itself, is not what was fetched.
+        # Another intact file of the same name is not the one that was fetched.
         make_idx(here / "other", train=13)
         (here / "other" / NAMES[0]).replace(here / "kmnist" / NAMES[0])
         for again in (lambda: Kmnist().load(here), lambda: fetch(files, here)):
@@ -537,7 +537,7 @@ def test_what_is_fetched_is_held_to_its_published_checksum_and_known_again(tmp_p
     assert not list((tmp_path / "here2").rglob("*.gz"))
 
 
-def test_without_a_published_checksum_the_first_download_is_recorded_and_told(tmp_path: Path) -> None:
+def test_without_a_published_checksum_that_of_the_first_download_is_recorded(tmp_path: Path) -> None:
     there, here = tmp_path / "there", tmp_path / "here"
     make_dsprites(there)
     with mirror(there) as url:
@@ -569,7 +569,7 @@ def test_without_a_published_checksum_the_first_download_is_recorded_and_told(tm
         DSprites().load(here)
 
 
-def test_a_page_of_apology_is_not_recorded_as_the_data(tmp_path: Path) -> None:
+def test_an_error_page_is_not_recorded_as_the_data(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / dsprites.NAME).write_text("<html>We are sorry</html>")
     with mirror(tmp_path / "there") as url, pytest.raises(DataNotFound, match="its content is not dSprites's"):
@@ -617,7 +617,7 @@ def test_the_command_fetches_and_says_how_it_was_verified(
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("kmnist: fetching train-images-idx3-ubyte.gz, ")
     assert told[1] == f"kmnist: verified by the published checksum; in {tmp_path / 'here' / 'kmnist'}"
-    # Without the server what is missing cannot be had, and what is there needs no server.
+    # Without the server, files that are present are enough, and missing ones are an error.
     vaelab(["data", "fetch", "kmnist", "--data-dir", str(tmp_path / "here")])
     (tmp_path / "here" / "kmnist" / NAMES[1]).unlink()
     assert vaelab(["data", "fetch", "kmnist", "--data-dir", str(tmp_path / "here")]) == 2
@@ -636,6 +636,23 @@ def test_what_cannot_be_fetched_is_named(
 ) -> None:
     assert vaelab(["data", "fetch", name, "--data-dir", str(tmp_path)]) == 2
     assert re.search(says, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("name", ["sprites", "strokes", "digits"])
+def test_sources_without_files_have_nothing_to_fetch(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert vaelab(["data", "fetch", name, "--data-dir", str(tmp_path)]) == 0
+    assert f"{name} needs no file" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stored_source_must_say_where_its_files_are_and_how_to_read_them() -> None:
+    class Unfinished(Stored):
+        """A published set without files."""
+
+    with pytest.raises(TypeError, match=r"abstract methods .*files.*read"):
+        Unfinished()  # type: ignore[abstract]
 
 
 def described(rows: int = 4, **changes: object) -> ImageData:
@@ -685,7 +702,7 @@ def test_a_conditional_model_is_given_labels_before_attributes() -> None:
 
 
 def test_the_digest_of_old_runs_stands_and_attributes_count() -> None:
-    """A run goes on only with the images it began with, so data without attributes keeps its digest for ever."""
+    """A run is resumed only with its own images, so the digest of data without attributes must never change."""
     images = np.arange(32, dtype=np.uint8).reshape(2, 1, 4, 4)
     old = ImageData("bars", images, np.array([0, 1]), ("a", "b"), {"train": range(1), "test": range(1, 2)})
     assert old.digest == "55616308498d98cfddae16a79b60b90527711ce304d0f18f61ec3244cafb50b0"

@@ -22,26 +22,26 @@ Score = Callable[[Array, Array], float]
 LEARNED: dict[tuple[bytes, bytes], d.DciScores] = {}
 
 
-def trees(codes: Array, factors: Array) -> d.DciScores:
+def trees(z: Array, factors: Array) -> d.DciScores:
     """Three scores come of the same trees, which are what takes time here."""
-    of = codes.tobytes(), factors.tobytes()
+    of = z.tobytes(), factors.tobytes()
     if of not in LEARNED:
-        LEARNED[of] = d.dci_scores(codes, factors)
+        LEARNED[of] = d.dci_scores(z, factors)
     return LEARNED[of]
 
 
 SCORES: dict[str, Score] = {
     "beta_vae": d.beta_vae_score,
     "factor_vae": d.factor_vae_score,
-    "mig": lambda codes, factors: d.mutual_information_gap(codes, factors).score,
-    "sap": lambda codes, factors: d.sap_score(codes, factors).score,
-    "sap_categorical": lambda codes, factors: d.sap_score(codes, factors, range(factors.shape[1])).score,
+    "mig": lambda z, factors: d.mutual_information_gap(z, factors).score,
+    "sap": lambda z, factors: d.sap_score(z, factors).score,
+    "sap_categorical": lambda z, factors: d.sap_score(z, factors, range(factors.shape[1])).score,
     "modularity": d.modularity_score,
     "explicitness": d.explicitness_score,
-    "irs": lambda codes, factors: d.irs_score(codes, factors).score,
-    "disentanglement": lambda codes, factors: trees(codes, factors).disentanglement,
-    "completeness": lambda codes, factors: trees(codes, factors).completeness,
-    "informativeness": lambda codes, factors: trees(codes, factors).informativeness,
+    "irs": lambda z, factors: d.irs_score(z, factors).score,
+    "disentanglement": lambda z, factors: trees(z, factors).disentanglement,
+    "completeness": lambda z, factors: trees(z, factors).completeness,
+    "informativeness": lambda z, factors: trees(z, factors).informativeness,
 }
 every_score = pytest.mark.parametrize("name", SCORES)
 
@@ -60,11 +60,11 @@ def grid(*values: int) -> Array:
 TEN = drawn_factors(2000, (10,) * 10)
 
 
-# What everybody agrees on.
+# Cases on which all scores agree.
 
 
 @every_score
-def test_each_factor_in_a_code_of_its_own_is_the_best_there_is(name: str) -> None:
+def test_one_dimension_per_factor_scores_best(name: str) -> None:
     assert 0.9 <= SCORES[name](TEN, TEN) <= 1 + 1e-9
 
 
@@ -80,28 +80,28 @@ def test_numbers_without_repetition_are_factors_too(name: str) -> None:
 
 @every_score
 @pytest.mark.parametrize("constant", [0.0, 0.1])
-def test_constant_codes_tell_of_nothing(name: str, constant: float) -> None:
+def test_a_constant_representation_has_no_information(name: str, constant: float) -> None:
     score = SCORES[name](np.full_like(TEN, constant), TEN)
     # A classifier of the shared factor that knows nothing is right one time in K.
     assert score == pytest.approx(1 / 10 if name == "beta_vae" else 0, abs=0.002)
 
 
 @every_score
-def test_codes_that_are_noise_score_chance(name: str) -> None:
+def test_noise_scores_chance(name: str) -> None:
     if name == "modularity":
-        pytest.skip("noise tells as little of all factors, but of which code it tells that is not asked")
+        pytest.skip("noise has equally little information on all factors, and modularity does not ask how much")
     factors = drawn_factors(3000, (4, 5, 6))
     chance = 1 / 3 if name in ("beta_vae", "factor_vae") else 0
     assert SCORES[name](np.random.default_rng(1).normal(size=(3000, 4)), factors) == pytest.approx(chance, abs=0.06)
 
 
-def test_what_is_learned_of_noise_by_heart_does_not_count() -> None:
+def test_memorised_noise_does_not_count() -> None:
     factors, noise = drawn_factors(3000, (4, 5, 6)), np.random.default_rng(1).normal(size=(3000, 60))
     assert d.beta_vae_score(noise, factors, batches=30) == pytest.approx(1 / 3, abs=0.15)
     assert d.factor_vae_score(noise, factors, batches=30) == pytest.approx(1 / 3, abs=0.15)
 
 
-def test_a_code_twice_is_a_gap_of_nothing_and_modular_all_the_same() -> None:
+def test_a_repeated_dimension_has_no_gap_and_is_modular() -> None:
     twice = np.hstack([TEN, TEN])
     assert d.mutual_information_gap(twice, TEN).score <= 0.1
     assert d.sap_score(twice, TEN).score <= 0.2
@@ -112,7 +112,7 @@ def test_a_code_twice_is_a_gap_of_nothing_and_modular_all_the_same() -> None:
     assert dci.completeness == pytest.approx(1 - math.log(2) / math.log(20), abs=0.05)
 
 
-def test_codes_in_another_order_in_every_row_are_not_disentangled() -> None:
+def test_dimensions_permuted_within_each_row_are_not_disentangled() -> None:
     factors = drawn_factors(20_000, (10,) * 10)
     shuffled = np.random.default_rng(1).permuted(factors, axis=1)
     assert d.modularity_score(shuffled, factors) <= 0.2
@@ -120,14 +120,14 @@ def test_codes_in_another_order_in_every_row_are_not_disentangled() -> None:
     assert max(dci.disentanglement, dci.completeness) <= 0.2
 
 
-def test_a_rotation_is_what_the_scores_of_single_codes_see() -> None:
-    """Two normal factors at 45 degrees to the codes: all is there, and no code is of one factor."""
+def test_a_rotation_lowers_the_scores_of_single_dimensions() -> None:
+    """Two normal factors at 45 degrees to the dimensions: all is there, and no dimension encodes one factor."""
     factors = np.random.default_rng(0).normal(size=(4000, 2))
-    codes = factors @ np.array([[1.0, 1.0], [-1.0, 1.0]]) / math.sqrt(2)
-    found = d.disentanglement_scores(codes, factors)
+    z = factors @ np.array([[1.0, 1.0], [-1.0, 1.0]]) / math.sqrt(2)
+    found = d.disentanglement_scores(z, factors)
     assert max(found.mig, found.sap, found.disentanglement, found.completeness, found.modularity) < 0.1
     assert max(found.beta_vae, found.factor_vae) < 0.6
-    # A code is half the other factor: what is left of its standard deviation is sqrt(1/2).
+    # A dimension is half the other factor: the rest of its standard deviation is sqrt(1/2).
     assert found.irs == pytest.approx(1 - math.sqrt(0.5), abs=0.05)
     assert min(found.informativeness, found.explicitness) > 0.85
 
@@ -180,40 +180,40 @@ def test_modularity_by_hand(information: Array, modularity: float) -> None:
 
 
 def test_information_is_scikit_learns_of_each_pair() -> None:
-    """More codes than factors, and each with another number of values: what is put in the wrong place shows."""
+    """More dimensions than factors, and each with another number of values: an entry in the wrong place shows."""
     from sklearn.metrics import mutual_info_score
 
     factors = drawn_factors(500, (3, 7))
     random = np.random.default_rng(1)
-    codes = np.stack([factors[:, 1] // 2, factors.sum(1), random.integers(4, size=500), factors[:, 0] * 2], 1)
-    found = d.mutual_information_gap(codes, factors)
-    exact = [[mutual_info_score(code.astype(int), factor.astype(int)) for factor in factors.T] for code in codes.T]
+    z = np.stack([factors[:, 1] // 2, factors.sum(1), random.integers(4, size=500), factors[:, 0] * 2], 1)
+    found = d.mutual_information_gap(z, factors)
+    exact = [[mutual_info_score(column.astype(int), factor.astype(int)) for factor in factors.T] for column in z.T]
     np.testing.assert_allclose(found.information, exact, atol=1e-12)
 
 
 def test_the_gap_by_hand() -> None:
-    """Of eight values a code keeps four and another two; of the other factor one code keeps all."""
+    """Of eight values a dimension keeps four and another two; of the other factor one dimension keeps all."""
     factors = grid(8, 3)
-    codes = np.stack([factors[:, 0] // 2, factors[:, 1], factors[:, 0] // 4], 1)
-    found = d.mutual_information_gap(codes, factors)
+    z = np.stack([factors[:, 0] // 2, factors[:, 1], factors[:, 0] // 4], 1)
+    found = d.mutual_information_gap(z, factors)
     ln = math.log
     np.testing.assert_allclose(found.information, [[ln(4), 0], [0, ln(3)], [ln(2), 0]], atol=1e-12)
     np.testing.assert_allclose(found.per_factor, [(ln(4) - ln(2)) / ln(8), 1])
     assert found.score == pytest.approx((1 / 3 + 1) / 2)
-    assert d.modularity_score(codes, factors) == pytest.approx(1)
+    assert d.modularity_score(z, factors) == pytest.approx(1)
     # Rounding makes the information of this grid's factors less than none, which is none.
     assert d.mutual_information_gap(grid(5, 5), grid(5, 5)).information.min() == 0
-    # A single code has no rival.
-    assert d.mutual_information_gap(codes[:, :1], factors).score == pytest.approx(ln(4) / ln(8) / 2)
+    # A single dimension has no rival.
+    assert d.mutual_information_gap(z[:, :1], factors).score == pytest.approx(ln(4) / ln(8) / 2)
 
 
 @pytest.mark.parametrize("correlation", [0.5, 0.9])
 def test_information_of_normals_is_nearly_that_before_they_were_cut(correlation: float) -> None:
     x, y = np.random.default_rng(0).normal(size=(2, 100_000))
-    codes = (correlation * x + math.sqrt(1 - correlation**2) * y)[:, None]
+    z = (correlation * x + math.sqrt(1 - correlation**2) * y)[:, None]
     exact = -0.5 * math.log(1 - correlation**2)
-    assert d.mutual_information_gap(codes, x[:, None]).information[0, 0] == pytest.approx(exact, rel=0.1)
-    coarse = d.mutual_information_gap(codes, x[:, None], bins=2, factor_bins=2).information[0, 0]
+    assert d.mutual_information_gap(z, x[:, None]).information[0, 0] == pytest.approx(exact, rel=0.1)
+    coarse = d.mutual_information_gap(z, x[:, None], bins=2, factor_bins=2).information[0, 0]
     # Two halves agree as often as a plane is not cut by the angle between: Sheppard's 1/2 + arcsin(r) / pi.
     agree = 0.5 + math.asin(correlation) / math.pi
     halves = math.log(2) + agree * math.log(agree) + (1 - agree) * math.log(1 - agree)
@@ -242,11 +242,11 @@ def test_separated_attributes_by_hand() -> None:
     np.testing.assert_allclose(found.per_factor, [0.5, 0.5])
 
 
-def test_categories_are_told_by_thresholds_on_a_code() -> None:
-    """Categories whose names are out of order along the code, and a code that lumps two of three together."""
+def test_categories_are_predicted_by_thresholds() -> None:
+    """Categories whose names are out of order along the dimension, and a dimension that lumps two of three together."""
     factors = np.tile(grid(3), (40, 1))
-    codes = np.stack([np.array([5.0, -1.0, 7.0])[factors[:, 0].astype(int)], np.minimum(factors[:, 0], 1)], 1)
-    found = d.sap_score(codes, factors, categorical=[0])
+    z = np.stack([np.array([5.0, -1.0, 7.0])[factors[:, 0].astype(int)], np.minimum(factors[:, 0], 1)], 1)
+    found = d.sap_score(z, factors, categorical=[0])
     np.testing.assert_allclose(found.predictability[:, 0], [1, 0.5])
     # Rare categories weigh as much as others: of normals at a distance of 1 half way is best, however few are of one.
     few = (np.arange(40_000) % 10 == 0).astype(np.float64)[:, None]
@@ -260,15 +260,15 @@ def test_categories_are_told_by_thresholds_on_a_code() -> None:
 def test_explicitness_is_the_area_under_the_curve_of_two_normals() -> None:
     """At a distance s the area is Phi(s / sqrt 2), and of two areas both are the same."""
     labels = np.repeat([0.0, 1.0], 10_000)[:, None]
-    codes = np.random.default_rng(0).normal(size=(20_000, 1)) + 1.5 * labels
+    z = np.random.default_rng(0).normal(size=(20_000, 1)) + 1.5 * labels
     area = 0.5 * (1 + math.erf(1.5 / 2))
-    assert d.explicitness_score(codes, labels) == pytest.approx(2 * area - 1, abs=0.02)
+    assert d.explicitness_score(z, labels) == pytest.approx(2 * area - 1, abs=0.02)
 
 
 def test_informativeness_is_the_share_of_variance_that_can_be_told() -> None:
     factors = np.random.default_rng(0).normal(size=(4000, 2))
-    codes = factors + [0.0, 1.0] * np.random.default_rng(1).normal(size=(4000, 2))
-    found = d.dci_scores(codes, factors)
+    z = factors + [0.0, 1.0] * np.random.default_rng(1).normal(size=(4000, 2))
+    found = d.dci_scores(z, factors)
     assert found.per_factor == pytest.approx([1, 0.5], abs=0.06)
     assert found.informativeness == pytest.approx(found.per_factor.mean())
     np.testing.assert_allclose(found.importance.sum(0), 1)
@@ -276,19 +276,19 @@ def test_informativeness_is_the_share_of_variance_that_can_be_told() -> None:
     assert found.completeness == d.completeness_of(found.importance)
 
 
-def test_importance_has_a_row_a_code_and_a_column_a_factor() -> None:
-    """The third code carries the first factor, the first the second; categories are learned as such."""
+def test_importance_has_one_row_per_dimension_and_one_column_per_factor() -> None:
+    """The third dimension carries the first factor, the first the second; categories are learned as such."""
     factors = drawn_factors(600, (4, 3))
     out_of_order = np.array([2.0, 0.0, 3.0, 1.0])[factors[:, 0].astype(int)]
-    codes = np.stack([factors[:, 1], np.random.default_rng(1).normal(size=600), out_of_order], 1)
+    z = np.stack([factors[:, 1], np.random.default_rng(1).normal(size=600), out_of_order], 1)
     for categorical in ((), (0,), (0, 1)):
-        found = d.dci_scores(codes, factors, categorical)
+        found = d.dci_scores(z, factors, categorical)
         np.testing.assert_allclose(found.importance, [[0, 1], [0, 0], [1, 0]], atol=0.03)
         np.testing.assert_allclose(found.per_factor, 1, atol=0.01)
 
 
 def test_importance_is_never_negative() -> None:
-    """Where a factor is told exactly, nothing is left to split, and rounding gives some codes less than nothing."""
+    """Once a factor is predicted exactly, rounding makes the importance of some dimensions negative."""
     for seed in range(6):
         factors = drawn_factors(400, (7, 7, 7), seed)
         assert d.dci_scores(factors, factors).importance.min() >= 0
@@ -298,7 +298,7 @@ def test_importance_is_never_negative() -> None:
 
 
 def test_robustness_by_hand() -> None:
-    """Deviations of a sum of two signs are 2 at most, and 1 while one is held; the codes weigh 1 and 2."""
+    """Deviations of a sum of two signs are 2 at most, and 1 while one is held; the dimensions weigh 1 and 2."""
     x, y = 2 * grid(2, 2).T - 1
     found = d.irs_score(np.stack([x, x + y, np.full(4, 0.1)], 1), np.stack([x, y], 1), quantile=1.0)
     np.testing.assert_allclose(found.robustness, [[1, 0], [0.5, 0.5], [0, 0]])
@@ -306,14 +306,14 @@ def test_robustness_by_hand() -> None:
 
 
 def test_values_weigh_as_often_as_they_are() -> None:
-    """A code that is still for three rows in four, and moves by 1 either way in the others."""
+    """A dimension that is still for three rows in four, and moves by 1 either way in the others."""
     factors = np.repeat([0.0, 0.0, 0.0, 1.0], 2)[:, None]
-    codes = np.array([0, 0, 0, 0, 0, 0, -1.0, 1.0])[:, None]
-    assert d.irs_score(codes, factors, quantile=1.0).score == pytest.approx(1 - 1 / 4)
+    z = np.array([0, 0, 0, 0, 0, 0, -1.0, 1.0])[:, None]
+    assert d.irs_score(z, factors, quantile=1.0).score == pytest.approx(1 - 1 / 4)
 
 
 def test_pairs_tell_nothing_by_how_rare_a_value_is() -> None:
-    """Noise codes, a factor with two values and one with a hundred times as many: pairs of a row with itself would."""
+    """Noise, a factor with two values and one with a hundred times as many: a row paired with itself would tell."""
     random = np.random.default_rng(0)
     factors = np.stack([random.permutation(np.arange(800) % 2), random.permutation(np.arange(800) // 4)], 1) * 1.0
     noise = random.normal(size=(800, 3))
@@ -331,20 +331,20 @@ def test_batches_are_of_other_rows_with_the_same_value() -> None:
     assert np.abs(np.bincount(drawn[:, 0], minlength=45)[rows] - 160).max() < 60
 
 
-def test_a_code_below_the_threshold_has_no_vote() -> None:
+def test_a_dimension_below_the_threshold_has_no_vote() -> None:
     factors = drawn_factors(1000, (4, 4))
-    codes = np.stack([factors[:, 0], 0.05 * factors[:, 1]], 1)
-    assert d.factor_vae_score(codes, factors) == 1
-    assert d.factor_vae_score(codes, factors, threshold=0.01) == 0.5
-    assert d.factor_vae_score(codes, factors, threshold=10.0) == 0
+    z = np.stack([factors[:, 0], 0.05 * factors[:, 1]], 1)
+    assert d.factor_vae_score(z, factors) == 1
+    assert d.factor_vae_score(z, factors, threshold=0.01) == 0.5
+    assert d.factor_vae_score(z, factors, threshold=10.0) == 0
 
 
-# What must not change a score.
+# Invariances.
 
-# Two factors a code would be told by exactly, one by half, and two that codes share.
+# Two factors that determine a dimension, one that determines half of one, and two that dimensions share.
 FACTORS = drawn_factors(1500, (3, 6, 5, 40))
 _NOISE = np.random.default_rng(7).normal(size=(1500, 5))
-CODES = np.hstack([FACTORS @ np.array([[1, 0, 0.0], [0, 1, 0], [0, 1, 0.2], [0, 0, 0.1]]), FACTORS[:, :1] ** 2]) + (
+Z = np.hstack([FACTORS @ np.array([[1, 0, 0.0], [0, 1, 0], [0, 1, 0.2], [0, 0, 0.1]]), FACTORS[:, :1] ** 2]) + (
     0.3 * _NOISE[:, :4]
 )
 SCALES = np.array([1e-8, 3e-9, 7e-8, 1e4])
@@ -354,25 +354,25 @@ BUT_FOR = {"disentanglement": 5e-3, "completeness": 5e-3, "informativeness": 5e-
 
 
 @every_score
-def test_the_order_of_codes_changes_nothing(name: str) -> None:
-    moved = SCORES[name](CODES[:, [2, 0, 3, 1]], FACTORS)
-    assert moved == pytest.approx(SCORES[name](CODES, FACTORS), abs=BUT_FOR.get(name, 1e-3))
+def test_the_order_of_dimensions_changes_nothing(name: str) -> None:
+    moved = SCORES[name](Z[:, [2, 0, 3, 1]], FACTORS)
+    assert moved == pytest.approx(SCORES[name](Z, FACTORS), abs=BUT_FOR.get(name, 1e-3))
     if name in ("mig", "sap", "sap_categorical", "modularity", "irs", "factor_vae"):
-        assert moved == pytest.approx(SCORES[name](CODES, FACTORS), abs=EXACT)
+        assert moved == pytest.approx(SCORES[name](Z, FACTORS), abs=EXACT)
 
 
 @every_score
-def test_the_scale_of_codes_changes_nothing(name: str) -> None:
-    # The robustness of a code weighs by its scale; one scale for all is none.
+def test_the_scale_of_dimensions_changes_nothing(name: str) -> None:
+    # The robustness of a dimension weighs by its scale; one scale for all is none.
     scales: Any = 1e-8 if name == "irs" else SCALES
-    moved = SCORES[name](CODES * scales, FACTORS)
-    assert moved == pytest.approx(SCORES[name](CODES, FACTORS), abs=BUT_FOR.get(name, 1e-3))
+    moved = SCORES[name](Z * scales, FACTORS)
+    assert moved == pytest.approx(SCORES[name](Z, FACTORS), abs=BUT_FOR.get(name, 1e-3))
     if name in ("mig", "sap", "modularity", "irs", "factor_vae"):
-        assert moved == pytest.approx(SCORES[name](CODES, FACTORS), abs=EXACT)
+        assert moved == pytest.approx(SCORES[name](Z, FACTORS), abs=EXACT)
 
 
-def test_the_scale_of_one_code_changes_no_robustness_of_its_own() -> None:
-    here, there = d.irs_score(CODES, FACTORS), d.irs_score(CODES * SCALES, FACTORS)
+def test_the_scale_of_a_dimension_does_not_change_its_robustness() -> None:
+    here, there = d.irs_score(Z, FACTORS), d.irs_score(Z * SCALES, FACTORS)
     np.testing.assert_allclose(there.robustness, here.robustness, atol=1e-9)
     assert there.score == pytest.approx(here.robustness[3].max(), abs=0.01)
     assert here.score != pytest.approx(there.score, abs=0.01)
@@ -380,95 +380,95 @@ def test_the_scale_of_one_code_changes_no_robustness_of_its_own() -> None:
 
 @every_score
 def test_flipped_signs_change_nothing(name: str) -> None:
-    moved = SCORES[name](CODES * [-1, 1, -1, -1], FACTORS)
-    assert moved == pytest.approx(SCORES[name](CODES, FACTORS), abs=BUT_FOR.get(name, 1e-3))
+    moved = SCORES[name](Z * [-1, 1, -1, -1], FACTORS)
+    assert moved == pytest.approx(SCORES[name](Z, FACTORS), abs=BUT_FOR.get(name, 1e-3))
 
 
 @every_score
 def test_the_order_of_rows_changes_no_more_than_what_is_drawn(name: str) -> None:
-    order = np.random.default_rng(3).permutation(len(CODES))
-    here, there = SCORES[name](CODES, FACTORS), SCORES[name](CODES[order], FACTORS[order])
+    order = np.random.default_rng(3).permutation(len(Z))
+    here, there = SCORES[name](Z, FACTORS), SCORES[name](Z[order], FACTORS[order])
     assert there == pytest.approx(here, abs=0.04)
     if name in ("mig", "sap", "modularity", "irs"):
         assert there == pytest.approx(here, abs=EXACT)
 
 
 @every_score
-def test_noise_codes_change_little(name: str) -> None:
+def test_noise_dimensions_change_little(name: str) -> None:
     if name == "modularity":
-        pytest.skip("a mean over codes counts each of them")
-    wider = SCORES[name](np.hstack([CODES, 1e-3 * _NOISE[:, 4:]]), FACTORS)
-    assert wider == pytest.approx(SCORES[name](CODES, FACTORS), abs=0.05)
+        pytest.skip("a mean over dimensions counts each of them")
+    wider = SCORES[name](np.hstack([Z, 1e-3 * _NOISE[:, 4:]]), FACTORS)
+    assert wider == pytest.approx(SCORES[name](Z, FACTORS), abs=0.05)
 
 
 @every_score
 def test_a_seed_gives_the_same_number_again(name: str) -> None:
     np.random.seed(0)
-    first = SCORES[name](CODES, FACTORS)
+    first = SCORES[name](Z, FACTORS)
     np.random.seed(1)
     LEARNED.clear()
-    assert SCORES[name](CODES, FACTORS) == first
+    assert SCORES[name](Z, FACTORS) == first
 
 
 def test_another_seed_draws_anew() -> None:
     for score in (d.beta_vae_score, d.factor_vae_score, d.explicitness_score):
-        assert score(CODES, FACTORS, seed=1) != score(CODES, FACTORS)
-    assert d.dci_scores(CODES, FACTORS, seed=1).importance[0, 0] != d.dci_scores(CODES, FACTORS).importance[0, 0]
-    assert d.sap_score(CODES, FACTORS, [0], seed=1).score != d.sap_score(CODES, FACTORS, [0]).score
+        assert score(Z, FACTORS, seed=1) != score(Z, FACTORS)
+    assert d.dci_scores(Z, FACTORS, seed=1).importance[0, 0] != d.dci_scores(Z, FACTORS).importance[0, 0]
+    assert d.sap_score(Z, FACTORS, [0], seed=1).score != d.sap_score(Z, FACTORS, [0]).score
 
 
 def test_all_at_once_is_each_by_itself() -> None:
-    found = vars(d.disentanglement_scores(CODES, FACTORS))
-    assert found == {name: SCORES[name](CODES, FACTORS) for name in found}
+    found = vars(d.disentanglement_scores(Z, FACTORS))
+    assert found == {name: SCORES[name](Z, FACTORS) for name in found}
     assert all(type(value) is float for value in found.values())
-    other = d.disentanglement_scores(CODES, FACTORS, categorical=(0,), factor_bins=40, seed=2)
-    assert other.sap == d.sap_score(CODES, FACTORS, (0,), seed=2).score
-    assert other.irs == d.irs_score(CODES, FACTORS, factor_bins=40).score
-    assert other.explicitness == d.explicitness_score(CODES, FACTORS, factor_bins=40, seed=2)
-    assert other.factor_vae == d.factor_vae_score(CODES, FACTORS, factor_bins=40, seed=2)
-    assert other.beta_vae == d.beta_vae_score(CODES, FACTORS, factor_bins=40, seed=2)
-    assert other.disentanglement == d.dci_scores(CODES, FACTORS, (0,), seed=2).disentanglement
-    assert other.mig == d.mutual_information_gap(CODES, FACTORS, factor_bins=40).score
-    assert other.modularity == d.modularity_score(CODES, FACTORS, factor_bins=40)
+    other = d.disentanglement_scores(Z, FACTORS, categorical=(0,), factor_bins=40, seed=2)
+    assert other.sap == d.sap_score(Z, FACTORS, (0,), seed=2).score
+    assert other.irs == d.irs_score(Z, FACTORS, factor_bins=40).score
+    assert other.explicitness == d.explicitness_score(Z, FACTORS, factor_bins=40, seed=2)
+    assert other.factor_vae == d.factor_vae_score(Z, FACTORS, factor_bins=40, seed=2)
+    assert other.beta_vae == d.beta_vae_score(Z, FACTORS, factor_bins=40, seed=2)
+    assert other.disentanglement == d.dci_scores(Z, FACTORS, (0,), seed=2).disentanglement
+    assert other.mig == d.mutual_information_gap(Z, FACTORS, factor_bins=40).score
+    assert other.modularity == d.modularity_score(Z, FACTORS, factor_bins=40)
 
 
 # What cannot be measured is refused in one line.
 
 STILL = np.hstack([FACTORS[:, :2], np.full((1500, 1), 3.5)])
 RARE = np.concatenate([np.zeros(57), [1.0, 1.0, 2.0]])[:, None] * [1.0, 1.0]
-FEW = CODES[:60]
+FEW = Z[:60]
 
 
 @pytest.mark.parametrize(
     ("measure", "says"),
     [
-        *((lambda s=s: s(CODES, STILL), "factors[:, 2] is 3.5 in every row, but must vary") for s in SCORES.values()),
-        (lambda: d.irs_score(CODES[:3], FACTORS[:3]), "codes has 3 points, but at least 4 are needed"),
-        (lambda: d.irs_score(CODES[:, :0], FACTORS), "codes has shape (1500, 0)"),
-        (lambda: d.irs_score(np.where(CODES[4, 1] == CODES, np.nan, CODES), FACTORS), "codes[4, 1] is nan"),
-        (lambda: d.irs_score(CODES, np.where(FACTORS == 39, np.inf, FACTORS)), "is inf, but every value must be"),
-        (lambda: d.irs_score(CODES, FACTORS, quantile=0.0), "quantile is 0.0, but must be in (0, 1]"),
-        (lambda: d.irs_score(CODES, FACTORS, factor_bins=1), "factor_bins is 1, but must be >= 2"),
-        (lambda: d.mutual_information_gap(CODES, FACTORS, bins=0), "bins is 0, but must be >= 2"),
-        (lambda: d.modularity_score(CODES, FACTORS, factor_bins=0), "factor_bins is 0, but must be >= 2"),
-        (lambda: d.beta_vae_score(CODES, FACTORS[:, :1]), "factors has 1 column, but at least two are needed"),
-        (lambda: d.factor_vae_score(CODES, FACTORS[:, :1]), "factors has 1 column, but at least two are needed"),
+        *((lambda s=s: s(Z, STILL), "factors[:, 2] is 3.5 in every row, but must vary") for s in SCORES.values()),
+        (lambda: d.irs_score(Z[:3], FACTORS[:3]), "representation has 3 points, but at least 4 are needed"),
+        (lambda: d.irs_score(Z[:, :0], FACTORS), "representation has shape (1500, 0)"),
+        (lambda: d.irs_score(np.where(Z[4, 1] == Z, np.nan, Z), FACTORS), "representation[4, 1] is nan"),
+        (lambda: d.irs_score(Z, np.where(FACTORS == 39, np.inf, FACTORS)), "is inf, but every value must be"),
+        (lambda: d.irs_score(Z, FACTORS, quantile=0.0), "quantile is 0.0, but must be in (0, 1]"),
+        (lambda: d.irs_score(Z, FACTORS, factor_bins=1), "factor_bins is 1, but must be >= 2"),
+        (lambda: d.mutual_information_gap(Z, FACTORS, bins=0), "bins is 0, but must be >= 2"),
+        (lambda: d.modularity_score(Z, FACTORS, factor_bins=0), "factor_bins is 0, but must be >= 2"),
+        (lambda: d.beta_vae_score(Z, FACTORS[:, :1]), "factors has 1 column, but at least two are needed"),
+        (lambda: d.factor_vae_score(Z, FACTORS[:, :1]), "factors has 1 column, but at least two are needed"),
         (lambda: d.beta_vae_score(FEW, RARE), "factors[:, 0] has 1 row(s) of its rarest value, but at least 4"),
         (lambda: d.factor_vae_score(FEW, RARE), "factors[:, 0] has 1 row(s) of its rarest value, but at least 4"),
         (lambda: d.explicitness_score(FEW, RARE), "has 1 row(s) of its rarest value, but at least 2"),
         (lambda: d.sap_score(FEW, RARE, [1]), "factors[:, 1] has 1 row(s) of its rarest value, but at least 2"),
         (lambda: d.dci_scores(FEW, RARE, [1]), "factors[:, 1] has 1 row(s) of its rarest value, but at least 2"),
-        (lambda: d.sap_score(CODES, FACTORS, [4]), "categorical names column 4, but factors has the columns 0 to 3"),
-        (lambda: d.dci_scores(CODES, FACTORS, [-1]), "categorical names column -1"),
-        (lambda: d.beta_vae_score(CODES, FACTORS, pairs=0), "pairs is 0, but must be >= 1"),
-        (lambda: d.beta_vae_score(CODES, FACTORS, batches=0), "batches is 0, but must be >= 1"),
-        (lambda: d.factor_vae_score(CODES, FACTORS, batches=0), "batches is 0, but must be >= 1"),
-        (lambda: d.factor_vae_score(CODES, FACTORS, size=1), "size is 1, but must be >= 2"),
-        (lambda: d.factor_vae_score(CODES, FACTORS, threshold=-1.0), "threshold is -1.0, but must be >= 0"),
+        (lambda: d.sap_score(Z, FACTORS, [4]), "categorical names column 4, but factors has the columns 0 to 3"),
+        (lambda: d.dci_scores(Z, FACTORS, [-1]), "categorical names column -1"),
+        (lambda: d.beta_vae_score(Z, FACTORS, pairs=0), "pairs is 0, but must be >= 1"),
+        (lambda: d.beta_vae_score(Z, FACTORS, batches=0), "batches is 0, but must be >= 1"),
+        (lambda: d.factor_vae_score(Z, FACTORS, batches=0), "batches is 0, but must be >= 1"),
+        (lambda: d.factor_vae_score(Z, FACTORS, size=1), "size is 1, but must be >= 2"),
+        (lambda: d.factor_vae_score(Z, FACTORS, threshold=-1.0), "threshold is -1.0, but must be >= 0"),
         (lambda: d.disentanglement_of(np.array([[1.0, -1.0]])), "importance of shape (1, 2) must hold numbers >= 0"),
         (lambda: d.completeness_of(np.full((2, 2), np.nan)), "importance[0, 0] is nan"),
         (lambda: d.modularity_of(np.array([[1.0, -1.0]])), "information of shape (1, 2) must hold numbers >= 0"),
-        (lambda: checks.same_rows("factors", FACTORS[:9], "codes", CODES), "factors has 9 rows, but codes has 1500"),
+        (lambda: checks.same_rows("factors", FACTORS[:9], "z", Z), "factors has 9 rows, but z has 1500"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(measure: Any, says: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ import torch
 
 import vaelab
 from vaelab import VAE, Elbo, Experiment, Ladder, Mlp, Npz, Training
-from vaelab.data import Dynamic, Grey, ImageData, Sprites, Static, open_data
+from vaelab.data import BinarisationSpec, Dynamic, Grey, ImageData, Sprites, Static, open_data
 from vaelab.errors import UserError
 from vaelab.evaluation import PARTS, chosen
-from vaelab.evaluation.evaluate import evaluate_subject
-from vaelab.evaluation.measured import Budget, Subject
+from vaelab.evaluation.budget import Budget
+from vaelab.evaluation.evaluate import measure_parts
+from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
+from vaelab.measured import MeasuredModel
 from vaelab.metrics.evidence import exact_evidence, importance_bound
 from vaelab.models.files import save, weights_digest
 from vaelab.posteriors import Codebook, FlowPosterior
@@ -26,7 +29,14 @@ from vaelab.training import Run, train
 
 from .conftest import Cli
 
-SMALL = Budget(few=6, samples=20)
+
+def measurement(
+    model: Any, data: ImageData, protocol: BinarisationSpec | None = None, budget: Budget | None = None
+) -> Measurement:
+    return Measurement(MeasuredModel(model, data, protocol), budget or Budget())
+
+
+SMALL = Budget(n_costly=6, n_samples=20)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +57,8 @@ def named(section: Section) -> dict[str, Number]:
 
 
 def test_a_run_is_measured_in_every_part_that_it_can_be(binary_run: Run, digits: ImageData) -> None:
-    subject = Subject(binary_run.model, digits, Dynamic(), SMALL)
-    found = evaluate_subject(subject)
+    subject = measurement(binary_run.model, digits, Dynamic(), SMALL)
+    found = measure_parts(subject)
     assert [section.part for section in found.sections] == ["elbo", "evidence", "gaps", "samples", "representation"]
     assert "distances left out: the test split has 60 images" in found.section("samples").findings[0]
     assert "no attributes that say what its images were made from" in found.left_out["disentanglement"]
@@ -86,7 +96,7 @@ def test_a_run_is_measured_in_every_part_that_it_can_be(binary_run: Run, digits:
 
 def test_python_gives_what_the_command_gives(binary_run: Run, digits: ImageData) -> None:
     found = vaelab.evaluate(binary_run.model, digits, Dynamic(), only=["elbo"], budget=SMALL)
-    again = evaluate_subject(Subject(binary_run.model, digits, Dynamic(), SMALL), ["elbo"])
+    again = measure_parts(measurement(binary_run.model, digits, Dynamic(), SMALL), ["elbo"])
     assert found.section("elbo").numbers == again.section("elbo").numbers
 
 
@@ -100,50 +110,50 @@ def test_a_violated_order_is_said_aloud(binary_run: Run, digits: ImageData, monk
         return replace(bound, log_p=bound.log_p + 50)
 
     monkeypatch.setattr(evidence, "importance_bound", wrong)
-    found = evaluate_subject(Subject(binary_run.model, digits, Dynamic(), SMALL), ["evidence"])
+    found = measure_parts(measurement(binary_run.model, digits, Dynamic(), SMALL), ["evidence"])
     assert found.section("evidence").findings[0].startswith("THE ORDER IS VIOLATED")
 
 
 def test_grey_pixels_give_gaps_but_no_evidence(digits: ImageData) -> None:
     torch.manual_seed(0)
     model = VAE(latent=2, network=Mlp(hidden=(16,))).build(digits.format)
-    found = evaluate_subject(Subject(model, digits, Grey(), SMALL), ["elbo", "gaps"])
+    found = measure_parts(measurement(model, digits, Grey(), SMALL), ["elbo", "gaps"])
     with pytest.raises(UserError, match="a cross-entropy and no log-likelihood; binarise them"):
-        evaluate_subject(Subject(model, digits, Grey(), SMALL), ["evidence"])
+        measure_parts(measurement(model, digits, Grey(), SMALL), ["evidence"])
     assert "cross-entropy + rate" in named(found.section("elbo"))
     assert any("is no density of images" in finding for finding in found.section("gaps").findings)
-    measured = evaluate_subject(Subject(model, digits, Dynamic(), SMALL), ["evidence"])
+    measured = measure_parts(measurement(model, digits, Dynamic(), SMALL), ["evidence"])
     assert "log p(x)" in named(measured.section("evidence"))
 
 
 def test_models_without_a_density_are_told_what_can_be_measured(digits: ImageData) -> None:
     codes = VAE(latent=4, network=Mlp(hidden=(16,)), posterior=Codebook(size=8), prior=UniformCodes())
-    subject = Subject(codes.build(digits.format), digits, Dynamic(), SMALL)
+    subject = measurement(codes.build(digits.format), digits, Dynamic(), SMALL)
     with pytest.raises(UserError, match=r"codes come from a codebook, so there is no density of z.*can be measured"):
-        evaluate_subject(subject, ["gaps"])
-    ladder = Subject(Ladder(groups=(1, 1), width=8).build(digits.format), digits, Dynamic(), SMALL)
-    found = evaluate_subject(ladder, ["elbo", "evidence"])
+        measure_parts(subject, ["gaps"])
+    ladder = measurement(Ladder(groups=(1, 1), width=8).build(digits.format), digits, Dynamic(), SMALL)
+    found = measure_parts(ladder, ["elbo", "evidence"])
     assert [name for name in named(found.section("elbo")) if name.startswith("rate of group")] == [
         "rate of group 1",
         "rate of group 2",
     ]
     assert "log p(x)" not in named(found.section("evidence"))
     with pytest.raises(UserError, match="latents depend on each other"):
-        evaluate_subject(ladder, ["gaps"])
-    flow = Subject(
+        measure_parts(ladder, ["gaps"])
+    flow = measurement(
         VAE(latent=2, network=Mlp(hidden=(8,)), posterior=FlowPosterior()).build(digits.format),
         digits,
         Dynamic(),
         SMALL,
     )
     with pytest.raises(UserError, match="posterior is FlowPosterior"):
-        evaluate_subject(flow, ["gaps"])
+        measure_parts(flow, ["gaps"])
 
 
 def test_more_dimensions_than_a_grid_bears_are_annealed(digits: ImageData) -> None:
     torch.manual_seed(0)
     model = VAE(latent=5, network=Mlp(hidden=(16,)), conditional=True).build(digits.format)
-    found = evaluate_subject(Subject(model, digits, Dynamic(), replace(SMALL, few=3)), ["evidence", "gaps"])
+    found = measure_parts(measurement(model, digits, Dynamic(), replace(SMALL, n_costly=3)), ["evidence", "gaps"])
     assert {"ELBO", "IWAE-20", "AIS", "AIS - IWAE-20", "BDMC gap"} == set(named(found.section("evidence")))
     assert any("a bound from below" in finding for finding in found.section("gaps").findings)
 
@@ -152,7 +162,7 @@ def test_sprites_are_measured_for_disentanglement() -> None:
     data = Sprites(limit=3000, image_size=16).load()
     torch.manual_seed(0)
     model = VAE(latent=4, network=Mlp(hidden=(16,))).build(data.format)
-    found = evaluate_subject(Subject(model, data), ["disentanglement"])
+    found = measure_parts(measurement(model, data), ["disentanglement"])
     numbers = named(found.section("disentanglement"))
     assert len(numbers) == 10
     assert all(number.value <= 1 for number in numbers.values())
@@ -166,7 +176,7 @@ def test_codes_that_hold_nothing_are_at_chance(digits: ImageData) -> None:
     with torch.no_grad():
         for weight in model.network.encoder.parameters():
             weight.zero_()
-    found = evaluate_subject(Subject(model, digits, Grey(), SMALL), ["representation"])
+    found = measure_parts(measurement(model, digits, Grey(), SMALL), ["representation"])
     numbers = named(found.section("representation"))
     chance = float(numbers["linear probe"].how.removeprefix("chance "))
     assert numbers["linear probe"].value <= chance + 0.1
@@ -196,7 +206,7 @@ def test_equal_weights_are_in_order(digits: ImageData) -> None:
     """Of a code that is certain the importance bound is the ELBO, but for rounding."""
     torch.manual_seed(0)
     codes = VAE(latent=4, network=Mlp(hidden=(16,)), posterior=Codebook(size=8), prior=UniformCodes())
-    found = evaluate_subject(Subject(codes.build(digits.format), digits, Dynamic(), SMALL), ["evidence"])
+    found = measure_parts(measurement(codes.build(digits.format), digits, Dynamic(), SMALL), ["evidence"])
     assert found.section("evidence").findings[0].startswith("The order holds")
     assert any("codes come from a codebook" in finding for finding in found.section("evidence").findings)
 
@@ -208,7 +218,7 @@ def test_conditions_that_are_all_different_leave_the_bounds(digits: ImageData) -
     data = replace(digits, labels=None, classes=(), splits=splits, attributes=tilts, attribute_names=("tilt",))
     torch.manual_seed(0)
     model = VAE(latent=3, network=Mlp(hidden=(16,)), conditional=True).build(data.format)
-    found = evaluate_subject(Subject(model, data, Dynamic(), replace(SMALL, few=3)), ["evidence", "gaps"])
+    found = measure_parts(measurement(model, data, Dynamic(), replace(SMALL, n_costly=3)), ["evidence", "gaps"])
     assert any("max_points" in finding for finding in found.section("evidence").findings)
     assert "AIS" in named(found.section("evidence"))
     assert "AIS" in named(found.section("gaps"))["log p(x) - ELBO"].how
@@ -217,8 +227,8 @@ def test_conditions_that_are_all_different_leave_the_bounds(digits: ImageData) -
 def test_images_are_drawn_alike_whether_some_or_all_are_measured(digits: ImageData) -> None:
     model = VAE(network=Mlp(hidden=(16,))).build(digits.format)
     for protocol in (Dynamic(), Static()):
-        whole = Subject(model, digits, protocol).x
-        some = Subject(model, digits, protocol, Budget(images=20))
+        whole = measurement(model, digits, protocol).x
+        some = measurement(model, digits, protocol, Budget(n_images=20))
         rows = np.sort(np.random.default_rng(0).choice(60, 20, replace=False))
         assert torch.equal(some.x, whole[rows])
         assert set(whole.unique().tolist()) == {0.0, 1.0}
@@ -229,7 +239,7 @@ def test_samples_are_judged_by_what_they_are() -> None:
     data = open_data("digits")
     torch.manual_seed(0)
     model = VAE(latent=2, network=Mlp(hidden=(16,)), conditional=True).build(data.format)
-    section = evaluate_subject(Subject(model, data, Grey(), Budget(images=200)), ["samples"]).section("samples")
+    section = measure_parts(measurement(model, data, Grey(), Budget(n_images=200)), ["samples"]).section("samples")
     noise = named(section)
     assert noise["conditional accuracy"].value < 0.3
     assert noise["exact copies"].value == 0
@@ -244,7 +254,7 @@ def test_samples_are_judged_by_what_they_are() -> None:
         )
 
     model.generate = copying  # type: ignore[method-assign]
-    found = named(evaluate_subject(Subject(model, data, Grey(), Budget(images=60)), ["samples"]).section("samples"))
+    found = named(measure_parts(measurement(model, data, Grey(), Budget(n_images=60)), ["samples"]).section("samples"))
     assert found["exact copies"].value == 1
     assert found["the same, relative"].value > 0.95
     assert found["conditional accuracy"].value > 0.9

@@ -356,7 +356,9 @@ def test_measuring_leaves_model_and_random_numbers_as_they_were(x: Tensor) -> No
 
 def test_gaps_refuse_what_has_no_best_gaussian(x: Tensor) -> None:
     zeros = torch.zeros(7)
-    with pytest.raises(UserError, match="posterior is FlowPosterior, but the gap is split only for Gaussian and FullGaussian"):
+    with pytest.raises(
+        UserError, match="posterior is FlowPosterior, but the gap is split only for Gaussian and FullGaussian"
+    ):
         inference_gaps(pca(posterior=FlowPosterior()), x, zeros)
     for name in ("steps", "samples", "evaluation"):
         with pytest.raises(UserError, match=f"{name} is 0, but must be >= 1"):

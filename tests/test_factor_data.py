@@ -1,4 +1,4 @@
-"""Images drawn from known factors: their geometry in closed form, and that the factors told are those drawn."""
+"""Images drawn from known factors: their geometry in closed form, and that the attributes are the factors drawn."""
 
 from __future__ import annotations
 

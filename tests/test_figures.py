@@ -45,7 +45,9 @@ from vaelab.figures import ENTRIES, Need, chosen, draw_figures
 from vaelab.figures.film import write_film_of
 from vaelab.figures.paths import STEPS, linear, spherical
 from vaelab.figures.plane import TICKS
-from vaelab.figures.shown import Subject, subject_of
+from vaelab.figures.rows import first_of_each_class, typical_of_each_class
+from vaelab.figures.source import FigureSource
+from vaelab.measured import MeasuredModel
 from vaelab.training import Run, train
 
 from .conftest import Cli
@@ -68,22 +70,22 @@ def runs(digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 @pytest.fixture(scope="module")
-def vae(runs: dict[str, Run], digits: ImageData) -> Subject:
-    return subject_of(runs["vae"], digits)
+def vae(runs: dict[str, Run], digits: ImageData) -> FigureSource:
+    return FigureSource.of_run(runs["vae"], digits)
 
 
 @pytest.fixture(scope="module")
-def cvae(runs: dict[str, Run], digits: ImageData) -> Subject:
-    return subject_of(runs["cvae"], digits)
+def cvae(runs: dict[str, Run], digits: ImageData) -> FigureSource:
+    return FigureSource.of_run(runs["cvae"], digits)
 
 
-def untrained(spec: VAE | Ladder, data: ImageData) -> Subject:
+def untrained(spec: VAE | Ladder, data: ImageData) -> FigureSource:
     torch.manual_seed(0)
-    return Subject(spec.build(data.format).eval(), "untrained", data.split("test"))
+    return FigureSource(MeasuredModel(spec.build(data.format).eval(), data.split("test"), title="untrained"))
 
 
 @pytest.fixture(scope="module")
-def others(digits: ImageData) -> dict[str, Subject]:
+def others(digits: ImageData) -> dict[str, FigureSource]:
     return {
         "five dimensions": untrained(VAE(latent=5), digits),
         "ladder": untrained(Ladder(groups=(1, 2), width=8), digits),
@@ -111,11 +113,13 @@ def same(shown: Any, image: Any) -> None:
     np.testing.assert_allclose(shown, np.asarray(image).squeeze(), atol=1e-5)
 
 
-def test_every_figure_is_drawn_for_some_model(vae: Subject, cvae: Subject, others: dict[str, Subject]) -> None:
+def test_every_figure_is_drawn_for_some_model(
+    vae: FigureSource, cvae: FigureSource, others: dict[str, FigureSource]
+) -> None:
     drawn = set()
     for subject in (vae, cvae, *others.values()):
         for entry in chosen(subject):
-            image = entry.draw(subject)
+            image = entry.render(subject)
             assert len(image.caption) > 40, entry.name
             assert image.caption.endswith("."), entry.name
             assert "Look " in image.caption, entry.name
@@ -124,8 +128,8 @@ def test_every_figure_is_drawn_for_some_model(vae: Subject, cvae: Subject, other
     assert drawn | without == set(BY_NAME)
 
 
-def test_the_plane_holds_the_decoders_images_at_their_codes(vae: Subject) -> None:
-    figure = BY_NAME["latent-plane"].draw(vae).figure
+def test_the_plane_holds_the_decoders_images_at_their_codes(vae: FigureSource) -> None:
+    figure = BY_NAME["latent-plane"].render(vae).figure
     axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("z1", "z2")
     last = len(TICKS) - 1
@@ -138,8 +142,8 @@ def test_the_plane_holds_the_decoders_images_at_their_codes(vae: Subject) -> Non
     assert axes.get_yticklabels()[0].get_text() == "3"
 
 
-def test_the_plane_by_quantiles_is_equally_likely_everywhere(vae: Subject) -> None:
-    figure = BY_NAME["latent-plane-quantiles"].draw(vae).figure
+def test_the_plane_by_quantiles_is_equally_likely_everywhere(vae: FigureSource) -> None:
+    figure = BY_NAME["latent-plane-quantiles"].render(vae).figure
     normal = torch.distributions.Normal(0.0, 1.0)
     ticks = normal.icdf((torch.arange(15) + 0.5) / 15)
     with torch.no_grad():
@@ -147,9 +151,9 @@ def test_the_plane_by_quantiles_is_equally_likely_everywhere(vae: Subject) -> No
         same(tile(figure, 7, 14), vae.model.decode(torch.stack([ticks[14], ticks[7]])[None]).mean[0])
 
 
-def test_the_scatter_holds_the_posterior_means_by_class(vae: Subject) -> None:
-    figure = BY_NAME["latent-scatter"].draw(vae).figure
-    x, _ = vae.shown.tensors()
+def test_the_scatter_holds_the_posterior_means_by_class(vae: FigureSource) -> None:
+    figure = BY_NAME["latent-scatter"].render(vae).figure
+    x, _ = vae.measured.data.tensors()
     with torch.no_grad():
         means = vae.model.encode(x).mean.numpy()
     drawn = np.concatenate(
@@ -158,12 +162,14 @@ def test_the_scatter_holds_the_posterior_means_by_class(vae: Subject) -> None:
     for point in means:
         assert np.abs(drawn - point).sum(1).min() < 1e-4
     texts = [text.get_text() for text in figure.axes[0].texts]
-    assert set(vae.shown.classes) <= set(texts)
+    assert set(vae.measured.data.classes) <= set(texts)
     # Each point has the colour of its class, and of no other.
     points = next(part for part in figure.axes[0].collections if len(part.get_offsets()) == len(means))
     np.testing.assert_allclose(points.get_offsets(), means, atol=1e-5)
     colours = {tuple(colour) for colour in points.get_facecolor().round(4)}
-    of_class = {(label, tuple(c)) for label, c in zip(vae.shown.labels, points.get_facecolor().round(4), strict=True)}
+    of_class = {
+        (label, tuple(c)) for label, c in zip(vae.measured.data.labels, points.get_facecolor().round(4), strict=True)
+    }
     assert len(colours) == len(of_class) == 10
 
 
@@ -184,7 +190,7 @@ def test_true_posteriors_are_the_exact_ones_of_a_linear_model(posterior: Any) ->
     best = truth.covariance_matrix.logdet() + truth.precision_matrix.diagonal(dim1=1, dim2=2).log().sum(1)
     approximation = best / 2 if posterior == Gaussian() else torch.zeros(40)
 
-    figure = BY_NAME["true-posterior"].draw(subject).figure
+    figure = BY_NAME["true-posterior"].render(subject).figure
     panels, rows, told = figure.axes[1::2], [], []
     for beside, panel in zip(figure.axes[::2], panels, strict=True):
         distance = np.abs(x[:, 0].numpy() - np.asarray(beside.images[0].get_array())).sum((1, 2))
@@ -223,19 +229,19 @@ def test_the_caption_of_true_posteriors_says_what_they_are_of() -> None:
     plain, told = (untrained(VAE(2, network=Mlp(hidden=(8,)), conditional=own), data) for own in (False, True))
     entry = BY_NAME["true-posterior"]
     # Under a Bernoulli likelihood there is a density of binary pixels alone.
-    grey, binary = (entry.draw(subject).caption for subject in (plain, replace(plain, binarisation=Threshold())))
+    grey, binary = (entry.render(subject).caption for subject in (plain, replace(plain, binarisation=Threshold())))
     assert "exp(-cross-entropy)" in grey
     assert "log p(x)" not in grey
     assert "= log p(x) - ELBO" in binary
     assert "cross-entropy" not in binary
     assert grey.startswith("6 of 40 test images, from the best fitted")
     # Images of one class, under which the decoder is asked.
-    assert entry.draw(told).caption.startswith("6 of 14 test images of class a, from the best fitted")
+    assert entry.render(told).caption.startswith("6 of 14 test images of class a, from the best fitted")
     few = replace(told, data=replace(data.take(np.array([2, 1, 0, 5])), splits={"test": range(4)}))
-    assert entry.draw(few).caption.startswith("3 of 3 test images, from the best fitted")
+    assert entry.render(few).caption.startswith("3 of 3 test images, from the best fitted")
 
 
-def test_a_true_posterior_needs_a_plane_and_a_gaussian(others: dict[str, Subject], digits: ImageData) -> None:
+def test_a_true_posterior_needs_a_plane_and_a_gaussian(others: dict[str, FigureSource], digits: ImageData) -> None:
     entry = BY_NAME["true-posterior"]
     flow = untrained(VAE(2, posterior=FlowPosterior()), digits)
     for subject, lacking in (
@@ -249,7 +255,7 @@ def test_a_true_posterior_needs_a_plane_and_a_gaussian(others: dict[str, Subject
         (replace(flow, model=VAE(2).build(digits.format), data=None), "needs images to show the model, which"),
     ):
         with pytest.raises(UserError, match=lacking):
-            entry.draw(subject)
+            entry.render(subject)
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
@@ -265,13 +271,13 @@ def recorded(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
 
 
 def test_the_aggregate_posterior_is_of_draws_and_ellipses_are_of_deviations(
-    vae: Subject, others: dict[str, Subject], monkeypatch: pytest.MonkeyPatch
+    vae: FigureSource, others: dict[str, FigureSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aggregate, scatter = (recorded(monkeypatch, f"draw_{name}") for name in ("aggregate_posterior", "latent_scatter"))
     panels, units = recorded(monkeypatch, "class_panels"), recorded(monkeypatch, "draw_active_units")
     for name in ("aggregate-posterior", "posterior-ellipses", "latent-by-class"):
-        BY_NAME[name].draw(vae)
-    x, _ = vae.shown.tensors()
+        BY_NAME[name].render(vae)
+    x, _ = vae.measured.data.tensors()
     with torch.no_grad():
         q = vae.model.encode(x)
     ((z,), _) = aggregate[0]
@@ -284,10 +290,10 @@ def test_the_aggregate_posterior_is_of_draws_and_ellipses_are_of_deviations(
     np.testing.assert_allclose(ellipses["deviations"], q.stddev.numpy(), rtol=1e-4)
     ((means, labels, classes), _) = panels[0]
     np.testing.assert_allclose(means, q.mean.numpy(), atol=1e-5)
-    assert (labels.tolist(), classes) == (vae.shown.labels.tolist(), vae.shown.classes)
+    assert (labels.tolist(), classes) == (vae.measured.data.labels.tolist(), vae.measured.data.classes)
 
     deep = others["five dimensions"]
-    BY_NAME["active-units"].draw(deep)
+    BY_NAME["active-units"].render(deep)
     ((variance, nats, threshold), _) = units[0]
     with torch.no_grad():
         q = deep.model.encode(x)
@@ -298,13 +304,13 @@ def test_the_aggregate_posterior_is_of_draws_and_ellipses_are_of_deviations(
 
 
 def test_circles_of_the_normal_are_drawn_about_codes_of_that_prior_alone(
-    vae: Subject, monkeypatch: pytest.MonkeyPatch
+    vae: FigureSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
     other = replace(vae, model=replace(vae.model.spec, prior=Mixture(3)).build(vae.model.format).eval())
     for subject, drawn in ((vae, True), (other, False)):
         for name in ("latent-scatter", "posterior-ellipses"):
-            figure = BY_NAME[name].draw(subject).figure
+            figure = BY_NAME[name].render(subject).figure
             keys = [
                 text.get_text()
                 for legend in (*figure.legends, figure.axes[0].get_legend())
@@ -314,53 +320,55 @@ def test_circles_of_the_normal_are_drawn_about_codes_of_that_prior_alone(
             assert any("N(0, I)" in key for key in keys) == drawn, (name, keys)
 
 
-def test_the_caption_of_a_plane_says_which_class_it_is_of(vae: Subject, cvae: Subject) -> None:
+def test_the_caption_of_a_plane_says_which_class_it_is_of(vae: FigureSource, cvae: FigureSource) -> None:
     for name in ("latent-plane", "latent-plane-quantiles"):
-        of_vae, of_cvae = (BY_NAME[name].draw(subject) for subject in (vae, cvae))
+        of_vae, of_cvae = (BY_NAME[name].render(subject) for subject in (vae, cvae))
         assert "class" in of_vae.caption
         assert "One condition throughout, class 0." in of_cvae.caption
         assert of_cvae.figure.axes[0].get_title().endswith(", class 0")
 
 
 def test_at_most_5000_test_images_are_shown_always_the_same(mnist: ImageData) -> None:
-    subject = Subject(VAE(2).build(mnist.format).eval(), "VAE", mnist.split("test"))
-    assert len(subject.shown) == 5000
-    again = Subject(subject.model, "VAE", mnist.split("test"))
-    np.testing.assert_array_equal(again.shown.images, subject.shown.images)
+    subject = FigureSource(MeasuredModel(VAE(2).build(mnist.format).eval(), mnist.split("test"), title="VAE"))
+    assert subject.measured.n_images == 5000
+    again = FigureSource(MeasuredModel(subject.model, mnist.split("test"), title="VAE"))
+    np.testing.assert_array_equal(again.measured.data.images, subject.measured.data.images)
     # Neither the first nor the last 5,000, which differ in difficulty.
     half = {image.tobytes() for image in mnist.split("test").images[:5000]}
-    assert 2300 < sum(image.tobytes() in half for image in subject.shown.images) < 2700
+    assert 2300 < sum(image.tobytes() in half for image in subject.measured.data.images) < 2700
 
 
-def test_a_conditional_model_is_given_the_labels_of_the_images(cvae: Subject) -> None:
-    x, y = cvae.shown.tensors()
+def test_a_conditional_model_is_given_the_labels_of_the_images(cvae: FigureSource) -> None:
+    x, y = cvae.measured.data.tensors()
     with torch.no_grad():
-        np.testing.assert_allclose(cvae.embedding.mean, cvae.model.encode(x, y).mean.numpy(), atol=1e-5)
+        np.testing.assert_allclose(cvae.measured.means, cvae.model.encode(x, y).mean.numpy(), atol=1e-5)
 
 
-def test_reconstructions_stand_beneath_their_images(vae: Subject) -> None:
-    figure = BY_NAME["reconstructions"].draw(vae).figure
-    x, _ = vae.shown.tensors()
-    for column, row in enumerate(vae.first_of_each_class()):
+def test_reconstructions_stand_beneath_their_images(vae: FigureSource) -> None:
+    figure = BY_NAME["reconstructions"].render(vae).figure
+    x, _ = vae.measured.data.tensors()
+    for column, row in enumerate(first_of_each_class(vae.measured)):
         same(tile(figure, 0, column), x[row])
         with torch.no_grad():
             same(tile(figure, 1, column), vae.model.decode(vae.model.encode(x[row : row + 1]).mean).mean[0])
     names = [text.get_text() for text in figure.axes[0].get_xticklabels()]
-    assert names == [vae.shown.classes[vae.shown.labels[row]] for row in vae.first_of_each_class()]
+    assert names == [
+        vae.measured.data.classes[vae.measured.data.labels[row]] for row in first_of_each_class(vae.measured)
+    ]
 
 
-def test_interpolations_go_from_one_code_to_the_other(vae: Subject) -> None:
-    figure = BY_NAME["interpolations"].draw(vae).figure
+def test_interpolations_go_from_one_code_to_the_other(vae: FigureSource) -> None:
+    figure = BY_NAME["interpolations"].render(vae).figure
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names[:2] == ["3 to 8, linear", "3 to 8, spherical"]
-    rows = vae.typical_of_each_class()
+    rows = typical_of_each_class(vae.measured)
     start, stop = rows[3], rows[8]
     gaps = (tuple(range(2, 8, 2)), (1, STEPS + 1))
-    means = vae.embedding.mean
+    means = vae.measured.means
     for line, path in enumerate((linear, spherical)):
-        same(tile(figure, line, 0, gaps), vae.pixels[start])
-        same(tile(figure, line, STEPS + 1, gaps), vae.pixels[stop])
-        decoded = vae.decode(path(means[start], means[stop]))
+        same(tile(figure, line, 0, gaps), vae.measured.pixels[start])
+        same(tile(figure, line, STEPS + 1, gaps), vae.measured.pixels[stop])
+        decoded = vae.measured.decode(path(means[start], means[stop]))
         for step in (0, 4, STEPS - 1):
             same(tile(figure, line, step + 1, gaps), decoded[step])
 
@@ -382,100 +390,103 @@ def test_paths_begin_and_end_at_their_codes_and_the_sphere_keeps_the_length() ->
     np.testing.assert_allclose(spherical(a, 0 * a, 5), linear(a, 0 * a, 5), atol=1e-6)
 
 
-def test_traversals_change_one_dimension_alone(others: dict[str, Subject]) -> None:
+def test_traversals_change_one_dimension_alone(others: dict[str, FigureSource]) -> None:
     subject = others["five dimensions"]
-    figure = BY_NAME["traversals"].draw(subject).figure
+    figure = BY_NAME["traversals"].render(subject).figure
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert sorted(names) == ["z1", "z2", "z3", "z4", "z5"]
-    most = int(subject.embedding.mean.var(0).argmax())
+    most = int(subject.measured.means.var(0).argmax())
     assert names[0] == f"z{most + 1}"
-    code = subject.embedding.mean[subject.first_of_each_class()[0]].copy()
+    code = subject.measured.means[first_of_each_class(subject.measured)[0]].copy()
     code[most] = 3
-    same(tile(figure, 0, 10), subject.decode(code[None])[0])
+    same(tile(figure, 0, 10), subject.measured.decode(code[None])[0])
 
 
-def test_style_transfer_shows_real_images_and_their_code_under_every_class(cvae: Subject) -> None:
-    figure = BY_NAME["style-transfer"].draw(cvae).figure
-    rows = cvae.first_of_each_class()
+def test_style_transfer_shows_real_images_and_their_code_under_every_class(cvae: FigureSource) -> None:
+    figure = BY_NAME["style-transfer"].render(cvae).figure
+    rows = first_of_each_class(cvae.measured)
     gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((), (1,))
     for line in (0, 7):
-        same(tile(figure, line, 0, gaps), cvae.pixels[rows[line]])
+        same(tile(figure, line, 0, gaps), cvae.measured.pixels[rows[line]])
         for label in (0, 3, 9):
-            same(tile(figure, line, label + 1, gaps), cvae.decode(cvae.embedding.mean[rows[line]][None], label)[0])
+            same(
+                tile(figure, line, label + 1, gaps),
+                cvae.measured.decode(cvae.measured.means[rows[line]][None], label)[0],
+            )
     columns = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert columns == ["image", *cvae.model.format.classes]
 
 
-def test_one_path_under_two_labels_has_the_same_codes_in_both_rows(cvae: Subject) -> None:
-    figure = BY_NAME["class-interpolation"].draw(cvae).figure
+def test_one_path_under_two_labels_has_the_same_codes_in_both_rows(cvae: FigureSource) -> None:
+    figure = BY_NAME["class-interpolation"].render(cvae).figure
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names[:2] == ["path 1, class 1", "path 1, class 7"]
-    labels = cvae.shown.labels
+    labels = cvae.measured.data.labels
     a, b = (int(np.flatnonzero(labels == label)[0]) for label in (1, 7))
-    path = linear(cvae.embedding.mean[a], cvae.embedding.mean[b])
+    path = linear(cvae.measured.means[a], cvae.measured.means[b])
     gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((2, 4), ())
     for line, label in enumerate((1, 7)):
-        same(tile(figure, line, 6, gaps), cvae.decode(path, label)[6])
+        same(tile(figure, line, 6, gaps), cvae.measured.decode(path, label)[6])
 
 
-def test_a_row_of_shared_style_is_one_code_under_every_class(cvae: Subject) -> None:
-    figure = BY_NAME["shared-style"].draw(cvae).figure
+def test_a_row_of_shared_style_is_one_code_under_every_class(cvae: FigureSource) -> None:
+    figure = BY_NAME["shared-style"].render(cvae).figure
     with cvae.random_numbers():
         codes = torch.randn(10, 2).numpy()
     for line, label in ((0, 0), (0, 9), (9, 4)):
-        same(tile(figure, line, label), cvae.decode(codes[line][None], label)[0])
+        same(tile(figure, line, label), cvae.measured.decode(codes[line][None], label)[0])
 
 
-def test_class_figures_keep_the_order_of_the_classes(cvae: Subject) -> None:
-    traversals = BY_NAME["class-traversals"].draw(cvae).figure
-    planes = BY_NAME["class-planes"].draw(cvae).figure
+def test_class_figures_keep_the_order_of_the_classes(cvae: FigureSource) -> None:
+    traversals = BY_NAME["class-traversals"].render(cvae).figure
+    planes = BY_NAME["class-planes"].render(cvae).figure
     names = [text.get_text() for text in traversals.axes[0].get_yticklabels()]
     assert names == list(cvae.model.format.classes)
     zero = np.zeros((1, 2), np.float32)
     for label in (0, 5):
         # The fourth of seven steps is zero, in both halves.
         for column in (3, 10):
-            same(tile(traversals, label, column, ((), (7,))), cvae.decode(zero, label)[0])
+            same(tile(traversals, label, column, ((), (7,))), cvae.measured.decode(zero, label)[0])
     corner = np.array([[-2.5, 2.5]], np.float32)
     gaps = ((6,), (6, 12, 18, 24))
-    same(tile(planes, 0, 0, gaps), cvae.decode(corner, 0)[0])
-    same(tile(planes, 6, 12, gaps), cvae.decode(corner, 7)[0])
+    same(tile(planes, 0, 0, gaps), cvae.measured.decode(corner, 0)[0])
+    same(tile(planes, 6, 12, gaps), cvae.measured.decode(corner, 7)[0])
 
 
-def test_groups_that_are_held_are_held(others: dict[str, Subject]) -> None:
+def test_groups_that_are_held_are_held(others: dict[str, FigureSource]) -> None:
     subject = others["ladder"]
-    figure = BY_NAME["held-groups"].draw(subject).figure
+    figure = BY_NAME["held-groups"].render(subject).figure
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names == ["0 of 3", "1 of 3", "2 of 3", "3 of 3"]
     gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((), (1,))
-    row = subject.first_of_each_class()[0]
-    same(tile(figure, 0, 0, gaps), subject.pixels[row])
+    row = first_of_each_class(subject.measured)[0]
+    same(tile(figure, 0, 0, gaps), subject.measured.pixels[row])
     # With every group held nothing is left to draw; with none, draws differ.
     held = [tile(figure, 3, column, gaps) for column in range(1, 11)]
-    same(held[0], subject.decode(subject.embedding.mean[row : row + 1])[0])
+    same(held[0], subject.measured.decode(subject.measured.means[row : row + 1])[0])
     same(held[0], held[9])
     assert np.abs(tile(figure, 0, 1, gaps) - tile(figure, 0, 2, gaps)).max() > 1e-4
 
 
-def test_code_usage_counts_every_place_of_every_image(others: dict[str, Subject]) -> None:
+def test_code_usage_counts_every_place_of_every_image(others: dict[str, FigureSource]) -> None:
     subject = others["codebook"]
-    figure = BY_NAME["code-usage"].draw(subject).figure
-    x, _ = subject.shown.tensors()
+    figure = BY_NAME["code-usage"].render(subject).figure
+    x, _ = subject.measured.data.tensors()
     with torch.no_grad():
         codes = subject.model.encode(x).codes
     shares = np.sort(np.bincount(codes.flatten().numpy(), minlength=16))[::-1] / codes.numel()
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), shares[shares > 0])
 
 
-def test_the_same_figure_twice_is_the_same_and_random_numbers_are_left_alone(vae: Subject) -> None:
+def test_the_same_figure_twice_is_the_same_and_random_numbers_are_left_alone(vae: FigureSource) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first, second = (sheet(BY_NAME["samples"].draw(vae).figure) for _ in range(2))
+    first, second = (sheet(BY_NAME["samples"].render(vae).figure) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_figure_that_a_model_cannot_have_is_refused_by_name(vae: Subject, runs: dict[str, Run]) -> None:
+def test_a_figure_that_a_model_cannot_have_is_refused_by_name(vae: FigureSource, runs: dict[str, Run]) -> None:
     with pytest.raises(UserError, match=r"'held-groups' needs groups of latents, which VAE on digits has not"):
         chosen(vae, ["held-groups"])
     with pytest.raises(UserError, match=r"only has 'scatter', but the figures are: training-curves, "):
@@ -492,7 +503,7 @@ def test_a_model_of_attributes_is_drawn_with_those_of_real_images() -> None:
     images = np.random.default_rng(0).integers(0, 255, (40, 1, 8, 8), np.uint8)
     data = ImageData("bars", images, attributes=tilts, attribute_names=("tilt",), splits={"test": range(40)})
     subject = untrained(VAE(2, conditional=True), data)
-    names = [entry.draw(subject).name for entry in chosen(subject)]
+    names = [entry.render(subject).name for entry in chosen(subject)]
     assert {"samples", "latent-plane", "traversals", "interpolations"} <= set(names)
     assert not {"class-samples", "style-transfer", "latent-by-class"} & set(names)
 
@@ -500,7 +511,7 @@ def test_a_model_of_attributes_is_drawn_with_those_of_real_images() -> None:
 def test_coloured_images_without_labels_have_figures(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 255, (30, 3, 12, 10), np.uint8)
     subject = untrained(VAE(3), ImageData("colours", images, splits={"test": range(30)}))
-    assert {entry.draw(subject).name for entry in chosen(subject)} >= {"reconstructions", "map-pca", "map-tsne"}
+    assert {entry.render(subject).name for entry in chosen(subject)} >= {"reconstructions", "map-pca", "map-tsne"}
 
 
 @pytest.mark.parametrize("labels", [[3], [3, 3], [1] * 12, list(range(10)), [0, 5] * 6])
@@ -509,8 +520,8 @@ def test_few_images_and_few_classes_have_the_figures_that_they_can(labels: list[
     data = replace(digits.take(np.array(rows)), splits={"test": range(len(rows))})
     for spec in (VAE(2), VAE(3), VAE(2, conditional=True), VAE(1, conditional=True), Ladder((1, 1), width=8)):
         torch.manual_seed(0)
-        subject = Subject(spec.build(data.format).eval(), "few", data)
-        drawn = [entry.draw(subject).name for entry in chosen(subject)]
+        subject = FigureSource(MeasuredModel(spec.build(data.format).eval(), data, title="few"))
+        drawn = [entry.render(subject).name for entry in chosen(subject)]
         assert {"reconstructions", "samples"} <= set(drawn)
 
 
@@ -530,7 +541,7 @@ COMPOSITIONS = [
 @pytest.mark.parametrize("spec", COMPOSITIONS, ids=lambda spec: spec.summary)
 def test_every_family_has_the_figures_that_it_can(spec: VAE | Ladder, digits: ImageData) -> None:
     subject = untrained(spec, digits)
-    drawn = [entry.draw(subject) for entry in chosen(subject)]
+    drawn = [entry.render(subject) for entry in chosen(subject)]
     assert {"reconstructions", "samples"} <= {image.name for image in drawn}
     for image in drawn:
         image.figure.draw_without_rendering()
@@ -542,14 +553,14 @@ def test_forty_seven_classes_are_shown_twelve_at_a_time(digits: ImageData) -> No
     data = replace(digits, labels=labels, classes=names, splits={"test": range(len(digits))})
     subject = untrained(VAE(2, conditional=True), data)
     for entry in chosen(subject):
-        image = entry.draw(subject)
+        image = entry.render(subject)
         figure = image.figure
         assert max(figure.get_size_inches()) < 13, entry.name
         if entry.home == "classes" and entry.name != "class-interpolation":
             assert "The first 12 of 47 classes are shown." in image.caption, entry.name
 
 
-def test_images_of_another_shape_are_refused(vae: Subject) -> None:
+def test_images_of_another_shape_are_refused(vae: FigureSource) -> None:
     images = ImageData("small", np.zeros((4, 1, 8, 8), np.uint8), splits={"test": range(4)})
     with pytest.raises(UserError, match=r"data has images of shape \(1, 8, 8\), but the model takes \(1, 28, 28\)"):
         replace(vae, data=images)
@@ -565,7 +576,7 @@ def frames_of(path: Path) -> list[Any]:
     return frames
 
 
-def test_a_film_has_a_frame_an_epoch(cvae: Subject, others: dict[str, Subject], tmp_path: Path) -> None:
+def test_a_film_has_a_frame_an_epoch(cvae: FigureSource, others: dict[str, FigureSource], tmp_path: Path) -> None:
     write_film_of(cvae, tmp_path / "film.gif")
     frames = frames_of(tmp_path / "film.gif")
     assert len(frames) == 3  # before training, and after each of two epochs

@@ -1,4 +1,4 @@
-"""What users bring in Python: modules, callables, arrays, data sets and columns; and what is refused before training."""
+"""Parts and data that users bring in Python: what works, and what is refused before any training."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_callables_are_objectives_and_schedules(tmp_path: Path) -> None:
     # The record is read without the function, and says so when it is needed.
     opened = vl.open_run(tmp_path / "run", modules=pair())
     assert opened.experiment == run.experiment
-    with pytest.raises(vl.UserError, match="doubled is a Python function, which no file holds; give it again"):
+    with pytest.raises(vl.UserError, match="doubled is a Python function, which files cannot hold; pass it again"):
         vl.resume(tmp_path / "run", data=X, modules=pair())
     again = vl.train(own, tmp_path / "run", data=X, resume=True)
     assert weights_digest(again.model) == weights_digest(run.model)
@@ -126,7 +126,7 @@ def test_callables_are_objectives_and_schedules(tmp_path: Path) -> None:
 def test_a_number_is_a_constant_schedule() -> None:
     assert vl.Elbo(beta=4.0) == vl.Elbo(beta=vl.Constant(4.0))
     assert vl.Adam(schedule=1).schedule == vl.Constant(1)
-    with pytest.raises(vl.UserError, match="Elbo.beta is 'high', but must be of type ScheduleSpec"):
+    with pytest.raises(vl.UserError, match=r"Elbo.beta is 'high', but must be of type ScheduleSpec"):
         vl.Elbo(beta="high")  # type: ignore[arg-type]
 
 
@@ -219,10 +219,15 @@ def png(value: int) -> bytes:
         (Pairs(), None, (3, 8, 8), ("0", "1")),
         ([{"image": Image.fromarray(image), "label": "x"} for image in X[:4]], None, (1, 8, 8), ("x",)),
         (pd.Series([png(value) for value in range(6)]), pd.Series(list("ababab")), (1, 5, 6), ("a", "b")),
-        (pa.array([{"bytes": png(value), "path": ""} for value in range(6)]), pa.array([0, 1] * 3), (1, 5, 6), ("0", "1")),
+        (
+            pa.array([{"bytes": png(value), "path": ""} for value in range(6)]),
+            pa.array([0, 1] * 3),
+            (1, 5, 6),
+            ("0", "1"),
+        ),
         ([torch.zeros(3, 4, 4), torch.ones(3, 4, 4)], None, (3, 4, 4), ()),
     ],
-    ids=["bytes", "floats", "tensor", "lists", "bool", "last", "first", "tensors", "pairs", "dicts", "pandas", "arrow", "rows"],
+    ids=lambda value: type(value).__name__,
 )
 def test_images_of_any_usual_form_become_image_data(x: Any, y: Any, shape: Any, classes: Any) -> None:
     data = vl.as_data(x, y)
@@ -357,7 +362,10 @@ ENCODER, DECODER = pair()
         ({"model": vl.VAE(network=BuildsNothing())}, "BuildsNothing.build returned NoneType, but must return"),
         ({"model": vl.VAE(network=WrongShape())}, "WrongShape"),
         ({"model": vl.VAE(network=vl.Modules(ENCODER, nn.Linear(2, 60)))}, "but the likelihood needs (1, 1, 8, 8)"),
-        ({"model": vl.VAE(network=vl.Modules(nn.Linear(9, 9), DECODER))}, "encoder is Linear, which for input of shape"),
+        (
+            {"model": vl.VAE(network=vl.Modules(nn.Linear(9, 9), DECODER))},
+            "encoder is Linear, which for input",
+        ),
         ({"objective": lambda trace, progress: trace.total}, "returned shape (1, 2), but must return a scalar tensor"),
         ({"objective": lambda trace, progress: 1.0}, "returned float, but must return a scalar tensor"),
         ({"objective": lambda trace, progress: torch.zeros(())}, "does not depend on any weight"),
@@ -377,7 +385,7 @@ def test_parts_that_break_the_contract_are_refused_before_any_training(
 
 
 def test_a_field_of_the_wrong_type_is_named() -> None:
-    with pytest.raises(vl.UserError, match="VAE.network is .*, but must be of type NetworkSpec"):
+    with pytest.raises(vl.UserError, match=r"VAE.network is .*, but must be of type NetworkSpec"):
         vl.VAE(network=nn.Linear(2, 2))  # type: ignore[arg-type]
     with pytest.raises(vl.UserError, match=r"Conv.channels\[1\] is 0, but must be >= 1"):
         vl.Conv(channels=(4, 0))
@@ -430,7 +438,7 @@ def test_a_preset_takes_settings_of_every_part() -> None:
     assert (chosen.training.epochs, chosen.training.optimiser.learning_rate) == (2, 0.01)
     with pytest.raises(vl.UserError, match="'latnt' is no setting of this preset; did you mean latent"):
         vl.preset("vae", latnt=8)
-    with pytest.raises(vl.UserError, match="preset is 'vea', .*; did you mean vae"):
+    with pytest.raises(vl.UserError, match=r"preset is 'vea', .*; did you mean vae"):
         vl.preset("vea")
 
 

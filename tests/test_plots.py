@@ -1,4 +1,4 @@
-"""Figures hold the numbers they were given, and a reader can read them."""
+"""Plots hold the numbers that they are given, and are readable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from PIL import Image
 
-from vaelab import figures
+from vaelab import plots
 from vaelab.errors import UserError
 from vaelab.plots import (
     active_units,
@@ -58,8 +58,8 @@ def normal_in_the_plane(ticks: np.ndarray, mean: np.ndarray, covariance: np.ndar
     return np.exp(-squared / 2) / (2 * np.pi * np.sqrt(np.linalg.det(covariance)))
 
 
-def some_posteriors(n: int, channels: int = 1, mean: tuple[float, float] = (1.0, -2.0)) -> Figure:
-    """True posteriors that are tilted normals, q beside them, gaps that sum up to what is told."""
+def posteriors(n: int, channels: int = 1, mean: tuple[float, float] = (1.0, -2.0)) -> Figure:
+    """A plot of true posteriors that are tilted normals, q shifted from them, and gaps that sum to the KL shown."""
     ticks = [
         np.stack([np.linspace(mean[0] - 1, mean[0] + 1, 40 + k), np.linspace(mean[1] - 1, mean[1] + 1, 40 + k)])
         for k in range(n)
@@ -77,8 +77,8 @@ def some_posteriors(n: int, channels: int = 1, mean: tuple[float, float] = (1.0,
 
 LONG = ["a class with a name of some length", "b"] * 3
 
-# What the room draws, with what makes each hard to fit: long names, few or many panels, labels on every side.
-GALLERY: dict[str, Callable[[], Figure]] = {
+# Every plot, with arguments that make its layout hard: long names, few or many panels, labels on all sides.
+PLOTS: dict[str, Callable[[], Figure]] = {
     "scatter": lambda: latent_scatter(APART, LABELS, GARMENTS, DEVIATIONS, title="VAE, 400 test images"),
     "mixed": lambda: latent_scatter(MIXED, LABELS, GARMENTS),
     "map": lambda: latent_scatter(900 * APART + 400, LABELS, GARMENTS, axes=("t-SNE 1", "t-SNE 2"), prior=False),
@@ -106,8 +106,8 @@ GALLERY: dict[str, Callable[[], Figure]] = {
     "1 x 1": lambda: image_grid(rng.random((1, 1, 1, 28, 28)), columns=["a label wider than its image"]),
     "training": lambda: training_curves(*np.arange(1, 121).reshape(4, 30), title="VAE"),
     "frame": lambda: latent_frame(APART, LABELS, GARMENTS, rng.random((15, 15, 1, 8, 8)), 7, title="VAE"),
-    "true posteriors": lambda: some_posteriors(6),
-    "true posterior": lambda: some_posteriors(1, 3, (-103.0, 0.02)),
+    "true posteriors": lambda: posteriors(6),
+    "true posterior": lambda: posteriors(1, 3, (-103.0, 0.02)),
     "frame alone": lambda: latent_frame(MIXED, LABELS, GARMENTS),
 }
 
@@ -118,9 +118,9 @@ def pixels(figure: Figure) -> np.ndarray:
     return np.asarray(Image.open(buffer).convert("RGB"))
 
 
-@pytest.fixture(scope="module", params=list(GALLERY))
+@pytest.fixture(scope="module", params=list(PLOTS))
 def drawn(request: pytest.FixtureRequest) -> tuple[Figure, np.ndarray]:
-    figure = GALLERY[request.param]()
+    figure = PLOTS[request.param]()
     return figure, pixels(figure)
 
 
@@ -132,7 +132,7 @@ def test_no_letter_is_cut(drawn: tuple[Figure, np.ndarray]) -> None:
 
 
 def test_labels_do_not_overlap(drawn: tuple[Figure, np.ndarray]) -> None:
-    """Tick labels, axis labels, titles and legends each have a place of their own."""
+    """Tick labels, axis labels, titles and legends do not overlap."""
     figure = drawn[0]
     boxes = []
     for axes in figure.axes + [child for parent in figure.axes for child in parent.child_axes]:
@@ -147,7 +147,7 @@ def test_labels_do_not_overlap(drawn: tuple[Figure, np.ndarray]) -> None:
     assert boxes
     for one, other in itertools.combinations(boxes, 2):
         a, b = one.get_window_extent(), other.get_window_extent()
-        # Text has a pixel of air around it.
+        # One pixel of overlap of the boxes is padding.
         assert not a.padded(-1).overlaps(b.padded(-1)), (one, other)
 
 
@@ -158,7 +158,7 @@ def test_a_figure_fits_a_page(drawn: tuple[Figure, np.ndarray]) -> None:
 
 
 def test_the_same_figure_gives_the_same_file(tmp_path: Path) -> None:
-    """A second of time between them: no file holds its date."""
+    """One second between them: no file holds its date."""
     written: list[list[bytes]] = []
     for time_of in range(2):
         time.sleep(1.1 * time_of)
@@ -212,11 +212,11 @@ def test_ten_classes_are_told_apart_with_any_colour_vision(vision: str) -> None:
         linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
         seen.append(lab(np.clip(np.array(VISION[vision]) @ linear, 0, 1)))
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) >= 16
-    # And every one from paper.
+    # And each from white.
     assert min(np.linalg.norm(a - lab(np.ones(3))) for a in seen) >= 20
 
 
-def test_further_classes_have_colours_of_their_own() -> None:
+def test_further_classes_have_further_colours() -> None:
     assert len(set(class_colours(47))) >= 45  # black has no darker shade
     assert class_colours(3) == class_colours(47)[:3]
 
@@ -235,7 +235,7 @@ def test_the_scatter_shows_each_image_in_its_classs_colour() -> None:
     assert [to_rgba(handle.get_color())[:3] for handle in handles[:10]] == [tuple(colour) for colour in colours]
     assert sorted(patch.radius for patch in axes.patches if isinstance(patch, Circle)) == [1, 2, 3]
 
-    # An ellipse reaches one standard deviation to each side, and 150 stand evenly among all images.
+    # An ellipse reaches one standard deviation to each side; 150 images, evenly spaced, have one.
     centres = np.asarray(ellipses.get_offsets())
     rows = [int(np.flatnonzero((centre == APART).all(1))[0]) for centre in centres]
     assert len(rows) == 150
@@ -262,14 +262,14 @@ def test_class_names_stand_at_the_class_means() -> None:
         np.testing.assert_allclose(found[name].xy, APART[number == LABELS].mean(0))
         assert found[name].get_position() == (0, 0)
     assert not latent_scatter(APART, LABELS, DIGITS, centroids=False).axes[0].texts
-    # A class without images is in the legend, and nowhere in the plane.
+    # A class without images is in the legend only.
     some = latent_scatter(APART[LABELS < 9], LABELS[LABELS < 9], DIGITS)
     assert [text.get_text() for text in some.axes[0].texts] == list(DIGITS[:9])
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.05, 0.5, 0.8])
 def test_class_names_never_cover_each_other(scale: float) -> None:
-    """Also where classes mix: the names then stand around, each in the direction of its class, with a line to it."""
+    """Also if classes mix: the names then form a ring, each in the direction of its class, with a line to it."""
     centres = scale * RING
     means = np.concatenate([centres + offset for offset in ([0, 3], [0, -3], [3, 0], [-3, 0])])
     figure = latent_scatter(means, np.tile(np.arange(10), 4), GARMENTS)
@@ -291,7 +291,7 @@ def test_class_names_never_cover_each_other(scale: float) -> None:
                 assert offset @ centre > 0.8 * np.linalg.norm(offset) * np.linalg.norm(centre)
 
 
-def test_a_map_that_is_no_latent_plane_has_its_own_axes() -> None:
+def test_another_map_than_the_latent_plane_has_named_axes() -> None:
     axes = latent_scatter(APART, LABELS, DIGITS, axes=("UMAP 1", "UMAP 2"), prior=False, title="map").axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("UMAP 1", "UMAP 2", "map")
     assert not axes.patches
@@ -321,11 +321,11 @@ def normal(x: np.ndarray) -> np.ndarray:
     return np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
 
 
-def test_the_aggregate_posterior_of_a_plane_is_a_density_beside_the_priors() -> None:
+def test_the_aggregate_posterior_of_a_plane_is_a_density_with_the_priors_contours() -> None:
     z = np.random.default_rng(1).normal(size=(20_000, 2)) * [1.0, 0.5] + [1.0, 0.0]
     figure = aggregate_posterior(z)
     plane = figure.axes[0]
-    above, beside = plane.child_axes
+    above, right_of_it = plane.child_axes
     density = np.asarray(plane.images[0].get_array())
     left, right, low, high = plane.images[0].get_extent()
     side = (right - left) / len(density)
@@ -339,19 +339,19 @@ def test_the_aggregate_posterior_of_a_plane_is_a_density_beside_the_priors() -> 
 
     x, curve = above.lines[0].get_data()
     np.testing.assert_allclose(curve, normal(x))
-    curve, y = beside.lines[0].get_data()
+    curve, y = right_of_it.lines[0].get_data()
     np.testing.assert_allclose(curve, normal(y))
-    for axes, spread, centre in ((above, 1.0, 1.0), (beside, 0.5, 0.0)):
+    for axes, spread, centre in ((above, 1.0, 1.0), (right_of_it, 0.5, 0.0)):
         heights, edges, _ = axes.patches[0].get_data()
         middles = (edges[1:] + edges[:-1]) / 2
         np.testing.assert_allclose(heights, normal((middles - centre) / spread) / spread, atol=0.06)
     # The marginals share the plane's axes, so that they line up with it.
     assert above.get_xlim() == plane.get_xlim()
-    assert beside.get_ylim() == plane.get_ylim()
+    assert right_of_it.get_ylim() == plane.get_ylim()
 
 
-def test_a_true_posterior_stands_beside_its_image_with_both_gaussians_over_it() -> None:
-    figure = some_posteriors(2)
+def test_a_true_posterior_is_drawn_with_both_gaussians_over_it() -> None:
+    figure = posteriors(2)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "true posterior",
         "q(z|x), 1 and 2 s.d.",
@@ -369,7 +369,7 @@ def test_a_true_posterior_stands_beside_its_image_with_both_gaussians_over_it() 
         assert density.sum(0) @ middle * side**2 == pytest.approx(1, abs=1e-3)
         middle = low + side * (np.arange(len(density)) + 0.5)
         assert density.sum(1) @ middle * side**2 == pytest.approx(-2, abs=1e-3)
-        # Tilted upwards, and as an ellipse of this covariance is.
+        # Tilted upwards, with the correlation of its covariance.
         rows, columns = np.nonzero(density > density.max() / 2)
         assert np.corrcoef(columns, rows)[0, 1] == pytest.approx(0.75, abs=0.05)
         # Solid for q, dashed for the best Gaussian, each point one deviation from its mean, or two.
@@ -381,14 +381,14 @@ def test_a_true_posterior_stands_beside_its_image_with_both_gaussians_over_it() 
             away = (np.transpose(line.get_data()) - mean) ** 2 / variance
             np.testing.assert_allclose(away.sum(1), radius**2, rtol=1e-9)
         assert len(panel.lines) == 4
-        # All of it is within the panel, with the posterior's flanks, and the window's empty rim is not.
+        # The panel shows all ellipses and the posterior's flanks, without the empty rim of the window.
         for line in panel.lines:
             assert panel.get_xlim()[0] < line.get_xdata().min() < line.get_xdata().max() < panel.get_xlim()[1]
             assert panel.get_ylim()[0] < line.get_ydata().min() < line.get_ydata().max() < panel.get_ylim()[1]
         assert 0.4 + 3 * 0.2 < np.ptp(panel.get_xlim()) < 1.9
 
 
-def test_an_ellipse_of_a_full_covariance_is_tilted_as_it_is() -> None:
+def test_an_ellipse_of_a_full_covariance_is_tilted() -> None:
     window = np.stack([TICKS, TICKS])
     density = normal_in_the_plane(window, np.zeros(2), np.eye(2))
     image, gaps = np.zeros((1, 1, 8, 8)), [[0.1, 0.2]]
@@ -494,7 +494,7 @@ def test_latent_dimensions_shows_mean_and_spread_over_seeds() -> None:
     assert not latent_dimensions([2, 4], r[:2, :1], k[:2, :1], r[:2, :1]).axes[0].collections
 
 
-def test_seed_curves_has_a_thin_line_a_seed_and_a_thick_mean() -> None:
+def test_seed_curves_has_a_thin_line_per_seed_and_a_thick_mean() -> None:
     epoch = np.arange(1, 6)
     groups = {"with warm-up": rng.random((3, 5)), "without": rng.random((2, 5))}
     axes = seed_curves(epoch, groups, "KL (nats per image)").axes[0]
@@ -513,7 +513,7 @@ def test_seed_curves_has_a_thin_line_a_seed_and_a_thick_mean() -> None:
 
 @pytest.mark.parametrize("up", [1, -1])
 def test_shape_maps_stand_where_they_were_measured(up: int) -> None:
-    """A value lies at its z1 and z2 on the page, whichever way the ticks run."""
+    """A value is drawn at its z1 and z2, for rising and falling ticks."""
     z1, z2 = TICKS[:4], TICKS[::up]
     values = np.add.outer(10 * z2, z1)
     values[0, 0] = np.nan
@@ -538,7 +538,7 @@ def test_shape_maps_stand_where_they_were_measured(up: int) -> None:
 
 
 def test_gaps_of_a_grid_set_groups_apart() -> None:
-    """White stands before the rows and columns that were named, images and labels follow, and nowhere else."""
+    """Only the rows and columns named have white before them, and labels follow their images."""
     images = rng.uniform(0, 0.9, (4, 3, 1, 8, 10))
     figure = image_grid(images, list("abcd"), list("xyz"), gaps=((2,), (1, 2)))
     axes = figure.axes[0]
@@ -594,7 +594,7 @@ def test_a_film_is_read_back_as_it_was_drawn(tmp_path: Path) -> None:
 
 
 def test_colours_of_a_film_do_not_flicker(tmp_path: Path) -> None:
-    """What stands still has the same pixels in every frame, white is white, and classes keep their colours."""
+    """What does not move has the same pixels in every frame, white stays white, and classes keep their colours."""
     plane = rng.random((15, 15, 1, 8, 8))
     drawn = []
 
@@ -699,5 +699,5 @@ def test_what_does_not_fit_is_refused_by_name(
 
 
 def test_the_room_exports_its_functions_in_order() -> None:
-    assert figures.__all__ == sorted(figures.__all__)
-    assert all(getattr(figures, name).__doc__ for name in figures.__all__)
+    assert plots.__all__ == sorted(plots.__all__)
+    assert all(getattr(plots, name).__doc__ for name in plots.__all__)

@@ -20,12 +20,14 @@ import pytest
 from vaelab import UserError, train
 from vaelab.codec import encode
 from vaelab.data import Digits, ImageData, Npz
-from vaelab.evaluation.evaluate import evaluate_subject
-from vaelab.evaluation.measured import Budget, Subject
+from vaelab.evaluation.budget import Budget
+from vaelab.evaluation.evaluate import measure_parts
+from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Evaluation, read_evaluation
 from vaelab.experiment import Experiment, Record
 from vaelab.figures import DrawnFigure, chosen, draw_figures
-from vaelab.figures.shown import subject_of
+from vaelab.figures.source import FigureSource
+from vaelab.measured import MeasuredModel
 from vaelab.models.files import load
 from vaelab.objectives import Elbo
 from vaelab.presets import PRESETS
@@ -45,7 +47,7 @@ from vaelab.report import (
 )
 from vaelab.report.derivation import STEPS, SYMBOLS
 from vaelab.report.numbers import numbers_of
-from vaelab.report.runs import Group, Trained, find
+from vaelab.report.runs import Group, Trained, read_folders
 from vaelab.schedules import Constant, Linear
 from vaelab.training.folder import RunFolder
 
@@ -108,7 +110,9 @@ def _few_figures() -> Iterator[None]:
     """Some of the gallery, drawn as always; that all of it can be drawn is tested elsewhere."""
 
     def some(run: Any, data: ImageData | None, only: Sequence[str] = ()) -> list[DrawnFigure]:
-        return draw_figures(run, data, [entry.name for entry in chosen(subject_of(run, data)) if entry.name in FEW])
+        return draw_figures(
+            run, data, [entry.name for entry in chosen(FigureSource.of_run(run, data)) if entry.name in FEW]
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(collect, "draw_figures", some)
@@ -135,10 +139,10 @@ def evaluated(folder: Path, digits: ImageData, tmp_path_factory: pytest.TempPath
     shutil.copytree(folder, study)
     for name in ("vae-seed0", "cvae-seed0"):
         model = load(study / name)
-        subject = Subject(model, digits, budget=Budget(images=40, few=2, samples=5), title=name)
-        found = evaluate_subject(subject, ("elbo", "representation"), f"vaelab evaluate runs/{name} --images 40")
+        subject = Measurement(MeasuredModel(model, digits, title=name), Budget(n_images=40, n_costly=2, n_samples=5))
+        found = measure_parts(subject, ("elbo", "representation"), f"vaelab evaluate runs/{name} --images 40")
         with pytest.raises(UserError) as grey:
-            evaluate_subject(subject, ["evidence"])
+            measure_parts(subject, ["evidence"])
         replace(found, left_out={"evidence": str(grey.value)}).write(study / name / "evaluation.json")
     return study
 
@@ -175,7 +179,7 @@ def a_run(experiment: Experiment, *totals: tuple[float, float], epochs: int = 30
 
 
 def test_runs_that_differ_by_their_seed_share_a_row(folder: Path) -> None:
-    groups = find([folder]).groups
+    groups = read_folders([folder]).groups
     assert [(group.name, group.seeds) for group in groups] == [("vae", [0, 1]), ("cvae", [0])]
     rows = cells(numbers_of(groups))
     last = [RunFolder(folder / f"vae-seed{seed}").rows()[-1] for seed in (0, 1)]
@@ -218,16 +222,16 @@ def test_a_run_under_way_and_a_copy_do_not_blur_the_spread(folder: Path, tmp_pat
     shutil.copytree(folder / "vae-seed0", tmp_path / "study" / "copy")
     (tmp_path / "study" / "begun").mkdir()
     shutil.copy(folder / "vae-seed0" / "experiment.json", tmp_path / "study" / "begun")
-    found = find([tmp_path / "study", tmp_path / "study" / "vae-seed0"])
-    named = {group.name: group.seeds for group in found.groups}
+    contents = read_folders([tmp_path / "study", tmp_path / "study" / "vae-seed0"])
+    named = {group.name: group.seeds for group in contents.groups}
     assert named == {"vae": [0], "copy": [0], "vae (1 of 2 epochs)": [1], "cvae": [0]}
-    assert any("begun has not done an epoch" in notice for notice in found.notices)
+    assert any("begun has not done an epoch" in notice for notice in contents.notices)
 
 
 def test_groups_of_one_name_are_told_apart(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "vae-seed0"
     shutil.copytree(folder / "cvae-seed0", other)
-    names = [group.name for group in find([folder / "vae-seed0", other]).groups]
+    names = [group.name for group in read_folders([folder / "vae-seed0", other]).groups]
     assert names == [f"vae ({folder / 'vae-seed0'})", f"vae ({other})"]
 
 
@@ -235,7 +239,7 @@ def test_the_pages_command_makes_the_same_weights(folder: Path, tmp_path: Path) 
     from vaelab.cli import main
 
     shutil.copytree(folder / "vae-seed1", tmp_path / "vae")
-    (command,) = find([tmp_path / "vae"]).commands
+    (command,) = read_folders([tmp_path / "vae"]).commands
     assert main([*shlex.split(command)[1:], "--quiet"]) == 0
     again = tmp_path / "vae-again" / "last.safetensors"
     assert again.read_bytes() == (tmp_path / "vae" / "last.safetensors").read_bytes()
@@ -243,7 +247,7 @@ def test_the_pages_command_makes_the_same_weights(folder: Path, tmp_path: Path) 
 
 def test_a_studys_command_stands_for_its_runs(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "cvae-seed0", tmp_path / "alone")
-    commands = find([folder, tmp_path / "alone"]).commands
+    commands = read_folders([folder, tmp_path / "alone"]).commands
     assert commands[0] == CLAIMS.about["command"]
     assert len(commands) == 2
     assert "alone/experiment.json" in commands[1]
@@ -281,8 +285,8 @@ def test_a_studys_ready_table_is_shown(tmp_path: Path, folder: Path) -> None:
     table = Table("Ready", ("nats", "total"), (("VAE", "1.00 ± 0.25"),), "As it was measured.")
     results = {"table": encode(table), "about": {"notice": "These are not MNIST.", "command": "vaelab study paper"}}
     (tmp_path / "results.json").write_text(json.dumps(results))
-    found = find([tmp_path])
-    assert (found.tables, found.notices, found.commands) == (
+    contents = read_folders([tmp_path])
+    assert (contents.tables, contents.notices, contents.commands) == (
         (table,),
         ("These are not MNIST.",),
         ("vaelab study paper",),
@@ -346,14 +350,14 @@ def test_a_folder_that_cannot_be_told_of_is_named(write: dict[str, str], says: s
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match=re.escape(says)) as caught:
-        find([tmp_path])
+        read_folders([tmp_path])
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_no_folder_is_a_mistake() -> None:
     with pytest.raises(UserError, match="no folder"):
-        find([])
+        read_folders([])
 
 
 def test_claims_return_from_json(folder: Path) -> None:

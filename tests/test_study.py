@@ -14,7 +14,7 @@ from PIL import Image
 from vaelab import full_pass
 from vaelab.data import ImageData
 from vaelab.plots import image_grid, save_figure, to_svg, training_curves
-from vaelab.studies.paper import PAPER
+from vaelab.report.published import PAPER
 from vaelab.studies.recipes import Recipe, study_experiment
 from vaelab.training import open_run
 
@@ -56,7 +56,7 @@ def test_the_studys_own_table_is_consistent() -> None:
 
 def test_the_paper_recipe_is_the_studys() -> None:
     for model in ("vae", "cvae"):
-        experiment = study_experiment(model, Recipe.paper, images=60_000, epochs=None)
+        experiment = study_experiment(model, Recipe.paper, n_images=60_000, epochs=None)
         training = experiment.training
         assert (training.epochs, training.batch_size) == (30, 128)
         adam = training.optimiser
@@ -67,9 +67,9 @@ def test_the_paper_recipe_is_the_studys() -> None:
 
 
 def test_the_fast_recipe_takes_a_quarter_of_the_epochs_or_fewer() -> None:
-    fast = study_experiment("vae", Recipe.fast, images=60_000, epochs=None)
+    fast = study_experiment("vae", Recipe.fast, n_images=60_000, epochs=None)
     assert fast.training.epochs <= 30 / 4
-    assert fast.model == study_experiment("vae", Recipe.paper, images=60_000, epochs=None).model
+    assert fast.model == study_experiment("vae", Recipe.paper, n_images=60_000, epochs=None).model
 
 
 def test_a_study_that_was_done_is_not_done_again(study: Path, digits_file: Path, cli: Cli) -> None:
@@ -92,9 +92,9 @@ def test_the_fallback_is_said_on_screen_and_in_the_report(cli: Cli, tmp_path: Pa
     blocked = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
     words = ["--data", "auto", "--data-dir", "empty", "--epochs", "1", "--recipe", "fast", "--out", "out"]
     done = cli("study", "paper", *words, **blocked)
-    assert "not MNIST but the embedded digits" in done.stderr
-    assert "not MNIST but the embedded digits" in done.stdout
-    assert "not MNIST but the embedded digits" in (tmp_path / "out" / "report.html").read_text()
+    assert "not MNIST but the digits set of scikit-learn" in done.stderr
+    assert "not MNIST but the digits set of scikit-learn" in done.stdout
+    assert "not MNIST but the digits set of scikit-learn" in (tmp_path / "out" / "report.html").read_text()
     assert "the study" not in done.stdout.split("report:")[0].split("Its numbers")[0]
 
 
@@ -178,7 +178,7 @@ def test_mnist_learns_as_it_should(mnist: ImageData, tmp_path: Path) -> None:
         mnist.classes,
         {"train": range(16_000), "test": range(16_000, 17_000)},
     )
-    experiment = study_experiment("cvae", Recipe.fast, images=60_000, epochs=1)
+    experiment = study_experiment("cvae", Recipe.fast, n_images=60_000, epochs=1)
     run = train(replace(experiment, training=replace(experiment.training, epochs=1)), tmp_path / "run", data=part)
     assert run.rows[-1]["test_total"] < 190
 

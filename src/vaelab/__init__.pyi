@@ -32,8 +32,6 @@ from .contract import (
     Trace as Trace,
 )
 from .data import (
-    as_data as as_data,
-    InMemory as InMemory,
     BinarisationSpec as BinarisationSpec,
 )
 from .data import (
@@ -70,6 +68,9 @@ from .data import (
     ImageFormat as ImageFormat,
 )
 from .data import (
+    InMemory as InMemory,
+)
+from .data import (
     Kmnist as Kmnist,
 )
 from .data import (
@@ -97,6 +98,9 @@ from .data import (
     Threshold as Threshold,
 )
 from .data import (
+    as_data as as_data,
+)
+from .data import (
     open_data as open_data,
 )
 from .data.drawing.sprites import (
@@ -108,11 +112,26 @@ from .data.drawing.strokes import (
 from .errors import (
     UserError as UserError,
 )
+from .evaluation import (
+    Budget as Budget,
+)
+from .evaluation import (
+    Evaluation as Evaluation,
+)
+from .evaluation import (
+    Number as Number,
+)
+from .evaluation import (
+    Part as Part,
+)
+from .evaluation import (
+    Section as Section,
+)
 from .evaluation.evaluate import (
     evaluate as evaluate,
 )
-from .evaluation.measured import (
-    Budget as Budget,
+from .evaluation.measurement import (
+    Measurement as Measurement,
 )
 from .experiment import (
     Adam as Adam,
@@ -123,8 +142,25 @@ from .experiment import (
 from .experiment import (
     Training as Training,
 )
+from .figures import (
+    DrawnFigure as DrawnFigure,
+)
+from .figures import (
+    FigureEntry as FigureEntry,
+)
+from .figures import (
+    Need as Need,
+)
+from .figures import (
+    draw_figures as draw_figures,
+)
+from .figures.source import (
+    FigureSource as FigureSource,
+)
 from .likelihoods import (
     AnyLikelihood as AnyLikelihood,
+)
+from .likelihoods import (
     Bernoulli as Bernoulli,
 )
 from .likelihoods import (
@@ -148,6 +184,9 @@ from .likelihoods import (
 from .likelihoods import (
     OptimalGaussian as OptimalGaussian,
 )
+from .measured import (
+    MeasuredModel as MeasuredModel,
+)
 from .metrics.evidence import (
     exact_evidence as exact_evidence,
 )
@@ -158,8 +197,10 @@ from .metrics.evidence import (
     inference_gaps as inference_gaps,
 )
 from .models import (
-    AnyModel as AnyModel,
     VAE as VAE,
+)
+from .models import (
+    AnyModel as AnyModel,
 )
 from .models import (
     Ladder as Ladder,
@@ -178,7 +219,11 @@ from .models.model import (
 )
 from .networks import (
     AnyCell as AnyCell,
+)
+from .networks import (
     AnyNetwork as AnyNetwork,
+)
+from .networks import (
     Bottleneck as Bottleneck,
 )
 from .networks import (
@@ -192,6 +237,8 @@ from .networks import (
 )
 from .networks import (
     Mlp as Mlp,
+)
+from .networks import (
     Modules as Modules,
 )
 from .networks import (
@@ -202,6 +249,8 @@ from .networks import (
 )
 from .objectives import (
     AnyObjective as AnyObjective,
+)
+from .objectives import (
     Capacity as Capacity,
 )
 from .objectives import (
@@ -243,8 +292,16 @@ from .objectives import (
 from .objectives import (
     TotalCorrelation as TotalCorrelation,
 )
+from .plots import (
+    image_grid as image_grid,
+)
+from .plots import (
+    save_figure as save_figure,
+)
 from .posteriors import (
     AnyPosterior as AnyPosterior,
+)
+from .posteriors import (
     Codebook as Codebook,
 )
 from .posteriors import (
@@ -273,6 +330,8 @@ from .presets import (
 )
 from .priors import (
     AnyPrior as AnyPrior,
+)
+from .priors import (
     AutoregressiveCodes as AutoregressiveCodes,
 )
 from .priors import (
@@ -298,6 +357,8 @@ from .priors import (
 )
 from .schedules import (
     AnySchedule as AnySchedule,
+)
+from .schedules import (
     Constant as Constant,
 )
 from .schedules import (
@@ -332,6 +393,8 @@ from .training import (
 )
 from .training import (
     open_run as open_run,
+)
+from .training import (
     resume as resume,
 )
 from .training import (

@@ -16,7 +16,8 @@ class UserError(ValueError):
         python: the remedy in Python's words, such as `resume=True`.
         flags: the same remedy on the command line, such as `--resume`.
 
-    >>> error = UserError("runs/x holds a run", python="continue it with resume=True", flags="continue it with --resume")
+    >>> remedies = {"python": "continue it with resume=True", "flags": "continue it with --resume"}
+    >>> error = UserError("runs/x holds a run", **remedies)
     >>> str(error), error.on_command_line
     ('runs/x holds a run; continue it with resume=True', 'runs/x holds a run; continue it with --resume')
     """

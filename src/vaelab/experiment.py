@@ -18,7 +18,7 @@ from vaelab.files import FORMAT, read_json
 from vaelab.models import VAE, AnyModel
 from vaelab.objectives import AnyObjective, Elbo
 from vaelab.schedules import AnySchedule, Constant
-from vaelab.spec import Spec
+from vaelab.spec import Spec, assumed, classes_in
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,11 @@ the model is VAE with posterior FlowPosterior and prior StandardNormal; choose o
             UserError: the parts of the model, or the model and the objective, do not go together.
         """
         self.model.check(format)
-        self.objective.check(self.model.traits, self.model.summary)
+        try:
+            self.objective.check(self.model.traits, self.model.summary)
+        except UserError as error:
+            notes = [note for note in map(assumed, classes_in(self.model)) if note]
+            raise UserError(". ".join([str(error), *notes])) from None
         if self.training.fit == "prior" and not isinstance(self.model, VAE):
             raise UserError(
                 f"fit is 'prior', but in a {type(self.model).__name__} the prior is part of every layer; use --fit all"

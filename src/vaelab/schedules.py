@@ -1,6 +1,6 @@
-"""Schedules: numbers that change while a model trains, such as beta and the learning rate.
+"""Schedules: values that change during training, such as beta and the learning rate.
 
-A schedule that `spans_run` depends on the number of epochs in all, so a run with it cannot be prolonged.
+A schedule with `spans_run` depends on the total number of epochs, so a run that uses it cannot be prolonged.
 """
 
 from __future__ import annotations
@@ -40,35 +40,36 @@ class Progress:
 
 
 class ScheduleSpec(Spec, room=True):
-    """Base of the schedules.
+    """Base of the schedule specs.
 
-    Where a schedule is expected, a number stands for `Constant` and a callable for `FunctionSchedule`.
+    Where a schedule is expected, a number stands for a `Constant` and a callable for a `FunctionSchedule`.
     """
 
     spans_run: ClassVar[bool] = True
-    """It depends on the number of epochs, so a run with it cannot be prolonged."""
+    """Whether it depends on the total number of epochs, so that a run with it cannot be prolonged."""
 
     @classmethod
     def coerce(cls, value: Any) -> Any:
-        """A number as a constant schedule, a callable as a function schedule."""
+        """Wrap a number as a `Constant`, a callable as a `FunctionSchedule`; return other values unchanged."""
         if isinstance(value, int | float) and not isinstance(value, bool):
             return Constant(value)
         return FunctionSchedule.of(value) if callable(value) and not isinstance(value, Spec | type) else value
 
     @abstractmethod
     def __call__(self, progress: Progress) -> float:
-        """The value at this moment."""
+        """The value at this point of the run."""
 
 
 @dataclass(frozen=True)
 class Constant(ScheduleSpec):
-    """The same value throughout."""
+    """Constant value."""
 
     value: Annotated[float, Ge(0)] = 1.0
+    """The value."""
     spans_run: ClassVar[bool] = False
 
     def __call__(self, progress: Progress) -> float:
-        """The value at this moment.
+        """The value at this point of the run.
 
         >>> Constant(4.0)(Progress(epoch=1, step=0, steps=10, epochs=30))
         4.0
@@ -78,23 +79,25 @@ class Constant(ScheduleSpec):
 
 @dataclass(frozen=True)
 class Linear(ScheduleSpec):
-    r"""A straight rise: value = start + (stop - start) min(1, t / epochs).
+    r"""Linear ramp from start to stop, then constant (Bowman et al. 2016; Sonderby et al. 2016).
 
-    With the default, t is the epoch counted from 1, so that each epoch has one value: the warm-up of
-    Bowman et al. (2016) and Sonderby et al. (2016) as this project's first study uses it,
-    beta(t) = min(1, t / 10). With `smooth`, t is the number of epochs gone by and rises with every step.
+    value = start + (stop - start) min(1, t / epochs). By default t is the epoch, counted from 1, so that each epoch has
+    one value: the warm-up of this project's first study, beta(t) = min(1, t / 10). With `smooth`, t is the number of
+    epochs elapsed and increases with every step.
     """
 
     epochs: Annotated[float, Gt(0)] = 10
-    """Length of the rise, in epochs."""
+    """Length of the ramp, in epochs."""
     start: Annotated[float, Ge(0)] = 0.0
+    """Value at the start."""
     stop: Annotated[float, Ge(0)] = 1.0
+    """Value after the ramp."""
     smooth: bool = False
-    """Rise with every step instead of every epoch."""
+    """Change with every step instead of every epoch."""
     spans_run: ClassVar[bool] = False
 
     def __call__(self, progress: Progress) -> float:
-        """The value at this moment.
+        """The value at this point of the run.
 
         >>> [Linear(epochs=10)(Progress(epoch, 0, 469, 30)) for epoch in (1, 5, 10, 30)]
         [0.1, 0.5, 1.0, 1.0]
@@ -105,20 +108,23 @@ class Linear(ScheduleSpec):
 
 @dataclass(frozen=True)
 class Cyclical(ScheduleSpec):
-    """Repeated rises: within each of `cycles` equal parts, linear from start to stop, then flat.
+    """Cyclical annealing: repeated linear ramps from start to stop (Fu et al. 2019).
 
-    Fu et al. (2019), "Cyclical Annealing Schedule", equations 6 and 7: with tau the position within
-    the cycle, value = start + (stop - start) min(1, tau / rise).
+    value = start + (stop - start) min(1, tau / rise), with tau in [0, 1) the position within one of `cycles` equal
+    cycles: Fu et al. (2019), "Cyclical Annealing Schedule", equations 6 and 7.
     """
 
     cycles: Annotated[int, Ge(1)] = 4
+    """Number of cycles in the run."""
     rise: Annotated[float, Gt(0), Le(1)] = 0.5
-    """Share of a cycle that rises."""
+    """Share of a cycle taken by the ramp."""
     start: Annotated[float, Ge(0)] = 0.0
+    """Value at the start of a cycle."""
     stop: Annotated[float, Ge(0)] = 1.0
+    """Value after the ramp."""
 
     def __call__(self, progress: Progress) -> float:
-        """The value at this moment.
+        """The value at this point of the run.
 
         >>> Cyclical(cycles=2, rise=0.5)(Progress(epoch=9, step=0, steps=1, epochs=16))
         0.0
@@ -129,24 +135,26 @@ class Cyclical(ScheduleSpec):
 
 @dataclass(frozen=True)
 class Cosine(ScheduleSpec):
-    r"""A linear warm-up from 0 to `start`, then half a cosine from `start` to `stop` over the whole run.
+    r"""Cosine annealing from start to stop, after an optional warm-up (Loshchilov and Hutter 2017).
 
-    value = stop + (start - stop) (1 + cos(pi s)) / 2 with s the share of the run after the warm-up:
-    Loshchilov and Hutter (2017), "SGDR", equation 5, without restarts.
+    value = stop + (start - stop) (1 + cos(pi s)) / 2, with s the elapsed share of the run after the warm-up:
+    Loshchilov and Hutter (2017), "SGDR", equation 5, without restarts. The warm-up is linear, from 0 to start.
     """
 
     start: Annotated[float, Ge(0)] = 0.0
+    """Value after the warm-up."""
     stop: Annotated[float, Ge(0)] = 1.0
+    """Value at the end of the run."""
     warmup: Annotated[float, Ge(0), Le(1)] = 0.0
-    """Share of the run that rises linearly from 0 to `start`."""
+    """Share of the run taken by the warm-up."""
 
     def __call__(self, progress: Progress) -> float:
-        """The value at this moment.
+        """The value at this point of the run.
 
         >>> Cosine(start=1.0, stop=0.0)(Progress(epoch=6, step=0, steps=1, epochs=10))
         0.5
         """
-        # The warm-up is counted one step ahead: a first step with a learning rate of zero teaches nothing.
+        # The warm-up is one step ahead: a first step with a learning rate of zero would be wasted.
         ahead = progress.fraction + 1 / (progress.steps * progress.epochs)
         if progress.fraction < self.warmup:
             return self.start * min(1.0, ahead / self.warmup)
@@ -156,7 +164,7 @@ class Cosine(ScheduleSpec):
 
 @dataclass(frozen=True)
 class FunctionSchedule(ScheduleSpec):
-    """A callable of the progress of training, for Python; a file keeps its name alone."""
+    """Callable of the progress of training, for use in Python; a file holds only its name."""
 
     name: str
     """`module:function`."""
@@ -165,7 +173,7 @@ class FunctionSchedule(ScheduleSpec):
 
     @classmethod
     def of(cls, function: Callable[[Progress], float]) -> FunctionSchedule:
-        """The schedule that a callable is.
+        """Wrap a callable as a schedule.
 
         >>> FunctionSchedule.of(lambda progress: 0.5)(Progress(epoch=1, step=0, steps=10, epochs=30))
         0.5
@@ -173,13 +181,14 @@ class FunctionSchedule(ScheduleSpec):
         return cls(qualified_name(function), function)
 
     def __call__(self, progress: Progress) -> float:
-        """The value at this moment.
+        """The value at this point of the run.
 
         Raises:
-            UserError: the schedule was read from a file, which holds no function, or does not return a number.
+            UserError: the schedule was read from a file, which holds only the name of the function, or the function
+                does not return a number.
         """
         if self.function is None:
-            raise UserError(f"the schedule {self.name} is a Python function, which no file holds; give it again")
+            raise UserError(f"the schedule {self.name} is a Python function, which files cannot hold; pass it again")
         value = self.function(progress)
         try:
             return float(value)

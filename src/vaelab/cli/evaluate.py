@@ -56,10 +56,11 @@ class Evaluate(Command):
     def run(self) -> None:
         """Measure and print a table per part."""
         chosen(self.only)
-        from vaelab.data import Grey
-        from vaelab.evaluation.evaluate import evaluate_subject
-        from vaelab.evaluation.measured import Budget, Subject
+        from vaelab.evaluation.budget import Budget
+        from vaelab.evaluation.evaluate import measure_parts
+        from vaelab.evaluation.measurement import Measurement
         from vaelab.evaluation.results import read_evaluation
+        from vaelab.measured import MeasuredModel
         from vaelab.models.files import load
         from vaelab.training import open_run
         from vaelab.training.device import choose_device
@@ -84,13 +85,14 @@ class Evaluate(Command):
             out = self.out or self.path / "evaluation.json"
         earlier = read_evaluation(out) if out.exists() else None
         say = printer(self.quiet)
-        subject = Subject(model.to(choose_device(self.device)), given, protocol or Grey(), budget, title, say)
+        measured = MeasuredModel(model.to(choose_device(self.device)), given, protocol, title=title)
+        measurement = Measurement(measured, budget, say)
 
         def keep(found: Evaluation) -> None:
             whole = found if earlier is None else found.merge(earlier, [part.name for part in PARTS])
             whole.write(out)
 
-        _print(evaluate_subject(subject, self.only, self.line, keep))
+        _print(measure_parts(measurement, self.only, self.line, keep))
         print(f"results: {out}")
 
 

@@ -16,7 +16,7 @@ from vaelab.figures import ENTRIES
 
 if TYPE_CHECKING:
     from vaelab.data import ImageData
-    from vaelab.figures.shown import Subject
+    from vaelab.figures.source import FigureSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,21 +69,21 @@ class Figures(Command):
 
     def draw(self, run: Path, out: Path | None) -> None:
         """Draw the figures of a run, or of a model's file, into a folder."""
-        from vaelab.figures import chosen
+        from vaelab.figures import chosen, draw
         from vaelab.figures.film import check, write_film_of
         from vaelab.plots import save_figure
 
         out = out or (run if run.is_dir() else run.parent) / "figures"
-        subject = self.subject(run)
-        entries = chosen(subject, self.only)
+        source = self.source(run)
+        chosen(source, self.only)  # what is asked for by name is refused before anything is drawn
         if self.film:
-            check(subject)
-        for entry in entries:
-            path = out / f"{entry.name}.{self.format}"
-            save_figure(entry.draw(subject).figure, path)
+            check(source)
+        for drawn in draw(source, self.only, left_out=lambda line: print(line, file=sys.stderr)):
+            path = out / f"{drawn.name}.{self.format}"
+            save_figure(drawn.figure, path)
             self.wrote(path)
         if self.film:
-            write_film_of(subject, out / "film.gif")
+            write_film_of(source, out / "film.gif")
             self.wrote(out / "film.gif")
 
     def wrote(self, path: Path) -> None:
@@ -91,19 +91,21 @@ class Figures(Command):
         if not self.quiet:
             print(path, flush=True)
 
-    def subject(self, run: Path) -> Subject:
+    def source(self, run: Path) -> FigureSource:
         """The model of a folder or a file, with the images to show it.
 
         Raises:
             UserError: there is no such model, or a film needs images that are not at hand.
         """
-        from vaelab.figures.shown import Subject, subject_of
+        from vaelab.figures.source import FigureSource
+        from vaelab.measured import MeasuredModel
         from vaelab.models.files import load
         from vaelab.training import open_run
 
         given: ImageData | None = None if self.data is None else parse_source(self.data).load(self.data_dir)
         if run.suffix == ".safetensors":
-            return Subject(load(run), run.name, None if given is None else given.split("test"))
+            images = None if given is None else given.split("test")
+            return FigureSource(MeasuredModel(load(run), images, title=run.name))
         opened = open_run(run)
         if given is None:
             try:
@@ -113,7 +115,7 @@ class Figures(Command):
                 if self.film:
                     raise
                 print(f"figures that show images are left out: {absent}", file=sys.stderr)
-        return subject_of(opened, given)
+        return FigureSource.of_run(opened, given)
 
 
 def runs_of(path: Path) -> list[Path]:

@@ -50,11 +50,6 @@ class Flag:
         """Its description: the annotation's, otherwise the docstring below the field."""
         return self.text or field_docs(self.owner).get(self.field, "")
 
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The values that it takes, if they are few."""
-        return tuple(map(str, get_args(self.kind))) if get_origin(self.kind) is Literal else ()
-
 
 @dataclass(frozen=True)
 class Room:

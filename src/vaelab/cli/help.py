@@ -47,9 +47,7 @@ def flag_lines(flags: Sequence[Flag]) -> list[str]:
     for flag, start in zip(flags, left, strict=True):
         value = "" if flag.kind is bool else default_text(flag.default)
         end = f" ({value})" if value else ""
-        lines.append(
-            f"{start:<{width}}  {shortened(flag.help, WIDTH - width - 2 - len(end))}{end}".rstrip()
-        )
+        lines.append(f"{start:<{width}}  {shortened(flag.help, WIDTH - width - 2 - len(end))}{end}".rstrip())
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 
@@ -53,7 +54,9 @@ def explain(words: Sequence[str], known: Grammar, complaint: str) -> str:
 
 def _wrong_part(name: str, flags: Sequence[Flag], known: Grammar, given: set[str]) -> str:
     """Which words a flag goes with."""
-    needed = list(dict.fromkeys(" ".join(known.missing(flag.needs, given)) for flag in flags))
+    lacking = [known.missing(flag.needs, given) for flag in flags]
+    fewest = [words for words in lacking if not any(set(other) < set(words) for other in lacking)]
+    needed = list(dict.fromkeys(map(" ".join, fewest)))
     add = "add one of these words" if len(needed) > 1 else "add the words" if " " in needed[0] else "add the word"
     return f"{name} goes with {' or '.join(needed)}; {add}"
 
@@ -76,9 +79,8 @@ def _value(words: Sequence[str], known: Grammar, by_name: dict[str, list[Flag]],
         for number, says in _NUMBERS.items():
             if number in str(by_name[name][0].kind):
                 return f"{name} is {value!r}, but must be {says}"
-    if found := re.match(r"invalid choice '(.*)' for argument '(--\S+)'", complaint):
-        value, name = found.groups()
-        choices = by_name[name][0].choices
+    if found := re.match(r"invalid choice '(.*)' for argument '(\S+)'. Expected one of (\(.*\))\.", complaint):
+        value, name, choices = found[1], found[2], ast.literal_eval(found[3])
         return f"{name} is {value!r}, but must be one of {', '.join(choices)}{did_you_mean(value, choices)}"
     if found := re.match(r"Missing value for argument '(--\S+)'", complaint):
         return f"{found[1]} has no value"
@@ -90,4 +92,4 @@ def _value(words: Sequence[str], known: Grammar, by_name: dict[str, list[Flag]],
         if before in by_name and by_name[before][0].kind is bool:
             return f"{before} is a switch and takes no value, but is followed by {word!r}"
         return f"unknown word {word!r}{did_you_mean(word, known.words)}"
-    return complaint
+    return re.sub(r"^Error parsing \S+: ", "", complaint)

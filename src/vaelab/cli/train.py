@@ -113,10 +113,9 @@ class Train(Command):
             UserError: a flag does not go with this source.
         """
         source: Any = self.experiment.data
+        limit = self.limit
         if isinstance(source, Limited):
-            limit, source = source.limit if self.limit is None else self.limit, source.source
-        else:
-            limit = self.limit
+            limit, source = limit or source.limit, source.source
         asked = {"image_size": self.image_size, "skip_broken": self.skip_broken or None}
         given = {name: value for name, value in asked.items() if value is not None}
         for name in given:
@@ -126,9 +125,9 @@ class Train(Command):
                 raise UserError(f"{flag} goes with {', '.join(having)}, but data is {source.kind!r}; drop it")
         if limit is not None and hasattr(source, "limit"):
             # It reads no more than that many.
-            return replace(source, **given, limit=limit)
-        source = replace(source, **given)
-        return source if limit is None else Limited(source, limit)
+            given["limit"], limit = limit, None
+        changed: SourceSpec = replace(source, **given)
+        return changed if limit is None else Limited(changed, limit)
 
 
 @dataclass(frozen=True)

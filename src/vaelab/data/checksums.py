@@ -49,7 +49,7 @@ def recorded(folder: Path) -> dict[str, str]:
     path = folder / RECORD
     values = read_json(path) if path.exists() else {}
     if not isinstance(values, dict):
-        raise UserError(f"{path} holds no checksums by name; delete its folder and fetch the files again")
+        raise UserError(f"{path} holds no checksums by name; delete it and the files next to it, and fetch them again")
     return values
 
 

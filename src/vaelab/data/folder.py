@@ -103,7 +103,7 @@ class Folder(SourceSpec):
         if any(name is None for name in names) and any(names):
             stray = next(file for part in files for file in part if file.parent in roots)
             raise UserError(
-                f"data folder {self.path!r} has class subfolders, but {stray.name} lies beside them; "
+                f"data folder {self.path!r} has class subfolders, but {stray.name} lies next to them; "
                 "move it into one of them"
             )
         classes = tuple(sorted({name for name in names if name is not None}))

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from vaelab.data.directory import data_directory
-from vaelab.data.fetching import fetch
 from vaelab.data.idx import NAMES, IdxSource
 from vaelab.data.images import ImageData
 from vaelab.data.store import Download, FileSet
@@ -51,6 +50,8 @@ class Mnist(IdxSource):
             DataNotFound: files are missing and cannot be downloaded.
             UserError: a file is corrupt.
         """
+        from vaelab.data.fetching import fetch
+
         folder = data_directory(directory)
         if not self.files().at_hand(folder):
             fetch(self.files(), folder)

@@ -1,7 +1,6 @@
-"""Distributions that more than one room builds."""
+"""Distributions that several rooms use, and the precision in which densities are computed."""
 
-from vaelab.distributions.full_normal import MultivariateNormal
-from vaelab.distributions.normal import diagonal_normal
+from vaelab.distributions.normal import MultivariateNormal, diagonal_normal
 from vaelab.distributions.point_mass import PointMass
 from vaelab.distributions.precision import as_float32, no_autocast
 

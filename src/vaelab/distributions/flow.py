@@ -1,4 +1,4 @@
-"""A normal distribution sent through a flow: what flows give, as priors and as posteriors."""
+"""The distribution that a normalising flow defines, used by the flow prior and the flow posterior."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ _POINTS = 64
 
 
 class FlowDistribution(NormalizingFlow):  # type: ignore[misc]
-    """log p(z) = log N(f(z); 0, I) + log |det df/dz|, nats (Rezende and Mohamed 2015, equation 5).
+    """A normal distribution transformed by a flow.
 
-    The networks of a flow compute when it draws or scores, so both ask for the full precision of densities
-    themselves: amid a network in bf16 the two would not agree.
+    log p(z) = log N(f(z); 0, I) + log |det df/dz|, nats (Rezende and Mohamed 2015, equation 5).
+
+    The networks of a flow run when it is sampled or scored, so both methods turn autocast off: in bf16, draws and
+    densities would not agree.
 
     Args:
-        transform: f, from z to the normal's side.
-        base: the normal, (B, D) or (D,).
+        transform: f, from z to the normal variable.
+        base: the normal distribution, (B, D) or (D,).
     """
 
     @property
     def event_shape(self) -> torch.Size:
-        """(D,): what comes out is as wide as what goes in, whatever the batch of the transform."""
+        """(D,), that of the base: the transform keeps the width, and its batch shape is ignored."""
         shape: torch.Size = self.base.event_shape
         return shape
 
     @property
     def mean(self) -> Float[Tensor, "*B D"]:
-        """The average over 64 fixed quasi-random points, the same at each call: it has no closed form."""
+        """Average over 64 fixed quasi-random points, since the mean has no closed form; the same at each call."""
         uniform = SobolEngine(self.event_shape[-1], scramble=True, seed=0).draw(_POINTS)
         normal = torch.special.ndtri(uniform.clamp(1e-4, 1 - 1e-4)).to(self.base.mean)
         points = normal.view(_POINTS, *(1 for _ in self.batch_shape), -1).expand(-1, *self.batch_shape, -1)
@@ -48,15 +50,15 @@ class FlowDistribution(NormalizingFlow):  # type: ignore[misc]
         return log_p
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws through which gradients flow."""
+        """Reparameterised draws."""
         return self._from_normal(self.base.rsample(torch.Size(sample_shape)))
 
     def draw(self, temperature: float) -> Float[Tensor, "*B D"]:
-        """A draw whose normal has `temperature` as its standard deviation; at 0 the image of its centre."""
+        """A draw with the base scaled by `temperature`; at 0, the point that the base's mode is mapped to."""
         return self._from_normal(temperature * self.base.sample())
 
     def expand(self, batch_shape: Any, new: Any = None) -> FlowDistribution:
-        """The same distribution for a larger batch."""
+        """The same distribution, expanded to a larger batch."""
         return FlowDistribution(self.transform, self.base.expand(batch_shape))
 
     def _from_normal(self, points: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""All mass on one code: the posterior of a model that quantises."""
+"""The point mass on one code: the posterior of a model that quantises."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.distributions import Distribution
 
 
 class PointMass(Distribution):
-    """q(code) = 1 at one code, 0 elsewhere, so that its KL to p is -log p(code).
+    """q(code) = 1 at one code, 0 elsewhere; its KL to p is -log p(code).
 
     Args:
         codes: integers, (B, slots).
-        size: what each is below.
-        vectors: what the codes stand for, (B, D).
-        levels: codebooks in a row, of which each place has a code; slots go place by place.
+        size: number of values of each code; codes lie in 0 .. size - 1.
+        vectors: the vectors that the codes stand for, (B, D).
+        levels: codebooks per position; slots are ordered by position, then by level.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
@@ -30,15 +30,15 @@ class PointMass(Distribution):
 
     @property
     def mean(self) -> Float[Tensor, "B D"]:
-        """The vectors that the codes stand for: integers that number a codebook have no mean of their own."""
+        """The vectors that the codes stand for; indices into a codebook have no mean."""
         return self.vectors
 
     def sample(self, sample_shape: Any = ()) -> Int[Tensor, "*S B slots"]:
-        """The code, as often as asked for."""
+        """The code, repeated to the sample shape."""
         return self.codes.expand(*sample_shape, *self.codes.shape)
 
     def counts(self) -> Int[Tensor, "levels size"]:
-        """How often the batch uses each code of each level."""
+        """Number of times that the batch uses each code of each level."""
         level = torch.arange(self.codes.shape[-1], device=self.codes.device) % self.levels
         counts: Tensor = (self.codes + level * self.size).flatten().bincount(minlength=self.levels * self.size)
         return counts.view(self.levels, self.size)

@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 def as_float32(values: Tensor) -> Tensor:
-    """Numbers of a lower precision as float32: densities are computed in full. float64 stays as it is."""
+    """Cast float16 and bfloat16 to float32, since densities need it; float32 and float64 pass unchanged."""
     return values.float() if values.element_size() < 4 else values
 
 
 def no_autocast(values: Tensor | None) -> torch.autocast:
-    """The context in which layers that are part of a density compute, even amid a network in bf16."""
+    """A context that turns autocast off, for layers that are part of a density, on the device of `values`."""
     device = "cpu" if values is None else values.device.type
     return torch.autocast(device, enabled=False)

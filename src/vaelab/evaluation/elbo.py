@@ -1,60 +1,79 @@
-"""What the ELBO is made of, and whether the posterior has collapsed."""
+"""The part `elbo`: the terms of the ELBO, and whether the posterior has collapsed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from vaelab.evaluation.measured import Subject, pair
+from vaelab.errors import UserError
+from vaelab.evaluation.collect import pair
+from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Number, Section
-from vaelab.metrics.rate import Estimate, decoder_use, diagnose, elbo_parts
+from vaelab.metrics.rate import ElboParts, Estimate, RateSplit, decoder_use, diagnose, elbo_parts
 from vaelab.spec import Trait
 
-# A split of the rate compares each code with each image.
+# The split of the rate scores each draw of z under the posterior of each image.
 _SPLIT = 10_000
 
 
-def measure(subject: Subject) -> Section:
-    """Distortion, rate and the rate's parts, active units and a diagnosis.
+def measure(measurement: Measurement) -> Section:
+    """Distortion, rate and the parts of the rate, active units and a diagnosis.
 
     Raises:
         UserError: as `elbo_parts`.
     """
-    subject.say("taking the ELBO apart")
-    # A posterior that is no Gaussian takes its time to score a code of another image.
-    most = _SPLIT if Trait.known_moments in subject.model.spec.traits else _SPLIT // 10
-    data, seed = subject.some(subject.shown, most), subject.budget.seed
-    parts = elbo_parts(subject.model, data, draws=most, seed=seed)
-    use = decoder_use(subject.model, data, seed=seed)
-    total = "-ELBO" if parts.distortion_is == "negative log-likelihood" else "cross-entropy + rate"
-    numbers = [
-        _number("distortion", parts.distortion, parts.distortion_is),
-        _number("rate", parts.rate, "KL of posterior and prior"),
-        _number(total, parts.total, "distortion plus rate"),
-    ]
-    if len(parts.rate_by_group) > 1:
-        numbers += [
-            Number(f"rate of group {group}", rate, "nats per image", how="from the first that is drawn")
-            for group, rate in enumerate(parts.rate_by_group, 1)
-        ]
-    split = parts.split
-    if split is not None:
-        numbers.append(_number("index-code information", split.information, f"at most log N = {split.ceiling:.2f}"))
-        further = {
-            "KL of aggregate posterior and prior": split.marginal_kl,
-            "total correlation": split.total_correlation,
-            "dimension-wise KL": split.dimension_wise,
-        }
-        numbers += [_number(name, found) for name, found in further.items() if found is not None]
-    if parts.units is not None:
-        variance, threshold = np.asarray(parts.units.variance), parts.units.threshold
-        how = f"of {len(variance)}; variance of the posterior mean over images > {threshold:g}"
-        numbers.append(Number("active units", int((variance > threshold).sum()), how=how))
-    numbers.append(Number("decoder's use of z", use, how="variance of images over codes, in shares of the data's own"))
-    findings = list(diagnose(parts, use).sentences) if split is not None and parts.units is not None else []
+    measurement.say("splitting the ELBO into its terms")
+    model, seed = measurement.model, measurement.budget.seed
+    # The density of a posterior that is not Gaussian takes longer to evaluate.
+    most = _SPLIT if Trait.known_moments in model.spec.traits else _SPLIT // 10
+    test = measurement.test_binarised.subset(most)
+    parts = elbo_parts(model, test.data, test.binarisation, draws=most, seed=seed)
+    numbers, findings, use = [*_terms(parts), *_split(parts.split), *_units(parts)], list[str](), None
+    how = "variance of decoded images due to z / variance of the data"
+    try:
+        use = decoder_use(model, test.data, test.binarisation, seed=seed)
+        numbers.append(Number("decoder's use of z", use, how=how))
+    except UserError as why:
+        findings.append(f"decoder's use of z left out: {why}.")
+    if parts.split is not None and parts.units is not None:
+        findings = [*diagnose(parts, use).sentences, *findings]
     if parts.left_out:
         findings.append(parts.left_out)
-    about: dict[str, str | int | float] = {"images": len(data), "draws of z an image": 1, "seed": seed}
+    about: dict[str, str | int | float] = {"images": test.n_images, "draws of z per image": 1, "seed": seed}
     return Section("elbo", tuple(numbers), tuple(findings), about)
+
+
+def _terms(parts: ElboParts) -> Iterator[Number]:
+    total = "-ELBO" if parts.distortion_is == "negative log-likelihood" else "cross-entropy + rate"
+    yield _number("distortion", parts.distortion, parts.distortion_is)
+    yield _number("rate", parts.rate, "KL of posterior and prior")
+    yield _number(total, parts.total, "distortion plus rate")
+    if len(parts.rate_by_group) > 1:
+        for group, rate in enumerate(parts.rate_by_group, 1):
+            yield Number(f"rate of group {group}", rate, "nats per image", how="in the order of drawing")
+
+
+def _split(split: RateSplit | None) -> Iterator[Number]:
+    if split is None:
+        return
+    yield _number("index-code information", split.information, f"at most log N = {split.ceiling:.2f}")
+    further = {
+        "KL of aggregate posterior and prior": split.marginal_kl,
+        "total correlation": split.total_correlation,
+        "dimension-wise KL": split.dimension_wise,
+    }
+    for name, found in further.items():
+        if found is not None:
+            yield _number(name, found)
+
+
+def _units(parts: ElboParts) -> Iterator[Number]:
+    if parts.units is None:
+        return
+    variance, threshold = np.asarray(parts.units.variance), parts.units.threshold
+    how = f"of {len(variance)}; variance of the posterior mean over images > {threshold:g}"
+    yield Number("active units", int((variance > threshold).sum()), how=how)
 
 
 def _number(name: str, found: Estimate, how: str = "") -> Number:

@@ -1,4 +1,4 @@
-"""The evaluation of a model: its parts measured one after the other, kept as they come."""
+"""The evaluation of a model, part by part."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from vaelab.data import BinarisationSpec, Grey, ImageData
+from vaelab.data import BinarisationSpec, ImageData
 from vaelab.errors import UserError
-from vaelab.evaluation import chosen
-from vaelab.evaluation.measured import Budget, Subject
-from vaelab.evaluation.results import Evaluation
+from vaelab.evaluation.budget import Budget
+from vaelab.evaluation.measurement import Measurement
+from vaelab.evaluation.parts import PARTS, Part, chosen
+from vaelab.evaluation.results import Evaluation, Section
+from vaelab.measured import MeasuredModel
 from vaelab.models.files import weights_digest
 from vaelab.models.model import Model
 from vaelab.training.device import describe_machine
@@ -22,65 +24,94 @@ def evaluate(
     binarisation: BinarisationSpec | None = None,
     only: Sequence[str] = (),
     budget: Budget | None = None,
+    *,
+    parts: Sequence[Part] = (),
 ) -> Evaluation:
-    """Measure all parts of a model that can be measured, or those named: what `vaelab evaluate` prints.
+    """Measure a model by every part of the evaluation that applies to it, like `vaelab evaluate`.
 
     Args:
         model: any model, on any device.
-        data: with splits `train` and `test`; the test split is measured on.
-        binarisation: from bytes to the pixels that the model is shown; grey by default.
-        only: parts by name: elbo, evidence, gaps, samples, representation, disentanglement.
-        budget: how many images and draws are spent.
+        data: images with the splits `train` and `test`; the test split is measured.
+        binarisation: from bytes to the pixels that the model sees; grey by default.
+        only: names of parts, instead of all: elbo, evidence, gaps, samples, representation, disentanglement, or those
+            of `parts`.
+        budget: numbers of images and draws.
+        parts: your own parts, measured along with the built-in ones; see `Part`.
 
     Raises:
-        UserError: weights that are not finite, images that the model does not take, no part of a name, or one that
-            was named cannot be measured.
+        UserError: weights that are not finite, images that the model does not take, no part of a name, or a part named
+            in `only` that does not apply. Other parts that do not apply are in `left_out`, with the reason.
 
     >>> from vaelab import VAE, Budget, Mlp, open_data
     >>> data = open_data("digits")
-    >>> found = evaluate(VAE(network=Mlp()).build(data.format), data, only=["elbo"], budget=Budget(images=50))
+    >>> found = evaluate(VAE(network=Mlp()).build(data.format), data, only=["elbo"], budget=Budget(n_images=50))
+    >>> found
+    Evaluation of the model: elbo
     >>> [number.name for number in found.section("elbo").numbers][:2]
     ['distortion', 'rate']
     """
-    return evaluate_subject(Subject(model, data, binarisation or Grey(), budget or Budget()), only)
+    measured = MeasuredModel(model, data, binarisation)
+    return measure_parts(Measurement(measured, budget or Budget()), only, parts=parts)
 
 
-def evaluate_subject(
-    subject: Subject,
+def measure_parts(
+    measurement: Measurement,
     only: Sequence[str] = (),
     command: str = "",
-    measured: Callable[[Evaluation], None] = lambda found: None,
+    keep: Callable[[Evaluation], None] = lambda found: None,
+    parts: Sequence[Part] = (),
 ) -> Evaluation:
-    """`evaluate` of a model together with what it is measured on.
+    """`evaluate` of a `Measurement`.
 
     Args:
-        subject: model, data and budget.
-        only: parts by name.
+        measurement: model, data and budget.
+        only: names of parts, instead of all.
         command: the command line, for the record.
-        measured: is given all there is so far after each part, such as to write it.
+        keep: called after each part with all results so far, such as to write them.
+        parts: further parts.
 
     Raises:
-        UserError: there is no part of a name, or one that was named cannot be measured. Of those that were not named,
-            `left_out` tells why.
+        UserError: there is no part of a name, or a part named in `only` does not apply.
     """
-    machine = describe_machine(subject.model.device, bf16=False)
-    found = Evaluation(subject.title, weights_digest(subject.model), (), {}, command, machine)
-    for part in chosen(only):
-        began = time.perf_counter()
+    machine = describe_machine(measurement.model.device, bf16=False)
+    found = Evaluation(measurement.measured.title, weights_digest(measurement.model), (), {}, command, machine)
+    for part in chosen(only, parts):
         try:
-            section = part.measure(subject)
+            section = _measured(part, measurement)
         except UserError as why:
             if part.name in only:
                 raise
             found = replace(found, left_out={**found.left_out, part.name: str(why)})
         else:
-            protocol = subject.binarisation.kind
-            about = {
-                "data": subject.data.name,
-                "pixels": protocol,
-                **section.about,
-                "seconds": round(time.perf_counter() - began, 1),
-            }
-            found = replace(found, sections=(*found.sections, replace(section, about=about)))
-        measured(found)
+            found = replace(found, sections=(*found.sections, section))
+        keep(found)
     return found
+
+
+def _measured(part: Part, measurement: Measurement) -> Section:
+    """The results of a part, with the conditions of the measurement.
+
+    Raises:
+        UserError: the part does not apply, or its function returned no section of its name.
+    """
+    began = time.perf_counter()
+    try:
+        section = part.measure(measurement)
+    except NotImplementedError as lack:
+        # Torch's distributions raise it for means, draws or densities that they do not have.
+        raise UserError(
+            f"{part.name} needs a method that a distribution of this model lacks ({lack or 'such as mean or log_prob'})"
+        ) from lack
+    if not isinstance(section, Section) or section.part != part.name:
+        got = f"a section {section.part!r}" if isinstance(section, Section) else type(section).__name__
+        raise UserError(
+            f"part {part.name!r}: measure returned {got}, but must return vaelab.Section({part.name!r}, ...)"
+        )
+    about = {
+        **({} if part in PARTS else {"measures": part.shows}),
+        "data": measurement.measured.data.name,
+        "pixels": measurement.measured.binarisation.kind,
+        **section.about,
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+    return replace(section, about=about)

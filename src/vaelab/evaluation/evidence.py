@@ -1,11 +1,12 @@
-"""log p(x), exact or bounded, and whether the bounds keep their order."""
+"""The part `evidence`: log p(x), exact or bounded, and whether the bounds are in order."""
 
 from __future__ import annotations
 
 import math
 
 from vaelab.errors import UserError
-from vaelab.evaluation.measured import Subject, pair
+from vaelab.evaluation.collect import pair
+from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Number, Section
 from vaelab.metrics.evidence import (
     Evidence,
@@ -20,105 +21,100 @@ from vaelab.metrics.intervals import bootstrap_interval
 _NATS = "nats per image"
 
 
-def measure(subject: Subject) -> Section:
-    """The exact evidence where it can be had, importance samples, annealing from below and from both sides.
+def measure(measurement: Measurement) -> Section:
+    """log p(x): exact if possible, by importance samples, and by annealing from below and from both sides.
 
     Raises:
         UserError: grey pixels under a Bernoulli likelihood.
     """
-    refuse_cross_entropy(subject.model, subject.x)
-    subject.say(f"drawing {subject.budget.samples} importance samples an image")
-    bound = importance_bound(subject.model, subject.x, subject.y, subject.budget.samples, seed=subject.budget.seed)
+    x, budget = measurement.x, measurement.budget
+    refuse_cross_entropy(measurement.model, x)
+    measurement.say(f"drawing {budget.n_samples} importance samples per image")
+    bound = importance_bound(measurement.model, x, measurement.y, budget.n_samples, seed=budget.seed)
     k = bound.samples
+    effective = f"effective samples: median {float(bound.effective.median()):.0f} of {k}"
     numbers = [
         Number("ELBO", float(bound.elbo.mean()), _NATS, pair(bootstrap_interval(bound.elbo.numpy())), f"{k} draws"),
-        Number(
-            f"IWAE-{k}",
-            bound.mean,
-            _NATS,
-            pair(bound.interval),
-            f"effective samples: median {float(bound.effective.median()):.0f} of {k}",
-        ),
+        Number(f"IWAE-{k}", bound.mean, _NATS, pair(bound.interval), effective),
     ]
-    exact, findings = subject.exact, [_order(subject, bound)]
-    if isinstance(exact, str):
-        findings.append(exact)
+    exact, findings = measurement.exact, [_order(measurement, bound)]
+    if exact is None:
+        findings.append(measurement.why_not_exact)
     else:
         numbers += _exact(exact, bound)
     try:
-        refuse_without_density(subject.model)
+        refuse_without_density(measurement.model)
+        numbers += _annealed(measurement, bound)
     except UserError as why:
         findings.append(f"Annealing left out: {why}.")
-    else:
-        numbers += _annealed(subject, bound)
     about: dict[str, str | int | float] = {
-        "images": len(subject.x),
-        "images annealed": len(subject.few),
-        "seed": subject.budget.seed,
+        "images": len(x),
+        "images annealed": len(measurement.costly_rows),
+        "seed": budget.seed,
     }
     return Section("evidence", tuple(numbers), tuple(findings), about)
 
 
 def _exact(exact: Quadrature, bound: Evidence) -> list[Number]:
-    """log p(x), and how far the importance bound lies below it."""
+    """log p(x), and its difference from the importance bound."""
     how = (
-        f"quadrature, {exact.points:,} codes; the last halving of the step moved the mean by "
-        f"{float(exact.refining.mean()):.2g}, beyond two thirds of the range lies {float(exact.widening.mean()):.2g}"
+        f"quadrature, {exact.points:,} points z; the last halving of the step changed the mean by "
+        f"{float(exact.refining.mean()):.2g}, the outer third of the range holds {float(exact.widening.mean()):.2g}"
     )
-    below = exact.log_p - bound.log_p
-    far = f"more than 1 nat for {float((below > 1).float().mean()):.1%} of the images"
+    difference = exact.log_p - bound.log_p
+    share = f"more than 1 nat for {float((difference > 1).float().mean()):.1%} of the images"
     name = f"log p(x) - IWAE-{bound.samples}"
     return [
         Number("log p(x)", float(exact.log_p.mean()), _NATS, pair(exact.interval), how),
-        Number(name, float(below.mean()), _NATS, pair(bootstrap_interval(below.numpy())), far),
+        Number(name, float(difference.mean()), _NATS, pair(bootstrap_interval(difference.numpy())), share),
     ]
 
 
-def _order(subject: Subject, bound: Evidence) -> str:
-    """ELBO <= IWAE-k <= log p(x) in the mean, as far as the draws allow to say."""
+def _order(measurement: Measurement, bound: Evidence) -> str:
+    """Whether ELBO <= IWAE-k <= log p(x) in the mean, within the sampling error."""
     chain = {"ELBO": float(bound.elbo.mean()), f"IWAE-{bound.samples}": bound.mean}
-    # The two are of the same draws, so that only rounding can part them.
+    # Both come from the same draws, so they can differ in the wrong direction by rounding alone.
     slack, note = [1e-6], ""
-    exact = subject.exact
-    if not isinstance(exact, str):
+    exact = measurement.exact
+    if exact is not None:
         chain["log p(x)"] = float(exact.log_p.mean())
-        # One image's estimate exceeds its log p(x) by b nats with a probability of at most exp(-b), so the mean of
-        # N by more than about 1 / sqrt(N) only rarely; what the grid is off by comes on top.
-        slack.append(2 / math.sqrt(len(subject.x)) + exact.error)
-        note = f", within {slack[1]:.2g} nats of sampling for the last"
+        # The estimate for one image exceeds its log p(x) by b nats with a probability of at most exp(-b), so the mean
+        # over N images rarely exceeds it by more than about 1 / sqrt(N); the error of the quadrature is added.
+        slack.append(2 / math.sqrt(len(measurement.x)) + exact.error)
+        note = f", within {slack[1]:.2g} nats of sampling error for the last"
     means = list(chain.values())
     holds = all(low <= high + extra for low, high, extra in zip(means, means[1:], slack, strict=False))
     words = " <= ".join(f"{name} {mean:.2f}" for name, mean in chain.items())
     if holds:
         return f"The order holds: {words}{note}."
-    return f"THE ORDER IS VIOLATED, so that one of these is wrong: {words}{note}. Please report it."
+    return f"THE ORDER IS VIOLATED, so one of these is wrong: {words}{note}. Please report it."
 
 
-def _annealed(subject: Subject, bound: Evidence) -> list[Number]:
-    """Annealing for a few images, and both ways for as many that the model draws itself."""
-    few, annealed, exact = subject.few, subject.annealed, subject.exact
-    reference, against = (bound, f"IWAE-{bound.samples}") if isinstance(exact, str) else (exact, "log p(x)")
-    beside = annealed.log_p.cpu() - reference.log_p[few]
-    subject.say(f"annealing {len(few)} images of the model's own both ways")
-    y = subject.on_device(subject.y_of_few)
-    both = bidirectional_bounds(subject.model, y, len(few), seed=subject.budget.seed)
+def _annealed(measurement: Measurement, bound: Evidence) -> list[Number]:
+    """Annealing of the costly rows, and in both directions of as many images that the model generates."""
+    rows, annealed, exact = measurement.costly_rows, measurement.annealed, measurement.exact
+    reference, against = (bound, f"IWAE-{bound.samples}") if exact is None else (exact, "log p(x)")
+    difference = annealed.log_p.cpu() - reference.log_p[rows]
+    measurement.say(f"annealing {len(rows)} generated images in both directions")
+    _, y = measurement.costly_batch
+    both = bidirectional_bounds(measurement.model, y, len(rows), seed=measurement.budget.seed)
     gap = (both.upper - both.lower).double().cpu()
     chains, steps = len(annealed.log_weight), len(annealed.temperatures) - 1
-    how = f"{len(few)} images, {chains} chains of {steps} temperatures, acceptance"
+    how = f"{len(rows)} images, {chains} chains of {steps} temperatures, acceptance"
     return [
         Number("AIS", annealed.mean, _NATS, pair(annealed.interval), f"{how} {float(annealed.acceptance.mean()):.2f}"),
         Number(
             f"AIS - {against}",
-            float(beside.mean()),
+            float(difference.mean()),
             _NATS,
-            pair(bootstrap_interval(beside.double().numpy())),
-            "of the same images",
+            pair(bootstrap_interval(difference.double().numpy())),
+            "on the same images",
         ),
         Number(
             "BDMC gap",
             float(gap.mean()),
             _NATS,
             pair(bootstrap_interval(gap.numpy())),
-            f"upper less lower bound, {len(few)} images that the model drew",
+            f"upper minus lower bound, {len(rows)} images that the model generated",
         ),
     ]

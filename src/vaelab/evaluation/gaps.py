@@ -1,52 +1,52 @@
-"""How far the ELBO lies below log p(x), and why."""
+"""The part `gaps`: the difference between log p(x) and the ELBO, and its two causes."""
 
 from __future__ import annotations
 
-from vaelab.evaluation.measured import Subject, pair
+from vaelab.evaluation.collect import pair
+from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Number, Section
 from vaelab.metrics.evidence import inference_gaps, refuse_without_density
 
 
-def measure(subject: Subject) -> Section:
-    """log p(x) - ELBO, split into what the family of posteriors costs and what the encoder costs.
+def measure(measurement: Measurement) -> Section:
+    """log p(x) - ELBO, split into the share of the posterior family and the share of the encoder.
 
     Raises:
-        UserError: a model without a density over one latent, a posterior that is not Gaussian, or, where the latent has
+        UserError: a model without a density over one latent, a posterior that is not Gaussian, or, if the latent has
             more than three dimensions, grey pixels under a Bernoulli likelihood.
     """
-    refuse_without_density(subject.model)
-    few, exact = subject.few, subject.exact
-    x, y = subject.on_device(subject.x[few]), subject.on_device(subject.y_of_few)
-    findings, moments = [], None
-    if isinstance(exact, str):
-        log_p, source = subject.annealed.log_p.cpu(), "AIS, a lower bound in expectation"
-        findings += [exact, "log p(x) is a bound from below, so the whole and the approximation gap may be larger."]
+    refuse_without_density(measurement.model)
+    rows, exact = measurement.costly_rows, measurement.exact
+    x, y = measurement.costly_batch
+    findings, moments = list[str](), None
+    if exact is None:
+        log_p, source = measurement.annealed.log_p.cpu(), "AIS, a lower bound in expectation"
+        findings += [
+            measurement.why_not_exact,
+            "This log p(x) is a lower bound, so the sum and the approximation gap may be larger.",
+        ]
     else:
-        log_p, source = exact.log_p[few], "quadrature"
-        moments = exact.mean[few], exact.covariance[few]
-    if subject.score == "cross-entropy":
+        log_p, source = exact.log_p[rows], "quadrature"
+        moments = exact.mean[rows], exact.covariance[rows]
+    if measurement.score_name == "cross-entropy":
         findings.append(
-            "Pixels are grey: what is integrated is exp(-cross-entropy), which has a posterior but is no density of "
-            "images. The gaps are those of that posterior."
+            "Pixels are grey, so exp(-cross-entropy) is integrated, which has a posterior but is no density of images. "
+            "The gaps are those of that posterior."
         )
-    subject.say(f"fitting a posterior to each of {len(few)} images")
-    gaps = inference_gaps(subject.model, x, subject.on_device(log_p), y, moments, seed=subject.budget.seed)
-    nats, parts = "nats per image", {}
-    parts["log p(x) - ELBO"] = gaps.total, f"KL of posterior and true posterior; log p(x) by {source}"
-    parts["approximation gap"] = gaps.approximation, "log p(x) less the ELBO of the best Gaussian for each image"
-    parts["amortisation gap"] = gaps.amortisation, "that less the ELBO of the encoder's"
-    numbers = [
-        Number(name, float(part.mean()), nats, pair(gaps.interval(part)), how) for name, (part, how) in parts.items()
-    ]
-    numbers.append(
-        Number("median of log p(x) - ELBO", float(gaps.total.median()), nats, how="half of the images have less")
+    measurement.say(f"fitting a posterior to each of {len(rows)} images")
+    gaps = inference_gaps(
+        measurement.model, x, log_p.to(measurement.model.device), y, moments, seed=measurement.budget.seed
     )
-    about: dict[str, str | int | float] = {"images": len(few), "seed": subject.budget.seed}
-    per_image = {
-        "row": few,
-        "log_p": gaps.log_p,
-        "best_elbo": gaps.best_elbo,
-        "elbo": gaps.elbo,
-    }
+    nats, causes = "nats per image", {}
+    causes["log p(x) - ELBO"] = gaps.total, f"KL of posterior and true posterior; log p(x) by {source}"
+    causes["approximation gap"] = gaps.approximation, "log p(x) minus the ELBO of the best Gaussian for each image"
+    causes["amortisation gap"] = gaps.amortisation, "ELBO of the best Gaussian minus the ELBO of the encoder"
+    numbers = [
+        Number(name, float(part.mean()), nats, pair(gaps.interval(part)), how) for name, (part, how) in causes.items()
+    ]
+    median = float(gaps.total.median())
+    numbers.append(Number("median of log p(x) - ELBO", median, nats, how="half of the images have less"))
+    about: dict[str, str | int | float] = {"images": len(rows), "seed": measurement.budget.seed}
+    per_image = {"row": rows, "log_p": gaps.log_p, "best_elbo": gaps.best_elbo, "elbo": gaps.elbo}
     curves = {name: tuple(map(float, values.tolist())) for name, values in per_image.items()}
     return Section("gaps", tuple(numbers), tuple(findings), about, curves)

@@ -1,4 +1,4 @@
-"""What an evaluation found, as evaluation.json holds it."""
+"""The results of an evaluation, as evaluation.json holds them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from textwrap import shorten, wrap
 
 from vaelab._version import __version__
 from vaelab.codec import decode, encode
-from vaelab.errors import UserError
+from vaelab.errors import UserError, did_you_mean
 from vaelab.files import FORMAT, read_json, write_atomically
 from vaelab.spec import Spec
+
+# Columns of a terminal.
+_WIDTH = 100
 
 
 @dataclass(frozen=True)
 class Number(Spec):
-    """A number that was measured, how sure it is, and how it came about.
+    """A measured number with its uncertainty.
 
     >>> Number("log p(x)", -131.407, "nats", (-132.3, -130.5)).cells
     ('log p(x)', '-131.41', '-132.30 to -130.50', 'nats')
@@ -27,17 +31,17 @@ class Number(Spec):
     unit: str = ""
     """Such as nats per image; empty for shares and scores."""
     interval: tuple[float, float] | None = None
-    """95 %; none where there is none to be had."""
+    """The 95 % interval; None if there is none."""
     how: str = ""
-    """What must be known to read it."""
+    """A note that a reader needs to interpret the number."""
 
     @property
     def cells(self) -> tuple[str, str, str, str]:
-        """Name, value, interval and unit, ready to be read."""
-        spread = "" if self.interval is None else " to ".join(self._shown(end) for end in self.interval)
-        return self.name, self._shown(self.value), spread, self.unit
+        """Name, value, interval and unit as text."""
+        spread = "" if self.interval is None else " to ".join(self._rounded(end) for end in self.interval)
+        return self.name, self._rounded(self.value), spread, self.unit
 
-    def _shown(self, value: float) -> str:
+    def _rounded(self, value: float) -> str:
         if self.unit.startswith("nats"):
             return f"{value:.2f}"
         return f"{value:.0f}" if float(value).is_integer() and abs(value) >= 1 else f"{value:.3g}"
@@ -45,14 +49,18 @@ class Number(Spec):
 
 @dataclass(frozen=True)
 class Section(Spec):
-    """What one part of an evaluation found.
+    """The results of one part of an evaluation.
 
     Args:
-        part: its name.
-        numbers: in the order they are read.
-        findings: in words.
-        about: what it was measured on and how: images, samples, seed, seconds.
-        curves: numbers that depend on another one, by name: such as accuracies by number of labels.
+        part: the name of the part.
+        numbers: in reading order.
+        findings: sentences.
+        about: conditions of the measurement: images, samples, seed, seconds.
+        curves: columns of numbers by name, such as the accuracy for each number of labels.
+
+    >>> print(Section("sharpness", (Number("edges", 0.25, how="share of pixels"),), about={"images": 100}))
+    sharpness (images 100)
+      edges  0.25
     """
 
     part: str
@@ -61,29 +69,47 @@ class Section(Spec):
     about: dict[str, str | int | float] = field(default_factory=dict)
     curves: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        """The numbers as a table, with the findings below it."""
+        lines = [line for finding in self.findings for line in wrap(finding, _WIDTH - 2)]
+        return "\n".join([self._table(), *(f"  {line}" for line in lines)])
+
+    def _table(self) -> str:
+        """A line of conditions and one line per number."""
+        about = ", ".join(f"{name} {value}" for name, value in self.about.items())
+        cells = [number.cells for number in self.numbers]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = [
+            f"  {name:<{widths[0]}}  {value:>{widths[1]}}  {spread:>{widths[2]}}  {unit}".rstrip()
+            for name, value, spread, unit in cells
+        ]
+        return "\n".join([f"{self.part} ({about})" if about else self.part, *lines])
+
     def value(self, name: str) -> float:
         """The value of a number.
 
         Raises:
-            UserError: there is none of this name.
+            UserError: there is no number of this name.
         """
-        for number in self.numbers:
-            if number.name == name:
-                return number.value
-        raise UserError(f"{self.part} has no number {name!r}; it has: {', '.join(n.name for n in self.numbers)}")
+        known = {number.name: number.value for number in self.numbers}
+        if name not in known:
+            raise UserError(
+                f"{self.part} has no number {name!r}; it has: {', '.join(known)}{did_you_mean(name, known)}"
+            )
+        return known[name]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation(Spec):
-    """All that was measured of one model.
+    """The results of all parts that were measured of one model; `print` shows them as tables.
 
     Args:
-        title: what it is.
-        weights_sha256: of its file, so that numbers of other weights are not taken for its own.
-        sections: a part each.
-        left_out: parts that cannot be measured of it, and why.
-        command: the command line that measured last.
-        machine: what it was measured on.
+        title: the name of the model.
+        weights_sha256: of its weights, so that results of other weights are not mistaken for its own.
+        sections: one per part.
+        left_out: parts that could not be measured, each with the reason.
+        command: the last command line that measured.
+        machine: the machine that measured.
     """
 
     title: str
@@ -95,8 +121,23 @@ class Evaluation(Spec):
     format: int = FORMAT
     vaelab: str = field(default=__version__)
 
+    def __repr__(self) -> str:
+        measured = ", ".join(section.part for section in self.sections) or "nothing measured"
+        left_out = f"; left out: {', '.join(self.left_out)}" if self.left_out else ""
+        return f"Evaluation of {self.title}: {measured}{left_out}"
+
+    def __str__(self) -> str:
+        """One table per part with its first finding, and the parts that were left out."""
+        blocks = [f"Evaluation of {self.title}, values with 95 % intervals"]
+        for section in self.sections:
+            first = [f"\n  {shorten(finding, _WIDTH - 2, placeholder=' ...')}" for finding in section.findings[:1]]
+            blocks.append(section._table() + "".join(first))
+        if self.left_out:
+            blocks.append("\n".join(_hanging(f"{part} left out: {why}") for part, why in self.left_out.items()))
+        return "\n\n".join(blocks)
+
     def section(self, part: str) -> Section:
-        """The section of a part.
+        """The results of a part.
 
         Raises:
             UserError: it was not measured.
@@ -104,15 +145,21 @@ class Evaluation(Spec):
         for section in self.sections:
             if section.part == part:
                 return section
-        why = self.left_out.get(part, "it was not asked for")
+        measured = [section.part for section in self.sections]
+        why = self.left_out.get(part, f"it was not asked for{did_you_mean(part, measured)}")
         raise UserError(f"{part} was not measured: {why}")
 
     def merge(self, earlier: Evaluation, order: Sequence[str]) -> Evaluation:
-        """The same together with parts that were measured earlier, of the same weights, and are not measured anew."""
+        """These results and those parts of an earlier evaluation of the same weights that were not measured again.
+
+        Args:
+            earlier: results of other weights are dropped.
+            order: names of parts; further ones come last.
+        """
         if earlier.weights_sha256 != self.weights_sha256:
             return self
         measured = {section.part for section in self.sections}
-        # What cannot be measured this time, such as of grey pixels, does not take away what was measured before.
+        # A part that cannot be measured this time, such as on grey pixels, keeps its earlier results.
         kept = [section for section in earlier.sections if section.part not in measured]
         places = {part: place for place, part in enumerate(order)}
         together = sorted([*kept, *self.sections], key=lambda section: places.get(section.part, len(places)))
@@ -129,10 +176,14 @@ class Evaluation(Spec):
         write_atomically(path, json.dumps(encode(self), indent=2) + "\n")
 
 
+def _hanging(text: str) -> str:
+    return "\n".join(wrap(text, _WIDTH, subsequent_indent="  "))
+
+
 def read_evaluation(path: Path) -> Evaluation:
-    """An evaluation from its file.
+    """The evaluation that a file holds.
 
     Raises:
-        UserError: it is absent, or not what this version reads.
+        UserError: the file is missing, or is not an evaluation that this version reads.
     """
     return decode(Evaluation, read_json(path), str(path))

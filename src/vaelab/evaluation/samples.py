@@ -1,4 +1,4 @@
-"""How near samples are to real images, what they leave out, and whether they are copies."""
+"""The part `samples`: how close samples are to real images, which images they miss, and whether they are copies."""
 
 from __future__ import annotations
 
@@ -10,43 +10,47 @@ from numpy.typing import NDArray
 
 from vaelab.data import ImageData
 from vaelab.errors import UserError
-from vaelab.evaluation.measured import Subject, pair, tried
+from vaelab.evaluation.collect import collect, pair
+from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Number, Section
-from vaelab.metrics.images import seeded
+from vaelab.measured import MeasuredModel
 from vaelab.metrics.intervals import bootstrap_interval
 from vaelab.metrics.samples import conditional_accuracy, frechet_interval, memorisation, sample_quality
 from vaelab.metrics.samples.classifier import FEATURES
 
-# Distances and neighbours among more images than this take long and change little.
+# More images make distances and neighbours slower, and change little.
 _MOST = 5000
 _COPIES = 2000
+_BATCH = 500
 
 _Images = NDArray[np.float32]
 
 
-def measure(subject: Subject) -> Section:
+def measure(measurement: Measurement) -> Section:
     """Distances on the features of the project's own classifier, neighbours, copies, and the classes of samples.
 
     Raises:
-        UserError: none of it can be measured.
+        UserError: none of these can be measured.
     """
-    real = subject.some(subject.test, _MOST)
-    drawn = _drawn(subject, real)
-    parts = {
-        "distances": lambda: _distances(subject, real, drawn),
-        "conditional accuracy": lambda: _classes(subject, real, drawn),
-        "copies": lambda: _copies(subject, real, drawn),
-    }
-    numbers, findings = tried(parts)
+    real = measurement.test.subset(_MOST)
+    measurement.say(f"drawing {real.n_images} samples")
+    drawn = _drawn(real)
+    numbers, findings = collect(
+        {
+            "distances": lambda: _distances(measurement, real, drawn),
+            "conditional accuracy": lambda: _classes(measurement, real, drawn),
+            "copies": lambda: _copies(measurement, real, drawn),
+        }
+    )
     findings.append(
-        "Features are those of a small classifier, trained by this project on the same data, not of Inception: "
-        "distances compare models measured with it, and are no FID. It has learned from the training images."
+        "Features come from a small classifier that this project trained on the same training images, not from "
+        "Inception: the distances compare models measured with that classifier, and are not FIDs."
     )
     about: dict[str, str | int | float] = {
-        "pixels": "means of p(x | z) beside grey images",
+        "pixels": "means of p(x | z) against grey images",
         "samples": len(drawn),
-        "real images": len(real),
-        "seed": subject.budget.seed,
+        "real images": real.n_images,
+        "seed": measurement.budget.seed,
     }
     return Section("samples", tuple(numbers), tuple(findings), about)
 
@@ -56,35 +60,34 @@ def _grey(data: ImageData) -> _Images:
     return grey
 
 
-def _drawn(subject: Subject, real: ImageData) -> _Images:
-    """As many mean images at draws of the prior, with the conditions of the real ones where the model takes any."""
-    subject.say(f"drawing {len(real)} samples")
-    model, conditions = subject.model, real.condition
-    y = torch.from_numpy(conditions).to(model.device) if model.spec.conditional and conditions is not None else None
+def _drawn(real: MeasuredModel) -> _Images:
+    """One mean image per real image at a draw of the prior, with its condition if the model is conditional."""
+    model = real.model
+    y = real.condition.to(model.device) if model.spec.conditional and real.condition is not None else None
     parts = []
-    with seeded(model.device, subject.budget.seed):
-        for start in range(0, len(real), 500):
-            rows = slice(start, min(start + 500, len(real)))
+    with real.seeded():
+        for start in range(0, real.n_images, _BATCH):
+            rows = slice(start, min(start + _BATCH, real.n_images))
             parts.append(model.generate(rows.stop - start, None if y is None else y[rows]).cpu())
     images: _Images = torch.cat(parts).clamp(0, 1).float().numpy()
     return images
 
 
-def _distances(subject: Subject, real: ImageData, drawn: _Images) -> Iterator[Number]:
-    """Each beside what as many training images would get in the samples' place."""
+def _distances(measurement: Measurement, real: MeasuredModel, drawn: _Images) -> Iterator[Number]:
+    """Distances of samples from real images, each next to the distance of as many training images."""
     from scipy.stats import t
 
-    if len(real) <= FEATURES:
+    if real.n_images <= FEATURES:
         raise UserError(
-            f"the test split has {len(real)} images, but the distances are of {FEATURES} features and need more "
+            f"the test split has {real.n_images} images, but the distances are of {FEATURES} features and need more "
             "images than that; give more"
         )
-    seed, images = subject.budget.seed, _grey(real)
-    learned = _grey(subject.some(subject.train, len(drawn)))
-    classifier = subject.classifier
-    subject.say("comparing samples with real images")
+    seed, images = measurement.budget.seed, _grey(real.data)
+    training = _grey(measurement.train.subset(len(drawn)).data)
+    classifier = measurement.classifier
+    measurement.say("comparing samples with real images")
     found = sample_quality(classifier, images, drawn, seed=seed)
-    floor = sample_quality(classifier, images, learned, seed=seed)
+    floor = sample_quality(classifier, images, training, seed=seed)
     yield Number(
         "Fréchet distance",
         found.frechet.distance,
@@ -100,13 +103,13 @@ def _distances(subject: Subject, real: ImageData, drawn: _Images) -> Iterator[Nu
         how=f"squared MMD, cubic kernel, over {kernel.blocks} blocks; training images {floor.kernel.squared_mmd:.3g}",
     )
     near, of_floor = found.neighbours, floor.neighbours
-    each = {
+    shares = {
         "precision": near.real_balls > 0,
         "recall": near.reached,
         "density": near.real_balls / near.neighbours,
         "coverage": near.covered,
     }
-    for name, values in each.items():
+    for name, values in shares.items():
         yield Number(
             name,
             float(values.mean()),
@@ -115,31 +118,32 @@ def _distances(subject: Subject, real: ImageData, drawn: _Images) -> Iterator[Nu
         )
 
 
-def _classes(subject: Subject, real: ImageData, drawn: _Images) -> Iterator[Number]:
-    """Whether samples show the class they were asked for."""
-    answers = real.labels
-    if not subject.model.spec.conditional or answers is None:
+def _classes(measurement: Measurement, real: MeasuredModel, drawn: _Images) -> Iterator[Number]:
+    """The share of samples that show the class they were generated for."""
+    wanted = real.labels
+    if not measurement.model.spec.conditional or wanted is None:
         return
-    classifier = subject.classifier
+    classifier = measurement.classifier
     read = classifier.predict(drawn)
-    found = conditional_accuracy(answers, read, len(real.classes))
+    found = conditional_accuracy(wanted, read, len(real.data.classes))
     yield Number(
         "conditional accuracy",
-        float((read == answers).mean()),
-        interval=pair(bootstrap_interval((read == answers).astype(np.float64))),
-        how=f"samples read as the class asked for, the worst class {found.worst:.3f}; real images "
-        f"{classifier.accuracy(_grey(real), answers):.3f}",
+        float((read == wanted).mean()),
+        interval=pair(bootstrap_interval((read == wanted).astype(np.float64))),
+        how=f"samples classified as the class they were generated for, worst class {found.worst:.3f}; real images "
+        f"{classifier.accuracy(_grey(real.data), wanted):.3f}",
     )
 
 
-def _copies(subject: Subject, real: ImageData, drawn: _Images) -> Iterator[Number]:
-    """How near samples are to training images, beside test images."""
-    subject.say("looking for the nearest training image of each sample")
-    found = memorisation(drawn[:_COPIES], _grey(subject.train), _grey(real)[:_COPIES])
-    yield Number("nearer than test images", found.rank, how="rank of distances to training images; 0.5 is alike")
+def _copies(measurement: Measurement, real: MeasuredModel, drawn: _Images) -> Iterator[Number]:
+    """How close samples are to training images, compared with test images."""
+    measurement.say("finding the nearest training image of each sample")
+    training = _grey(measurement.train.data)
+    found = memorisation(drawn[:_COPIES], training, _grey(real.data)[:_COPIES])
+    yield Number("nearer than test images", found.rank, how="rank of distances to training images; 0.5: no difference")
     yield Number(
         "the same, relative",
         found.relative_rank,
-        how="relative to the 50 nearest, which blur alone does not raise; near 1 is copying",
+        how="relative to the 50 nearest training images, so blur alone does not raise it; near 1: copies",
     )
     yield Number("exact copies", found.copies, how="share of samples")

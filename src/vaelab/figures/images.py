@@ -1,4 +1,4 @@
-"""Images that the model makes: of others, and out of nothing."""
+"""Figures of decoded images: reconstructions and samples."""
 
 from __future__ import annotations
 
@@ -6,47 +6,48 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from vaelab.figures.shown import Subject
+from vaelab.figures.rows import first_of_each_class
+from vaelab.figures.source import FigureSource
 from vaelab.plots import image_grid
 
 _SIDE = 10
 
 
-def reconstructions(subject: Subject) -> tuple[Figure, str]:
-    """Real images above the decoder's mean image at their posterior mean."""
-    firsts = subject.first_of_each_class()
-    rows, rows_left = np.array(firsts[:_SIDE]), len(firsts) > _SIDE
-    originals = subject.pixels[rows].numpy()
-    condition = None if subject.condition is None else subject.condition[rows]
-    remade = subject.decode(subject.embedding.mean[rows], condition)
-    labels = subject.shown.labels
+def reconstructions(source: FigureSource) -> tuple[Figure, str]:
+    """Real images above the decoded images of their posterior means."""
+    measured = source.measured
+    firsts = first_of_each_class(measured)
+    rows, more = np.array(firsts[:_SIDE]), len(firsts) > _SIDE
+    originals = measured.pixels[rows].numpy()
+    decoded = measured.decode(measured.means[rows], None if measured.condition is None else measured.condition[rows])
+    labels = measured.labels
     figure = image_grid(
-        np.stack([originals, remade]),
+        np.stack([originals, decoded]),
         ["image", "reconstruction"],
-        [] if labels is None else [subject.shown.classes[label] for label in labels[rows]],
+        [] if labels is None else [measured.data.classes[label] for label in labels[rows]],
         "",
         "" if labels is None else "class",
-        f"{subject.title}: reconstructions",
+        f"{source.title}: reconstructions",
     )
-    which = "" if labels is None else f", the first of each class{' up to the tenth' if rows_left else ''},"
+    which = "" if labels is None else f", the first of each class{' up to the tenth' if more else ''},"
     return figure, (
-        f"Test images{which} above what the decoder makes of their posterior mean. Look for what "
-        "is lost, and for images that come back as another class."
+        f"Test images{which} above the decoded images of their posterior means. Look for details that are lost, and "
+        "for images that come back as another class."
     )
 
 
-def samples(subject: Subject) -> tuple[Figure, str]:
+def samples(source: FigureSource) -> tuple[Figure, str]:
     """Mean images at draws from the prior."""
-    count, spec = _SIDE * _SIDE, subject.model.spec
+    count, spec, measured = _SIDE * _SIDE, source.model.spec, source.measured
     condition = None
-    if spec.conditional and not subject.model.format.classes:
-        # Attributes cannot be made up: those of real images, drawn at random.
-        assert subject.condition is not None
-        condition = subject.condition[torch.randint(len(subject.condition), (count,))]
-    drawn = subject.model.generate(count, condition)
-    figure = image_grid(drawn.unflatten(0, (_SIDE, _SIDE)).numpy(), title=f"{subject.title}: samples from the prior")
-    of_labels = " The condition of each is drawn too." if spec.conditional else ""
+    if spec.conditional and not source.model.format.classes:
+        # Attributes cannot be made up, so those of real images are drawn at random.
+        assert measured.condition is not None
+        condition = measured.condition[torch.randint(len(measured.condition), (count,))]
+    drawn = source.model.generate(count, condition).unflatten(0, (_SIDE, _SIDE)).numpy(force=True)
+    figure = image_grid(drawn, title=f"{source.title}: samples from the prior")
+    conditions = " The condition of each is drawn too." if spec.conditional else ""
     return figure, (
-        f"{count} mean images at draws of z from the prior, none picked out.{of_labels} Look for images of no "
-        "class: the prior reaches where no image is encoded."
+        f"{count} mean images at draws of z from the prior, without selection.{conditions} Look for images of no "
+        "class: there the prior has mass, but no image is encoded."
     )

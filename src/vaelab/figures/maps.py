@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from vaelab.figures.shown import Subject
+from vaelab.figures.source import FigureSource
 from vaelab.plots import latent_scatter
 
 # Methods by neighbours look at this many principal components at most, as is usual with t-SNE.
@@ -18,15 +18,15 @@ _COMPONENTS = 50
 _MAPPED = 2500
 
 
-def _scatter(subject: Subject, points: NDArray[np.float64], axes: tuple[str, str], kind: str) -> Figure:
-    shown = subject.shown.take(slice(len(points)))
+def _scatter(source: FigureSource, points: NDArray[np.float64], axes: tuple[str, str], kind: str) -> Figure:
+    shown = source.measured.data.take(slice(len(points)))
     return latent_scatter(
-        points, shown.labels, shown.classes, axes=axes, prior=False, title=f"{subject.title}: posterior means by {kind}"
+        points, shown.labels, shown.classes, axes=axes, prior=False, title=f"{source.title}: posterior means by {kind}"
     )
 
 
-def _components(subject: Subject) -> NDArray[np.float64]:
-    means = subject.embedding.mean[:_MAPPED].astype(np.float64)
+def _components(source: FigureSource) -> NDArray[np.float64]:
+    means = source.measured.means[:_MAPPED].astype(np.float64)
     if means.shape[1] <= _COMPONENTS or _coincide(means):
         return means
     components: NDArray[np.float64] = PCA(min(_COMPONENTS, len(means)), random_state=0).fit_transform(means)
@@ -46,38 +46,38 @@ def _mapped(means: NDArray[np.float64], method: Any) -> NDArray[np.float64]:
     return points
 
 
-def map_pca(subject: Subject) -> tuple[Figure, str]:
+def map_pca(source: FigureSource) -> tuple[Figure, str]:
     """Posterior means along their first two principal components."""
     pca = PCA(2, random_state=0)
-    points = _mapped(subject.embedding.mean.astype(np.float64), pca)
+    points = _mapped(source.measured.means.astype(np.float64), pca)
     shares = getattr(pca, "explained_variance_ratio_", np.zeros(2))
     axes = (f"component 1 ({shares[0]:.0%} of variance)", f"component 2 ({shares[1]:.0%} of variance)")
-    return _scatter(subject, points, axes, "PCA"), (
+    return _scatter(source, points, axes, "PCA"), (
         f"Posterior means of {len(points):,} test images along their first two principal components: a linear view, "
         "whose distances are true as far as the variance on the axes goes. Look for how little two directions hold."
     )
 
 
-def map_tsne(subject: Subject) -> tuple[Figure, str]:
+def map_tsne(source: FigureSource) -> tuple[Figure, str]:
     """Posterior means by t-SNE (van der Maaten and Hinton 2008)."""
     from sklearn.manifold import TSNE
 
-    means = _components(subject)
+    means = _components(source)
     perplexity = min(30.0, (len(means) - 1) / 3)
     points = _mapped(means, TSNE(2, perplexity=perplexity, init="pca", random_state=0))
-    return _scatter(subject, points, ("t-SNE 1", "t-SNE 2"), "t-SNE"), (
+    return _scatter(source, points, ("t-SNE 1", "t-SNE 2"), "t-SNE"), (
         f"Posterior means of {len(points):,} test images by t-SNE, perplexity {perplexity:.0f}, started from PCA. "
         "Neighbours are kept; distances between clusters and their sizes mean nothing. Look for clusters and for "
         "points in those of another class."
     )
 
 
-def map_umap(subject: Subject) -> tuple[Figure, str]:
+def map_umap(source: FigureSource) -> tuple[Figure, str]:
     """Posterior means by UMAP (McInnes, Healy and Melville 2018)."""
     from umap import UMAP
 
-    points = _mapped(_components(subject), UMAP(n_components=2, random_state=0, n_jobs=1))
-    return _scatter(subject, points, ("UMAP 1", "UMAP 2"), "UMAP"), (
+    points = _mapped(_components(source), UMAP(n_components=2, random_state=0, n_jobs=1))
+    return _scatter(source, points, ("UMAP 1", "UMAP 2"), "UMAP"), (
         f"Posterior means of {len(points):,} test images by UMAP, 15 neighbours. Neighbours are kept, and distances "
         "between clusters to some degree. Look for the same clusters as in the other maps."
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from vaelab.figures.shown import Array, Subject
+from vaelab.figures.rows import first_of_each_class, typical_of_each_class
+from vaelab.figures.source import FigureSource
 from vaelab.plots import image_grid
 
 STEPS = 10
@@ -13,17 +17,18 @@ _DIMENSIONS = 10
 _REACH = np.linspace(-3, 3, 11)
 
 
-def linear(start: Array, stop: Array, steps: int = STEPS) -> Array:
+def linear(start: NDArray[Any], stop: NDArray[Any], steps: int = STEPS) -> NDArray[Any]:
     """Points on the straight line between two codes, ends included, (steps, D).
 
     >>> linear(np.zeros(1, np.float32), np.ones(1, np.float32), 3).ravel().tolist()
     [0.0, 0.5, 1.0]
     """
     t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
-    return (1 - t) * start + t * stop
+    points: NDArray[Any] = (1 - t) * start + t * stop
+    return points
 
 
-def spherical(start: Array, stop: Array, steps: int = STEPS) -> Array:
+def spherical(start: NDArray[Any], stop: NDArray[Any], steps: int = STEPS) -> NDArray[Any]:
     """Points on the great circle between two codes, their length going evenly from one's to the other's.
 
     (sin((1 - t) w) a / |a| + sin(t w) b / |b|) / sin(w), w the angle between a and b (Shoemake 1985; White 2016),
@@ -44,26 +49,26 @@ def spherical(start: Array, stop: Array, steps: int = STEPS) -> Array:
         return linear(start, stop, steps)
     t = np.linspace(0, 1, steps)[:, None]
     directions = (np.sin((1 - t) * angle) * a / lengths[0] + np.sin(t * angle) * b / lengths[1]) / np.sin(angle)
-    points: Array = (((1 - t) * lengths[0] + t * lengths[1]) * directions).astype(np.float32)
+    points: NDArray[Any] = (((1 - t) * lengths[0] + t * lengths[1]) * directions).astype(np.float32)
     return points
 
 
-def traversals(subject: Subject) -> tuple[Figure, str]:
+def traversals(source: FigureSource) -> tuple[Figure, str]:
     """One dimension varied at a time from the code of a real image, the others held."""
-    means = subject.embedding.mean
-    row = subject.first_of_each_class()[0]
+    means = source.measured.means
+    row = first_of_each_class(source.measured)[0]
     used = np.argsort(-means.var(0), kind="stable")[:_DIMENSIONS]
     codes = np.repeat(means[row][None], len(used) * len(_REACH), 0).reshape(len(used), len(_REACH), -1)
     for line, dimension in enumerate(used):
         codes[line, :, dimension] = _REACH
-    images = subject.decode(codes.reshape(-1, codes.shape[-1]), subject.condition_of(row))
+    images = source.measured.decode(codes.reshape(-1, codes.shape[-1]), source.measured.condition_of(row))
     figure = image_grid(
         images.reshape(*codes.shape[:2], *images.shape[1:]),
         [f"z{dimension + 1}" for dimension in used],
         [f"{value:.1f}" for value in _REACH],
         "dimension",
         "its value, the others held",
-        f"{subject.title}: one dimension at a time",
+        f"{source.title}: one dimension at a time",
     )
     most = (
         f" The {_DIMENSIONS} whose posterior means vary most are shown, the most first." if means.shape[1] > 10 else ""
@@ -74,14 +79,14 @@ def traversals(subject: Subject) -> tuple[Figure, str]:
     )
 
 
-def _pairs(subject: Subject) -> list[tuple[str, int, int]]:
+def _pairs(source: FigureSource) -> list[tuple[str, int, int]]:
     """Pairs of images to go between: name, row and row."""
-    labels, classes = subject.shown.labels, subject.shown.classes
+    labels, classes = source.measured.labels, source.measured.data.classes
     if labels is None:
         return [(f"{a} to {a + 1}", a, a + 1) for a in range(0, 8, 2)]
-    rows = {classes[labels[row]]: row for row in subject.typical_of_each_class()}
+    rows = {classes[labels[row]]: row for row in typical_of_each_class(source.measured)}
     names = list(rows)
-    if subject.model.spec.conditional or len(names) == 1:
+    if source.model.spec.conditional or len(names) == 1:
         # Within a class, since one label holds along the path.
         pairs = []
         for name in names[:4]:
@@ -93,14 +98,14 @@ def _pairs(subject: Subject) -> list[tuple[str, int, int]]:
     return [(f"{a} to {b}", rows[a], rows[b]) for a, b in chosen]
 
 
-def interpolations(subject: Subject) -> tuple[Figure, str]:
+def interpolations(source: FigureSource) -> tuple[Figure, str]:
     """Ten steps between the codes of two real images, on the line and on the sphere."""
-    means = subject.embedding.mean
+    means = source.measured.means
     rows, names = [], []
-    for name, a, b in _pairs(subject):
+    for name, a, b in _pairs(source):
         for kind, path in (("linear", linear), ("spherical", spherical)):
-            decoded = subject.decode(path(means[a], means[b]), subject.condition_of(a))
-            ends = subject.pixels[[a, b]].numpy()
+            decoded = source.measured.decode(path(means[a], means[b]), source.measured.condition_of(a))
+            ends = source.measured.pixels[[a, b]].numpy()
             rows.append(np.concatenate([ends[:1], decoded, ends[1:]]))
             names.append(f"{name}, {kind}")
     figure = image_grid(
@@ -109,7 +114,7 @@ def interpolations(subject: Subject) -> tuple[Figure, str]:
         ["from", *(str(step + 1) for step in range(STEPS)), "to"],
         "",
         "steps between the two codes",
-        f"{subject.title}: interpolations",
+        f"{source.title}: interpolations",
         gaps=(range(2, len(rows), 2), (1, STEPS + 1)),
     )
     return figure, (

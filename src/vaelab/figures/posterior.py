@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
 from vaelab.figures.posterior_map import Floats, PosteriorMap, posterior_map
-from vaelab.figures.shown import Subject
+from vaelab.figures.source import FigureSource
 from vaelab.metrics.evidence import Joint, exact_evidence, importance_bound, inference_gaps
 from vaelab.metrics.images import batches, eval_mode
 from vaelab.plots import true_posterior as draw_true_posterior
@@ -55,27 +55,29 @@ class Inferred:
         return self.posterior.kl(*self.best)
 
 
-def true_posterior(subject: Subject) -> tuple[Figure, str]:
+def true_posterior(source: FigureSource) -> tuple[Figure, str]:
     """The true posteriors of six images, from the one that the encoder fits best to the one it fits worst."""
-    candidates = _candidates(subject)
-    found = inferred(subject, candidates)
+    candidates = _candidates(source)
+    found = inferred(source, candidates)
     figure = draw_true_posterior(
-        subject.pixels[[one.row for one in found]].numpy(),
+        source.measured.pixels[[one.row for one in found]].numpy(),
         [one.posterior.ticks for one in found],
         [np.exp(one.posterior.log_density) for one in found],
         (np.stack([one.q[0] for one in found]), np.stack([one.q[1] for one in found])),
         (np.stack([one.best[0] for one in found]), np.stack([one.best[1] for one in found])),
         [(one.approximation, one.total - one.approximation) for one in found],
-        title=f"{subject.title}: true posteriors",
+        title=f"{source.title}: true posteriors",
     )
-    grey = subject.model.likelihood.score_name(subject.binarisation.binary(subject.shown)) == "cross-entropy"
+    grey = (
+        source.model.likelihood.score_name(source.measured.binarisation.binary(source.measured.data)) == "cross-entropy"
+    )
     what = (
         "Pixels are grey, so the true posterior is that of p(z) exp(-cross-entropy), which is no density of images; "
         "KL, in nats, is from q(z | x) to it."
         if grey
         else "KL, in nats, is KL(q(z | x) || p(z | x)) = log p(x) - ELBO."
     )
-    which = f"{_of_class(subject, candidates)}, from the best fitted to the worst by importance samples"
+    which = f"{_of_class(source, candidates)}, from the best fitted to the worst by importance samples"
     return figure, (
         f"{len(found)} of {len(candidates)} test images{which}. Each stands beside its true posterior, darker where "
         f"denser on a scale of its own, with the encoder's q(z | x) and the best Gaussian of q's family. {what} "
@@ -85,24 +87,24 @@ def true_posterior(subject: Subject) -> tuple[Figure, str]:
     )
 
 
-def _of_class(subject: Subject, rows: Tensor) -> str:
+def _of_class(source: FigureSource, rows: Tensor) -> str:
     """The class that all these images are of, where a conditional model's are."""
-    labels, classes = subject.shown.labels, subject.model.format.classes
-    if not subject.model.spec.conditional or labels is None or not classes:
+    labels, classes = source.measured.labels, source.model.format.classes
+    if not source.model.spec.conditional or labels is None or not classes:
         return ""
     present = np.unique(labels[rows])
     return f" of class {classes[present[0]]}" if len(present) == 1 else ""
 
 
-def _candidates(subject: Subject) -> Tensor:
+def _candidates(source: FigureSource) -> Tensor:
     """Rows of up to a hundred images, spread evenly over those shown.
 
     A conditional model's are of one condition, or of two where the first has fewer images than are to be shown: each
     costs an integral of its own.
     """
-    rows = torch.arange(len(subject.shown))
-    if subject.model.spec.conditional and subject.condition is not None:
-        _, which = subject.condition.unique(dim=0, return_inverse=True)
+    rows = torch.arange(source.measured.n_images)
+    if source.model.spec.conditional and source.measured.condition is not None:
+        _, which = source.measured.condition.unique(dim=0, return_inverse=True)
         taken = which == which[0]
         if taken.sum() < _SHOWN and not taken.all():
             taken |= which == which[~taken][0]
@@ -110,21 +112,25 @@ def _candidates(subject: Subject) -> Tensor:
     return rows[np.unique(np.linspace(0, len(rows) - 1, _AMONG).round().astype(int))]
 
 
-def inferred(subject: Subject, candidates: Tensor) -> list[Inferred]:
+def inferred(source: FigureSource, candidates: Tensor) -> list[Inferred]:
     """Six of some images, at quantiles 0, 0.2, ..., 1 of log p(x) - ELBO, from the best fitted to the worst.
 
     log p(x) is estimated by importance samples to choose them, and summed over a window of each that is chosen.
 
     Args:
-        subject: a model with a latent plane, and what it is shown.
+        source: a model with a latent plane, and what it is shown.
         candidates: rows of the images shown.
 
     Raises:
         UserError: another posterior than a Gaussian, no plane, or weights that are not finite.
     """
-    model = subject.model
-    y = subject.condition[candidates] if model.spec.conditional and subject.condition is not None else None
-    ((x, y),) = batches(model, subject.pixels[candidates], y, len(candidates))
+    model = source.model
+    y = (
+        source.measured.condition[candidates]
+        if model.spec.conditional and source.measured.condition is not None
+        else None
+    )
+    ((x, y),) = batches(model, source.measured.pixels[candidates], y, len(candidates))
     bound = importance_bound(model, x, y, _SAMPLES, allow_cross_entropy=True)
     rank = (bound.log_p - bound.elbo).argsort()
     rows = rank[np.unique(np.linspace(0, len(rank) - 1, _SHOWN).round().astype(int))]

@@ -7,7 +7,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from vaelab.figures.shown import Subject
+from vaelab.figures.rows import first_of_each_class
+from vaelab.figures.source import FigureSource
 from vaelab.plots import code_usage as draw_code_usage
 from vaelab.plots import image_grid
 
@@ -15,12 +16,12 @@ _COUNT = 10
 _ROWS = 8
 
 
-def held_groups(subject: Subject) -> tuple[Figure, str]:
+def held_groups(source: FigureSource) -> tuple[Figure, str]:
     """Samples whose top groups of latents are those of a real image, the others drawn."""
-    model = subject.model
-    row = subject.first_of_each_class()[0]
-    code = torch.from_numpy(subject.embedding.mean[row : row + 1])
-    label = None if subject.condition is None else subject.condition[row : row + 1]
+    model = source.model
+    row = first_of_each_class(source.measured)[0]
+    code = torch.from_numpy(source.measured.means[row : row + 1]).float()
+    label = None if source.measured.condition is None else source.measured.condition[row : row + 1]
     groups = len(model.widths)
     held = sorted({round(count) for count in np.linspace(0, groups, min(groups + 1, _ROWS))})
     rows = []
@@ -28,14 +29,14 @@ def held_groups(subject: Subject) -> tuple[Figure, str]:
         given = code[:, : sum(model.widths[:count])].expand(_COUNT, -1) if count else None
         labels = None if label is None else label.expand(_COUNT, *label.shape[1:])
         drawn = model.generate(_COUNT, labels, given=given).numpy()
-        rows.append(np.concatenate([subject.pixels[row : row + 1].numpy(), drawn]))
+        rows.append(np.concatenate([source.measured.pixels[row : row + 1].numpy(), drawn]))
     figure = image_grid(
         np.stack(rows),
         [f"{count} of {groups}" for count in held],
         ["image", *(str(index + 1) for index in range(_COUNT))],
         "groups held",
         "draws of the groups below",
-        f"{subject.title}: the top groups held",
+        f"{source.title}: the top groups held",
         gaps=((), (1,)),
     )
     return figure, (
@@ -44,18 +45,18 @@ def held_groups(subject: Subject) -> tuple[Figure, str]:
     )
 
 
-def code_usage(subject: Subject) -> tuple[Figure, str]:
+def code_usage(source: FigureSource) -> tuple[Figure, str]:
     """How often each code is used, over all places of the images shown."""
 
     def used(x: Tensor, y: Tensor | None) -> tuple[Tensor]:
-        codes = subject.model(x, y, 1).point_mass
+        codes = source.model(x, y, 1).point_mass
         assert codes is not None
         return (codes.counts()[None],)
 
-    counts = subject.over_images(used)[0].sum(0)
-    figure = draw_code_usage(counts, title=f"{subject.title}: use of the codes")
+    counts = source.measured.map_images(used)[0].sum(0)
+    figure = draw_code_usage(counts, title=f"{source.title}: use of the codes")
     return figure, (
-        f"How often each code is used over all places of {len(subject.shown):,} test images, the most used first, "
-        "beside equal use. Look for codes that are never used, and for how steep the curve is: perplexity is the "
+        f"The use of each code over all positions of {source.measured.n_images:,} test images, the most frequent "
+        "first, and equal use. Look for codes that are never used, and for the slope of the curve: perplexity is the "
         "number of codes that, used equally, would carry as much."
     )

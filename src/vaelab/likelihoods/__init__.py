@@ -1,6 +1,6 @@
 """Likelihoods p(x | z) of images.
 
-A new one is a dataclass here and a file with the module that it builds.
+To add one, write a dataclass here and a file with the module that it builds.
 """
 
 from __future__ import annotations
@@ -18,19 +18,22 @@ if TYPE_CHECKING:
 
 
 class LikelihoodSpec(Spec, room=True):
-    """Base of the likelihoods."""
+    """Base of the likelihood specs."""
 
     @abstractmethod
     def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """The likelihood of images of (C, H, W), with fresh weights: a `vaelab.contract.Likelihood`."""
+        """Build the likelihood, a `vaelab.contract.Likelihood` with fresh weights, for images of (C, H, W)."""
 
 
 @dataclass(frozen=True)
 class Bernoulli(LikelihoodSpec):
-    """Independent binary pixels, p = sigmoid(theta(z)); on grey pixels a cross-entropy, not a likelihood."""
+    """Independent binary pixels (Kingma and Welling 2014, appendix C.1); a cross-entropy on grey pixels.
+
+    p(x | z) = prod_i p_i^x_i (1 - p_i)^(1 - x_i), with p = sigmoid(theta(z)).
+    """
 
     def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """The likelihood of images of (C, H, W)."""
+        """Build the likelihood for images of (C, H, W)."""
         from vaelab.likelihoods.bernoulli import BernoulliLikelihood
 
         return BernoulliLikelihood()
@@ -38,10 +41,13 @@ class Bernoulli(LikelihoodSpec):
 
 @dataclass(frozen=True)
 class ContinuousBernoulli(LikelihoodSpec):
-    """The Bernoulli made a density of grey pixels by its normaliser (Loaiza-Ganem and Cunningham 2019)."""
+    """Continuous Bernoulli density of grey pixels (Loaiza-Ganem and Cunningham 2019, section 3).
+
+    p(x | z) = prod_i theta_i exp(theta_i x_i) / (exp(theta_i) - 1): the Bernoulli's expression with its normaliser.
+    """
 
     def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """The likelihood of images of (C, H, W)."""
+        """Build the likelihood for images of (C, H, W)."""
         from vaelab.likelihoods.continuous_bernoulli import ContinuousBernoulliLikelihood
 
         return ContinuousBernoulliLikelihood()
@@ -49,12 +55,16 @@ class ContinuousBernoulli(LikelihoodSpec):
 
 @dataclass(frozen=True)
 class GaussianPixels(LikelihoodSpec):
-    """p(x | z) = N(x; theta(z), sigma^2 I), one fixed sigma, on the scale where white is 1."""
+    """Gaussian pixels with a fixed sigma (Kingma and Welling 2014, appendix C.2).
+
+    p(x | z) = N(x; theta(z), sigma^2 I).
+    """
 
     sigma: Annotated[float, Gt(0)] = 0.1
+    """Standard deviation of a pixel, where white is 1."""
 
     def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """The likelihood of images of (C, H, W)."""
+        """Build the likelihood for images of (C, H, W)."""
         from vaelab.likelihoods.gaussian import GaussianLikelihood
 
         return GaussianLikelihood(self.sigma)
@@ -62,10 +72,13 @@ class GaussianPixels(LikelihoodSpec):
 
 @dataclass(frozen=True)
 class LearnedGaussian(LikelihoodSpec):
-    """p(x | z) = N(x; theta(z), sigma^2 I), one sigma for all pixels, learned with the weights."""
+    """Gaussian pixels with one learned sigma (Dai and Wipf 2019).
+
+    p(x | z) = N(x; theta(z), sigma^2 I), log sigma a parameter of the model.
+    """
 
     def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """The likelihood of images of (C, H, W)."""
+        """Build the likelihood for images of (C, H, W)."""
         from vaelab.likelihoods.learned_gaussian import LearnedGaussianLikelihood
 
         return LearnedGaussianLikelihood()
@@ -73,10 +86,14 @@ class LearnedGaussian(LikelihoodSpec):
 
 @dataclass(frozen=True)
 class OptimalGaussian(LikelihoodSpec):
-    """p(x | z) = N(x; theta(z), sigma^2 I), sigma^2 the batch's squared error (Rybkin, Daniilidis and Levine 2021)."""
+    """Gaussian pixels with the optimal sigma, sigma-VAE (Rybkin, Daniilidis and Levine 2021).
+
+    p(x | z) = N(x; theta(z), sigma^2 I), sigma^2 the mean squared error: of the batch in training, its moving average
+    in evaluation.
+    """
 
     def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """The likelihood of images of (C, H, W)."""
+        """Build the likelihood for images of (C, H, W)."""
         from vaelab.likelihoods.optimal_gaussian import OptimalGaussianLikelihood
 
         return OptimalGaussianLikelihood()
@@ -84,13 +101,13 @@ class OptimalGaussian(LikelihoodSpec):
 
 @dataclass(frozen=True)
 class DiscretisedLogistic(LikelihoodSpec):
-    """A mixture of logistics a pixel, discretised to its 256 values, as in PixelCNN++ (Salimans et al. 2017)."""
+    """Mixture of discretised logistics over the 256 values of a pixel, PixelCNN++ (Salimans et al. 2017)."""
 
     components: Annotated[int, Ge(1)] = 5
-    """K, logistics in the mixture of a pixel."""
+    """Number of logistics per pixel."""
 
     def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """The likelihood of images of (C, H, W)."""
+        """Build the likelihood for images of (C, H, W)."""
         from vaelab.likelihoods.discretised_logistic import DiscretisedLogisticLikelihood
 
         return DiscretisedLogisticLikelihood(self.components, image[0])
@@ -98,10 +115,10 @@ class DiscretisedLogistic(LikelihoodSpec):
 
 @dataclass(frozen=True)
 class CategoricalPixels(LikelihoodSpec):
-    """A softmax over the 256 values of each pixel and channel (van den Oord, Kalchbrenner and Kavukcuoglu 2016)."""
+    """Softmax over the 256 values of each pixel and channel (van den Oord, Kalchbrenner and Kavukcuoglu 2016)."""
 
     def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """The likelihood of images of (C, H, W)."""
+        """Build the likelihood for images of (C, H, W)."""
         from vaelab.likelihoods.categorical import CategoricalLikelihood
 
         return CategoricalLikelihood()

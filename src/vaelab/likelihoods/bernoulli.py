@@ -12,11 +12,12 @@ from vaelab.contract import Likelihood
 
 
 class BernoulliLikelihood(Likelihood):
-    r"""p(x | z) = prod_i p_i^{x_i} (1 - p_i)^{1 - x_i}, with p = sigmoid(theta).
+    r"""Independent Bernoulli pixels.
 
-    Kingma and Welling (2014), appendix C.1, equation 11. It is a density of binary pixels alone. On grey
-    pixels the same expression is the cross-entropy between x and p: a usable loss, but no log-likelihood,
-    since it does not sum to one over the values that x can take.
+    p(x | z) = prod_i p_i^{x_i} (1 - p_i)^{1 - x_i}, with p = sigmoid(theta): Kingma and Welling (2014),
+    appendix C.1, equation 11. This is a probability of binary pixels only. On grey pixels the same expression is
+    the cross-entropy between x and p: a usable loss, but not a log-likelihood, since it does not sum to one over
+    the values that x can take.
     """
 
     binary = True
@@ -28,10 +29,10 @@ class BernoulliLikelihood(Likelihood):
         return Independent(pixels, 3, validate_args=False)
 
     def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
-        """sum_i x_i theta_i - log(1 + exp(theta_i)): one matrix product for all pairs."""
+        """sum_i x_i theta_i - log(1 + exp(theta_i)), all pairs by one matrix product, nats."""
         logits = p.base_dist.logits.flatten(1)  # type: ignore[attr-defined]
         return torch.addmm(-softplus(logits).sum(1, keepdim=True), logits, x.flatten(1).T)
 
     def discrete(self, binary: bool) -> bool:
-        """A mass on binary pixels; on grey ones nothing of the kind."""
+        """A probability mass on binary pixels only."""
         return binary

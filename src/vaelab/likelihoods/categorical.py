@@ -1,4 +1,4 @@
-"""The likelihood that gives each value of a pixel a weight of its own."""
+"""The categorical likelihood, a softmax over the 256 values of a pixel."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from vaelab.likelihoods.levels import LEVELS, to_levels, to_pixels
 
 
 class CategoricalLikelihood(Likelihood):
-    r"""p(x | z) = prod_i softmax(theta_i)[round(255 x_i)], over pixels and channels i.
+    r"""Independent pixels and channels, each with a softmax over its 256 values.
 
-    The softmax of van den Oord, Kalchbrenner and Kavukcuoglu (2016), section 2.2, here with channels that are
-    independent given z. It knows nothing of which values are near each other. theta has 256 channels for each of
-    the image's. At theta = 0 every value is as likely, 8 bits a dimension, and the mean is mid-grey.
+    p(x | z) = prod_i softmax(theta_i)[round(255 x_i)], over pixels and channels i: the softmax of van den Oord,
+    Kalchbrenner and Kavukcuoglu (2016), section 2.2, here with channels that are independent given z. The order of
+    the values is not used. theta has 256 channels per channel of the image. At theta = 0 all values are equally
+    likely, 8 bits per dimension, and the mean is mid-grey.
     """
 
     def forward(self, theta: Float[Tensor, "*N P H W"]) -> Distribution:
@@ -30,7 +31,7 @@ class CategoricalLikelihood(Likelihood):
         return LEVELS * channels
 
     def discrete(self, binary: bool) -> bool:
-        """Always a mass on 256 values."""
+        """True: a probability mass on 256 values."""
         return True
 
 
@@ -38,7 +39,7 @@ class CategoricalImage(Distribution):
     """Independent pixels and channels, each one of 256 values from 0 to 1.
 
     Args:
-        logits: of the values, up to a constant.
+        logits: unnormalised log probabilities of the values.
     """
 
     arg_constraints = {}  # noqa: RUF012  # as torch declares it
@@ -49,11 +50,11 @@ class CategoricalImage(Distribution):
         super().__init__(logits.shape[:-4], logits.shape[-4:-3] + logits.shape[-2:], validate_args=False)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> CategoricalImage:
-        """The same distribution, repeated to a larger batch."""
+        """The same distribution, expanded to a larger batch."""
         return CategoricalImage(self.log_mass.expand(*batch_shape, *self.log_mass.shape[-4:]))
 
     def log_prob(self, value: Float[Tensor, "*N C H W"]) -> Tensor:
-        """The log mass of each image, in nats; a pixel is read as the nearest of the 256 values."""
+        """Log probability of each image, nats; a pixel is rounded to the nearest of the 256 values."""
         level = to_levels(value).long().expand(torch.broadcast_shapes(value.shape, self.batch_shape + self.event_shape))
         return torch.take_along_dim(self.log_mass, level.unsqueeze(-3), -3).squeeze(-3).sum((-3, -2, -1))
 
@@ -65,6 +66,6 @@ class CategoricalImage(Distribution):
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Float[Tensor, "*N C H W"]:
-        """Draws of an image."""
+        """Images drawn at random."""
         levels = Categorical(logits=self.log_mass.movedim(-3, -1), validate_args=False).sample(sample_shape)
         return to_pixels(levels.to(self.log_mass.dtype))

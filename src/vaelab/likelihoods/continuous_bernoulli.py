@@ -11,16 +11,16 @@ from torch.distributions import Distribution, Independent, constraints
 
 from vaelab.contract import Likelihood
 
-# Below it, series in theta stand for formulas that lose digits; at it, both agree to 1e-9.
+# Below it the formulas lose digits, so series in theta replace them; at it both agree to 1e-9.
 _SMALL = 0.5
 
 
 class ContinuousBernoulliLikelihood(Likelihood):
-    r"""p(x | z) = prod_i theta_i exp(theta_i x_i) / (exp(theta_i) - 1), a density of pixels in [0, 1].
+    r"""Independent continuous-Bernoulli pixels.
 
-    Loaiza-Ganem and Cunningham (2019), section 3, in terms of the logit: the expression that the
-    Bernoulli likelihood takes on grey pixels, with the normaliser that makes it a density. At theta = 0 each
-    pixel is uniform, with the mean at mid-grey.
+    p(x | z) = prod_i theta_i exp(theta_i x_i) / (exp(theta_i) - 1), a density of pixels in [0, 1]: Loaiza-Ganem and
+    Cunningham (2019), section 3, in terms of the logit. It is the Bernoulli likelihood's expression for grey
+    pixels, with the normaliser that makes it a density. At theta = 0 each pixel is uniform on [0, 1].
     """
 
     linear = True
@@ -30,20 +30,20 @@ class ContinuousBernoulliLikelihood(Likelihood):
         return Independent(ContinuousBernoulli(theta), 3, validate_args=False)
 
     def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
-        """The density at mid-grey plus (x - 1/2) theta: one matrix product for all pairs."""
+        """log p at mid-grey plus (x - 1/2) theta, all pairs by one matrix product, nats."""
         logits: Tensor = p.base_dist.logits.flatten(1)  # type: ignore[attr-defined]
         middle: Tensor = p.base_dist.log_prob(torch.tensor(0.5)).flatten(1)  # type: ignore[attr-defined]
         return torch.addmm(middle.sum(1, keepdim=True), logits, x.flatten(1).T - 0.5)
 
 
 class ContinuousBernoulli(Distribution):
-    """The continuous Bernoulli of one number in [0, 1], given its logit.
+    """The continuous Bernoulli distribution of a number in [0, 1], parameterised by its logit.
 
-    torch has this distribution too, but in terms of a clamped probability: in float32 a logit beyond about 15
-    no longer counts, and the density integrates to 0.53 where the logit is 30. Black pixels drive it there.
+    torch's ContinuousBernoulli clamps the probability: in float32 logits beyond about 15 have no effect, and the
+    density integrates to 0.53 at a logit of 30, a value that black pixels reach in training.
 
     Args:
-        logits: any shape.
+        logits: theta, of any shape.
 
     >>> ContinuousBernoulli(torch.zeros(2)).mean
     tensor([0.5000, 0.5000])
@@ -57,12 +57,12 @@ class ContinuousBernoulli(Distribution):
         super().__init__(logits.shape, validate_args=False)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> ContinuousBernoulli:
-        """The same distribution, repeated to a larger batch."""
+        """The same distribution, expanded to a larger batch."""
         return ContinuousBernoulli(self.logits.expand(batch_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The log density of each number, in nats."""
-        # log of int exp(theta (x - 1/2)) dx = sinh(theta / 2) / (theta / 2), which is even in theta.
+        """Log density of each number, nats."""
+        # The normaliser is the log of int exp(theta (x - 1/2)) dx = sinh(theta / 2) / (theta / 2), even in theta.
         size, small, square = self._parts()
         series = square / 24 - square**2 / 2880 + square**3 / 181440
         normaliser = torch.where(small, series, size / 2 + (-torch.expm1(-size)).log() - size.log())
@@ -78,15 +78,15 @@ class ContinuousBernoulli(Distribution):
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Draws, by the inverse of the distribution function."""
+        """Draws by inversion of the cumulative distribution function."""
         u = torch.rand(self._extended_shape(sample_shape), dtype=self.logits.dtype, device=self.logits.device)
-        # For a negative logit; a positive one is its mirror image. This form holds down to the tiniest logits.
+        # For a negative logit; a positive one is its mirror image. This form stays accurate for tiny logits.
         size = self.logits.abs().clamp(min=1e-6)
         x = -torch.log1p(u * torch.expm1(-size)) / size
         return torch.where(self.logits > 0, 1 - x, x).clamp(0, 1)
 
     def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """|theta| kept away from 0, where |theta| is small, and theta^2 kept away from large values."""
+        """|theta| clamped from below, the mask of small |theta|, and theta^2 clamped from above."""
         size = self.logits.abs()
-        # Both sides of a `where` are differentiated, so each side is kept where it is finite.
+        # Both branches of `torch.where` are differentiated, so each is clamped to its finite range.
         return size.clamp(min=_SMALL), size < _SMALL, self.logits.clamp(-_SMALL, _SMALL).square()

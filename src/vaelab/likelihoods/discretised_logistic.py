@@ -14,25 +14,25 @@ from vaelab.likelihoods.logistic_mixture import LogisticMixture
 
 # At theta = 0 the scale is a tenth of the range from black to white, which is 2 in `LogisticMixture`.
 _LOG_SCALE = math.log(0.2)
-# How far the logarithm of the scale can move either way: down to 0.0009, where one bin holds nearly all, up to 44.
+# Largest change of the log scale either way: down to 0.0009, where one bin holds nearly all the mass, up to 44.
 _REACH = 5.4
 
 
 class DiscretisedLogisticLikelihood(Likelihood):
-    r"""Each pixel a mixture of K logistics, cut into the 256 values that a stored pixel takes.
+    r"""A mixture of K logistics per pixel, discretised to its 256 values.
 
-    Salimans, Karpathy, Chen and Kingma (2017), section 2; the mass is written out at `LogisticMixture`. A pixel
-    is read as round(255 x), so that x in [0, 1] is a stored image and -log2 of the mass its length in bits.
+    Salimans, Karpathy, Chen and Kingma (2017), section 2; `LogisticMixture` has the equation. A pixel is read as
+    round(255 x), so x in [0, 1] is a stored image and -log2 p(x | z) its code length in bits.
 
     theta holds, for each of K components, a logit, C locations, C log scales and C (C - 1) / 2 coefficients.
-    At theta = 0 components weigh the same, their locations are spread evenly from black to white (a lone one is
-    mid-grey), their scale is a tenth of that range, and channels do not depend on each other. Locations are added
-    to that start. Log scales are bounded smoothly, by 5.4 tanh(theta / 5.4) about the start, where the paper's
-    own code cuts them off at -7, about the same; coefficients are tanh(theta), as in that code.
+    At theta = 0 components have equal weights, their locations are spread evenly from black to white (a single
+    one is at mid-grey), their scale is a tenth of that range, and channels do not depend on each other. theta is
+    added to these locations. Log scales are bounded smoothly, to 5.4 tanh(theta / 5.4) about their start; the
+    paper's code clamps them at -7, which is close to the same. Coefficients are tanh(theta), as in that code.
 
     Args:
-        components: K, how many.
-        channels: C, of an image.
+        components: K, number of logistics.
+        channels: C of an image.
     """
 
     centres: Tensor
@@ -56,5 +56,5 @@ class DiscretisedLogisticLikelihood(Likelihood):
         return self.components * (1 + 2 * channels + channels * (channels - 1) // 2)
 
     def discrete(self, binary: bool) -> bool:
-        """Always a mass on 256 values."""
+        """True: a probability mass on 256 values."""
         return True

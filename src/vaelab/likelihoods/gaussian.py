@@ -14,14 +14,14 @@ from vaelab.distributions import diagonal_normal
 
 
 class NormalPixels(Likelihood):
-    """What likelihoods of independent normal pixels share."""
+    """Base of the likelihoods with independent normal pixels."""
 
     linear = True
 
     def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
-        """-1/2 sum_i [((x_i - theta_i) / sigma_i)^2 + log(2 pi sigma_i^2)], all pairs by two matrix products.
+        """-1/2 sum_i [((x_i - theta_i) / sigma_i)^2 + log(2 pi sigma_i^2)], all pairs by two matrix products, nats.
 
-        In float64, since the square is a small difference of large numbers.
+        Computed in float64, since the expanded square is a small difference of large numbers.
         """
         mean, scale = (part.flatten(1).double() for part in (p.mean, p.stddev))
         precision, flat = scale**-2, x.flatten(1).double()
@@ -31,13 +31,13 @@ class NormalPixels(Likelihood):
 
 
 class GaussianLikelihood(NormalPixels):
-    """p(x | z) = N(x; theta, sigma^2 I), sigma fixed, the normaliser included.
+    """Independent normal pixels with a fixed sigma.
 
-    Kingma and Welling (2014), appendix C.2. With an affine decoder this is probabilistic PCA (Tipping and
-    Bishop 1999), whose evidence is known exactly.
+    p(x | z) = N(x; theta, sigma^2 I), including the normaliser: Kingma and Welling (2014), appendix C.2. With an
+    affine decoder this is probabilistic PCA (Tipping and Bishop 1999), whose evidence is known exactly.
 
     Args:
-        sigma: the standard deviation of a pixel, on the scale where white is 1.
+        sigma: standard deviation of a pixel, where white is 1.
     """
 
     sigma: Tensor

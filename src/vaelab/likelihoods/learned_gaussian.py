@@ -1,4 +1,4 @@
-"""The Gaussian likelihood whose sigma is learned."""
+"""The Gaussian likelihood with a learned sigma."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from vaelab.likelihoods.gaussian import NormalPixels
 
 
 class LearnedGaussianLikelihood(NormalPixels):
-    r"""p(x | z) = N(x; theta, sigma^2 I), log sigma one weight for all pixels, the normaliser included.
+    r"""Independent normal pixels with one learned sigma.
 
-    Dai and Wipf (2019) learn it so. The score is lowest where sigma^2 is the mean squared error of
-    a pixel, so that no weight between reconstruction and KL has to be chosen. It starts at sigma = 0.1, as
-    `GaussianPixels` does, with theta = 0 a black image.
+    p(x | z) = N(x; theta, sigma^2 I), including the normaliser, with log sigma one parameter for all pixels: Dai and
+    Wipf (2019). The negative log-likelihood is lowest where sigma^2 is the mean squared error of a pixel, so no weight
+    between reconstruction and KL has to be chosen. Training starts at sigma = 0.1, as in `GaussianPixels`; theta = 0
+    is a black image.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The 256 values of a stored pixel, for likelihoods that are masses on them."""
+"""Conversion between pixels in [0, 1] and the 256 values of a stored pixel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ LEVELS = 256
 
 
 def to_levels(x: Tensor) -> Tensor:
-    """Pixels in [0, 1] as whole numbers from 0 to 255, in x's own floating type."""
+    """Pixels in [0, 1] as whole numbers from 0 to 255, in the floating type of x."""
     return (x * (LEVELS - 1)).round()
 
 

@@ -1,4 +1,4 @@
-"""A mixture of logistics over the 256 values of each pixel."""
+"""The discretised mixture of logistics over the 256 values of a pixel."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from torch.nn.functional import logsigmoid, softplus
 
 from vaelab.likelihoods.levels import LEVELS, to_levels, to_pixels
 
-# On the scale from -1 to 1 of these formulas, half the distance between two values.
+# Half the distance between two neighbouring values, on the scale from -1 to 1 of these formulas.
 _HALF = 1 / (LEVELS - 1)
 
 
 class LogisticMixture(Distribution):
-    r"""Independent pixels, each a mixture of logistics shared by its channels, cut into 256 bins.
+    r"""Independent pixels, each a mixture of logistics shared by its channels and discretised to 256 bins.
 
-    Salimans, Karpathy, Chen and Kingma (2017), section 2.1 and 2.2. With v = 2 x - 1 in [-1, 1], component k has
+    Salimans, Karpathy, Chen and Kingma (2017), sections 2.1 and 2.2. With v = 2 x - 1 in [-1, 1], component k has
 
         P(v_c | v_1 .. v_{c-1}, k) = F((v_c + h - m_c) / s_c) - F((v_c - h - m_c) / s_c)
         m_c = location_c + sum_{j < c} a_cj v_j,       F the logistic function, h = 1/255,
 
-    where the bin of the lowest value takes all that lies below it, and that of the highest all above. A
-    difference of two logistic functions is computed as a product, which no width and no distance can bring to
-    log 0 in floating point: F(b) - F(a) = F(b) F(-a) (1 - e^{a - b}).
+    where the bin of the lowest value includes everything below it, and that of the highest everything above. The
+    difference of two logistic functions is computed as a product, F(b) - F(a) = F(b) F(-a) (1 - e^{a - b}), whose log
+    stays finite in floating point for any scale and distance.
 
     Args:
-        logits: of the components, up to a constant.
-        location: of each component and channel; a channel's black is at -1, its white at 1.
-        scale: of each component and channel, on the same scale.
+        logits: unnormalised log weights of the components.
+        location: of each component and channel; black is -1, white is 1.
+        scale: of each component and channel, in the same units.
         coefficients: a_cj, in the order a_21, a_31, a_32, ...
     """
 
@@ -50,18 +50,18 @@ class LogisticMixture(Distribution):
         super().__init__(location.shape[:-4], location.shape[-3:], validate_args=False)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> LogisticMixture:
-        """The same distribution, repeated to a larger batch."""
+        """The same distribution, expanded to a larger batch."""
         parts = (self.logits, self.location, self.scale, self.coefficients)
         here = len(self.batch_shape)
         return LogisticMixture(*(part.expand(*batch_shape, *part.shape[here:]) for part in parts))
 
     def log_prob(self, value: Float[Tensor, "*N C H W"]) -> Tensor:
-        """The log mass of each image, in nats; a pixel is read as the nearest of the 256 values."""
+        """Log probability of each image, nats; a pixel is rounded to the nearest of the 256 values."""
         levels = to_levels(value).unsqueeze(-4)
         v = 2 * to_pixels(levels) - 1
         means = torch.stack([self._mean(c, v[..., :c, :, :]) for c in range(self.channels)], -3)
 
-        # Bounds of the bin; the outermost bins are open on one side, where the factor of that side is one.
+        # Bounds of the bin. The outermost bins are open on one side; the factor of that side is 1.
         above = (v + _HALF - means) / self.scale
         below = (v - _HALF - means) / self.scale
         lowest, highest = levels <= 0, levels >= LEVELS - 1
@@ -73,10 +73,10 @@ class LogisticMixture(Distribution):
 
     @property
     def mean(self) -> Float[Tensor, "*N C H W"]:
-        """The expected image before it is cut into bins, values beyond black and white clipped.
+        """The expected image before discretisation, with values beyond black and white clipped.
 
         A logistic clipped to [-1, 1] has the mean s [log(1 + e^{(m + 1) / s}) - log(1 + e^{(m - 1) / s})] - 1.
-        Later channels follow the mean of the earlier ones; only for them is this an approximation.
+        Later channels are conditioned on the mean of the earlier ones, so only for them is this an approximation.
         """
         means = self.location[..., :0, :, :]
         for c in range(self.channels):
@@ -88,13 +88,13 @@ class LogisticMixture(Distribution):
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Float[Tensor, "*N C H W"]:
-        """Draws: a component a pixel, then one channel after the other, given the earlier ones as they were cut."""
+        """Images drawn at random: a component per pixel, then each channel given the earlier discretised ones."""
         drawn = self._component(torch.Size(sample_shape))
         v = drawn.location[..., 0, :0, :, :]
         for c in range(self.channels):
             noise = torch.rand_like(drawn.scale[..., 0, c, :, :]).logit()
             raw = drawn._mean(c, v.unsqueeze(-4)).squeeze(-3) + drawn.scale[..., 0, c, :, :] * noise
-            # Clipped first: what lies beyond black and white, infinite noise too, belongs to the outermost bins.
+            # Clipped first: values beyond black and white, including infinite noise, belong to the outermost bins.
             level = to_levels((raw.clamp(-1, 1) + 1) / 2)
             v = torch.cat([v, (2 * to_pixels(level) - 1).unsqueeze(-3)], -3)
         return (v + 1) / 2
@@ -106,7 +106,7 @@ class LogisticMixture(Distribution):
         return self.location[..., c, :, :] + shift
 
     def _component(self, sample_shape: torch.Size) -> LogisticMixture:
-        """One component drawn for each pixel, as a mixture of that one alone."""
+        """A component drawn per pixel, as a mixture with K = 1."""
         many = self.expand(sample_shape + self.batch_shape)
         # (*N, 1, H, W), and with an axis for channels (*N, 1, 1, H, W).
         index = Categorical(logits=many.logits.movedim(-3, -1), validate_args=False).sample().unsqueeze(-3)

@@ -1,4 +1,4 @@
-"""The Gaussian likelihood whose sigma is the best for the batch."""
+"""The Gaussian likelihood with the maximum-likelihood sigma of the batch."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from torch.distributions import Distribution, Independent, Normal
 from vaelab.distributions import diagonal_normal
 from vaelab.likelihoods.gaussian import NormalPixels
 
-# The variance of rounding to 256 values: a density that is narrower rewards digits that pixels do not have.
+# The variance of rounding to 256 values: a narrower density would reward precision that stored pixels lack.
 _LEAST = 1 / 255**2 / 12
-# What a new batch counts for, once twenty have been seen.
+# Weight of a new batch in the moving average after the first twenty.
 _RATE = 0.05
 
 
 class OptimalGaussianLikelihood(NormalPixels):
-    r"""p(x | z) = N(x; theta, sigma^2 I), sigma^2 the mean squared error.
+    r"""Independent normal pixels, sigma^2 the mean squared error.
 
-    The sigma-VAE of Rybkin, Daniilidis and Levine (2021). Of all sigma the score of a batch is lowest
-    for sigma^2 = MSE, the mean over its images, draws and pixels; there it is, averaged over the batch,
+    p(x | z) = N(x; theta, sigma^2 I): the sigma-VAE of Rybkin, Daniilidis and Levine (2021). The negative
+    log-likelihood of a batch is lowest for sigma^2 = MSE, the mean over its images, draws and pixels. Averaged over
+    the batch it is then
 
         -log p(x | z) = D/2 log(2 pi e MSE)      nats, with D = C H W.
 
-    In training sigma is that. Its gradient with respect to sigma is zero, so that sigma may be held constant
-    while the gradient of the weights is taken: it is the same (the envelope theorem).
+    Training uses this sigma. It is held constant in the backward pass: the derivative of the loss with respect to
+    sigma is zero at the optimum, so the gradient of the weights is the same (envelope theorem).
 
-    Such a score is no density of x: sigma was read off x itself, so it would not integrate to one, and it would
-    depend on which images share a batch. So the errors of training are kept in `variance`, a moving average
-    (the plain average of the first twenty batches, then each new one counts for a twentieth), and in evaluation
-    (`module.eval()`) that is sigma^2: a density proper, which is what is reported. Every `log_prob` of a
-    distribution that was made in training mode moves the average on, as a pass through batch normalisation does.
+    The training loss is not a density of x: sigma depends on x, so it does not integrate to one, and it depends on
+    which images share a batch. Therefore `variance` keeps a moving average of the MSE (the plain average of the first
+    twenty batches, after which each new one has weight 1/20). In evaluation mode (`module.eval()`) that is sigma^2,
+    which gives a proper density; reported numbers use it. Each `log_prob` of a distribution made in training mode
+    updates the average, as a forward pass through batch normalisation does.
 
-    sigma^2 is held above the variance of rounding to 256 values. theta = 0 is a black image.
+    sigma^2 is clamped to at least the variance of rounding to 256 values. theta = 0 is a black image.
     """
 
     variance: Tensor
@@ -55,20 +56,20 @@ class OptimalGaussianLikelihood(NormalPixels):
 
     @torch.no_grad()
     def observe(self, error: Tensor) -> Tensor:
-        """sigma^2 for a batch of these errors x - theta, which joins the moving average."""
+        """sigma^2 of a batch with errors x - theta, (S, B, C, H, W); updates the moving average."""
         variance = error.square().mean().clamp(min=_LEAST)
-        # A batch that is not finite is forgotten: the step that it belongs to is left out as well.
+        # A batch with a non-finite error is ignored: the optimiser skips its step as well.
         finite = variance.isfinite()
         self.batches += finite
-        # The first batch replaces the initial value, which counts for nothing. Nothing here waits for a device.
-        # A copy takes the average's place, since distributions made before still hold the old one.
+        # The first batch has weight 1, so it replaces the initial value. Nothing here waits for a device.
+        # The buffer is replaced, not changed in place: distributions made earlier still hold the old one.
         moved = self.variance.lerp(variance.to(self.variance.dtype), (1 / self.batches).clamp(min=_RATE))
         self.variance = torch.where(finite, moved, self.variance)
         return variance
 
 
-class _Training(Independent):  # type: ignore[type-arg]  # not generic in every torch that will do
-    """Normal pixels that are scored with the batch's own sigma; draws are made with the average's."""
+class _Training(Independent):  # type: ignore[type-arg]  # not generic in every supported torch
+    """Normal pixels that are scored with the batch's sigma and sampled with the moving average's."""
 
     def __init__(self, mean: Tensor, scale: Tensor, likelihood: OptimalGaussianLikelihood) -> None:
         super().__init__(Normal(mean, scale, validate_args=False), 3, validate_args=False)
@@ -80,7 +81,7 @@ class _Training(Independent):  # type: ignore[type-arg]  # not generic in every 
         return _Training(self.mean.expand(shape), self.stddev.expand(shape), self.likelihood)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The log density of each image, in nats; the average learns of the batch."""
+        """Log density of each image, nats; updates the moving average."""
         mean = self.mean
         scale = self.likelihood.observe(value - mean).sqrt()
         return diagonal_normal(mean, scale.expand_as(mean), event_dims=3).log_prob(value)

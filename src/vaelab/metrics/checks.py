@@ -1,4 +1,4 @@
-"""What every measurement asks of its arrays before it computes."""
+"""Checks of the arrays and settings that a metric takes."""
 
 from __future__ import annotations
 
@@ -25,100 +25,100 @@ def finite(name: str, values: NDArray[Any]) -> None:
 
 
 def points(name: str, values: NDArray[Any], least: int = 2) -> None:
-    """Refuse points that are too few or not finite.
+    """Refuse too few points, or points that are not finite.
 
     Raises:
-        UserError: there are fewer than `least` rows, no columns, or a value is nan or infinite.
+        UserError: fewer than `least` rows, no columns, or a value that is nan or infinite.
     """
     if len(values) < least:
         raise UserError(f"{name} has {len(values)} points, but at least {least} are needed; give more")
     if values.size == 0:
-        raise UserError(f"{name} has shape {values.shape}, but needs at least one number a point; give more dimensions")
+        raise UserError(f"{name} has shape {values.shape}, but needs at least one number per point; add dimensions")
     finite(name, values)
 
 
 def one_label_each(name: str, labels: NDArray[Any], of: str, values: NDArray[Any]) -> None:
-    """Refuse labels that do not go with their codes.
+    """Refuse labels that do not match the rows of an array.
 
     Raises:
-        UserError: their numbers differ.
+        UserError: the number of labels differs from the number of rows.
     """
     if labels.shape != values.shape[:1]:
-        raise UserError(f"{name} has shape {labels.shape}, but {of} has {len(values)} rows; give one label a row")
+        raise UserError(f"{name} has shape {labels.shape}, but {of} has {len(values)} rows; give one label per row")
 
 
 def several_classes(name: str, labels: NDArray[Any]) -> None:
-    """Refuse labels that are all the same.
+    """Refuse labels of a single class.
 
     Raises:
-        UserError: there is one class only, or no label.
+        UserError: there is only one class, or no label.
     """
     found = np.unique(labels)
     if len(found) < 2:
-        raise UserError(f"{name} has the classes {found.tolist()}, but at least two are needed; give codes of several")
+        raise UserError(f"{name} has the classes {found.tolist()}, but at least two are needed; give more classes")
 
 
 def at_least(name: str, value: float, least: float) -> None:
-    """Refuse a setting below its bound.
+    """Refuse a number below its bound.
 
     Raises:
-        UserError: it is.
+        UserError: the number is nan or below `least`.
     """
     if not value >= least:
         raise UserError(f"{name} is {value}, but must be >= {least}")
 
 
 def one_space(name: str, values: NDArray[Any], of: str, others: NDArray[Any]) -> None:
-    """Refuse points whose distance to others means nothing.
+    """Refuse two sets of points of different dimensions.
 
     Raises:
-        UserError: a point of the one has another shape than a point of the other.
+        UserError: the points of the two sets differ in shape.
     """
     if values.shape[1:] != others.shape[1:]:
         raise UserError(
-            f"{name} has points of shape {values.shape[1:]}, but {of} of {others.shape[1:]}; give both in one space"
+            f"{name} has points of shape {values.shape[1:]}, but {of} of {others.shape[1:]}; give points of one space"
         )
 
 
 def inside_unit(name: str, value: float) -> None:
-    """Refuse a share that is none or all.
+    """Refuse a share outside the open interval (0, 1).
 
     Raises:
-        UserError: it does not lie strictly between 0 and 1.
+        UserError: the share is not strictly between 0 and 1.
     """
     if not 0 < value < 1:
-        raise UserError(f"{name} is {value}, but must lie between 0 and 1, without them; give a share such as 0.95")
+        raise UserError(f"{name} is {value}, but must lie strictly between 0 and 1; give a share such as 0.95")
 
 
 def labelled_split(
-    codes: NDArray[Any], labels: NDArray[Any], test_codes: NDArray[Any], test_labels: NDArray[Any]
+    representation: NDArray[Any], labels: NDArray[Any], test_representation: NDArray[Any], test_labels: NDArray[Any]
 ) -> None:
-    """Refuse what no classifier of codes can learn from or be tested on.
+    """Refuse training and test sets that a classifier cannot use.
 
     Raises:
-        UserError: there are fewer than two codes or no test code, dimensions differ, a code is not finite, labels are
-            not one a code, or there is one class only.
+        UserError: fewer than two training points or no test point, different dimensions, a value that is not finite,
+            labels that do not match the points, or only one class.
     """
-    points("codes", codes)
-    points("test_codes", test_codes, least=1)
-    one_space("test_codes", test_codes, "codes", codes)
-    one_label_each("labels", labels, "codes", codes)
-    one_label_each("test_labels", test_labels, "test_codes", test_codes)
+    points("representation", representation)
+    points("test_representation", test_representation, least=1)
+    one_space("test_representation", test_representation, "representation", representation)
+    one_label_each("labels", labels, "representation", representation)
+    one_label_each("test_labels", test_labels, "test_representation", test_representation)
     several_classes("labels", labels)
 
 
 def same_shape(name: str, values: NDArray[Any], of: str, others: NDArray[Any]) -> None:
-    """Refuse numbers that do not go with others, one each.
+    """Refuse two arrays of different shapes.
 
     Raises:
-        UserError: their shapes differ.
+        UserError: the shapes differ.
     """
     if values.shape != others.shape:
         raise UserError(f"{name} has shape {values.shape}, but {of} has {others.shape}; give one number for each")
 
 
 def positive(name: str, values: NDArray[Any]) -> None:
-    """Refuse numbers that are not above 0.
+    """Refuse numbers that are not positive.
 
     Raises:
         UserError: a value is 0, negative or nan.
@@ -132,10 +132,10 @@ def positive(name: str, values: NDArray[Any]) -> None:
 
 
 def same_rows(name: str, values: NDArray[Any], of: str, others: NDArray[Any]) -> None:
-    """Refuse two tables whose rows do not go together.
+    """Refuse two tables with different numbers of rows.
 
     Raises:
-        UserError: their numbers of rows differ.
+        UserError: the numbers of rows differ.
     """
     if len(values) != len(others):
         raise UserError(f"{name} has {len(values)} rows, but {of} has {len(others)}; give both of the same images")

@@ -1,4 +1,4 @@
-"""What a model is shown while it is measured, and how it is held meanwhile."""
+"""Pixels, conditions and batches for metrics, and contexts for the random state and the inference mode."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from vaelab.models.model import Model
 
 
 def pixels_of(data: ImageData, binarisation: BinarisationSpec | None = None, seed: int = 0) -> Float[Tensor, "N C H W"]:
-    """What a model sees of a split, float32 in [0, 1], each image once.
+    """The pixels of a split as a model takes them, float32 in [0, 1].
 
-    Where pixels are drawn, as by dynamic binarisation, they are always the same for a seed, so that everything that is
-    measured with it is measured on the same images.
+    Stochastic binarisation draws the same pixels for the same seed, so that all metrics use the same images.
 
     Args:
         data: the images of one split.
@@ -30,13 +29,13 @@ def pixels_of(data: ImageData, binarisation: BinarisationSpec | None = None, see
 
 
 def condition_of(data: ImageData) -> Tensor | None:
-    """Labels or attributes of a split, as a model takes them; None where there are none."""
+    """Labels or attributes of a split, as a model takes them; None if it has neither."""
     return None if data.condition is None else torch.from_numpy(data.condition)
 
 
 @contextmanager
 def seeded(device: torch.device, seed: int) -> Iterator[None]:
-    """Random numbers that begin alike for a seed, and leave the caller's as they were."""
+    """Seed the global generators of the CPU and the device, and restore their states on exit."""
     others = [] if device.type == "cpu" else [device]
     with torch.random.fork_rng(devices=others, device_type=device.type if others else "cuda"):
         torch.manual_seed(seed)
@@ -45,7 +44,7 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
 
 @contextmanager
 def eval_mode(model: Model) -> Iterator[None]:
-    """Hold a model as it is used, not as it learns: a codebook or a moving variance would follow the images."""
+    """Put a model in inference mode, so that codebooks and moving averages do not change; restore the mode on exit."""
     was_training = model.training
     model.eval()
     try:
@@ -57,7 +56,7 @@ def eval_mode(model: Model) -> Iterator[None]:
 def batches(
     model: Model, x: Tensor, y: Tensor | None, batch_size: int
 ) -> Iterator[tuple[Float[Tensor, "B C H W"], Tensor | None]]:
-    """Images and their conditions, some at a time, where the model lies and in its precision."""
+    """Batches of images and conditions, on the model's device and with its dtype."""
     dtype = next(model.parameters()).dtype
     for start in range(0, len(x), batch_size):
         rows = slice(start, start + batch_size)

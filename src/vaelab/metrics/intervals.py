@@ -1,4 +1,4 @@
-"""How sure a mean over images is."""
+"""Bootstrap confidence intervals of means over images."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from vaelab.errors import UserError
-from vaelab.metrics.checks import at_least, points
+from vaelab.metrics.checks import at_least, inside_unit, points
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Where a number lies, with the confidence that was asked for."""
+    """A confidence interval."""
 
     low: float
     high: float
@@ -23,20 +22,20 @@ class Interval:
 def bootstrap_interval(
     values: Float[NDArray[np.float64], " N"], level: float = 0.95, draws: int = 2000, seed: int = 0
 ) -> Interval:
-    """The interval of a mean over N images, by drawing the images anew.
+    """Percentile bootstrap interval of a mean over N images.
 
     Efron (1979): the percentiles (1 -+ level) / 2 of the means of `draws` samples of N values with replacement. It
-    holds how far another N images of the same kind would move the mean; what each value itself is uncertain of is
-    part of it, as far as it differs from image to image.
+    covers the variation of the mean between sets of N images, including Monte-Carlo errors that are independent
+    between images.
 
     Args:
-        values: a number an image.
-        level: share of such intervals that hold the true mean.
+        values: one number per image.
+        level: coverage, the share of such intervals that contain the true mean.
         draws: samples with replacement.
         seed: of the draws.
 
     Raises:
-        UserError: fewer than two values, one that is not finite, draws < 1, or a level that is not in (0, 1).
+        UserError: fewer than two values, a value that is not finite, draws < 1, or a level outside (0, 1).
 
     >>> bootstrap_interval(np.array([2.0, 2.0, 2.0]))
     Interval(low=2.0, high=2.0)
@@ -45,12 +44,11 @@ def bootstrap_interval(
 
     points("values", values)
     at_least("draws", draws, 1)
-    if not 0 < level < 1:
-        raise UserError(f"level is {level}, but must lie between 0 and 1, such as 0.95")
+    inside_unit("level", level)
     if (values == values[0]).all():
-        # Nothing to draw anew; the library would warn of it.
+        # All resamples are equal, about which scipy would warn.
         return Interval(float(values[0]), float(values[0]))
-    # Draws in blocks, so that memory does not grow with draws x N.
+    # Resample in blocks, so that memory does not grow with draws x N.
     block = max(1, 2_000_000 // len(values))
     found = bootstrap(
         (values,),

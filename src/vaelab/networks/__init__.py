@@ -1,6 +1,6 @@
-"""Networks: from an image to features h, and from a latent z to the parameters of each pixel.
+"""Networks: an encoder from images to features h, a decoder from latents z to the likelihood's parameters.
 
-A new one is a dataclass here and a file with the module that it builds.
+To add one, write a dataclass here and a file with the module that it builds.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ Width = Annotated[int, Ge(1)]
 
 
 class NetworkSpec(Spec, room=True):
-    """Base of the networks."""
+    """Base of the network specs."""
 
     @abstractmethod
     def build(self, sizes: Sizes) -> Network:
-        """The network with fresh weights: a `vaelab.contract.Network`."""
+        """Build the network, a `vaelab.contract.Network` with fresh weights."""
 
 
 class CellSpec(Spec, room=True):
-    """Base of the residual cells that networks are stacked from."""
+    """Base of the specs of residual cells."""
 
     @abstractmethod
     def build(self, channels: int, depth: int) -> nn.Module:
-        """A cell with fresh weights for maps of `channels`, one of `depth` in a stack: (N, C, H, W) to the same."""
+        """Build one of `depth` stacked cells with fresh weights: from (N, channels, H, W) to the same shape."""
 
 
 @dataclass(frozen=True)
 class Conv(NetworkSpec):
-    """Strided convolutions and their transposes: the networks of this project's first study."""
+    """Convolutional network with strided convolutions and their transposes, as in this project's first study."""
 
     channels: tuple[Width, ...] = (32, 64, 128)
-    """Channels after each halving of the image; all kernels are 4 x 4 but the last, which is 3 x 3."""
+    """Channels after each halving of the image; kernels are 4 x 4, the last 3 x 3."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,7 +52,7 @@ class Conv(NetworkSpec):
             raise UserError("Conv.channels is empty, but needs at least one number of channels")
 
     def build(self, sizes: Sizes) -> Network:
-        """The network with fresh weights."""
+        """Build the network, with fresh weights."""
         from vaelab.networks.conv import ConvNetwork
 
         return ConvNetwork(self.channels, sizes)
@@ -60,13 +60,13 @@ class Conv(NetworkSpec):
 
 @dataclass(frozen=True)
 class Mlp(NetworkSpec):
-    """Fully connected layers; with no hidden layers, an affine encoder and decoder."""
+    """Fully connected network (Kingma and Welling 2014, appendix C); affine without hidden layers."""
 
     hidden: tuple[Width, ...] = (256, 128)
-    """Widths of the encoder's layers; the decoder's are these in reverse."""
+    """Widths of the encoder's hidden layers; the decoder's are these in reverse."""
 
     def build(self, sizes: Sizes) -> Network:
-        """The network with fresh weights."""
+        """Build the network, with fresh weights."""
         from vaelab.networks.mlp import MlpNetwork
 
         return MlpNetwork(self.hidden, sizes)
@@ -74,13 +74,13 @@ class Mlp(NetworkSpec):
 
 @dataclass(frozen=True)
 class Bottleneck(CellSpec):
-    """x + f(x): four convolutions 1x1, 3x3, 3x3, 1x1 with GELU, narrower between (Child 2021, figure 3)."""
+    """Bottleneck cell, x + f(x) with convolutions 1x1, 3x3, 3x3, 1x1 and GELU (Child 2021, figure 3)."""
 
     ratio: Annotated[float, Ge(0.25), Le(1)] = 0.5
-    """Channels between, as a share of the map's; at least four."""
+    """Inner channels as a share of the map's; at least four."""
 
     def build(self, channels: int, depth: int) -> nn.Module:
-        """A cell for maps of `channels`, one of `depth` in a stack, with fresh weights: (N, C, H, W) to the same."""
+        """Build one of `depth` stacked cells with fresh weights: from (N, channels, H, W) to the same shape."""
         from vaelab.networks.cells import BottleneckCell
 
         return BottleneckCell(channels, max(4, round(self.ratio * channels)), depth)
@@ -88,13 +88,13 @@ class Bottleneck(CellSpec):
 
 @dataclass(frozen=True)
 class Depthwise(CellSpec):
-    """x + f(x): a 5x5 convolution a channel between two of 1x1, squeeze and excitation (Vahdat and Kautz 2020)."""
+    """Depthwise-separable cell, x + f(x) with a 5x5 depthwise convolution (Vahdat and Kautz 2020, figure 3a)."""
 
     factor: Annotated[int, Ge(1)] = 3
-    """Channels between, as a multiple of the map's."""
+    """Inner channels as a multiple of the map's."""
 
     def build(self, channels: int, depth: int) -> nn.Module:
-        """A cell for maps of `channels`, one of `depth` in a stack, with fresh weights: (N, C, H, W) to the same."""
+        """Build one of `depth` stacked cells with fresh weights: from (N, channels, H, W) to the same shape."""
         from vaelab.networks.cells import DepthwiseCell
 
         return DepthwiseCell(channels, self.factor * channels, depth)
@@ -105,20 +105,20 @@ AnyCell = Annotated[CellSpec, any_of(CellSpec)]
 
 @dataclass(frozen=True)
 class ResNet(NetworkSpec):
-    """Residual networks (He et al. 2016), with one latent vector for the image or one for each place of a map."""
+    """Residual network, with one latent vector per image or a map of latent vectors (He et al. 2016)."""
 
     kind: ClassVar[str] = "resnet"
 
     channels: tuple[Width, ...] = (32, 64, 128)
-    """Channels after each halving of the image; an odd size rounds up."""
+    """Channels after each halving of the image; odd sizes round up."""
     blocks: Annotated[int, Ge(1)] = 1
-    """Cells after each halving."""
+    """Number of cells after each halving."""
     cell: AnyCell = Bottleneck()
-    """What the cells are."""
+    """Kind of cell."""
     attention: bool = False
-    """Let the places of the smallest map read from one another, in encoder and decoder."""
+    """Self-attention between the positions of the smallest map, in encoder and decoder."""
     spatial: bool = False
-    """Keep a map of latents: a vector of the latent's dimensions for each place of the smallest map."""
+    """A latent vector for each position of the smallest map, instead of one per image."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -126,7 +126,7 @@ class ResNet(NetworkSpec):
             raise UserError("ResNet.channels is empty, but needs at least one number of channels")
 
     def build(self, sizes: Sizes) -> Network:
-        """The network with fresh weights."""
+        """Build the network, with fresh weights."""
         from vaelab.networks.resnet import ResNetNetwork
 
         return ResNetNetwork(self.channels, self.blocks, self.cell, self.attention, self.spatial, sizes)
@@ -134,11 +134,11 @@ class ResNet(NetworkSpec):
 
 @dataclass(frozen=True)
 class Modules(NetworkSpec):
-    """Two `nn.Module`s as encoder and decoder, for Python; a file keeps their weights and the names of their classes.
+    """Two `nn.Module`s as encoder and decoder, for use in Python; files hold their weights and class names only.
 
-    The encoder takes images (B, C, H, W) and returns features, (B, F) or any shape that is flattened to it. The decoder
-    takes z and returns the parameters of each pixel, (N, P, H, W) or flattened, before any sigmoid. Both are copied
-    when a model is built. Conditional models: see `vaelab.networks.modules.ModulesNetwork`.
+    The encoder takes images, (B, C, H, W), and returns features, (B, F) or a shape that is flattened to it. The decoder
+    takes z and returns the likelihood's parameters, (N, P, H, W) or flattened, before any sigmoid. Both are copied when
+    a model is built. For conditional models see `vaelab.networks.modules.ModulesNetwork`.
 
     >>> from torch import nn
     >>> encoder, decoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU()), nn.Linear(2, 64)
@@ -147,15 +147,15 @@ class Modules(NetworkSpec):
     """
 
     encoder: Any = field(default=None, repr=False, compare=False, metadata={"json": False})
-    """An `nn.Module`, or a function of `vaelab.Sizes` that makes one."""
+    """An `nn.Module`, or a function of `vaelab.Sizes` that returns one."""
     decoder: Any = field(default=None, repr=False, compare=False, metadata={"json": False})
-    """An `nn.Module`, or a function of `vaelab.Sizes` that makes one."""
+    """An `nn.Module`, or a function of `vaelab.Sizes` that returns one."""
     features: Annotated[int, Ge(1)] | None = field(default=None, repr=False)
-    """F, numbers in the encoder's output; None to read it off."""
+    """F, width of the encoder's output; None to infer it."""
     encoder_name: str = ""
-    """Class of the encoder, filled in."""
+    """Class of the encoder, set automatically."""
     decoder_name: str = ""
-    """Class of the decoder, filled in."""
+    """Class of the decoder, set automatically."""
     python_only: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -165,12 +165,12 @@ class Modules(NetworkSpec):
             if part is not None:
                 if not callable(part) or isinstance(part, type):
                     raise UserError(
-                        f"{name} is {part!r}, but must be an nn.Module, or a function of the sizes that makes one"
+                        f"{name} is {part!r}, but must be an nn.Module, or a function of the sizes that returns one"
                     )
                 object.__setattr__(self, f"{name}_name", qualified_name(part))
 
     def build(self, sizes: Sizes) -> Network:
-        """The network with copies of the two modules.
+        """Build the network, with copies of the two modules.
 
         Raises:
             UserError: the modules are missing, as after reading a file, or do not fit the sizes.
@@ -178,7 +178,7 @@ class Modules(NetworkSpec):
         if self.encoder is None or self.decoder is None:
             raise UserError(
                 f"the model needs its own modules, {self.encoder_name or 'an encoder'} and "
-                f"{self.decoder_name or 'a decoder'}, which no file holds; give them in Python, such as "
+                f"{self.decoder_name or 'a decoder'}, which files cannot hold; pass them in Python, such as "
                 "vl.load(path, modules=(encoder, decoder))"
             )
         from vaelab.networks.modules import ModulesNetwork

@@ -1,6 +1,6 @@
-"""Objectives: from a trace and the progress of training to the loss that is minimised.
+"""Objectives: functions of a trace and the progress of training that return the loss to minimise.
 
-A new one is a file with a frozen dataclass, and its name here.
+To add one, write a file with a frozen dataclass, and add its name here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The evidence lower bound with a prescribed KL."""
+"""The evidence lower bound with a target for the KL."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Capacity(ObjectiveSpec):
-    """The KL held to a capacity that rises while training.
+    """Controlled capacity, the KL held to a target that rises during training (Burgess et al. 2018).
 
     loss = E_q[-log p(x | z)] + gamma |KL - C(t)|, in nats per image: Burgess et al. (2018), "Understanding
     disentangling in beta-VAE", equation 8.
     """
 
     gamma: Annotated[float, Ge(0)] = 30.0
-    """What a nat off the capacity costs."""
+    """Weight of |KL - C|."""
     capacity: AnySchedule = Linear(epochs=10, stop=25.0, smooth=True)
-    """C, nats."""
+    """C, the target of the KL, nats."""
     samples: Annotated[int, Ge(1)] = 1
+    """Draws of z per image."""
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""

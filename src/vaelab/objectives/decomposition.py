@@ -1,4 +1,4 @@
-"""The KL of an average posterior in three parts, estimated from a batch."""
+"""The KL in three parts, estimated from a batch: mutual information, total correlation, dimension-wise KL."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from vaelab.contract import Latent
 def decompose_kl(latent: Latent, images: int) -> tuple[Tensor, Tensor, Tensor]:
     """Index-code mutual information, total correlation and dimension-wise KL of each draw, (S, B), nats.
 
-    log q(z | x) - log q(z), log q(z) - sum_d log q(z_d) and sum_d log q(z_d) - log p(z), which add up to the
-    latent's log ratio: Chen et al. (2018), equation 2.
+    log q(z | x) - log q(z), log q(z) - sum_d log q(z_d) and sum_d log q(z_d) - log p(z), which sum to the latent's
+    log ratio: Chen et al. (2018), equation 2.
 
     Args:
         latent: a draw from a posterior with independent dimensions.
-        images: N, of which the batch is a part.
+        images: N, the number of training images.
     """
     assert isinstance(latent.q, Independent)
     # [s, i, j, d] is log q(z_i,d | x_j): each draw under each image's posterior.
     each = latent.q.base_dist.log_prob(latent.code[:, :, None])
     log_weights = stratified_log_weights(latent.code.shape[1], images, each.dtype, each.device)
-    # A density of all dimensions takes the weight once; each dimension's own density takes it once as well.
+    # The joint density takes the weight once, not once per dimension; each marginal density takes it once as well.
     log_joint = (each.sum(-1) + log_weights).logsumexp(2)
     log_marginals = (each + log_weights[..., None]).logsumexp(2).sum(-1)
     log_q, log_p = latent.q.log_prob(latent.code), latent.p.log_prob(latent.code)
@@ -34,10 +34,10 @@ def decompose_kl(latent: Latent, images: int) -> tuple[Tensor, Tensor, Tensor]:
 def stratified_log_weights(
     batch: int, images: int, dtype: torch.dtype | None = None, device: torch.device | None = None
 ) -> Float[Tensor, "batch batch"]:
-    """log weights with which row i averages q(z_i | x_j) over a batch to estimate q(z_i) over all images.
+    """Log weights, row i for z_i, of q(z_i | x_j) in the estimate of q(z_i) over all images from a batch.
 
-    Chen et al. (2018), appendix C.2: the draw's own image stands for itself, 1/N; the others stand for the rest,
-    and each row sums to one.
+    Chen et al. (2018), appendix C.2: the image that z_i was drawn for has weight 1/N, the others in the batch stand for
+    the rest of the images; each row sums to one.
 
     >>> stratified_log_weights(3, 10).exp().sum(1)
     tensor([1., 1., 1.])
@@ -45,7 +45,7 @@ def stratified_log_weights(
     if batch == 1:
         return torch.zeros(1, 1, dtype=dtype, device=device)
     others = batch - 1
-    # Filled where they are used: a copy from elsewhere would make an accelerator wait.
+    # Created on the device: a copy from the host would make an accelerator wait.
     weights = torch.full((batch, batch), 1 / others, dtype=dtype, device=device)
     for part in (weights.diagonal(1), weights[-1, 0]):
         part.fill_((images - others) / (images * others))

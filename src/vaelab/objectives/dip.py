@@ -1,4 +1,4 @@
-"""The covariance of the aggregate posterior held to the identity."""
+"""DIP-VAE: a penalty that draws the covariance of the aggregate posterior to the identity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Dip(ObjectiveSpec):
-    """The ELBO with a penalty on a covariance S: off sum_{i != j} S_ij^2 + on sum_i (S_ii - 1)^2."""
+    """Negative ELBO plus a penalty on a covariance S: off sum_{i != j} S_ij^2 + on sum_i (S_ii - 1)^2."""
 
     off: float
     on: float
@@ -28,7 +28,7 @@ class _Dip(ObjectiveSpec):
 
     @abstractmethod
     def covariance(self, q: Distribution) -> Tensor:
-        """S, (D, D), from the posteriors of a batch."""
+        """S, (D, D), of a batch's posteriors."""
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
@@ -41,17 +41,18 @@ class _Dip(ObjectiveSpec):
 
 @dataclass(frozen=True)
 class DipI(_Dip):
-    """DIP-VAE-I: S is the covariance of the posteriors' means.
+    """DIP-VAE-I, a penalty on the covariance of the posterior means (Kumar et al. 2018).
 
-    loss = -ELBO + off sum_{i != j} S_ij^2 + on sum_i (S_ii - 1)^2, in nats per image: Kumar, Sattigeri and
-    Balakrishnan (2018), equation 6.
+    loss = -ELBO + off sum_{i != j} S_ij^2 + on sum_i (S_ii - 1)^2, S = Cov_x(mu(x)), in nats per image: Kumar,
+    Sattigeri and Balakrishnan (2018), equation 6.
     """
 
     off: Annotated[float, Ge(0)] = 10.0
-    """lambda_od, of covariances."""
+    """lambda_od, the weight of squared covariances."""
     on: Annotated[float, Ge(0)] = 100.0
-    """lambda_d, of variances away from 1."""
+    """lambda_d, the weight of squared deviations of variances from 1."""
     samples: Annotated[int, Ge(1)] = 1
+    """Draws of z per image."""
 
     def covariance(self, q: Distribution) -> Tensor:
         """Cov_x(mu(x)), (D, D)."""
@@ -60,16 +61,17 @@ class DipI(_Dip):
 
 @dataclass(frozen=True)
 class DipII(_Dip):
-    """DIP-VAE-II: S is the covariance of the aggregate posterior.
+    """DIP-VAE-II, a penalty on the covariance of the aggregate posterior (Kumar et al. 2018).
 
-    S = E_x[Cov(z | x)] + Cov_x(mu(x)) in the loss of `DipI`: Kumar, Sattigeri and Balakrishnan (2018), equation 7.
+    The loss of `DipI` with S = E_x[Cov(z | x)] + Cov_x(mu(x)): Kumar, Sattigeri and Balakrishnan (2018), equation 7.
     """
 
     off: Annotated[float, Ge(0)] = 10.0
-    """lambda_od, of covariances."""
+    """lambda_od, the weight of squared covariances."""
     on: Annotated[float, Ge(0)] = 10.0
-    """lambda_d, of variances away from 1."""
+    """lambda_d, the weight of squared deviations of variances from 1."""
     samples: Annotated[int, Ge(1)] = 1
+    """Draws of z per image."""
 
     def covariance(self, q: Distribution) -> Tensor:
         """E_x[Cov(z | x)] + Cov_x(mu(x)), (D, D)."""
@@ -79,6 +81,6 @@ class DipII(_Dip):
 
 
 def _covariance_of(means: Tensor) -> Tensor:
-    """Over the batch, (D, D), with the batch's size as divisor, as the paper's expectation has it."""
+    """Covariance over the batch, (D, D), divided by the batch size as in the paper's expectation."""
     centred = means - means.mean(0)
     return centred.T @ centred / len(means)

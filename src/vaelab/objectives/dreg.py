@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dreg(ObjectiveSpec):
-    """The bound of `Iwae`, with a gradient for the encoder whose signal does not drown as k grows.
+    """Importance-weighted bound with doubly reparameterised gradients, DReG (Tucker et al. 2019).
 
-    With w_i = p(x, z_i) / q(z_i | x) and v_i = w_i / sum_j w_j, the encoder follows
+    The value is the bound of `Iwae`; the encoder's gradient keeps its signal-to-noise ratio as k grows. With w_i =
+    p(x, z_i) / q(z_i | x) and v_i = w_i / sum_j w_j, the encoder follows
     sum_i v_i^2 (d log w_i / d z_i) (d z_i / d phi), the decoder sum_i v_i d log w_i / d theta: Tucker et al. (2019),
-    "Doubly Reparameterized Gradient Estimators", section 3. The value is the bound's own.
+    "Doubly Reparameterized Gradient Estimators", section 3.
     """
 
     samples: Annotated[int, Ge(1)] = 50
+    """k, draws of z per image."""
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes})
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
@@ -36,7 +38,7 @@ class Dreg(ObjectiveSpec):
         log_weight = latent.p.log_prob(latent.code) - trace.reconstruction - latent.log_q_along_the_path()
         share = log_weight.detach().softmax(0)
         if latent.code.requires_grad:
-            # The decoder's gradient does not pass through z, the encoder's does: it is weighed once more.
+            # Only the encoder's gradient passes through z, so here it gets the second factor v_i.
             latent.code.register_hook(lambda slope: slope * share[..., None])
         surrogate = (share * log_weight).sum(0)
         bound = log_mean_weight(log_weight.detach())

@@ -18,18 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FreeBits(ObjectiveSpec):
-    """The negative ELBO in which the first nats of each dimension cost nothing.
+    """Evidence lower bound with free bits: a floor below which the KL is not penalised (Kingma et al. 2016).
 
     loss = E_q[-log p(x | z)] + beta sum_j max(floor, E_x KL_j), in nats per image: Kingma et al. (2016),
-    "Improved Variational Inference with Inverse Autoregressive Flow", equation 15, a dimension a group. Where prior
-    or posterior do not split into dimensions, and in a hierarchy, whose latents have thousands, the group is the
-    whole latent.
+    "Improved Variational Inference with Inverse Autoregressive Flow", equation 15, with one group per dimension. If
+    prior or posterior are not independent normals, and in a hierarchy, whose latents have thousands of dimensions,
+    the whole latent is one group.
     """
 
     floor: Annotated[float, Ge(0)] = 0.5
-    """lambda, nats a group below which its KL is not lowered further."""
+    """lambda, the KL of a group, nats, below which it has no gradient."""
     beta: AnySchedule = Constant(1.0)
+    """Weight of the KL."""
     samples: Annotated[int, Ge(1)] = 1
+    """Draws of z per image."""
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""

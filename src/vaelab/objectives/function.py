@@ -1,4 +1,4 @@
-"""An objective that is a callable."""
+"""Objectives given as Python callables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FunctionObjective(ObjectiveSpec):
-    """A callable `(trace, progress) -> loss`, for Python; a file keeps its name alone."""
+    """Callable `(trace, progress) -> loss`, for use in Python; a file holds only its name."""
 
     name: str
     """`module:function`."""
@@ -32,16 +32,16 @@ class FunctionObjective(ObjectiveSpec):
 
     @classmethod
     def of(cls, function: Callable[[Any, Progress], Any], samples: int = 1) -> FunctionObjective:
-        """The objective that a callable is."""
+        """Wrap a callable as an objective."""
         return cls(qualified_name(function), samples, function)
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats.
 
         Raises:
-            UserError: the objective was read from a file, which holds no function.
+            UserError: the objective was read from a file, which holds only the name of the function.
         """
         if self.function is None:
-            raise UserError(f"the objective {self.name} is a Python function, which no file holds; give it again")
+            raise UserError(f"the objective {self.name} is a Python function, which files cannot hold; pass it again")
         loss: Tensor = self.function(trace, progress)
         return loss

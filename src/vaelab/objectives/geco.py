@@ -1,4 +1,4 @@
-"""The KL lowered as far as a constraint on the reconstruction lets it."""
+"""GECO. The loss and its multiplier are in `geco_loss`, which imports torch."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from vaelab.objectives.objective import Loss, ObjectiveSpec
 
 @dataclass(frozen=True)
 class Geco(ObjectiveSpec):
-    """The least KL with which the reconstruction stays below a tolerance.
+    """GECO, the KL minimised subject to a bound on the reconstruction (Rezende and Viola 2018).
 
     loss = KL + lambda C, C = E_q[-log p(x | z)] - tolerance in nats per image, and lambda <- lambda exp(rate C_ma)
     with C_ma a moving average of C: Rezende and Viola (2018), "Taming VAEs", algorithm 1. The multiplier is
-    part of the objective's state, which the checkpoint keeps.
+    part of the objective's state, which checkpoints hold.
     """
 
     tolerance: float = 100.0
-    """What the reconstruction may cost, nats per image."""
+    """Upper bound on the reconstruction, nats per image."""
     rate: Annotated[float, Gt(0)] = 1e-3
-    """Of the multiplier, a nat and a step."""
+    """Rate of the multiplier, per nat and step."""
     memory: Annotated[float, Ge(0), Lt(1)] = 0.99
-    """Of the moving average, algorithm 1's alpha."""
+    """Decay of the moving average, alpha in algorithm 1."""
     samples: Annotated[int, Ge(1)] = 1
+    """Draws of z per image."""
 
     def build(self, latent: int) -> Loss:
-        """The loss with a multiplier of 1."""
-        from vaelab.objectives.multiplier import GecoLoss
+        """Build the loss, with a multiplier of 1."""
+        from vaelab.objectives.geco_loss import GecoLoss
 
         return GecoLoss(self.tolerance, self.rate, self.memory)

@@ -1,4 +1,4 @@
-"""The divergence of the aggregate posterior from the prior."""
+"""InfoVAE, with the maximum mean discrepancy between aggregate posterior and prior."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Info(ObjectiveSpec):
-    """InfoVAE with the maximum mean discrepancy (MMD-VAE with alpha = 1).
+    """InfoVAE with the maximum mean discrepancy; MMD-VAE with alpha = 1 (Zhao, Song and Ermon 2019).
 
     loss = E_q[-log p(x | z)] + (1 - alpha) KL(q(z | x) || p(z)) + (alpha + weight - 1) MMD^2(q(z), p(z)), in nats
-    an image: Zhao, Song and Ermon (2019), "InfoVAE", section 3, lambda the weight.
+    per image: Zhao, Song and Ermon (2019), "InfoVAE", section 3, with lambda the weight.
     """
 
     alpha: Annotated[float, Le(1)] = 1.0
-    """How much of the KL is given up: mutual information between x and z is then free."""
+    """1 minus the weight of the KL; at 1 mutual information between x and z is not penalised."""
     weight: Annotated[float, Ge(0)] = 1000.0
-    """lambda, nats a unit of squared discrepancy."""
+    """lambda, nats per unit of squared discrepancy."""
     samples: Annotated[int, Ge(1)] = 1
+    """Draws of z per image."""
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes})
 
     def requirements(self) -> frozenset[Trait]:
-        """Without any KL, the discrepancy alone must teach the prior."""
+        """The traits needed; without a KL, a learned prior gets its gradient through reparameterised draws only."""
         return self.needs | ({Trait.reparameterised_prior} if self.alpha == 1 else set())
 
     def beta(self, progress: Progress) -> float:
@@ -45,10 +46,10 @@ class Info(ObjectiveSpec):
         from vaelab.objectives.mmd import squared_mmd
 
         (latent,) = trace.latents
-        codes = latent.code.flatten(0, 1)
+        z = latent.code.flatten(0, 1)
         samples, batch = latent.code.shape[:2]
         drawn = latent.p.expand((batch,))
-        # A prior with weights learns from this as well, where it can be drawn from by reparameterisation.
+        # Reparameterised draws, where there are any, also train a learned prior.
         priors = (drawn.rsample if drawn.has_rsample else drawn.sample)((samples,)).flatten(0, 1)
         weight = self.alpha + self.weight - 1
-        return trace.cost(1 - self.alpha).mean() + weight * squared_mmd(codes, priors)
+        return trace.cost(1 - self.alpha).mean() + weight * squared_mmd(z, priors)

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Iwae(ObjectiveSpec):
-    """The negative importance-weighted bound of k samples.
+    """Importance-weighted bound of k samples, IWAE (Burda, Grosse and Salakhutdinov 2016).
 
     loss = -log (1/k) sum_i p(x, z_i) / q(z_i | x), in nats per image: Burda, Grosse and Salakhutdinov (2016),
-    equation 8. It falls to -log p(x) as k grows, and with k = 1 it is the negative ELBO, its KL sampled.
+    equation 8. It decreases to -log p(x) as k grows; with k = 1 it is the negative ELBO with a sampled KL.
     """
 
     samples: Annotated[int, Ge(1)] = 50
-    """k, draws of z an image."""
+    """k, draws of z per image."""
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
@@ -34,5 +34,5 @@ class Iwae(ObjectiveSpec):
 
 
 def log_mean_weight(log_weight: Tensor) -> Tensor:
-    """log (1/k) sum_i w_i over the first dimension, nats."""
+    """log (1/k) sum_i w_i over the first dimension of log w, nats."""
     return log_weight.logsumexp(0) - math.log(len(log_weight))

@@ -11,7 +11,7 @@ def squared_mmd(a: Float[Tensor, "N D"], b: Float[Tensor, "M D"]) -> Tensor:
     """Squared maximum mean discrepancy between two sets of points, never negative.
 
     mean k(a, a') + mean k(b, b') - 2 mean k(a, b), with k(u, v) = exp(-|u - v|^2 / D): Gretton et al. (2012),
-    equation 5. The bandwidth grows with D as squared distances do.
+    equation 5. The bandwidth is proportional to D, as squared distances are.
 
     >>> points = torch.zeros(3, 2)
     >>> squared_mmd(points, points).item()

@@ -1,4 +1,4 @@
-"""What every objective offers to training."""
+"""The base of the objectives."""
 
 from __future__ import annotations
 
@@ -15,57 +15,61 @@ if TYPE_CHECKING:
 
 
 class Loss(Protocol):
-    """What is minimised: a function of a trace and the progress of training."""
+    """A function to minimise, of a trace and the progress of training."""
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
 
 
 class ObjectiveSpec(Spec, room=True):
-    """Base of the objectives.
+    """Base of the objective specs.
 
-    A subclass defines `__call__`, or `build` if something is learned along. Where an objective is expected, a callable
-    `(trace, progress) -> loss` stands for `FunctionObjective`.
+    A subclass defines `__call__`, or `build` if the loss has state or weights. Where an objective is expected, a
+    callable `(trace, progress) -> loss` stands for a `FunctionObjective`.
     """
 
     samples: int = 1
     """Draws of z per image."""
     needs: ClassVar[frozenset[Trait]] = frozenset()
-    """What the model must be like."""
+    """The traits that the model must have."""
 
     @classmethod
     def coerce(cls, value: Any) -> Any:
-        """A callable as a function objective."""
+        """Wrap a callable as a `FunctionObjective`; return other values unchanged."""
         from vaelab.objectives.function import FunctionObjective
 
         return FunctionObjective.of(value) if callable(value) and not isinstance(value, Spec | type) else value
 
     def beta(self, progress: Progress) -> float:
-        """The weight of the KL at this moment, to be shown; 1 where there is none."""
+        """The current weight of the KL, for display; 1 unless the objective has one."""
         return 1.0
 
     @property
     def schedules(self) -> tuple[ScheduleSpec, ...]:
-        """The fields that change while training."""
+        """The fields that are schedules."""
         return tuple(value for value in vars(self).values() if isinstance(value, ScheduleSpec))
 
     def build(self, latent: int) -> Loss:
-        """The loss over codes of `latent` dimensions: the part itself, or a module where something is learned."""
+        """Build the loss for `latent` dimensions of z: the spec itself, or a module with state or weights."""
         return self
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
-        """The loss, a scalar in nats; of an objective that learns along, what `build` gives is called instead."""
-        raise TypeError(f"{type(self).__name__} learns along; call what its build(latent) gives")
+        """The loss, a scalar in nats.
+
+        Raises:
+            TypeError: the loss has state or weights, and is the module that `build` returns.
+        """
+        raise TypeError(f"{type(self).__name__} has state or weights; call the module that build(latent) returns")
 
     def requirements(self) -> frozenset[Trait]:
-        """What the model must be like for this objective, set as it is."""
+        """The traits that the model must have, given the values of the fields; by default `needs`."""
         return self.needs
 
     def check(self, traits: frozenset[Trait], model: str) -> None:
-        """Refuse a model that this objective can make no sense of.
+        """Check that a model has the required traits.
 
         Raises:
-            UserError: the model lacks something that is needed.
+            UserError: the model lacks a required trait.
         """
         lacking = sorted(self.requirements() - traits)
         if lacking:

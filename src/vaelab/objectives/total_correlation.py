@@ -1,4 +1,4 @@
-"""The decomposition of the KL, each part with a weight of its own."""
+"""beta-TCVAE, the KL in three parts with separate weights."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TotalCorrelation(ObjectiveSpec):
-    """beta-TCVAE: the three parts of the KL weighed apart.
+    """beta-TCVAE, separate weights on the three parts of the KL (Chen et al. 2018).
 
     loss = E_q[-log p(x | z)] + alpha I(x; z) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d)), in nats per image:
     Chen et al. (2018), "Isolating Sources of Disentanglement", equations 2 and 4. With all weights 1 it is the
-    ELBO, its KL sampled. The aggregate posterior q(z) is estimated from the batch by stratified sampling.
+    negative ELBO with a sampled KL. The aggregate posterior q(z) is estimated from the batch by stratified sampling.
     """
 
     weight: Annotated[float, Ge(0)] = 6.0
-    """beta, of the total correlation."""
+    """beta, the weight of the total correlation."""
     alpha: Annotated[float, Ge(0)] = 1.0
-    """Of the index-code mutual information."""
+    """Weight of the index-code mutual information."""
     gamma: Annotated[float, Ge(0)] = 1.0
-    """Of the dimension-wise KL."""
+    """Weight of the dimension-wise KL."""
     samples: Annotated[int, Ge(1)] = 1
+    """Draws of z per image."""
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.independent_dimensions})
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:

@@ -1,4 +1,4 @@
-"""Figures: one function each, from arrays to a matplotlib Figure."""
+"""Plots: functions from arrays to a matplotlib Figure."""
 
 from vaelab.plots.active_units import active_units
 from vaelab.plots.aggregate_posterior import aggregate_posterior

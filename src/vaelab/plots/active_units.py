@@ -1,4 +1,4 @@
-"""Which latent dimensions a model uses."""
+"""The latent dimensions that a model uses."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from vaelab.errors import UserError
-from vaelab.plots.arrays import fitting
+from vaelab.plots.arrays import checked_arrays
 from vaelab.plots.style import BLUE, GREY, ORANGE, styled
 
 
 def active_units(variance: ArrayLike, kl: ArrayLike | None = None, threshold: float = 0.01, title: str = "") -> Figure:
-    """Variance over images of each dimension's posterior mean, highest first, and beneath it the KL.
+    """Bars of the variance over images of each dimension's posterior mean, highest first, and of its KL below.
 
-    A dimension is active where Var_x(E[z given x]) is above the threshold (Burda, Grosse and Salakhutdinov
-    2016, section 5.2); the others are grey.
+    A dimension is active if Var_x(E[z given x]) is above the threshold (Burda, Grosse and Salakhutdinov 2016,
+    section 5.2); inactive ones are grey.
 
     Args:
         variance: of the posterior means over images, (D,).
-        kl: of each dimension to the prior, averaged over images, nats, (D,); None where it has no such parts.
-        threshold: above which a dimension counts as active.
-        title: above the figure.
+        kl: KL of each dimension to the prior, averaged over images, nats, (D,); None if the KL does not split into
+            dimensions.
+        threshold: variance above which a dimension counts as active.
+        title: title of the figure.
 
     Raises:
-        UserError: arrays that do not fit each other, a negative variance, or a threshold that is not positive.
+        UserError: the arrays do not fit each other, a variance is negative, or the threshold is not positive.
     """
-    spread, nats = fitting(variance=(variance, "D"), kl=(np.zeros_like(variance) if kl is None else kl, "D"))
+    spread, nats = checked_arrays(variance=(variance, "D"), kl=(np.zeros_like(variance) if kl is None else kl, "D"))
     if spread.min() < 0:
         raise UserError(f"variance holds {spread.min():g}, but must be >= 0; give variances over images")
     if not threshold > 0:
-        raise UserError(f"threshold is {threshold:g}, but must be > 0 to stand on an axis of powers of ten")
+        raise UserError(f"threshold is {threshold:g}, but must be > 0, since the axis is logarithmic")
     order = np.argsort(-spread, kind="stable")
     place = np.arange(1, len(order) + 1)
     active = spread[order] > threshold

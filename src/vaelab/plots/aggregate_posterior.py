@@ -11,29 +11,28 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Patch
 from numpy.typing import ArrayLike
 
-from vaelab.plots.arrays import Floats, fitting
-from vaelab.plots.style import BLUE, ORANGE, styled
+from vaelab.plots.arrays import Floats, checked_arrays
+from vaelab.plots.style import BLUE, ORANGE, PALE_BLUE, styled
 
-_FILL = "#7FB8D8"
 _MARGINALS = 8
 
 
 def aggregate_posterior(z: ArrayLike, title: str = "") -> Figure:
-    """How q(z), the average of q(z given x) over images, compares with p(z) = N(0, I).
+    """The aggregate posterior q(z), the average of q(z given x) over images, compared with p(z) = N(0, I).
 
-    Hoffman and Johnson (2016): the ELBO holds KL(q(z), p(z)), and samples from the prior are good only
-    where q(z) has mass. In two dimensions: the density with the prior's contours at radius 1, 2 and 3, and
-    both marginals. Otherwise: the marginals of the first eight dimensions, and the squared norm of z
-    against chi-squared with D degrees of freedom, its distribution under the prior.
+    The ELBO contains KL(q(z), p(z)), and samples from the prior are good only where q(z) has mass (Hoffman and Johnson
+    2016). Two dimensions are drawn as the density, the prior's contours at radius 1, 2 and 3, and both marginals;
+    other numbers as the marginals of the first eight dimensions and the distribution of the squared norm of z, which
+    is chi-squared with D degrees of freedom under the prior.
 
     Args:
-        z: one draw from q(z given x) for each image, (N, D).
-        title: above the figure.
+        z: one draw from q(z given x) per image, (N, D).
+        title: title of the figure.
 
     Raises:
-        UserError: `z` has another shape, or a value that is not finite.
+        UserError: `z` has another shape, or values that are not finite.
     """
-    (draws,) = fitting(z=(z, "N D"))
+    (draws,) = checked_arrays(z=(z, "N D"))
     with styled():
         figure = _plane(draws) if draws.shape[1] == 2 else _marginals(draws)
         if title:
@@ -45,7 +44,7 @@ def _plane(z: Floats) -> Figure:
     reach = max(3.6, float(np.quantile(np.abs(z), 0.999)))
     bins = int(np.clip(2 * len(z) ** (1 / 3), 16, 80))
     edges = np.linspace(-reach, reach, bins + 1)
-    # Divided by all draws, those beyond the edges, too.
+    # Divided by the number of all draws, including those beyond the edges.
     density = np.histogram2d(z[:, 0], z[:, 1], [edges, edges])[0].T / len(z) / (edges[1] - edges[0]) ** 2
     figure = Figure(figsize=(6, 4.6), layout="constrained")
     plane = figure.subplots()
@@ -55,11 +54,11 @@ def _plane(z: Floats) -> Figure:
     plane.set(xlabel="z1", ylabel="z2", xlim=(-reach, reach), ylim=(-reach, reach))
     plane.grid(False)
     above = plane.inset_axes((0, 1.03, 1, 0.2), sharex=plane)
-    beside = plane.inset_axes((1.03, 0, 0.2, 1), sharey=plane)
+    right = plane.inset_axes((1.03, 0, 0.2, 1), sharey=plane)
     _marginal(above, z[:, 0], edges)
-    _marginal(beside, z[:, 1], edges, upright=False)
-    for side in (above, beside):
-        side.tick_params(labelbottom=False, labelleft=False, left=side is beside, bottom=side is above)
+    _marginal(right, z[:, 1], edges, upright=False)
+    for side in (above, right):
+        side.tick_params(labelbottom=False, labelleft=False, left=side is right, bottom=side is above)
         side.set(**{"ylim" if side is above else "xlim": (0, None)})
         side.grid(False)
     figure.colorbar(image, ax=plane, label="density of q(z)", shrink=0.75, pad=0.03)
@@ -89,11 +88,11 @@ def _marginals(z: Floats) -> Figure:
     squared = (z**2).sum(1)
     axes = figure.add_subplot(grid[rows, :])
     far = max(float(np.quantile(squared, 0.999)), dimensions + 4 * sqrt(2 * dimensions))
-    # Chi-squared with one degree of freedom has no bound at zero.
+    # The density of chi-squared with one degree of freedom is unbounded at zero.
     start = 0.05 if dimensions == 1 else 1e-9
     x = np.linspace(start, far, 400)
     heights, sides = np.histogram(squared, np.linspace(0, far, len(edges)))
-    axes.stairs(heights / count / (sides[1] - sides[0]), sides, fill=True, color=_FILL)
+    axes.stairs(heights / count / (sides[1] - sides[0]), sides, fill=True, color=PALE_BLUE)
     axes.plot(x, _chi_squared(x, dimensions), color=ORANGE)
     of = "one degree" if dimensions == 1 else f"{dimensions} degrees"
     axes.set(xlabel=f"squared norm of z; curve: chi-squared with {of} of freedom", ylabel="density", xlim=(0, far))
@@ -102,9 +101,9 @@ def _marginals(z: Floats) -> Figure:
 
 
 def _marginal(axes: Axes, values: Floats, edges: Floats, upright: bool = True) -> None:
-    """A histogram as a density, with the curve of N(0, 1)."""
+    """Draw a histogram, normalised to a density, and the curve of N(0, 1)."""
     heights = np.histogram(values, edges)[0] / len(values) / (edges[1] - edges[0])
-    axes.stairs(heights, edges, fill=True, color=_FILL, orientation="vertical" if upright else "horizontal")
+    axes.stairs(heights, edges, fill=True, color=PALE_BLUE, orientation="vertical" if upright else "horizontal")
     x = np.linspace(edges[0], edges[-1], 201)
     curve = np.exp(-(x**2) / 2) / sqrt(2 * pi)
     axes.plot(*((x, curve) if upright else (curve, x)), color=ORANGE, lw=1.3)

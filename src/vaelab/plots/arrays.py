@@ -1,4 +1,4 @@
-"""The arrays that a figure is given, held to the shapes that it draws."""
+"""Checks of the arrays that a plot is given."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from vaelab.errors import UserError
 Floats = NDArray[np.float64]
 
 
-def fitting(**arrays: tuple[ArrayLike, str]) -> list[Floats]:
-    """Arrays whose shapes fit each other; a letter names a size that is the same wherever it stands.
+def checked_arrays(**arrays: tuple[ArrayLike, str]) -> list[Floats]:
+    """The arrays as floats, after a check of their shapes; a letter is a size that is the same in all shapes.
 
     Raises:
-        UserError: a shape is another than the one named, or a value is not finite.
+        UserError: an array has another shape, or values that are not finite.
 
-    >>> means, labels = fitting(means=([[0, 1], [2, 3]], "N 2"), labels=([0, 1], "N"))
-    >>> fitting(means=([[0, 1], [2, 3]], "N 2"), labels=([0, 1, 2], "N"))
+    >>> means, labels = checked_arrays(means=([[0, 1], [2, 3]], "N 2"), labels=([0, 1], "N"))
+    >>> checked_arrays(means=([[0, 1], [2, 3]], "N 2"), labels=([0, 1, 2], "N"))
     Traceback (most recent call last):
     ...
-    vaelab.errors.UserError: labels has shape (3,), but must be (N,) with N = 2; give arrays of one measurement
+    vaelab.errors.UserError: labels has shape (3,), but must be (N,) with N = 2; give arrays that belong together
     """
     sizes: dict[str, int] = {}
-    found: list[Floats] = []
+    checked: list[Floats] = []
     for name, (values, wanted) in arrays.items():
         array = np.asarray(values, float)
         letters = wanted.split()
@@ -35,25 +35,35 @@ def fitting(**arrays: tuple[ArrayLike, str]) -> list[Floats]:
             for letter, size in zip(letters, array.shape, strict=True)
         )
         if not fits:
-            known = ", ".join(f"{letter} = {sizes[letter]}" for letter in letters if letter in sizes and found)
+            known = ", ".join(f"{letter} = {sizes[letter]}" for letter in letters if letter in sizes and checked)
             shape = f"({letters[0]},)" if len(letters) == 1 else f"({', '.join(letters)})"
-            also = f" with {known}; give arrays of one measurement" if known else " and not empty"
+            also = f" with {known}; give arrays that belong together" if known else " and not empty"
             raise UserError(f"{name} has shape {array.shape}, but must be {shape}{also}")
         if not np.isfinite(array).all():
-            raise UserError(f"{name} has {(~np.isfinite(array)).sum()} values that are not finite; leave those out")
-        found.append(array)
-    return found
+            raise UserError(f"{name} has {(~np.isfinite(array)).sum()} values that are not finite; leave them out")
+        checked.append(array)
+    return checked
 
 
 def class_numbers(labels: ArrayLike, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Labels (N,) as integers, each the place of a class in `classes`.
+    """Labels (N,) as integers, each the index of a class in `classes`.
 
     Raises:
-        UserError: a label is no such place.
+        UserError: a label is not such an index.
     """
-    (given,) = fitting(labels=(labels, "N"))
+    (given,) = checked_arrays(labels=(labels, "N"))
     numbers = given.astype(np.int64)
     bad = given[(numbers != given) | (numbers < 0) | (numbers >= len(classes))]
     if bad.size:
         raise UserError(f"labels holds {bad[0]:g}, but must number the {len(classes)} classes from 0; name every class")
     return numbers
+
+
+def check_channels(images: Floats) -> None:
+    """Refuse images (..., C, H, W) that are neither grey nor RGB.
+
+    Raises:
+        UserError: C is neither 1 nor 3.
+    """
+    if images.shape[-3] not in {1, 3}:
+        raise UserError(f"images has {images.shape[-3]} channels, but must have 1 for grey or 3 for RGB")

@@ -1,4 +1,4 @@
-"""One panel a class: its points over all others."""
+"""One panel per class: its points over all others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from vaelab.plots.arrays import class_numbers, fitting
+from vaelab.plots.arrays import checked_arrays, class_numbers
 from vaelab.plots.latent_scatter import MANY_POINTS
 from vaelab.plots.style import GREY, class_colours, styled
 
@@ -22,22 +22,22 @@ def class_panels(
     axes: tuple[str, str] = ("z1", "z2"),
     title: str = "",
 ) -> Figure:
-    """Small multiples: each class's points in colour over the points of all other classes in grey.
+    """One panel per class: its points in colour over the points of all other classes in grey.
 
-    Where a model keeps classes apart the coloured points lie in a part of the grey; where it mixes
-    them, as a conditional one does, they cover it.
+    If a model separates classes, the coloured points cover a part of the grey ones; if it mixes them, as a conditional
+    model does, they cover all.
 
     Args:
-        means: of q(z given x), (N, 2).
-        labels: the class of each, (N,), counted from 0.
-        classes: their names, in order; a panel each.
-        axes: what the two dimensions are.
-        title: above the figure.
+        means: means of q(z given x), (N, 2).
+        labels: class of each image, (N,), counted from 0.
+        classes: names of the classes, in order.
+        axes: names of the two dimensions.
+        title: title of the figure.
 
     Raises:
-        UserError: arrays that do not fit each other, or a label without a class.
+        UserError: the arrays do not fit each other, or a label has no class.
     """
-    points = fitting(means=(means, "N 2"), labels=(labels, "N"))[0]
+    points = checked_arrays(means=(means, "N 2"), labels=(labels, "N"))[0]
     numbers = class_numbers(labels, classes)
     across = min(5 if len(classes) <= 15 else 8, len(classes))
     down = -(-len(classes) // across)

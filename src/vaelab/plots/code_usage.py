@@ -1,4 +1,4 @@
-"""How evenly a model uses its discrete codes."""
+"""The usage of the codes of a discrete latent space."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from vaelab.errors import UserError
-from vaelab.plots.arrays import fitting
-from vaelab.plots.style import class_colours, styled
+from vaelab.plots.arrays import checked_arrays
+from vaelab.plots.style import DASHES, class_colours, styled
 
 
 def code_usage(counts: ArrayLike, title: str = "") -> Figure:
-    """The share of each code, most used first, one line a level, with perplexity and unused codes.
+    """The share of images per code, most used first, one line per level, with perplexity and unused codes.
 
-    Perplexity is exp(-sum_k p_k log p_k): K where all K codes are used alike, 1 where one is used
-    (van den Oord et al. 2017).
+    Perplexity is exp(-sum_k p_k log p_k): K if all K codes are used equally, 1 if only one is used (van den Oord et
+    al. 2017).
 
     Args:
-        counts: how often each code was chosen, (L, K) for L levels, or (K,) for one.
-        title: above the figure.
+        counts: number of times that each code was used, (L, K) for L levels, or (K,) for one.
+        title: title of the figure.
 
     Raises:
-        UserError: another shape, a negative count, or a level that chose nothing.
+        UserError: `counts` has another shape, a negative count, or a level without counts.
     """
     given = np.asarray(counts, float)
-    (levels,) = fitting(counts=(given[None] if given.ndim == 1 else given, "L K"))
+    (levels,) = checked_arrays(counts=(given[None] if given.ndim == 1 else given, "L K"))
     if levels.min() < 0 or not levels.sum(1).all():
         raise UserError("counts holds a negative number or a level of zeros; count the codes of some images")
     codes = levels.shape[1]
     rank = np.arange(1, codes + 1)
-    dashes = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))
     with styled():
         figure = Figure(figsize=(6, 3.4 + 0.17 * (len(levels) + 1)), layout="constrained")
         axes = figure.subplots()
@@ -44,7 +43,7 @@ def code_usage(counts: ArrayLike, title: str = "") -> Figure:
                 rank[: len(used)],
                 used,
                 color=colour,
-                ls=dashes[level % 4],
+                ls=DASHES[level % len(DASHES)],
                 marker="o" if len(used) == 1 else None,
                 label=f"{name}perplexity {perplexity:.1f}, {dead} of {codes} codes unused",
             )

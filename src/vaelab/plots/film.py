@@ -1,4 +1,4 @@
-"""Figures one after another, as an animated GIF."""
+"""An animated GIF whose frames are figures."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from vaelab.errors import UserError
 from vaelab.files import write_atomically
 from vaelab.plots.style import styled
 
-# Of a palette's 256 colours so many are greys; images, text and paper need no more.
+# Number of greys among the 256 colours of the palette; images, text and background need no more.
 _GREYS = 40
 
 
 def write_film(path: Path, figures: Iterable[Figure], seconds: float = 0.3, hold: float = 2.0) -> None:
-    """Write figures as the frames of a GIF that begins again at its end.
+    """Write figures as the frames of a GIF that repeats.
 
-    All frames share one palette, so that no colour flickers. Figures may be made one at a time: each is
-    drawn as it comes, and only its pixels are kept.
+    All frames share one palette, so that no colour flickers. `figures` may be a generator: each figure is drawn when it
+    is yielded, and only its pixels are kept.
 
     Args:
-        path: the file, which ends in .gif.
+        path: the file; its suffix is .gif.
         figures: the frames, all of one size.
-        seconds: how long each stands.
-        hold: how much longer the last one stands, seconds.
+        seconds: duration of each frame.
+        hold: additional duration of the last frame, seconds.
 
     Raises:
-        UserError: no frames, frames of different sizes, a time too short to show, another suffix, or a file
-            that cannot be written.
+        UserError: there are no frames or frames of different sizes, a duration is too short, the suffix is another, or
+            the file cannot be written.
     """
     if path.suffix.lower() != ".gif":
         raise UserError(f"film {path} has the suffix {path.suffix!r}; end its name in .gif")
-    # Players show what is shorter than two hundredths of a second at a speed of their own.
+    # Players slow down frames that are shorter than two hundredths of a second.
     if not seconds >= 0.02 or not hold >= 0:
-        raise UserError(f"seconds is {seconds} and hold is {hold}; give at least 0.02 seconds a frame and hold >= 0")
+        raise UserError(f"seconds is {seconds} and hold is {hold}; give at least 0.02 seconds per frame and hold >= 0")
     frames = [_draw(figure) for figure in figures]
     if not frames:
         raise UserError("figures is empty; give at least one frame")
@@ -64,7 +64,7 @@ def write_film(path: Path, figures: Iterable[Figure], seconds: float = 0.3, hold
 
 
 def _draw(figure: Figure) -> NDArray[np.uint8]:
-    """The figure's pixels at its own resolution, (H, W, 3)."""
+    """The figure's pixels at its resolution, (H, W, 3)."""
     buffer = io.BytesIO()
     with styled():
         figure.savefig(buffer, format="rgba")
@@ -73,28 +73,28 @@ def _draw(figure: Figure) -> NDArray[np.uint8]:
 
 
 def _with_one_palette(frames: NDArray[np.uint8]) -> list[Image.Image]:
-    """Frames (T, H, W, 3) as images of one palette: even greys, and what suits their coloured pixels best.
+    """Frames (T, H, W, 3) as images with one palette: evenly spaced greys, and colours fitted to the coloured pixels.
 
-    A palette found for all pixels alike would spend itself on the greys, of which a film of decoded images has
-    a hundred times more, and mix the colours of classes.
+    A palette fitted to all pixels would consist of greys, of which a film of decoded images has a hundred times more,
+    and would merge the colours of classes.
     """
     greys = np.linspace(0, 255, _GREYS).round().repeat(3).reshape(-1, 3)
     coloured = frames[frames.max(-1) - frames.min(-1) > 24]
     if len(coloured):
-        few = Image.fromarray(coloured[None]).quantize(256 - _GREYS, Image.Quantize.FASTOCTREE)
-        palette = np.concatenate([greys, np.reshape(few.getpalette() or [], (-1, 3))])[:256].astype(np.float32)
+        reduced = Image.fromarray(coloured[None]).quantize(256 - _GREYS, Image.Quantize.FASTOCTREE)
+        palette = np.concatenate([greys, np.reshape(reduced.getpalette() or [], (-1, 3))])[:256].astype(np.float32)
     else:
         palette = greys.astype(np.float32)
-    # Pixels are looked up by their colour as one number, and each colour finds its nearest only once.
+    # A pixel's colour is one integer, an index into a table of nearest entries, so each colour is matched only once.
     packed = frames[..., 0].astype(np.int32) << 16
     packed |= frames[..., 1].astype(np.int32) << 8
     packed |= frames[..., 2]
     nearest = np.zeros(1 << 24, np.uint8)
     nearest[packed] = 1
     colours = np.flatnonzero(nearest)
-    for some in np.array_split(colours, len(colours) // 50_000 + 1):
-        rgb = np.stack([some >> 16, some >> 8 & 255, some & 255], 1).astype(np.float32)
-        nearest[some] = ((palette**2).sum(1) - 2 * rgb @ palette.T).argmin(1)
+    for block in np.array_split(colours, len(colours) // 50_000 + 1):
+        rgb = np.stack([block >> 16, block >> 8 & 255, block & 255], 1).astype(np.float32)
+        nearest[block] = ((palette**2).sum(1) - 2 * rgb @ palette.T).argmin(1)
     images = []
     for frame in nearest[packed]:
         image = Image.fromarray(frame, "P")

@@ -1,4 +1,4 @@
-"""How reconstruction, KL and total go with the number of latent dimensions."""
+"""Reconstruction, KL and total against the number of latent dimensions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import ArrayLike
 
 from vaelab.errors import UserError
-from vaelab.plots.arrays import fitting
+from vaelab.plots.arrays import checked_arrays
 from vaelab.plots.style import BLUE, ORANGE, styled
 
 
@@ -20,24 +20,24 @@ def latent_dimensions(
     reconstruction_is: str = "reconstruction",
     title: str = "",
 ) -> Figure:
-    """Total and reconstruction above, KL beneath, against latent dimensions on an axis of powers of two.
+    """Total, reconstruction and, in a panel below, KL against latent dimensions on an axis of powers of two.
 
-    Lines are means over seeds, bands one standard deviation over seeds (n - 1), points single seeds.
+    Lines are means over seeds, bands are one standard deviation over seeds (n - 1), points are single seeds.
 
     Args:
         dimensions: numbers of latent dimensions, (M,).
         reconstruction, kl, total: nats per image, (M, S) for S seeds.
-        reconstruction_is: what the reconstruction is, such as "cross-entropy".
-        title: above the figure.
+        reconstruction_is: name of the reconstruction, such as "cross-entropy".
+        title: title of the figure.
 
     Raises:
-        UserError: arrays that do not fit each other, or fewer than one dimension.
+        UserError: the arrays do not fit each other, or a number of dimensions is below 1.
     """
-    d, r, k, t = fitting(
+    d, r, k, t = checked_arrays(
         dimensions=(dimensions, "M"), reconstruction=(reconstruction, "M S"), kl=(kl, "M S"), total=(total, "M S")
     )
     if d.min() < 1:
-        raise UserError(f"dimensions holds {d.min():g}, but must be >= 1")
+        raise UserError(f"dimensions holds {d.min():g}, but must be >= 1; give numbers of latent dimensions")
     order = np.argsort(d)
     with styled():
         figure = Figure(figsize=(6, 4.4), layout="constrained")

@@ -9,8 +9,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from vaelab.errors import UserError
-from vaelab.plots.arrays import class_numbers, fitting
-from vaelab.plots.image_grid import tiled
+from vaelab.plots.arrays import checked_arrays, class_numbers
+from vaelab.plots.image_grid import tile
 from vaelab.plots.latent_scatter import draw_points, draw_prior
 from vaelab.plots.names import class_means, write_names
 from vaelab.plots.style import class_colours, styled
@@ -27,33 +27,33 @@ def latent_frame(
     reach: float = 3.0,
     prior: bool = True,
 ) -> Figure:
-    """The latent plane after an epoch: where images lie at the left, what is decoded at the right.
+    """The latent plane after an epoch: the images' means on the left, the decoded plane on the right.
 
-    Everything but the data stands in the same place in every frame. Class names follow the class means.
+    Everything except the data has the same position in every frame. Class names follow the class means.
 
     Args:
-        means: of q(z given x), (N, 2).
-        labels: the class of each, (N,), counted from 0; None where there are none.
-        classes: their names, in order.
+        means: means of q(z given x), (N, 2).
+        labels: class of each image, (N,), counted from 0; None for unlabelled images.
+        classes: names of the classes, in order.
         plane: decoded images with values in [0, 1], (R, R, C, H, W), the highest z2 first, or none.
-        epoch: its number.
-        limits: of both axes at the left; the same for all frames of a film.
-        title: above the figure.
-        reach: the plane's points lie evenly from -reach to reach.
-        prior: whether to draw circles about N(0, I), at radius 1, 2 and 3.
+        epoch: number of the epoch.
+        limits: limits of both axes on the left, the same for all frames of a film.
+        title: title of the figure.
+        reach: the points of the plane are evenly spaced from -reach to reach.
+        prior: whether to draw circles of N(0, I) at radius 1, 2 and 3.
 
     Raises:
-        UserError: arrays that do not fit each other, a label without a class, or limits that do not rise.
+        UserError: the arrays do not fit each other, a label has no class, or the limits do not rise.
     """
-    (points,) = fitting(means=(means, "N 2"))
+    (points,) = checked_arrays(means=(means, "N 2"))
     numbers = None
     if labels is not None:
-        fitting(means=(means, "N 2"), labels=(labels, "N"))
+        checked_arrays(means=(means, "N 2"), labels=(labels, "N"))
         numbers = class_numbers(labels, classes)
     if not limits[0] < limits[1]:
         raise UserError(f"limits is {limits}, but must rise; give the lowest and the highest value to show")
     with styled():
-        # Places are fixed instead of laid out: a layout would move with the width of labels, frame by frame.
+        # Fixed positions: an automatic layout would change with the width of labels from frame to frame.
         wide, high = (8.4 if plane is not None else 4.4, 4.7)
         figure = Figure(figsize=(wide, high), dpi=100)
         side = 3.6
@@ -68,8 +68,8 @@ def latent_frame(
         if numbers is not None:
             write_names(left, class_means(points, numbers, len(classes)).clip(*limits), classes)
         if plane is not None:
-            (images,) = fitting(plane=(plane, "R R C H W"))
-            sheet = tiled(images)[0]
+            (images,) = checked_arrays(plane=(plane, "R R C H W"))
+            sheet = tile(images)[0]
             edge = reach * (1 + 1 / (len(images) - 1)) if len(images) > 1 else reach
             right = figure.add_axes((4.6 / wide, 0.5 / high, side / wide, side / high))
             right.imshow(

@@ -1,4 +1,4 @@
-"""Where images lie in two dimensions, by class."""
+"""Images as points in two dimensions, coloured by class."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 from numpy.typing import ArrayLike, NDArray
 
-from vaelab.plots.arrays import Floats, class_numbers, fitting
+from vaelab.plots.arrays import Floats, checked_arrays, class_numbers
 from vaelab.plots.names import class_means, write_names
 from vaelab.plots.style import BLUE, class_colours, styled
 
-# From here on a file of outlines would be slow to open; points become an image within it.
+# A vector file with more points would be slow to open, so more are rasterized.
 MANY_POINTS = 10_000
-# As many ellipses as can be told from each other.
+# More ellipses could not be distinguished.
 _ELLIPSES = 150
 
 
@@ -33,40 +33,40 @@ def latent_scatter(
     prior: bool = True,
     title: str = "",
 ) -> Figure:
-    """A point an image, in the colour of its class; each class's name stands at the mean of its points.
+    """One point per image, in the colour of its class, with the name of each class at the mean of its points.
 
-    Points are drawn in the order given, so that no class hides another where images come mixed.
+    Points are drawn in the order given, so that no class hides another if the images are shuffled.
 
     Args:
-        means: of q(z given x), or places in another map of two dimensions, (N, 2).
-        labels: the class of each, (N,), counted from 0.
-        classes: their names, in order.
-        deviations: standard deviations of q(z given x), (N, 2): up to 150 images, spread evenly over those
-            given, get the ellipse of one standard deviation.
+        means: means of q(z given x), or positions in another map of two dimensions, (N, 2).
+        labels: class of each image, (N,), counted from 0.
+        classes: names of the classes, in order.
+        deviations: standard deviations of q(z given x), (N, 2); up to 150 images, evenly spaced among those given, get
+            an ellipse of one standard deviation.
         centroids: whether to write names at the class means.
-        axes: what the two dimensions are, such as ("UMAP 1", "UMAP 2").
-        prior: whether to draw circles about N(0, I), at radius 1, 2 and 3.
-        title: above the figure.
+        axes: names of the two dimensions, such as ("UMAP 1", "UMAP 2").
+        prior: whether to draw circles of N(0, I) at radius 1, 2 and 3.
+        title: title of the figure.
 
     Raises:
-        UserError: arrays that do not fit each other, or a label without a class.
+        UserError: the arrays do not fit each other, or a label has no class.
     """
-    (points,) = fitting(means=(means, "N 2"))
+    (points,) = checked_arrays(means=(means, "N 2"))
     numbers, colours = None, [BLUE]
     if labels is not None:
-        fitting(means=(means, "N 2"), labels=(labels, "N"))
+        checked_arrays(means=(means, "N 2"), labels=(labels, "N"))
         numbers, colours = class_numbers(labels, classes), class_colours(len(classes))
     with styled():
         figure = Figure(figsize=(6, 4.4), layout="constrained")
         plane = figure.subplots()
         draw_points(plane, points, numbers, colours, faint=deviations is not None)
-        keys = legend_of(classes, colours) if numbers is not None else []
+        keys = class_keys(classes, colours) if numbers is not None else []
         if prior:
             keys.append(draw_prior(plane))
             reach = 1.05 * max(3.1, float(np.abs(points).max()))
             plane.set(xlim=(-reach, reach), ylim=(-reach, reach))
         if deviations is not None:
-            spread = fitting(means=(means, "N 2"), deviations=(deviations, "N 2"))[1]
+            spread = checked_arrays(means=(means, "N 2"), deviations=(deviations, "N 2"))[1]
             rows = np.unique(np.linspace(0, len(points) - 1, _ELLIPSES).astype(int))
             edges = to_rgba_array(colours)[numbers[rows] if numbers is not None else np.zeros(len(rows), int)]
             _draw_ellipses(plane, points[rows], spread[rows], edges)
@@ -92,7 +92,7 @@ def latent_scatter(
 def draw_points(
     axes: Axes, points: Floats, labels: NDArray[np.int64] | None, colours: Sequence[str], faint: bool = False
 ) -> None:
-    """Points (N, 2) in the colours of their classes, smaller the more there are."""
+    """Draw points (N, 2) in the colours of their classes; more points are drawn smaller."""
     axes.scatter(
         points[:, 0],
         points[:, 1],
@@ -106,20 +106,20 @@ def draw_points(
 
 
 def draw_prior(axes: Axes) -> Line2D:
-    """Circles of N(0, I) at radius 1, 2 and 3; gives their key for the legend."""
+    """Draw circles of N(0, I) at radius 1, 2 and 3; returns their key for the legend."""
     for radius in (1, 2, 3):
         axes.add_patch(Circle((0, 0), radius, fill=False, ec="#777777", lw=0.8, zorder=3))
     return Line2D([], [], color="#777777", lw=0.8, label="N(0, I),\nr = 1, 2, 3")
 
 
-def legend_of(classes: Sequence[str], colours: Sequence[str]) -> list[Line2D]:
-    """A full dot in each class's colour."""
+def class_keys(classes: Sequence[str], colours: Sequence[str]) -> list[Line2D]:
+    """Keys for the legend: one dot per class in its colour."""
     dots = zip(classes, colours, strict=True)
     return [Line2D([], [], ls="", marker="o", ms=5, mew=0, color=colour, label=name) for name, colour in dots]
 
 
 def _draw_ellipses(axes: Axes, centres: Floats, deviations: Floats, colours: Floats) -> None:
-    """The contour of a diagonal normal at one standard deviation, 2 s wide along each axis."""
+    """Draw contours of diagonal normals at one standard deviation s, 2 s wide along each axis."""
     axes.add_collection(
         EllipseCollection(
             2 * deviations[:, 0],

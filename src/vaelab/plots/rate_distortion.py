@@ -1,4 +1,4 @@
-"""Rate and distortion of models that weigh them differently."""
+"""The rate-distortion plane of models with different weights of the rate."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from vaelab.errors import UserError
-from vaelab.plots.arrays import Floats, fitting
+from vaelab.plots.arrays import Floats, checked_arrays
 from vaelab.plots.names import write_names
 from vaelab.plots.style import BLUE, GREY, ORANGE, styled
 
-# Half a tangent's length, as a share of the axes.
+# Half the length of a tangent, as a share of the axes.
 _TANGENT = 0.06
-# From a point to the middle of its name, in points.
-_BESIDE = (24.0, 9.0)
+# Offset from a point to the middle of its name, in points.
+_OFFSET = (24.0, 9.0)
 
 
 def rate_distortion(
@@ -26,23 +26,23 @@ def rate_distortion(
     distortion_is: str = "negative log-likelihood",
     title: str = "",
 ) -> Figure:
-    """The plane of rate R and distortion D (Alemi et al. 2018): where each beta of a beta-VAE comes to lie.
+    """Rate R and distortion D of a beta-VAE for each beta (Alemi et al. 2018).
 
-    Models that minimise D + beta R lie on a convex curve whose slope dD / dR is -beta. So each mean carries a short
-    line of that slope, which the curve touches as far as training found the optimum. The diagonals join equal D + R,
-    which the right axis tells: of a negative log-likelihood that is -ELBO.
+    Models that minimise D + beta R lie on a convex curve of slope dD / dR = -beta. Each mean has a short line of that
+    slope, which is tangent to the curve if training found the optimum. The diagonals are lines of equal D + R, shown
+    on the right axis; if the distortion is a negative log-likelihood, D + R = -ELBO.
 
     Args:
         beta: weights of the rate, (B,), in any order.
         rate: KL of posterior and prior, nats per image, of S seeds, (S, B).
-        distortion: the reconstruction, nats per image, (S, B).
-        distortion_is: what the reconstruction is, such as "cross-entropy".
-        title: above the figure.
+        distortion: reconstruction, nats per image, (S, B).
+        distortion_is: name of the reconstruction, such as "cross-entropy".
+        title: title of the figure.
 
     Raises:
-        UserError: arrays that do not fit each other, or a negative beta.
+        UserError: the arrays do not fit each other, or a beta is negative.
     """
-    betas, rates, distortions = fitting(beta=(beta, "B"), rate=(rate, "S B"), distortion=(distortion, "S B"))
+    betas, rates, distortions = checked_arrays(beta=(beta, "B"), rate=(rate, "S B"), distortion=(distortion, "S B"))
     if betas.min() < 0:
         raise UserError(f"beta holds {betas.min():g}, but must be >= 0; give weights of the rate")
     order = np.argsort(betas, kind="stable")
@@ -67,14 +67,14 @@ def rate_distortion(
 
 
 def _limits(axes: Axes, rates: Floats, distortions: Floats) -> None:
-    """From no rate at all, with air about the points and, above, for the legend."""
+    """Set limits from rate zero, with a margin around the points and room for the legend above."""
     width, height = rates.max() or 1.0, np.ptp(distortions) or 10.0
     axes.set_xlim(min(0.0, rates.min()) - 0.02 * width, 1.12 * width)
     axes.set_ylim(distortions.min() - 0.08 * height, distortions.max() + 0.16 * height)
 
 
 def _diagonals(axes: Axes, also: str) -> None:
-    """Lines of equal D + R, which an axis on the right tells where they meet it."""
+    """Draw lines of equal D + R, and an axis of D + R on the right, where the lines end."""
     edge, (low, high) = axes.get_xlim()[1], axes.get_ylim()
     right = axes.secondary_yaxis("right", functions=(lambda d: np.add(d, edge), lambda total: np.subtract(total, edge)))
     levels = np.asarray(MaxNLocator(8).tick_values(low + edge, high + edge))
@@ -87,7 +87,7 @@ def _diagonals(axes: Axes, also: str) -> None:
 
 
 def _tangents(axes: Axes, betas: Floats, means: Floats) -> None:
-    """A line of slope -beta through each point, as long on paper as the others."""
+    """Draw a line of slope -beta through each point, all of one length on paper."""
     width, height = np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())
     run = _TANGENT / np.hypot(1 / width, betas / height)
     ends = means[:, None] + np.stack([run, -betas * run], 1)[:, None] * np.array([[-1], [1]])
@@ -96,10 +96,10 @@ def _tangents(axes: Axes, betas: Floats, means: Floats) -> None:
 
 
 def _names(axes: Axes, betas: Floats, means: Floats) -> None:
-    """Each beta above its point to the right, where the curve is not."""
-    beside = axes.transData.transform(means) + np.array(_BESIDE) * axes.figure.dpi / 72
-    places = axes.transData.inverted().transform(beside)
+    """Write each beta above and to the right of its point, off the curve."""
+    shifted = axes.transData.transform(means) + np.array(_OFFSET) * axes.figure.dpi / 72
+    places = axes.transData.inverted().transform(shifted)
     for text in write_names(axes, places, [f"β = {value:g}" for value in betas]):
         if text.arrow_patch is not None:
-            # It would lead beside the point, where the name stood before others moved it.
+            # It would end at the offset position, not at the point.
             text.arrow_patch.set_visible(False)

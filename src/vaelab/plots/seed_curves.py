@@ -1,4 +1,4 @@
-"""Curves over epochs, a thin one a seed and a thick one a group."""
+"""Curves over epochs, one thin line per seed and one thick line per group."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from vaelab.errors import UserError
-from vaelab.plots.arrays import fitting
-from vaelab.plots.style import class_colours, styled
-
-_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))
+from vaelab.plots.arrays import checked_arrays
+from vaelab.plots.style import DASHES, class_colours, styled
 
 
 def seed_curves(
@@ -21,16 +19,16 @@ def seed_curves(
     ylabel: str,
     title: str = "",
 ) -> Figure:
-    """How a number goes over epochs in groups of runs, such as with and without KL warm-up.
+    """A number over epochs for groups of runs, such as with and without KL warm-up.
 
     Args:
         epoch: epoch numbers, (E,).
-        groups: for each name the values of its seeds, (S, E); the groups can differ in S.
-        ylabel: what the number is and its unit.
-        title: above the figure.
+        groups: the values of each group's seeds, (S, E), by the group's name; groups may differ in S.
+        ylabel: name and unit of the number.
+        title: title of the figure.
 
     Raises:
-        UserError: no group, or arrays that do not fit `epoch`.
+        UserError: there is no group, or the arrays do not fit `epoch`.
     """
     if not groups:
         raise UserError("groups is empty; give at least one group of runs")
@@ -38,8 +36,8 @@ def seed_curves(
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
         for place, ((name, values), colour) in enumerate(zip(groups.items(), class_colours(len(groups)), strict=True)):
-            t, seeds = fitting(epoch=(epoch, "E"), **{f"groups[{name!r}]": (values, "S E")})
-            dashes, marker = _DASHES[place % 4], "o" if len(t) == 1 else None
+            t, seeds = checked_arrays(epoch=(epoch, "E"), **{f"groups[{name!r}]": (values, "S E")})
+            dashes, marker = DASHES[place % len(DASHES)], "o" if len(t) == 1 else None
             for row in seeds:
                 axes.plot(t, row, color=colour, ls=dashes, lw=0.6, alpha=0.6, marker=marker, ms=3)
             runs = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"

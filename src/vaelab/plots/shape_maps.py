@@ -1,4 +1,4 @@
-"""Measured shape over the latent plane."""
+"""Measured shape of decoded images over the latent plane."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from vaelab.errors import UserError
-from vaelab.plots.arrays import fitting
+from vaelab.plots.arrays import checked_arrays
 from vaelab.plots.style import GREY, styled
 
 
@@ -22,18 +22,18 @@ def shape_maps(
     directions: Mapping[str, tuple[float, float]] | None = None,
     title: str = "",
 ) -> Figure:
-    """A heat map for each measure of the decoded images, with the direction in which it rises best.
+    """One heat map per measure of the decoded images, with the direction in which the measure rises most steadily.
 
     Args:
-        z1, z2: where the plane was decoded, (W,) and (H,), rising or falling.
-        maps: for each measure, named with its unit such as "slant (degrees)", its value at every point,
-            (H, W); NaN, which is left grey, where an image has none.
-        directions: for each measure the angle of its direction, degrees from the z1 axis towards the z2 axis, and
-            the rank correlation of the measure with the code along it.
-        title: above the figure.
+        z1, z2: coordinates at which the plane was decoded, (W,) and (H,), rising or falling.
+        maps: value of each measure at every point, (H, W), by its name with unit, such as "slant (degrees)"; NaN for
+            an image without a value, which is drawn grey.
+        directions: for each measure, the angle of its direction, degrees from the z1 axis towards the z2 axis, and the
+            rank correlation of the measure with the position along it.
+        title: title of the figure.
 
     Raises:
-        UserError: no map, arrays that do not fit each other, or a direction without a map.
+        UserError: there is no map, the arrays do not fit each other, or a direction has no map.
     """
     if not maps:
         raise UserError("maps is empty; give at least one measure")
@@ -47,9 +47,9 @@ def shape_maps(
         for panel, (name, values) in zip(panels, maps.items(), strict=False):
             value = np.asarray(values, float)
             where = {f"maps[{name!r}]": (np.where(np.isnan(value), 0, value), "H W")}
-            x, y, _ = fitting(z1=(z1, "W"), z2=(z2, "H"), **where)
+            x, y, _ = checked_arrays(z1=(z1, "W"), z2=(z2, "H"), **where)
             panel.set_facecolor(GREY)
-            # An image within the file: as outlines, neighbouring cells would show seams.
+            # Rasterized: as outlines, neighbouring cells would show seams.
             mesh = panel.pcolormesh(
                 x, y, np.ma.masked_invalid(value), cmap="viridis", shading="nearest", rasterized=True
             )

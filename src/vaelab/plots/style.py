@@ -1,4 +1,4 @@
-"""What all figures share: colours, sizes and how they are written."""
+"""Colours, text sizes and file output of all plots."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from matplotlib.figure import Figure
 from vaelab.errors import UserError
 from vaelab.files import write_atomically
 
-# Okabe and Ito (2008), told apart by readers with any colour vision.
+# From the palette of Okabe and Ito (2008), which readers with any colour vision can distinguish.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#BBBBBB"
+# The fill of a density, under lines of the other colours.
+PALE_BLUE = "#7FB8D8"
+# Line styles in turn, since colours alone do not survive a black and white print.
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))
 
-# Their eight, and two more that lie far from all of them for any colour vision. Yellow, the faintest on
-# white, comes last.
+# All eight colours of that palette, and two more that are far from them for any colour vision. Yellow, the faintest
+# on white, is last.
 _TEN = (BLUE, ORANGE, GREEN, PURPLE, "#E69F00", "#56B4E9", "#000000", "#8020E0", "#602000", "#F0E442")
 
 _STYLE: Any = {
@@ -31,13 +35,13 @@ _STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "axes.axisbelow": True,  # the grid stands behind bars and points
+    "axes.axisbelow": True,  # the grid is drawn behind bars and points
     "grid.alpha": 0.25,
     "legend.frameon": False,
     "lines.linewidth": 1.6,
     "svg.fonttype": "path",  # letters as outlines: the same on every machine
     "svg.hashsalt": "vaelab",  # the same figure gives the same file
-    "pdf.fonttype": 42,  # letters as TrueType, which publishers ask for
+    "pdf.fonttype": 42,  # letters as TrueType, which publishers require
 }
 
 # No date, so that the same figure gives the same file.
@@ -46,7 +50,7 @@ _METADATA: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf"
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw within the project's style, leaving the caller's as it was."""
+    """Apply the style of this package inside the block; restores the caller's style on exit."""
     with mpl.rc_context(_STYLE):
         yield
 
@@ -54,9 +58,9 @@ def styled() -> Iterator[None]:
 def class_colours(n: int) -> list[str]:
     """A colour for each of n classes, in the order of the classes.
 
-    The first ten are the eight of Okabe and Ito (2008) with a violet and a brown: at least 16 apart in
-    CIELAB (1976) for trichromats, protanopes, deuteranopes and tritanopes. Further classes take the ten
-    again, paler or darker each round, so that figures name classes where they lie, too.
+    The first ten are the eight of Okabe and Ito (2008), a violet and a brown: at least 16 apart in CIELAB (1976) for
+    trichromats, protanopes, deuteranopes and tritanopes. Further classes repeat the ten, paler or darker in each round;
+    since these are harder to distinguish, plots also write the names of classes next to their points.
 
     >>> class_colours(3)
     ['#0072b2', '#d55e00', '#009e73']
@@ -70,10 +74,10 @@ def class_colours(n: int) -> list[str]:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure; the suffix decides the format (png, svg, pdf). The same figure gives the same bytes.
+    """Write a figure as PNG, SVG or PDF, by the suffix of the path. The same figure gives the same bytes.
 
     Raises:
-        UserError: the suffix is another, or the file cannot be written.
+        UserError: the suffix is unknown, or the file cannot be written.
     """
     kind = path.suffix.lstrip(".").lower()
     if kind not in _METADATA:
@@ -82,7 +86,7 @@ def save_figure(figure: Figure, path: Path) -> None:
 
 
 def to_svg(figure: Figure) -> str:
-    """The figure as an <svg> element, to stand in a page."""
+    """The figure as an <svg> element of an HTML page."""
     text = _render(figure, "svg").decode()
     return text[text.index("<svg") :]
 

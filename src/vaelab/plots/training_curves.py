@@ -1,4 +1,4 @@
-"""How reconstruction, KL, their ratio and beta go over epochs."""
+"""Reconstruction, KL, their ratio and beta over epochs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def training_curves(
 ) -> Figure:
     """Four panels over epochs: reconstruction, KL before beta, reconstruction / KL, and beta.
 
-    Epochs whose beta is below its last value, the warm-up, are shaded.
+    The warm-up, epochs whose beta is below its last value, is shaded.
 
     Args:
         epoch: epoch numbers, (E,).
         reconstruction, kl: running averages over the training images of each epoch, nats per image, (E,).
-        beta: the KL's weight in each epoch, (E,).
-        test_reconstruction, test_kl: a full pass over the test images after each epoch, (E,).
-        reconstruction_is: what the reconstruction is, such as "cross-entropy".
-        title: above the figure.
+        beta: weight of the KL in each epoch, (E,).
+        test_reconstruction, test_kl: averages over the test images after each epoch, nats per image, (E,).
+        reconstruction_is: name of the reconstruction, such as "cross-entropy".
+        title: title of the figure.
     """
     t, r, k, b = (np.asarray(values, float) for values in (epoch, reconstruction, kl, beta))
     tested = test_reconstruction is not None and test_kl is not None
@@ -57,7 +57,7 @@ def training_curves(
                 axes.axvspan(t[0], warm[-1] + 1, color=GREY, alpha=0.25, lw=0, label="warm-up")
         for axes in panels[2:]:
             axes.set_xlabel("epoch")
-        # The ratio falls through several powers of ten while the posterior wakes up.
+        # The ratio falls by several powers of ten when the posterior leaves the prior.
         panels[2].set_yscale("log")
         panels[2].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         low, high = panels[2].get_ylim()

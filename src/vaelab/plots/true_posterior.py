@@ -1,4 +1,4 @@
-"""True posteriors of some images against those of the encoder."""
+"""True posteriors of images compared with those of the encoder."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from vaelab.errors import UserError
-from vaelab.plots.arrays import Floats, fitting
-from vaelab.plots.style import ORANGE, styled
+from vaelab.plots.arrays import Floats, check_channels, checked_arrays
+from vaelab.plots.style import ORANGE, PALE_BLUE, styled
 
-_FILL = "#7FB8D8"
-_TURN = np.linspace(0, 2 * np.pi, 181)
-# In inches: a panel, the image beside it, and the room for names and numbers around them.
-_PANEL, _PICTURE, _EDGE = 1.85, 0.7, 0.07
+_ANGLES = np.linspace(0, 2 * np.pi, 181)
+# In inches: a panel, the image on its left, and the margins for names and numbers.
+_PANEL, _IMAGE, _EDGE = 1.85, 0.7, 0.07
 _LEFT, _RIGHT, _ABOVE, _BELOW = 1.4, 0.22, 0.52, 0.42
-_CIRCLE = np.stack([np.cos(_TURN), np.sin(_TURN)])
+_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
 
 
 def true_posterior(
@@ -33,58 +32,57 @@ def true_posterior(
     gaps: ArrayLike,
     title: str = "",
 ) -> Figure:
-    """Each image beside its true posterior p(z given x), with q(z given x) and the best Gaussian drawn over it.
+    """One panel per image: its true posterior p(z given x), with q(z given x) and the best Gaussian drawn over it.
 
     A Gaussian is drawn as the ellipses of one and two standard deviations: the points whose Mahalanobis distance from
-    its mean is 1 and 2. Each panel's colours are scaled to its own highest density, and it shows no more of the plane
-    than the ellipses and what is denser than a hundredth of that.
+    its mean is 1 and 2. The colours of each panel are scaled to its highest density; the panel shows the ellipses and
+    the points whose density is above a hundredth of the highest.
 
     Args:
         images: values in [0, 1], (N, C, H, W), C = 1 for grey or 3 for RGB.
-        ticks: of each image z1 and z2 of the points where the density is known, rising, (2, T).
-        density: of each image its true posterior at those points, rows z2, columns z1, (T, T).
+        ticks: for each image, z1 and z2 of the points at which the density is known, rising, (2, T).
+        density: for each image, its true posterior at those points, rows z2, columns z1, (T, T).
         q: means and covariances of the encoder's posteriors, (N, 2) and (N, 2, 2).
-        best: those of the best Gaussians.
-        gaps: the approximation gap and the amortisation gap, nats, (N, 2); together they are KL(q, true posterior).
-        title: above the figure.
+        best: means and covariances of the best Gaussians.
+        gaps: approximation gap and amortisation gap, nats, (N, 2); their sum is KL(q, true posterior).
+        title: title of the figure.
 
     Raises:
-        UserError: arrays that do not fit each other, images of another number of channels, or a covariance that is
-            not positive definite.
+        UserError: the arrays do not fit each other, the images have another number of channels, or a covariance is not
+            positive definite.
     """
-    shown, means, covariances, best_means, best_covariances, nats = fitting(
+    shown, means, covariances, best_means, best_covariances, nats = checked_arrays(
         images=(images, "N C H W"),
         **{"q[0]": (q[0], "N 2"), "q[1]": (q[1], "N 2 2"), "best[0]": (best[0], "N 2"), "best[1]": (best[1], "N 2 2")},
         gaps=(gaps, "N 2"),
     )
-    if shown.shape[1] not in {1, 3}:
-        raise UserError(f"images has {shown.shape[1]} channels, but must have 1 for grey or 3 for RGB")
+    check_channels(shown)
     for name, given in (("ticks", ticks), ("density", density)):
         if len(given) != len(shown):
-            raise UserError(f"{name} is of {len(given)} images, but there are {len(shown)}; give one for each")
+            raise UserError(f"{name} is of {len(given)} images, but there are {len(shown)}; give one per image")
     across = min(2, len(shown))
     down = -(-len(shown) // across)
     wide, high = _LEFT + _PANEL + _RIGHT, _ABOVE + _PANEL + _BELOW
     heading, legend = 0.24 * bool(title), 0.3 if across > 1 else 0.65
     width, height = across * wide, down * high + heading + legend
     with styled():
-        # By hand: automatic layouts do not leave room for words above and below panels of a fixed shape.
+        # Fixed positions: automatic layouts leave no room for text above and below panels of a fixed shape.
         figure = Figure(figsize=(width, height))
         for n in range(len(shown)):
             row, column = divmod(n, across)
             left, low = column * wide + _LEFT, height - heading - row * high - _ABOVE - _PANEL
-            beside = figure.add_axes(
+            thumbnail = figure.add_axes(
                 (
                     (column * wide + _EDGE) / width,
-                    (low + (_PANEL - _PICTURE) / 2) / height,
-                    _PICTURE / width,
-                    _PICTURE / height,
+                    (low + (_PANEL - _IMAGE) / 2) / height,
+                    _IMAGE / width,
+                    _IMAGE / height,
                 )
             )
-            beside.imshow(shown[n].transpose(1, 2, 0).clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
-            beside.set_axis_off()
+            thumbnail.imshow(shown[n].transpose(1, 2, 0).clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
+            thumbnail.set_axis_off()
             panel = figure.add_axes((left / width, low / height, _PANEL / width, _PANEL / height))
-            z, values = fitting(**{f"ticks[{n}]": (ticks[n], "2 T"), f"density[{n}]": (density[n], "T T")})
+            z, values = checked_arrays(**{f"ticks[{n}]": (ticks[n], "2 T"), f"density[{n}]": (density[n], "T T")})
             solid = [_ellipse(means[n], covariances[n], radius, "q[1]") for radius in (1, 2)]
             dashed = [_ellipse(best_means[n], best_covariances[n], radius, "best[1]") for radius in (1, 2)]
             _draw(panel, z, values, solid, dashed)
@@ -93,7 +91,7 @@ def true_posterior(
             parts = f"{approximation:z.2f} approximation\n{amortisation:+z.2f} amortisation"
             panel.set_title(f"{whole}\n{parts}".replace("-", "−"), size=8, loc="left", pad=3)
         keys = [
-            Patch(color=_FILL, label="true posterior"),
+            Patch(color=PALE_BLUE, label="true posterior"),
             Line2D([], [], color=ORANGE, lw=1.3, label="q(z|x), 1 and 2 s.d."),
             Line2D([], [], color="black", lw=1, ls="--", label="best Gaussian"),
         ]
@@ -104,14 +102,14 @@ def true_posterior(
 
 
 def _draw(panel: Axes, z: Floats, density: Floats, solid: Sequence[Floats], dashed: Sequence[Floats]) -> None:
-    """A density with ellipses over it, in a square that holds what there is to see of them."""
+    """Draw a density with ellipses over it, in a square that encloses both."""
     half = (z[:, 1] - z[:, 0]) / 2
     (left, low), (right, high) = z[:, 0] - half, z[:, -1] + half
     panel.imshow(
         density,
         cmap="Blues",
         vmin=0,
-        # Above the highest density, so that a dashed line is seen on the darkest blue.
+        # Above the highest density, so that a dashed line is visible on the darkest blue.
         vmax=1.3 * density.max(),
         origin="lower",
         extent=(left, right, low, high),
@@ -125,7 +123,7 @@ def _draw(panel: Axes, z: Floats, density: Floats, solid: Sequence[Floats], dash
     reach = 0.54 * np.ptp(seen, axis=1).max() * np.array([-1, 1])
     middle = (seen.min(1) + seen.max(1)) / 2
     panel.set(xlim=middle[0] + reach, ylim=middle[1] + reach, xlabel="z1", ylabel="z2")
-    panel.set_facecolor("#F7FBFF")  # the palest of the blues, beyond the window
+    panel.set_facecolor("#F7FBFF")  # the palest blue of the colour map, outside the known density
     panel.grid(False)
     panel.tick_params(labelsize=8)
     for axis in (panel.xaxis, panel.yaxis):
@@ -133,7 +131,7 @@ def _draw(panel: Axes, z: Floats, density: Floats, solid: Sequence[Floats], dash
 
 
 def _ellipse(mean: Floats, covariance: Floats, radius: float, name: str) -> Floats:
-    """Points at a Mahalanobis distance from the mean, (2, 181)."""
+    """Points at Mahalanobis distance `radius` from the mean, (2, 181)."""
     try:
         root = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:

@@ -1,6 +1,6 @@
 """Posteriors q(z | x).
 
-A new one is a dataclass here and a file with the module that it builds.
+To add one, write a dataclass here and a file with the module that it builds.
 """
 
 from __future__ import annotations
@@ -20,29 +20,32 @@ if TYPE_CHECKING:
 
 
 class PosteriorSpec(Spec, room=True):
-    """Base of the posteriors.
+    """Base of the posterior specs.
 
-    A subclass that says nothing of itself is taken for a posterior over real vectors whose moments are not known.
+    With the default traits a posterior is over real vectors and its moments have no closed form.
     """
 
     discrete: ClassVar[bool] = False
-    """Its codes are the integers of a codebook, instead of real vectors."""
+    """Whether it is over the codes of a codebook, instead of real vectors."""
     traits: ClassVar[frozenset[Trait]] = frozenset()
-    """The properties that objectives and figures can rely on; that codes are real follows from `discrete`."""
+    """The properties that objectives and figures may require; `Trait.real_codes` follows from `discrete`."""
 
     @abstractmethod
     def build(self, network: Network, latent: int) -> Posterior:
-        """The posterior with fresh weights: a `vaelab.contract.Posterior` over `latent` dimensions per position."""
+        """Build the posterior, a `vaelab.contract.Posterior` with fresh weights; z has `latent` numbers per position."""
 
 
 @dataclass(frozen=True)
 class Gaussian(PosteriorSpec):
-    """q(z | x) = N(z; mu(x), diag(sigma(x)^2)) (Kingma and Welling 2014, equation 9)."""
+    """Diagonal Gaussian posterior (Kingma and Welling 2014, equation 9).
+
+    q(z | x) = N(z; mu(x), diag(sigma(x)^2)).
+    """
 
     traits: ClassVar[frozenset[Trait]] = frozenset({Trait.known_moments, Trait.independent_dimensions})
 
     def build(self, network: Network, latent: int) -> Posterior:
-        """The posterior over `latent` dimensions a place of the network's."""
+        """Build the posterior over `latent` dimensions per position of the network."""
         from vaelab.posteriors.gaussian import GaussianPosterior
 
         return GaussianPosterior(network, latent)
@@ -50,12 +53,15 @@ class Gaussian(PosteriorSpec):
 
 @dataclass(frozen=True)
 class FullGaussian(PosteriorSpec):
-    """q(z | x) = N(z; mu(x), L(x) L(x)^T), L triangular (Kingma and Welling 2019, section 2.5.1)."""
+    """Gaussian posterior with a full covariance (Kingma and Welling 2019, section 2.5.1).
+
+    q(z | x) = N(z; mu(x), L(x) L(x)^T), L lower triangular.
+    """
 
     traits: ClassVar[frozenset[Trait]] = frozenset({Trait.known_moments})
 
     def build(self, network: Network, latent: int) -> Posterior:
-        """The posterior over `latent` dimensions a place of the network's, all places together."""
+        """Build the joint posterior over `latent` dimensions per position of the network."""
         from vaelab.posteriors.full_gaussian import FullGaussianPosterior
 
         return FullGaussianPosterior(network, latent)
@@ -63,17 +69,17 @@ class FullGaussian(PosteriorSpec):
 
 @dataclass(frozen=True)
 class FlowPosterior(PosteriorSpec):
-    """A diagonal Gaussian bent by neural splines (Rezende and Mohamed 2015; Durkan et al. 2019)."""
+    """Normalising-flow posterior with neural splines (Rezende and Mohamed 2015; Durkan et al. 2019)."""
 
     transforms: Annotated[int, Ge(1)] = 2
-    """Transformations, one after another."""
+    """Number of transformations."""
     hidden: tuple[Annotated[int, Ge(1)], ...] = (64, 64)
-    """Widths of the network of each."""
+    """Widths of each transformation's network."""
     context: Annotated[int, Ge(1)] = 32
-    """Numbers that these networks are told of the image."""
+    """Number of image features given to each transformation's network."""
 
     def build(self, network: Network, latent: int) -> Posterior:
-        """The posterior over `latent` dimensions a place of the network's, all places together."""
+        """Build the joint posterior over `latent` dimensions per position of the network."""
         from vaelab.posteriors.flow import SplinePosterior
 
         return SplinePosterior(network, latent, self.transforms, self.hidden, self.context)
@@ -81,20 +87,20 @@ class FlowPosterior(PosteriorSpec):
 
 @dataclass(frozen=True)
 class Codebook(PosteriorSpec):
-    """Each place's vector replaced by the nearest of a codebook (van den Oord et al. 2017, eqs. 1 and 2)."""
+    """Vector quantisation with one codebook, VQ-VAE (van den Oord et al. 2017, equations 1 and 2)."""
 
     size: Annotated[int, Ge(2)] = 512
-    """K, vectors in the codebook."""
+    """Number of vectors in the codebook."""
     commitment: Annotated[float, Gt(0)] = 0.25
-    """Weight of the squared distance between a vector and its code (equation 3)."""
+    """Weight of the squared distance between a vector and its quantised vector (equation 3)."""
     decay: Annotated[float, Gt(0), Lt(1)] = 0.99
-    """Memory of the moving averages that the codebook follows (appendix A.1)."""
+    """Decay of the codebook's moving averages (appendix A.1)."""
     restart_below: Annotated[float, Ge(0), Lt(1)] = 0.03
-    """A code used less often than this share of the average use restarts at a vector of the batch; 0 for never."""
+    """Restart codes used less often than this share of the average use at vectors of the batch; 0 for never."""
     discrete: ClassVar[bool] = True
 
     def build(self, network: Network, latent: int) -> Posterior:
-        """The posterior, a code a place of the network's."""
+        """Build the posterior, with one code per position of the network."""
         from vaelab.posteriors.codebook import CodebookPosterior
 
         return CodebookPosterior(network, latent, self.size, self.commitment, self.decay, self.restart_below)
@@ -102,22 +108,22 @@ class Codebook(PosteriorSpec):
 
 @dataclass(frozen=True)
 class ResidualCodebook(PosteriorSpec):
-    """Codebooks in a row, each for what those before it left over (Zeghidour et al. 2021, algorithm 1)."""
+    """Residual vector quantisation with several codebooks (Zeghidour et al. 2021, algorithm 1)."""
 
     size: Annotated[int, Ge(2)] = 256
-    """K, vectors in each codebook."""
+    """Number of vectors in each codebook."""
     levels: Annotated[int, Ge(1)] = 2
-    """Codebooks, and codes a place."""
+    """Number of codebooks, and of codes per position."""
     commitment: Annotated[float, Gt(0)] = 0.25
-    """Weight of the squared distance between a vector and what its codes add up to."""
+    """Weight of the squared distance between a vector and the sum of its quantised vectors."""
     decay: Annotated[float, Gt(0), Lt(1)] = 0.99
-    """Memory of the moving averages that the codebooks follow."""
+    """Decay of the codebooks' moving averages."""
     restart_below: Annotated[float, Ge(0), Lt(1)] = 0.03
-    """A code used less often than this share of the average use restarts at a vector of the batch; 0 for never."""
+    """Restart codes used less often than this share of the average use at vectors of the batch; 0 for never."""
     discrete: ClassVar[bool] = True
 
     def build(self, network: Network, latent: int) -> Posterior:
-        """The posterior, `levels` codes a place of the network's."""
+        """Build the posterior, with `levels` codes per position of the network."""
         from vaelab.posteriors.residual_codebook import ResidualCodebookPosterior
 
         return ResidualCodebookPosterior(
@@ -127,20 +133,20 @@ class ResidualCodebook(PosteriorSpec):
 
 @dataclass(frozen=True)
 class FiniteScalar(PosteriorSpec):
-    """Each number of a place's vector rounded to one of a few levels (Mentzer et al. 2024, section 3.1)."""
+    """Finite scalar quantisation, FSQ (Mentzer et al. 2024, section 3.1)."""
 
     levels: tuple[Annotated[int, Ge(3)], ...] = (8, 8, 8)
-    """Levels of each number; the codebook has as many codes as their product."""
+    """Number of levels of each entry of the vector; the number of codes is their product."""
     discrete: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.levels:
-            raise UserError("FiniteScalar.levels is empty, but needs numbers of levels, each at least 3")
+            raise UserError("FiniteScalar.levels is empty, but needs at least one number of levels, such as (8, 8, 8)")
 
     @property
     def size(self) -> int:
-        """Codes in all.
+        """Number of codes, the product of the levels.
 
         >>> FiniteScalar(levels=(8, 5, 5)).size
         200
@@ -148,7 +154,7 @@ class FiniteScalar(PosteriorSpec):
         return prod(self.levels)
 
     def build(self, network: Network, latent: int) -> Posterior:
-        """The posterior, a code a place of the network's."""
+        """Build the posterior, with one code per position of the network."""
         from vaelab.posteriors.finite_scalar import FiniteScalarPosterior
 
         return FiniteScalarPosterior(network, latent, self.levels)

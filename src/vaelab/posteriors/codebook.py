@@ -1,4 +1,4 @@
-"""The posterior with a codebook that follows what is assigned to it."""
+"""Vector quantisation with codebooks that follow moving averages."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from vaelab.posteriors.quantising import QuantisingPosterior, straight_through
 
 
 class LearnedCodes(QuantisingPosterior):
-    """Codebooks that follow moving averages of the vectors that are assigned to them.
+    """Base of posteriors whose codebooks follow moving averages of the vectors assigned to each code.
 
-    Van den Oord, Vinyals and Kavukcuoglu (2017), appendix A.1; codes that are hardly used restart at a vector of the
-    batch (Dhariwal et al. 2020, section 3.1).
+    Van den Oord, Vinyals and Kavukcuoglu (2017), appendix A.1; rarely used codes restart at a vector of the batch
+    (Dhariwal et al. 2020, section 3.1).
 
     Args:
-        network, latent, code_space: as `QuantisingPosterior`.
-        quantiser: of vector-quantize-pytorch, with its own commitment loss off: that is a mean over everything,
-            ours is per image and in the trace's units.
-        commitment: weight of the squared distance between vector and code, summed over dimensions.
-        restart_below: a code used less often than this share of the average use restarts.
+        network, latent, code_space: as in `QuantisingPosterior`.
+        quantiser: a module of vector-quantize-pytorch with its own commitment loss off, since that one is averaged over
+            all dimensions, and `penalty` is summed over them, per image, as the trace is.
+        commitment: weight of the squared distance between vectors and quantised vectors, summed over dimensions.
+        restart_below: share of the average use below which a code restarts.
     """
 
     def __init__(
@@ -41,32 +41,33 @@ class LearnedCodes(QuantisingPosterior):
         self.commitment, self.restart_below = commitment, restart_below
 
     def quantise(self, vectors: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
-        """The nearest vectors, or what those of all levels add up to; with `learn` the codebooks move."""
-        # Of a batch that is not finite nothing is learned: the step that it belongs to is left out as well.
+        """The nearest vectors, summed over levels, and their codes; with `learn` the codebooks are updated."""
+        # A batch with a non-finite vector is not learned from: the optimiser skips its step as well.
         learn = learn and bool(vectors.isfinite().all())
         use = len(vectors) * self.positions / self.code_space.size
-        # The library takes a number a batch, whatever the batch; its codebooks are named by what they can be told.
+        # The library's threshold is an absolute count, so it is set for the size of each batch. Its codebook classes
+        # vary; all of them have `reset_cluster_size`.
         codebooks: list[Any] = [part for part in self.quantiser.modules() if hasattr(part, "reset_cluster_size")]
         for codebook in codebooks:
             codebook.threshold_ema_dead_code = self.restart_below * use
-            # A code that restarts counts as used as much as others, and so has time to be found.
+            # A restarted code starts with the average use, so that it is not restarted again before vectors find it.
             codebook.reset_cluster_size = use
         quantised, codes, _ = self.quantiser(vectors.detach(), freeze_codebook=not learn)
         return straight_through(vectors, quantised), codes
 
     def penalty(self, vectors: Tensor, quantised: Tensor) -> Float[Tensor, " B"]:
-        """commitment |vector - code|^2, the code held fixed, which draws vectors to their codes."""
+        """commitment |vector - quantised|^2, (B,); the gradient reaches the encoder only."""
         distance = mse_loss(vectors, quantised.detach(), reduction="none")
         return self.commitment * distance.flatten(1).sum(-1)
 
 
 class CodebookPosterior(LearnedCodes):
-    """The nearest vector of one codebook: van den Oord et al. (2017), equations 1 to 3.
+    """Vector quantisation with one codebook: van den Oord et al. (2017), equations 1 to 3.
 
     Args:
-        network, latent, commitment, restart_below: as `LearnedCodes`.
-        size: K, vectors in the codebook.
-        decay: memory of the moving averages.
+        network, latent, commitment, restart_below: as in `LearnedCodes`.
+        size: number of vectors in the codebook.
+        decay: decay of the moving averages.
     """
 
     def __init__(
@@ -78,6 +79,6 @@ class CodebookPosterior(LearnedCodes):
         super().__init__(network, latent, CodeSpace(network.positions, size), quantiser, commitment, restart_below)
 
     def look_up(self, codes: Tensor) -> Tensor:
-        """The codebook's vectors."""
+        """The codebook's vectors, (N, positions, latent), for codes (N, slots)."""
         vectors: Tensor = self.quantiser.get_output_from_indices(codes)  # type: ignore[operator]
         return vectors

@@ -1,4 +1,4 @@
-"""The posterior that rounds."""
+"""Finite scalar quantisation."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vaelab.posteriors.quantising import QuantisingPosterior
 
 
 class FiniteScalarPosterior(QuantisingPosterior):
-    """Each number bounded and rounded to one of a few levels; the grid of all is the codebook.
+    """Each entry of a vector bounded and rounded to one of a few levels; the codebook is the grid of all levels.
 
-    Mentzer et al. (2024), "Finite Scalar Quantization", section 3.1. Nothing is learned but the projections to
-    the numbers that are rounded and back, where the vector has another length.
+    Mentzer et al. (2024), "Finite Scalar Quantization", section 3.1. If `latent` differs from the number of levels,
+    learned linear projections map to the rounded entries and back; nothing else is learned.
 
     Args:
-        network, latent: as `QuantisingPosterior`.
-        levels: of each number.
+        network, latent: as in `QuantisingPosterior`.
+        levels: number of levels of each entry.
     """
 
     def __init__(self, network: Network, latent: int, levels: tuple[int, ...]) -> None:
@@ -27,11 +27,11 @@ class FiniteScalarPosterior(QuantisingPosterior):
         self.quantiser = FSQ(list(levels), dim=latent)
 
     def quantise(self, vectors: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
-        """The rounded vectors."""
+        """The rounded vectors and their codes."""
         quantised, codes = self.quantiser(vectors)
         return quantised, codes.long()
 
     def look_up(self, codes: Tensor) -> Tensor:
-        """The grid's vectors."""
+        """The grid's vectors, (N, positions, latent), for codes (N, slots)."""
         vectors: Tensor = self.quantiser.indices_to_codes(codes)
         return vectors

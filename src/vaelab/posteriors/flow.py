@@ -1,4 +1,4 @@
-"""The flow posterior."""
+"""The normalising-flow posterior."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from vaelab.distributions.flow import FlowDistribution
 
 
 class SplinePosterior(Posterior):
-    """z = mu + sigma f(epsilon; h), epsilon ~ N(0, I), f a stack of coupled monotonic splines.
+    """A stack of coupled monotonic splines, followed by a diagonal affine map.
 
-    Rezende and Mohamed (2015), equations 5 and 15, with the couplings of Durkan et al. (2019), section 3:
-    half of the dimensions are moved given the other half, so drawing and scoring take one pass each. Splines cover
-    [-5, 5]; outside f is the identity.
+    z = mu + sigma f(epsilon; h), epsilon ~ N(0, I): Rezende and Mohamed (2015), equations 5 and 15, with the couplings
+    of Durkan et al. (2019), section 3. Half of the dimensions are transformed given the other half, so sampling and
+    scoring take one pass each. Splines cover [-5, 5]; outside, f is the identity.
 
     Args:
-        network: whose features it reads.
-        latent: dimensions of z, a place; the flow is over all places together.
-        transforms: how many transformations.
-        hidden: widths of the network that conditions each of them.
-        context: numbers that these networks are told of h.
+        network: the network that computes h.
+        latent: dimensions of z per position; the flow is over all positions together.
+        transforms: number of transformations.
+        hidden: widths of each transformation's network.
+        context: number of features of h given to each transformation's network.
     """
 
     def __init__(self, network: Network, latent: int, transforms: int, hidden: tuple[int, ...], context: int) -> None:

@@ -15,17 +15,18 @@ _MOST = 512
 
 
 class FullGaussianPosterior(Posterior):
-    """q(z | x) = N(z; mu, L L^T), drawn by z = mu + L epsilon.
+    """A normal distribution with mean and Cholesky factor computed from the features h.
 
-    Kingma and Welling (2019), section 2.5.1, algorithm 2. L is lower triangular: exp(log_scale) on the diagonal and
-    a third head below it, which starts small, so that training begins close to the diagonal posterior.
+    q(z | x) = N(z; mu, L L^T), drawn by z = mu + L epsilon: Kingma and Welling (2019), section 2.5.1, algorithm 2. L is
+    lower triangular, with exp(log_scale) on the diagonal and a third head below it. That head starts with small
+    weights, so that training starts close to the diagonal posterior.
 
     Args:
-        network: whose features it reads.
-        latent: dimensions of z, a place; the covariance is over all places together.
+        network: the network that computes h.
+        latent: dimensions of z per position; the covariance is over all positions together.
 
     Raises:
-        UserError: more than 512 dimensions, whose covariances would take a head of hundreds of millions of weights.
+        UserError: z has more than 512 dimensions, which would need a head of hundreds of millions of weights.
     """
 
     rows: Tensor
@@ -36,15 +37,15 @@ class FullGaussianPosterior(Posterior):
         width = network.positions * latent
         if width > _MOST:
             raise UserError(
-                f"latent is {latent} at {network.positions} places, {width} dimensions in all, but FullGaussian takes "
-                f"at most {_MOST}; lower --latent or choose posterior:gaussian"
+                f"latent is {latent} at {network.positions} positions, {width} dimensions in all, but FullGaussian "
+                f"takes at most {_MOST}; lower --latent or choose posterior:gaussian"
             )
         self.mean = network.head(latent)
         self.log_scale = network.head(latent)
         rows, columns = torch.tril_indices(width, width, offset=-1)
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("columns", columns, persistent=False)
-        # In one dimension there is nothing below the diagonal.
+        # With one dimension there is nothing below the diagonal.
         self.below = nn.Linear(network.features, len(rows)) if len(rows) else None
         if self.below is not None:
             self.below.weight.data.mul_(0.1)

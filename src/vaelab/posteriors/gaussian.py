@@ -11,13 +11,14 @@ from vaelab.distributions import as_float32, diagonal_normal
 
 
 class GaussianPosterior(Posterior):
-    """q(z | x) = N(z; mu(h), diag(exp(log_variance(h)))), two linear heads on the features h.
+    """A normal distribution with independent dimensions, computed by two linear heads on the features h.
 
-    Drawn by z = mu + sigma epsilon (Kingma and Welling 2014, equation 10).
+    q(z | x) = N(z; mu(h), diag(exp(log_variance(h)))), drawn by z = mu + sigma epsilon: Kingma and Welling (2014),
+    equation 10.
 
     Args:
-        network: whose features it reads.
-        latent: dimensions of z, a place.
+        network: the network that computes h.
+        latent: dimensions of z per position.
     """
 
     def __init__(self, network: Network, latent: int) -> None:

@@ -1,4 +1,4 @@
-"""What posteriors that quantise have in common."""
+"""The base of posteriors that quantise."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from vaelab.errors import UserError
 
 
 class QuantisingPosterior(Posterior):
-    """q(code | x) = 1 at the code of each place's vector; gradients pass straight through to the vector.
+    """A point mass on the codes of each position's vector, with a straight-through gradient to the vector.
 
-    Van den Oord, Vinyals and Kavukcuoglu (2017), equations 1 and 2. The quantisers are those of
-    vector-quantize-pytorch.
+    q(code | x) = 1 at the code: van den Oord, Vinyals and Kavukcuoglu (2017), equations 1 and 2. The quantisers are
+    those of vector-quantize-pytorch.
 
     Args:
-        network: whose features it reads.
-        latent: dimensions of the vector at each place.
-        code_space: the number of integers, and their bound.
+        network: the network that computes the features h.
+        latent: dimensions of the vector at each position.
+        code_space: number of slots, and number of codes of each.
     """
 
     code_space: CodeSpace
@@ -39,29 +39,31 @@ class QuantisingPosterior(Posterior):
 
     @abstractmethod
     def look_up(self, codes: Tensor) -> Tensor:
-        """The vectors, (N, positions, latent), that codes, (N, slots), stand for."""
+        """The vectors, (N, positions, latent), that the codes, (N, slots), stand for."""
 
     def penalty(self, vectors: Tensor, quantised: Tensor) -> Tensor | None:
-        """What is added to every objective, (B,); None for nothing."""
+        """A term added to every objective, nats, (B,); None for no term."""
         return None
 
     def distribution(self, h: Float[Tensor, "B F"]) -> Distribution:
-        """q(code | x), of batch shape (B,); its mean is the quantised vectors. Nothing is learned from it."""
+        """q(code | x), of batch shape (B,), with the quantised vectors as mean; does not update codebooks."""
         return self._draw(h, 1, learn=False).q
 
     def forward(self, h: Float[Tensor, "B F"], samples: int) -> Draw:
-        """The code, `samples` times over: there is nothing random in it."""
+        """The code, repeated `samples` times, since it is deterministic; updates codebooks in training mode."""
         return self._draw(h, samples, learn=self.training)
 
     def read(self, codes: Int[Tensor, "N slots"]) -> Float[Tensor, "N D"]:
-        """The vectors that the codes stand for, place by place.
+        """The vectors that the codes stand for, ordered by position.
 
         Raises:
-            UserError: another number of codes than slots, or a code that the codebook does not have.
+            UserError: the number of codes is not that of the slots, or a code is not in the codebook.
         """
         slots, size = self.code_space
         if codes.shape[1] != slots:
-            raise UserError(f"codes are {codes.shape[1]} an image, but the model has {slots}; give one a slot")
+            raise UserError(
+                f"codes has {codes.shape[1]} codes per image, but the model has {slots} slots; give one code per slot"
+            )
         if len(codes) and not bool(((codes >= 0) & (codes < size)).all()):
             raise UserError(f"codes run from {codes.min()} to {codes.max()}, but must be from 0 to {size - 1}")
         return self.look_up(codes).flatten(1)
@@ -81,8 +83,9 @@ class QuantisingPosterior(Posterior):
 
 
 def straight_through(vectors: Tensor, quantised: Tensor) -> Tensor:
-    """The very numbers of `quantised`, with the gradient of `vectors`, whatever the mode of the model.
+    """The values of `quantised` with the gradient of `vectors`, in training and evaluation mode.
 
-    The library would turn and stretch the gradient (its rotation trick), and for codebooks in a row add it up.
+    vector-quantize-pytorch would rotate and rescale the gradient (its rotation trick), and add it up over the levels of
+    a residual quantiser.
     """
     return quantised.detach() + (vectors - vectors.detach())

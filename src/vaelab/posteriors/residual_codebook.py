@@ -1,4 +1,4 @@
-"""The posterior with codebooks in a row."""
+"""Residual vector quantisation."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from vaelab.posteriors.codebook import LearnedCodes
 
 
 class ResidualCodebookPosterior(LearnedCodes):
-    """Codebooks in a row: each quantises what those before it left of the vector.
+    """Vector quantisation with several codebooks, each applied to the residual of those before it.
 
     Zeghidour et al. (2021), "SoundStream", algorithm 1.
 
     Args:
-        network, latent, size, commitment, decay, restart_below: as `CodebookPosterior`.
-        levels: how many codebooks.
+        network, latent, size, commitment, decay, restart_below: as in `CodebookPosterior`.
+        levels: number of codebooks.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ResidualCodebookPosterior(LearnedCodes):
         super().__init__(network, latent, code_space, quantiser, commitment, restart_below)
 
     def look_up(self, codes: Tensor) -> Tensor:
-        """The sums of the codebooks' vectors."""
+        """The sums of the codebooks' vectors, (N, positions, latent), for codes (N, slots)."""
         each = codes.unflatten(1, (self.positions, -1))
         vectors: Tensor = self.quantiser.get_output_from_indices(each)  # type: ignore[operator]
         return vectors

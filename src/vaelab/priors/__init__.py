@@ -1,6 +1,6 @@
-"""Priors p(z), conditional on a label where they use it.
+"""Priors p(z), or p(z | c) for models with a condition c.
 
-A new one is a dataclass here and a file with the module that it builds.
+To add one, write a dataclass here and a file with the module that it builds.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
 
 
 class PriorSpec(Spec, room=True):
-    """Base of the priors.
+    """Base of the prior specs.
 
-    A subclass that says nothing of itself is taken for a prior over real vectors, for models with or without a
-    condition, whose draws carry no gradient.
+    With the default traits a prior is over real vectors, fits models with and without a condition, and its draws
+    carry no gradient.
     """
 
     discrete: ClassVar[bool] = False
-    """Over the integers of a codebook, instead of real vectors."""
+    """Whether it is over the codes of a codebook, instead of real vectors."""
     needs_condition: ClassVar[bool] = False
-    """Only for conditional models."""
+    """Whether it fits conditional models only."""
     reparameterised: ClassVar[bool] = False
-    """Draws from it carry gradients to its weights."""
+    """Whether draws from it carry gradients to its weights."""
 
     @abstractmethod
     def build(self, sizes: PriorSizes) -> Prior:
-        """The prior with fresh weights: a `vaelab.contract.Prior` over `sizes.latent` dimensions or codes."""
+        """Build the prior, a `vaelab.contract.Prior` with fresh weights, over `sizes.latent` dimensions or codes."""
 
 
 @dataclass(frozen=True)
 class StandardNormal(PriorSpec):
-    """p(z) = N(0, I), without parameters (Kingma and Welling 2014)."""
+    """Standard normal prior, p(z) = N(0, I), without parameters (Kingma and Welling 2014)."""
 
     reparameterised: ClassVar[bool] = True
 
     def build(self, sizes: PriorSizes) -> Prior:
-        """The prior over `sizes.latent` dimensions."""
+        """Build the prior over `sizes.latent` dimensions."""
         from vaelab.priors.standard_normal import StandardNormalPrior
 
         return StandardNormalPrior(sizes.latent)
@@ -52,13 +52,16 @@ class StandardNormal(PriorSpec):
 
 @dataclass(frozen=True)
 class ConditionalNormal(PriorSpec):
-    """p(z | c) = N(z; m(c), diag(s(c)^2)), one learned normal a class (Sohn, Lee and Yan 2015)."""
+    """Conditional normal prior, one learned normal per class (Sohn, Lee and Yan 2015, section 4.1).
+
+    p(z | c) = N(z; m(c), diag(s(c)^2)).
+    """
 
     needs_condition: ClassVar[bool] = True
     reparameterised: ClassVar[bool] = True
 
     def build(self, sizes: PriorSizes) -> Prior:
-        """The prior over `sizes.latent` dimensions, with fresh weights."""
+        """Build the prior over `sizes.latent` dimensions, with fresh weights."""
         from vaelab.priors.conditional_normal import ConditionalNormalPrior
 
         return ConditionalNormalPrior(sizes.latent, sizes.condition)
@@ -66,12 +69,16 @@ class ConditionalNormal(PriorSpec):
 
 @dataclass(frozen=True)
 class Mixture(PriorSpec):
-    """A mixture of Gaussians, p(z) = sum_k w_k N(z; m_k, diag(s_k^2)), all learned (Tomczak and Welling 2018)."""
+    """Mixture-of-Gaussians prior with learned components (Tomczak and Welling 2018, section 4).
+
+    p(z) = sum_k w_k N(z; m_k, diag(s_k^2)).
+    """
 
     components: Annotated[int, Ge(1)] = 10
+    """Number of Gaussians."""
 
     def build(self, sizes: PriorSizes) -> Prior:
-        """The prior over `sizes.latent` dimensions, with fresh weights."""
+        """Build the prior over `sizes.latent` dimensions, with fresh weights."""
         from vaelab.priors.mixture import MixturePrior
 
         return MixturePrior(self.components, sizes.latent)
@@ -79,13 +86,16 @@ class Mixture(PriorSpec):
 
 @dataclass(frozen=True)
 class Vamp(PriorSpec):
-    """A mixture of the model's own posteriors at learned pseudo-inputs (Tomczak and Welling 2018, eq. 9)."""
+    """VampPrior, a mixture of the model's posteriors at learned pseudo-inputs (Tomczak and Welling 2018, eq. 9).
+
+    p(z) = 1/K sum_k q(z | u_k).
+    """
 
     components: Annotated[int, Ge(1)] = 500
-    """K, pseudo-inputs."""
+    """Number of pseudo-inputs."""
 
     def build(self, sizes: PriorSizes) -> Prior:
-        """The prior, with fresh pseudo-inputs."""
+        """Build the prior, with fresh pseudo-inputs."""
         from vaelab.priors.vamp import VampPrior
 
         return VampPrior(self.components, sizes.image, sizes.condition)
@@ -93,17 +103,17 @@ class Vamp(PriorSpec):
 
 @dataclass(frozen=True)
 class Flow(PriorSpec):
-    """A neural spline flow (Durkan et al. 2019) from N(0, I), given the condition where there is one."""
+    """Neural spline flow prior, autoregressive, conditional in a conditional model (Durkan et al. 2019)."""
 
     transforms: Annotated[int, Ge(1)] = 3
-    """Autoregressive transformations, one after another."""
+    """Number of autoregressive transformations."""
     hidden: tuple[Annotated[int, Ge(1)], ...] = (64, 64)
-    """Widths of the network of each."""
+    """Widths of each transformation's network."""
 
     reparameterised: ClassVar[bool] = True
 
     def build(self, sizes: PriorSizes) -> Prior:
-        """The prior over `sizes.latent` dimensions, with fresh weights."""
+        """Build the prior over `sizes.latent` dimensions, with fresh weights."""
         from vaelab.priors.flow import FlowPrior
 
         return FlowPrior(sizes.latent, sizes.condition, self.transforms, self.hidden)
@@ -111,12 +121,15 @@ class Flow(PriorSpec):
 
 @dataclass(frozen=True)
 class UniformCodes(PriorSpec):
-    """Every code equally likely: log p = -slots log(size) (van den Oord et al. 2017, section 3.1)."""
+    """Uniform prior over discrete codes (van den Oord et al. 2017, section 3.1).
+
+    log p(code) = -slots log(size).
+    """
 
     discrete: ClassVar[bool] = True
 
     def build(self, sizes: PriorSizes) -> Prior:
-        """The prior over `sizes.code_space`."""
+        """Build the prior over `sizes.code_space`."""
         from vaelab.priors.uniform_codes import UniformCodesPrior
 
         assert sizes.code_space is not None
@@ -125,24 +138,28 @@ class UniformCodes(PriorSpec):
 
 @dataclass(frozen=True)
 class AutoregressiveCodes(PriorSpec):
-    """p(code) = prod_i p(code_i | code_<i, c), a causal transformer; fitted with the model or after it."""
+    """Autoregressive prior over discrete codes, a causal transformer (van den Oord et al. 2017, section 3.3).
+
+    p(code | c) = prod_i p(code_i | code_<i, c), fitted with the model or afterwards.
+    """
 
     layers: Annotated[int, Ge(1)] = 2
+    """Number of transformer layers."""
     width: Annotated[int, Ge(4)] = 128
-    """Numbers in each position's state; a multiple of `heads`."""
+    """Width of the transformer; a multiple of `heads`."""
     heads: Annotated[int, Ge(1)] = 4
-    """Attention heads."""
+    """Number of attention heads."""
     discrete: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.width % self.heads:
             raise UserError(
-                f"AutoregressiveCodes.width is {self.width}, but must be a multiple of its {self.heads} heads"
+                f"AutoregressiveCodes.width is {self.width}, but must be a multiple of heads = {self.heads}"
             )
 
     def build(self, sizes: PriorSizes) -> Prior:
-        """The prior over `sizes.code_space`, with fresh weights."""
+        """Build the prior over `sizes.code_space`, with fresh weights."""
         from vaelab.priors.autoregressive import AutoregressivePrior
 
         assert sizes.code_space is not None

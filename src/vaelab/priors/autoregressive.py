@@ -13,27 +13,28 @@ from torch.distributions.constraints import independent, nonnegative_integer
 from vaelab.contract import CodeSpace, Infer, Prior
 from vaelab.distributions import as_float32
 
-# Below it nothing but the likeliest code is drawn, and 0 cannot be divided by.
+# Below this temperature only the most likely code is drawn; it also avoids a division by 0.
 _COLDEST = 1e-6
 
 
 class AutoregressivePrior(Prior):
-    """p(code | c) = prod_i p(code_i | code_<i, c), a causal transformer over the slots in their order.
+    """A causal transformer over the slots in order.
 
-    The prior that van den Oord, Vinyals and Kavukcuoglu (2017), section 3.3, fit after training, with
-    the transformer of Vaswani et al. (2017) in place of a PixelCNN. Discrete codes pass no gradient, so fitting it
-    along with the model, where the KL trains it, leaves encoder and decoder as they would be.
+    p(code | c) = prod_i p(code_i | code_<i, c): the prior that van den Oord, Vinyals and Kavukcuoglu (2017),
+    section 3.3, fit after training, with the transformer of Vaswani et al. (2017) in place of a PixelCNN. Discrete
+    codes pass no gradient, so training the prior together with the model (its loss is the KL) does not change the
+    encoder and decoder.
 
     Args:
-        code_space: the number of integers, and their bound.
-        condition: K, dimensions of the condition; 0 where there is none.
-        layers, width, heads: of the transformer.
+        code_space: number of slots, and number of codes of each.
+        condition: K, dimensions of the condition; 0 for none.
+        layers, width, heads: numbers of layers, of dimensions and of attention heads of the transformer.
     """
 
     def __init__(self, code_space: CodeSpace, condition: int, layers: int, width: int, heads: int) -> None:
         super().__init__()
         self.code_space = code_space
-        # What stands before the first code: a vector of its own, moved by the condition.
+        # The start token, to which the embedded condition is added.
         self.start = nn.Parameter(0.02 * torch.randn(width))
         self.condition = nn.Linear(condition, width, bias=False) if condition else None
         self.embedding = nn.Embedding(code_space.size, width) if code_space.slots > 1 else None
@@ -49,11 +50,11 @@ class AutoregressivePrior(Prior):
         return AutoregressiveDistribution(self, c)
 
     def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
-        """`n` codes, their logits divided by the temperature; at 0 the likeliest, slot by slot."""
+        """`n` codes drawn from logits divided by the temperature; at 0 the most likely code of each slot in turn."""
         return AutoregressiveDistribution(self, c, temperature).expand((n,)).sample()
 
     def next_logits(self, before: Int[Tensor, "N T"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N _ V"]:
-        """Logits of each slot up to the first that is not given: T codes give T + 1 slots, but at most all."""
+        """Logits of the first T + 1 slots (at most all slots), given the codes of the first T."""
         first = self.start if self.condition is None or c is None else self.start + self.condition(c)
         states = first.expand(len(before), -1)[:, None]
         if self.embedding is not None:
@@ -67,12 +68,12 @@ class AutoregressivePrior(Prior):
 
 
 class AutoregressiveDistribution(Distribution):
-    """What `AutoregressivePrior` gives: integers (slots,), the chain rule for their log-probability.
+    """The distribution of an `AutoregressivePrior`, over integers of shape (slots,).
 
     Args:
-        prior: the network.
+        prior: the transformer.
         c: the condition, (B, K), or None.
-        temperature: that logits are divided by; 0 is taken for a millionth.
+        temperature: divisor of the logits, clamped to at least 1e-6.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
@@ -84,18 +85,18 @@ class AutoregressiveDistribution(Distribution):
 
     @property
     def support(self) -> Any:
-        """Integers from 0."""
+        """Non-negative integers."""
         return independent(nonnegative_integer, 1)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> AutoregressiveDistribution:
-        """The same distribution for a batch of one dimension."""
+        """The same distribution, expanded to a batch of one dimension."""
         c = None if self.c is None else self.c.expand(*batch_shape, -1)
         new = AutoregressiveDistribution(self.prior, c, self.temperature)
         new._batch_shape = torch.Size(batch_shape)
         return new
 
     def log_prob(self, value: Int[Tensor, "*S B slots"]) -> Float[Tensor, "*S B"]:
-        """log p(code), nats, summed over slots."""
+        """log p(code) by the chain rule, nats, summed over slots."""
         flat = value.flatten(0, -2)
         logits = self.prior.next_logits(flat, self._conditions(len(flat)))
         scores = Categorical(logits=logits / self.temperature, validate_args=False).log_prob(flat)
@@ -104,7 +105,7 @@ class AutoregressiveDistribution(Distribution):
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Int[Tensor, "*S slots"]:
-        """Codes drawn slot by slot."""
+        """Codes, drawn slot by slot."""
         shape = torch.Size(sample_shape) + self.batch_shape
         n = shape.numel()
         codes = torch.empty(n, 0, dtype=torch.long, device=self.prior.start.device)
@@ -115,5 +116,5 @@ class AutoregressiveDistribution(Distribution):
         return codes.reshape(*shape, -1)
 
     def _conditions(self, n: int) -> Tensor | None:
-        """The condition of each of `n` codes: batches come after samples, so they repeat."""
+        """The condition of each of `n` flattened codes: samples are the outer dimension, so the batch repeats."""
         return None if self.c is None else self.c.repeat(n // len(self.c), 1)

@@ -1,4 +1,4 @@
-"""The learned normal prior of each class."""
+"""The conditional normal prior."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from vaelab.distributions import as_float32, diagonal_normal
 
 
 class ConditionalNormalPrior(Prior):
-    """p(z | c) = N(z; A c, diag(exp(B c))), A and B learned.
+    """A normal distribution whose mean and log variance are linear in the condition.
 
-    The conditional prior network of Sohn, Lee and Yan (2015), section 4.1, linear in the condition: with
-    labels as one-hot vectors that is one normal a class. It starts at N(0, I) for all of them, but for means that
-    differ slightly.
+    p(z | c) = N(z; A c, diag(exp(B c))), A and B learned: the conditional prior network of Sohn, Lee and Yan (2015),
+    section 4.1, here linear, so that one-hot labels give one normal per class. A starts at small random values and
+    B at 0: all classes start near N(0, I).
 
     Args:
         latent: D, dimensions of z.
@@ -31,7 +31,7 @@ class ConditionalNormalPrior(Prior):
         nn.init.zeros_(self.log_variance.weight)
 
     def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
-        """One normal for each condition, of batch shape (B,)."""
+        """The normal distribution of each condition, of batch shape (B,)."""
         assert c is not None
         scale = torch.exp(as_float32(self.log_variance(c)) / 2)
         return diagonal_normal(as_float32(self.mean(c)), scale)

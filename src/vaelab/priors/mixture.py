@@ -13,13 +13,14 @@ from vaelab.distributions import diagonal_normal
 
 
 class MixturePrior(Prior):
-    r"""p(z) = sum_k w_k N(z; m_k, diag(s_k^2)), all learned.
+    r"""A mixture of K diagonal Gaussians with learned weights, means and scales.
 
-    The baseline "MoG" of Tomczak and Welling (2018), section 4. Means start at draws from N(0, I), so that
-    components differ, with equal weights and scales of one. The KL to it has no closed form and is sampled.
+    p(z) = sum_k w_k N(z; m_k, diag(s_k^2)): the baseline "MoG" of Tomczak and Welling (2018), section 4. Means start
+    at draws from N(0, I), so that components differ; weights start equal and scales at 1. The KL to it has no closed
+    form and is sampled.
 
     Args:
-        components: K, how many.
+        components: K, number of Gaussians.
         latent: D, dimensions of z.
     """
 

@@ -12,14 +12,18 @@ from vaelab.distributions import diagonal_normal
 
 
 class StandardNormalPrior(Prior):
-    """p(z) = N(0, I), the same for every condition (Kingma and Welling 2014)."""
+    """p(z) = N(0, I), the same for every condition (Kingma and Welling 2014).
+
+    Args:
+        latent: D, dimensions of z.
+    """
 
     mean: Tensor
     scale: Tensor
 
     def __init__(self, latent: int) -> None:
         super().__init__()
-        # Buffers follow the model's device and precision; they hold nothing that was learned.
+        # Buffers follow the model's device and dtype; they are constants, so they are not saved.
         self.register_buffer("mean", torch.zeros(latent), persistent=False)
         self.register_buffer("scale", torch.ones(latent), persistent=False)
 

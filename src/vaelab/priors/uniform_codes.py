@@ -11,12 +11,13 @@ from vaelab.contract import CodeSpace, Infer, Prior
 
 
 class UniformCodesPrior(Prior):
-    """p(code) = size^-slots: the KL of a deterministic posterior to it is slots x log(size) nats.
+    """The uniform distribution over codes, p(code) = size^-slots.
 
-    Van den Oord, Vinyals and Kavukcuoglu (2017), section 3.1.
+    The KL of a deterministic posterior to it is slots x log(size) nats: van den Oord, Vinyals and Kavukcuoglu (2017),
+    section 3.1.
 
     Args:
-        code_space: the number of integers, and their bound.
+        code_space: number of slots, and number of codes of each.
     """
 
     logits: Tensor
@@ -30,5 +31,5 @@ class UniformCodesPrior(Prior):
         return Independent(Categorical(logits=self.logits, validate_args=False), 1, validate_args=False)
 
     def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
-        """`n` codes; the temperature makes no difference."""
+        """`n` codes; the temperature has no effect."""
         return self.forward(c, infer).sample((n,))

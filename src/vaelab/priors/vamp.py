@@ -1,4 +1,4 @@
-"""The variational mixture of posteriors."""
+"""The VampPrior, a variational mixture of posteriors."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from vaelab.contract import Infer, Prior
 
 
 class VampPrior(Prior):
-    """p(z) = 1/K sum_k q(z | u_k), the u_k learned pseudo-inputs.
+    """A mixture of the model's posteriors at K learned pseudo-inputs u_k.
 
-    Tomczak and Welling (2018), equation 9. Pixels of pseudo-inputs are kept in [0, 1] by a sigmoid; in a
-    conditional model each also has a learned condition of its own, so that the prior is the same for every label.
+    p(z) = 1/K sum_k q(z | u_k): Tomczak and Welling (2018), equation 9. A sigmoid keeps the pixels of pseudo-inputs in
+    [0, 1]. In a conditional model each pseudo-input has a learned condition, so the prior is the same for all labels.
     The KL to it has no closed form and is sampled.
 
     Args:
-        components: K, pseudo-inputs.
+        components: K, number of pseudo-inputs.
         image: (C, H, W) of an image.
-        condition: dimensions of the condition; 0 where there is none.
+        condition: dimensions of the condition; 0 for none.
     """
 
     equal: Tensor
 
     def __init__(self, components: int, image: tuple[int, int, int], condition: int) -> None:
         super().__init__()
-        # Faint noise, differing from component to component: from it the posteriors spread over the prior's centre.
+        # Dark images with faint noise that differs between components, so that their posteriors start spread out.
+        # Named `pictures` because saved weights have that name.
         self.pictures = nn.Parameter(torch.randn(components, *image) - 2)
         self.conditions = nn.Parameter(torch.rand(components, condition)) if condition else None
         self.register_buffer("equal", torch.zeros(components), persistent=False)

@@ -1,4 +1,4 @@
-"""The report: one HTML page that opens from disk, without a network."""
+"""The report: one HTML page about runs and studies that opens from disk, without a network."""
 
 from vaelab.report.blocks import Fact, Facts, FigureBlock, FigureGroup, Table
 from vaelab.report.claims import CheckOutcome, ClaimOutcome, Claims, Measure, StudyFigure, Verdict, read_claims

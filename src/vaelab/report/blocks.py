@@ -1,4 +1,4 @@
-"""What a page is made of: tables, figures, and lines of what was run."""
+"""The building blocks of a page: tables, figures, and facts about what was run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from vaelab.spec import Spec
 
 @dataclass(frozen=True)
 class Table(Spec):
-    """A table as text, ready to be read.
+    """A table as text.
 
     Args:
-        caption: its name, above it.
-        columns: the headings; the first stands over the names of the rows.
-        rows: cells, as many as there are columns; the first names the row.
-        note: below it, such as what a spread is.
+        caption: the title above the table.
+        columns: the headings; the first is that of the row names.
+        rows: one cell per column; the first is the name of the row.
+        note: the text below the table, such as the meaning of a spread.
     """
 
     caption: str
@@ -27,13 +27,13 @@ class Table(Spec):
 
 @dataclass(frozen=True)
 class FigureBlock:
-    """A figure with the words below it.
+    """A figure with its caption.
 
     Args:
         svg: the figure as an <svg> element.
-        caption: what it shows and what to look for.
-        alt: what stands in its place for a reader who does not see it.
-        of: whose figure it is, where the same figure of others stands beside it.
+        caption: its content, and what to look for.
+        alt: the text for readers who cannot see it.
+        of: the name of its run or study, if the page shows the same figure of others.
     """
 
     svg: str
@@ -43,8 +43,8 @@ class FigureBlock:
 
     @property
     def address(self) -> str:
-        """The figure as a data address: as an image it keeps its ids to itself, and thousands of points stay outside
-        the page's own tree."""
+        """The figure as a data URL: inside an image, its ids cannot clash with others, and its thousands of points stay
+        outside the tree of the page."""
         return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
 
 
@@ -53,8 +53,8 @@ class FigureGroup:
     """The same figure for each of several runs, side by side where there is room.
 
     Args:
-        title: what the figure is.
-        blocks: one a run.
+        title: the name of the figure.
+        blocks: one per run.
     """
 
     title: str
@@ -62,14 +62,14 @@ class FigureGroup:
 
     @property
     def caption(self) -> str:
-        """The caption that all share, to be said once; empty where they differ."""
+        """The caption that all blocks share; empty if they differ."""
         captions = {block.caption for block in self.blocks}
         return captions.pop() if len(captions) == 1 else ""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A line of "what was run"."""
+    """A line in the section "What was run"."""
 
     name: str
     value: str
@@ -77,12 +77,12 @@ class Fact:
 
 @dataclass(frozen=True)
 class Facts:
-    """What was run, of one model or one study.
+    """The facts about one model or one study.
 
     Args:
-        title: whose facts these are; empty where the page has one set of them.
-        facts: in order.
-        settings: all settings as JSON, to make it again from the page alone; empty for none.
+        title: the name of the model or study; empty if the page is about one.
+        facts: the facts, in order.
+        settings: all settings as JSON, from which the run can be repeated; empty for none.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Claims and their verdicts, as claims.json holds them."""
+"""Claims and their verdicts: the contents of claims.json."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Verdict = Literal["reproduced", "not reproduced", "undecided"]
 
 @dataclass(frozen=True)
 class Measure(Spec):
-    """A number that was measured, and how sure it is.
+    """A measured number with its interval over seeds.
 
     >>> Measure("accuracy", (0.81, 0.85), 0.83, (0.576, 1.084)).shown
     '0.83'
@@ -23,10 +23,10 @@ class Measure(Spec):
 
     what: str
     values: tuple[float, ...]
-    """One a seed."""
+    """One per seed."""
     mean: float
     interval: tuple[float, float] | None = None
-    """95 % over seeds; none of a single seed."""
+    """95 % over seeds; None for a single seed."""
     unit: str = ""
 
     @property
@@ -36,20 +36,20 @@ class Measure(Spec):
 
     @property
     def spread(self) -> str:
-        """The interval in words."""
+        """The interval as text."""
         if self.interval is not None:
             return f"{number(self.interval[0])} to {number(self.interval[1])}"
         return "one seed, no interval" if len(self.values) == 1 else "none"
 
     @property
     def by_seed(self) -> str:
-        """The values of several seeds."""
+        """The values of several seeds as text; empty for one."""
         return ", ".join(map(number, self.values)) if len(self.values) > 1 else ""
 
 
 @dataclass(frozen=True)
 class CheckOutcome(Measure):
-    """A measured number, the bounds it has to keep for the claim to hold, and the verdict.
+    """A measured number, the bounds within which the claim holds, and the verdict.
 
     >>> CheckOutcome("accuracy", (0.83,), 0.83, at_least=0.55, verdict="reproduced").refuted
     'below 0.55'
@@ -58,32 +58,32 @@ class CheckOutcome(Measure):
     at_least: float | None = None
     at_most: float | None = None
     why: str = ""
-    """Why the bound is where it is."""
+    """The reason for the bound."""
     verdict: Verdict = "undecided"
 
     @property
     def refuted(self) -> str:
-        """What would refute it."""
+        """The values that would refute the claim."""
         bounds = (("below", self.at_least), ("above", self.at_most))
         return " or ".join(f"{word} {number(bound, self.unit)}" for word, bound in bounds if bound is not None)
 
 
 @dataclass(frozen=True)
 class ClaimOutcome(Spec):
-    """A sentence, what was measured to test it, and the verdict."""
+    """A sentence, the numbers that test it, and the verdict."""
 
     name: str
     says: str
     verdict: Verdict
     checks: tuple[CheckOutcome, ...]
     beside: tuple[Measure, ...] = ()
-    """Numbers to compare with, which decide nothing."""
+    """Numbers for comparison, which decide nothing."""
     note: str = ""
 
 
 @dataclass(frozen=True)
 class StudyFigure(Spec):
-    """A figure of the study itself, figures/NAME.svg in its folder, and the words below it."""
+    """A figure of a whole study, figures/NAME.svg in its folder, and its caption."""
 
     name: str
     caption: str
@@ -91,21 +91,21 @@ class StudyFigure(Spec):
 
 @dataclass(frozen=True)
 class Claims(Spec):
-    """What claims.json holds."""
+    """The contents of claims.json."""
 
     claims: tuple[ClaimOutcome, ...]
     about: dict[str, Any] = field(default_factory=dict)
-    """On what and by what it was measured: data, recipe, epochs, seeds, command, machine, seconds, ..."""
+    """How it was measured: data, recipe, epochs, seeds, command, machine, seconds, ..."""
     left_out: tuple[str, ...] = ()
-    """Claims that could not be tested, each with the reason."""
+    """Sentences that could not be tested, each with the reason."""
     figures: tuple[StudyFigure, ...] = ()
     shown: tuple[str, ...] = ()
-    """The runs whose figures the report shows; all where none is named."""
+    """The runs whose figures the report shows; empty for all."""
     format: int = FORMAT
 
     @property
     def of(self) -> str:
-        """What it was measured on, in a line.
+        """The data and settings of the study, in a line.
 
         >>> Claims((), {"data": "mnist", "recipe": "fast", "epochs": 6, "seeds": [0, 1]}).of
         'mnist, fast recipe, 6 epochs, seeds 0, 1'
@@ -133,7 +133,7 @@ def read_claims(path: Path) -> Claims:
 
 
 def number(value: float, unit: str = "") -> str:
-    """Four digits of a number, and its unit.
+    """A number with four digits and its unit.
 
     >>> number(0.8), number(144.591, "nats"), number(-60000, "%")
     ('0.8', '144.6 nats', '-60,000 %')

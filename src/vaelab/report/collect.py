@@ -56,7 +56,7 @@ def write_run_report(
     contents = read_folders(folders, specs)
     groups = contents.groups
     shown = [group for group in groups if group.runs[0].folder.path.resolve() in contents.shown]
-    figures, notices = _figures(shown, draw or _Gallery(data_directory, specs))
+    figures, notices = _figures(shown, draw, Images(data_directory), specs)
     measured, older = measured_of(shown, specs)
     several = len({of for _, _, of in contents.figures}) > 1
     figures = [_of_study(*figure, several=several) for figure in contents.figures] + figures
@@ -117,18 +117,21 @@ def _of_study(path: Path, figure: StudyFigure, of: str, several: bool) -> Figure
     )
 
 
-def _figures(groups: Sequence[Group], draw: Draw) -> tuple[list[FigureGroup], list[str]]:
+def _figures(
+    groups: Sequence[Group], draw: Draw | None, images: Images, specs: Sequence[type[Spec]]
+) -> tuple[list[FigureGroup], list[str]]:
     """The figures of each group's first seed, those of one name together, and the notices about missing ones."""
     blocks: dict[str, list[FigureBlock]] = {}
     notices: list[str] = []
     for group in groups:
+        folder = group.runs[0].folder.path
         try:
-            figures = draw(group.runs[0].folder.path)
+            figures, missing = (draw(folder), "") if draw is not None else _gallery(folder, images, specs)
         except UserError as error:
             notices.append(f"The figures of {group.name} are left out: {error}.")
             continue
-        if isinstance(draw, _Gallery) and draw.missing:
-            notices.append(f"The figures of {group.name} show no real images{draw.missing}.")
+        if missing:
+            notices.append(f"The figures of {group.name} show no real images{missing}.")
         for drawn in figures:
             alt = f"{_heading(drawn.name)} of {group.name}, seed {group.seeds[0]}"
             of = group.name if len(groups) > 1 else ""
@@ -136,38 +139,37 @@ def _figures(groups: Sequence[Group], draw: Draw) -> tuple[list[FigureGroup], li
     return [FigureGroup(_heading(name), tuple(same)) for name, same in blocks.items()], notices
 
 
-class _Gallery:
-    """Draws all figures that the model of a run can have, on the images that it was trained on.
+def _gallery(folder: Path, images: Images, specs: Sequence[type[Spec]]) -> tuple[Sequence[DrawnFigure], str]:
+    """All figures that the model of a run can have, and the reason if they show no real images."""
+    run = open_run(folder, specs=specs)
+    data, missing = images.of(run)
+    return draw_figures(run, data), missing
+
+
+class Images:
+    """The images of runs, each source opened once.
 
     Args:
         directory: the folder of data sets.
-        specs: the spec classes of parts that are not this package's own.
     """
 
-    missing = ""
-    """The reason why the images of the last run are not at hand; empty if they are."""
-
-    def __init__(self, directory: Path | None, specs: Sequence[type[Spec]]) -> None:
+    def __init__(self, directory: Path | None) -> None:
         self._directory = directory
-        self._specs = specs
         self._opened: dict[str, ImageData | UserError] = {}
 
-    def __call__(self, folder: Path) -> Sequence[DrawnFigure]:
-        run = open_run(folder, specs=self._specs)
-        return draw_figures(run, self._images(run))
-
-    def _images(self, run: Run) -> ImageData | None:
-        """The images that a run was trained on; None if they are not at hand."""
+    def of(self, run: Run) -> tuple[ImageData | None, str]:
+        """The images that a run was trained on; if they are not at hand, None and the reason."""
         source = run.experiment.data
+        # As text, since the settings of a user's own source need not be hashable.
         key = json.dumps(encode(source), sort_keys=True)
         if key not in self._opened:
             self._opened[key] = self._open(source)
         data = self._opened[key]
         if isinstance(data, UserError):
-            self.missing = f", since they are not at hand: {data}"
-            return None
-        self.missing = "" if data.digest == run.record.data_sha256 else ": those at hand are not the ones it was trained on"
-        return None if self.missing else data
+            return None, f", since they are not at hand: {data}"
+        if data.digest != run.record.data_sha256:
+            return None, ": those at hand are not the ones it was trained on"
+        return data, ""
 
     def _open(self, source: SourceSpec) -> ImageData | UserError:
         try:

@@ -1,4 +1,4 @@
-"""Where the loss comes from, in a few lines that a student can follow."""
+"""The derivation of the loss, in a few steps that a student can follow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula and how it is read aloud."""
+    """A formula in TeX and in words."""
 
     tex: str
     spoken: str
@@ -15,12 +15,12 @@ class Formula:
 
 @dataclass(frozen=True)
 class Step:
-    """A step: what is done, and the formulas it gives, one below the other.
+    """A step of the derivation.
 
     Args:
-        title: in a few words.
-        words: what is done, and why.
-        formulas: what it gives.
+        title: a few words.
+        words: the step and the reason for it.
+        formulas: the result, one formula per line.
     """
 
     title: str
@@ -30,24 +30,24 @@ class Step:
 
 SYMBOLS: tuple[tuple[Formula, str], ...] = (
     (Formula("x", "x"), "an image, its D pixels numbered by j"),
-    (Formula("z", "z"), "its code, L numbers"),
-    (Formula("p(z)", "p of z"), "the prior: how codes are spread before any image is seen"),
+    (Formula("z", "z"), "its latent, L numbers"),
+    (Formula("p(z)", "p of z"), "the prior: the distribution of latents before any image is seen"),
     (
         Formula(r"p_\theta(x\,|\,z)", "p theta of x given z"),
-        "the decoder, weights θ: how likely an image is under a code",
+        "the decoder, weights θ: the likelihood of an image given a latent",
     ),
     (
         Formula(r"q_\phi(z\,|\,x)", "q phi of z given x"),
-        "the encoder, weights φ: a guess at the codes behind an image",
+        "the encoder, weights φ: a guess at the latents behind an image",
     ),
-    (Formula(r"\mathbb{E}_{q}", "expectation under q"), "the average over codes drawn from the encoder"),
+    (Formula(r"\mathbb{E}_{q}", "expectation under q"), "the average over latents drawn from the encoder"),
 )
 
 STEPS = (
     Step(
-        "What is wanted",
-        "A good model finds the images likely. Their likelihood is a sum over all codes, and nearly every code "
-        "explains a given image badly, so the integral cannot be done by trying codes from the prior.",
+        "The goal",
+        "A good model gives the images a high likelihood. That likelihood is an integral over all latents, and nearly "
+        "every latent explains a given image badly, so it cannot be estimated by drawing latents from the prior.",
         (
             Formula(
                 r"\log p_\theta(x) = \log \int\ p_\theta(x\,|\,z)\,p(z)\,dz",
@@ -57,7 +57,7 @@ STEPS = (
     ),
     Step(
         "Ask the encoder, and use Jensen's inequality",
-        "Multiply and divide by the encoder's density: the integral becomes an average over likely codes. The "
+        "Multiply and divide by the encoder's density: the integral becomes an average over likely latents. The "
         "logarithm is concave, so the logarithm of an average is at least the average of logarithms. That average is"
         " the ELBO, the evidence lower bound.",
         (
@@ -74,7 +74,7 @@ STEPS = (
         ),
     ),
     Step(
-        "What the bound leaves out",
+        "The gap of the bound",
         "The two sides differ by a Kullback-Leibler divergence, which is never negative and is zero only where the "
         "encoder is the true posterior. So a higher ELBO means likelier images, or a better encoder, or both.",
         (
@@ -87,9 +87,10 @@ STEPS = (
     ),
     Step(
         "Two terms",
-        "Split the logarithm. What is trained and shown in tables is the negative: a reconstruction term, how badly "
-        "the decoder explains the image from its code, plus a KL term, how much the code tells beyond the prior. "
-        "Both are sums over pixels or code dimensions, in nats per image; their sum is the total.",
+        "Split the logarithm. The loss, and the number in tables, is the negative: a reconstruction term, which "
+        "measures how badly the decoder explains the image from its latent, plus a KL term, which measures the "
+        "information in the latent beyond the prior. Both are sums over pixels or latent dimensions, in nats per "
+        "image; their sum is the total.",
         (
             Formula(
                 r"-\mathrm{ELBO}(x) = -\mathbb{E}_{q}\left[\log p_\theta(x\,|\,z)\right]",
@@ -103,8 +104,8 @@ STEPS = (
     ),
     Step(
         "The KL of two Gaussians",
-        "With a Gaussian encoder and a standard normal prior the KL needs no sampling. The code itself is drawn as "
-        "mean plus deviation times noise, so that gradients reach the encoder through both.",
+        "With a Gaussian encoder and a standard normal prior the KL needs no sampling. The latent itself is drawn "
+        "as mean plus deviation times noise, so that gradients reach the encoder through both.",
         (
             Formula(
                 r"\mathrm{KL} = \dfrac{1}{2}\,\sum_{i=1}^{L}\left(\mu_i^2 + \sigma_i^2 - 1 - \log \sigma_i^2\right)",
@@ -119,9 +120,9 @@ STEPS = (
     ),
     Step(
         "The weight of the KL",
-        "A factor β sets the price of information in the code. β = 1 is the bound; a higher one asks for simpler "
-        "codes and gives up reconstruction; a warm-up raises it from near 0 to 1 over the first epochs, so that the "
-        "code is used before it is taxed. Tables show the KL before β.",
+        "A factor β sets the price of information in the latent. β = 1 is the bound; a higher β trades reconstruction "
+        "for simpler latents; a warm-up raises it from near 0 to 1 over the first epochs, so that the latent is in use "
+        "before it costs much. Tables show the KL before β.",
         (
             Formula(
                 r"\mathrm{loss}(x) = -\mathbb{E}_{q}\left[\log p_\theta(x\,|\,z)\right] + \beta\,\mathrm{KL}",
@@ -131,9 +132,9 @@ STEPS = (
     ),
     Step(
         "With a label",
-        "A conditional VAE tells both networks the label y, and the same steps bound the likelihood of the image "
-        "given its label. The code need not carry the class any more, so it is left for style, and its KL falls. "
-        "Here the prior stays the same for every label, unless the model has a prior that depends on it.",
+        "A conditional VAE gives both networks the label y, and the same steps bound the likelihood of the image given "
+        "its label. The latent need not carry the class any more, so it carries style, and its KL falls. Here the "
+        "prior is the same for every label, unless the model has a prior that depends on it.",
         (
             Formula(
                 r"\log p_\theta(x\,|\,y) \geq \mathbb{E}_{q_\phi(z\,|\,x,y)}\left[\log p_\theta(x\,|\,z,y)\right]",
@@ -148,8 +149,8 @@ STEPS = (
     ),
     Step(
         "Grey pixels",
-        "A Bernoulli decoder gives the probability π that a pixel is white. Where pixels are 0 or 1, the "
-        "reconstruction term is a negative log-likelihood. Where they are grey it is a cross-entropy: a sound loss, "
+        "A Bernoulli decoder gives the probability π that a pixel is white. If pixels are 0 or 1, the "
+        "reconstruction term is a negative log-likelihood. If they are grey, it is a cross-entropy: a sound loss, "
         "comparable between models on the same images, but no log-likelihood, so the total bounds no evidence and "
         "has no bits per dimension.",
         (
@@ -162,7 +163,7 @@ STEPS = (
 )
 
 SOURCES = (
-    "Kingma and Welling (2014), Auto-Encoding Variational Bayes: the bound (equations 1 to 3), drawing the code "
+    "Kingma and Welling (2014), Auto-Encoding Variational Bayes: the bound (equations 1 to 3), drawing the latent "
     "(section 2.4), the Gaussian KL (appendix B).",
     "Sohn, Lee and Yan (2015), Learning Structured Output Representation using Deep Conditional Generative Models: "
     "the bound given a condition.",

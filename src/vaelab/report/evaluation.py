@@ -1,15 +1,17 @@
-"""What `vaelab evaluate` measured of runs, part by part, for the page."""
+"""The numbers that `vaelab evaluate` measured of runs, part by part, for the page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vaelab.errors import UserError
 from vaelab.evaluation import PARTS, Part
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
 from vaelab.models.files import load, weights_digest
 from vaelab.report.claims import number
 from vaelab.report.runs import Group
+from vaelab.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -17,8 +19,8 @@ class MeasuredNumber:
     """A number of one run, as text.
 
     Args:
-        name: of the quantity, and of the run where there are several.
-        how: what must be known to read it.
+        name: the quantity, and the run if there are several.
+        how: how it was measured.
         cells: value, 95 % interval and unit.
     """
 
@@ -29,14 +31,14 @@ class MeasuredNumber:
 
 @dataclass(frozen=True)
 class MeasuredPart:
-    """A part of the evaluation, of all runs that it was measured of.
+    """A part of the evaluation, for all runs that have it.
 
     Args:
-        name: on the command line.
-        shows: what it measures, in a line.
-        numbers: those of one quantity one below the other, so that runs compare.
-        findings: in words.
-        notes: what it was measured on and how long that took, of each run.
+        name: its name on the command line.
+        shows: a line about it.
+        numbers: the same quantity of all runs in neighbouring rows.
+        findings: sentences about the numbers.
+        notes: for each run, the images, settings and duration of the measurement.
     """
 
     name: str
@@ -48,12 +50,12 @@ class MeasuredPart:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the page tells of evaluations.
+    """The evaluations on the page.
 
     Args:
-        parts: in the evaluation's own order.
-        left_out: what was not measured of which run, and why.
-        sources: the command that measured last, and the machine, of each run.
+        parts: in the order of the evaluation.
+        left_out: the parts that were not measured, with the run and the reason.
+        sources: for each run, the command that measured last, and the machine.
     """
 
     parts: tuple[MeasuredPart, ...] = ()
@@ -61,16 +63,21 @@ class Measured:
     sources: tuple[str, ...] = ()
 
 
-def measured_of(groups: Sequence[Group]) -> tuple[Measured, list[str]]:
-    """The evaluations of each group's first seed, and what is to be said of those that are left out.
+def measured_of(groups: Sequence[Group], specs: Sequence[type[Spec]] = ()) -> tuple[Measured, list[str]]:
+    """The evaluations of each group's first seed, and notices about those that are left out.
 
-    An evaluation of other weights than the run's last ones is left out: the run was trained on since.
+    An evaluation is left out if its weights are not the run's last ones, since the run was continued, or if the model
+    cannot be loaded to compare them.
+
+    Args:
+        groups: the runs.
+        specs: the spec classes of parts that are not this package's own, if they are not imported yet.
 
     Raises:
-        UserError: an evaluation.json or a model cannot be read.
+        UserError: an evaluation.json cannot be read.
     """
     named = len(groups) > 1 or any(len(group.seeds) > 1 for group in groups)
-    found: dict[str, Evaluation] = {}
+    evaluations: dict[str, Evaluation] = {}
     notices = []
     for group in groups:
         folder = group.runs[0].folder
@@ -78,18 +85,23 @@ def measured_of(groups: Sequence[Group]) -> tuple[Measured, list[str]]:
         if not path.exists():
             continue
         evaluation = read_evaluation(path)
-        if evaluation.weights_sha256 != weights_digest(load(folder.last)):
+        try:
+            digest = weights_digest(load(folder.last, specs=specs))
+        except UserError as error:
+            notices.append(f"The evaluation of {group.name} is left out: {error}.")
+            continue
+        if evaluation.weights_sha256 != digest:
             notices.append(
                 f"The evaluation of {group.name} is older than its weights and is left out; measure it again with "
                 f"vaelab evaluate {folder.path}."
             )
             continue
-        # What comes before the words and behind the names of each run's numbers.
+        # Put before each sentence about the run, and behind the names of its numbers.
         run = f"{group.name}, seed {group.seeds[0]}" if len(group.seeds) > 1 else group.name
-        found[run if named else ""] = evaluation
-    parts = [_part(part, found) for part in PARTS]
+        evaluations[run if named else ""] = evaluation
+    parts = [_part(part, evaluations) for part in PARTS]
     left_out, sources = [], []
-    for run, evaluation in found.items():
+    for run, evaluation in evaluations.items():
         left_out += [_said(run, f"{part} was not measured: {why}.") for part, why in evaluation.left_out.items()]
         command, machine = evaluation.command or "vaelab evaluate", evaluation.machine or "a machine not recorded"
         sources.append(_said(run, f"last measured by {command}, on {machine}"))
@@ -97,11 +109,11 @@ def measured_of(groups: Sequence[Group]) -> tuple[Measured, list[str]]:
     return measured, notices
 
 
-def _part(part: Part, found: Mapping[str, Evaluation]) -> MeasuredPart:
-    """A part of every run that it was measured of."""
+def _part(part: Part, evaluations: Mapping[str, Evaluation]) -> MeasuredPart:
+    """A part of the evaluation, of every run that has it."""
     sections = [
         (run, section)
-        for run, evaluation in found.items()
+        for run, evaluation in evaluations.items()
         for section in evaluation.sections
         if section.part == part.name
     ]
@@ -124,12 +136,12 @@ def _number(one: Number, run: str) -> MeasuredNumber:
 
 
 def _said(run: str, words: str) -> str:
-    """Words with whose they are, where there are several runs."""
+    """A sentence, with the run in front if there are several."""
     return f"{run}: {words}" if run else words
 
 
 def _about(section: Section) -> str:
-    """On what a part was measured, and how long that took."""
+    """The images, settings and duration of a measurement."""
     return ", ".join(
         f"{name} {value if isinstance(value, str) else number(value)}" for name, value in section.about.items()
     )

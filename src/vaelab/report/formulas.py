@@ -1,4 +1,4 @@
-"""Formulas as outlines: the same in every browser, on paper and without a font."""
+"""Formulas as SVG outlines, which look the same in every browser and in print, without a font."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.textpath import TextPath
 
 from vaelab.errors import UserError
 
-# Units of the drawing in an em.
+# Units of the drawing per em.
 _EM = 100
 _MARGIN = 4
 _COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
@@ -19,14 +19,14 @@ _COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: 
 
 @functools.cache
 def formula(tex: str, spoken: str) -> Markup:
-    r"""A formula as an <svg> element in the colour of the text around it, on that text's baseline.
+    r"""A formula as an <svg> element, in the colour and on the baseline of the text around it.
 
     Args:
-        tex: in the part of TeX that matplotlib sets, without dollar signs.
-        spoken: how it is read aloud.
+        tex: the formula in the subset of TeX that matplotlib sets, without dollar signs.
+        spoken: the formula in words, for readers who cannot see it.
 
     Raises:
-        UserError: the formula cannot be set.
+        UserError: matplotlib cannot set the formula.
 
     >>> formula(r"\beta < 1", "beta is below one")[:56]
     Markup('<svg class="formula" role="img" aria-label="beta is belo')
@@ -37,7 +37,7 @@ def formula(tex: str, spoken: str) -> Markup:
         # The first line is the formula itself; the last tells what was expected.
         raise UserError(f"tex is {tex!r}, which cannot be set ({str(error).splitlines()[-1]}); correct it") from None
     box = outline.get_extents().padded(_MARGIN)
-    # An axis of images points down, one of letters up.
+    # The vertical axis of an SVG points down, that of glyphs up.
     view = f"{box.x0:.1f} {-box.y1:.1f} {box.width:.1f} {box.height:.1f}"
     size = f"width:{box.width / _EM:.3f}em;vertical-align:{box.y0 / _EM:.3f}em"
     return Markup(
@@ -47,13 +47,13 @@ def formula(tex: str, spoken: str) -> Markup:
 
 
 def _drawn(outline: Path) -> str:
-    """The outline in SVG's words."""
+    """The outline as the path data of SVG."""
     words = []
     for points, code in outline.iter_segments(simplify=False):
         if code == Path.CLOSEPOLY:
             words.append("Z")
         else:
-            # Upside down, as above.
+            # Flipped, as above.
             places = " ".join(f"{x:.1f} {-y:.1f}" for x, y in points.reshape(-1, 2))
             words.append(_COMMANDS[code] + places)
     return "".join(words)

@@ -1,4 +1,4 @@
-"""The last epoch's numbers of runs, with mean and spread over seeds."""
+"""The table of runs: numbers of the last epoch, with mean and spread over seeds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SPLITS = {"train_running": "train, last epoch", "test": "test"}
 
 
 def numbers_of(groups: Sequence[Group]) -> Table:
-    """Training and test rows of each group, beside the study's own where a run is of its kind."""
+    """Training and test rows of each group, with the study's own row below a model of the study."""
     further = [name for name in _FURTHER if any(name in run.rows[-1] for group in groups for run in group.runs)]
     rows, compared = [], False
     for group in groups:
@@ -39,7 +39,7 @@ def numbers_of(groups: Sequence[Group]) -> Table:
 
 
 def over_seeds(group: Group, name: str) -> str:
-    """The mean over seeds of a column's last value, with the sample standard deviation where there are several."""
+    """The mean over seeds of a column's last value, with the sample standard deviation if there are several."""
     values = [run.rows[-1][name] for run in group.runs if name in run.rows[-1]]
     if not values:
         return ""
@@ -50,18 +50,21 @@ def _note(groups: Sequence[Group], compared: bool) -> str:
     several = sorted({len(group.seeds) for group in groups if len(group.seeds) > 1})
     notes = [
         "Train: running averages over the training images of the last epoch, while the weights still change. "
-        "Test: a full pass over the test images after it, one draw of z an image. KL before β."
+        "Test: a full pass over the test images after it, one draw of z per image. KL before β."
     ]
     if several:
         notes.append(f"± is the sample standard deviation over {' or '.join(map(str, several))} seeds.")
     if compared:
-        notes.append("The study's own numbers are such running averages.")
+        notes.append(
+            "The study is the one that this project reproduces, a VAE and a CVAE on MNIST with a two-dimensional "
+            "latent space; its numbers are such running averages."
+        )
     scores = sorted({group.record.reconstruction_is for group in groups})
     if len(scores) == 1:
         notes.append(f"The reconstruction is a {scores[0]}.")
     else:
         kinds = [f"a {group.record.reconstruction_is} for {group.name}" for group in groups]
-        notes.append(f"The reconstruction is {', '.join(kinds)}; these do not compare.")
+        notes.append(f"The reconstruction is {', '.join(kinds)}; these cannot be compared.")
     if "cross-entropy" in scores:
         notes.append("A cross-entropy on grey pixels is not a log-likelihood.")
     return " ".join(notes)

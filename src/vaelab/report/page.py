@@ -27,20 +27,22 @@ def write_report(
     claims: Sequence[Claims] = (),
     commands: Sequence[str] = (),
     measured: Measured | None = None,
+    own_parts: Sequence[str] = (),
 ) -> None:
-    """Write the page. It asks for nothing outside itself, and its own policy forbids the browser to.
+    """Write the page. It loads nothing from outside itself, and its content policy forbids the browser to do so.
 
     Args:
         path: the file.
-        title: the page's heading.
-        summary: a paragraph below it.
-        notices: what a reader must know before anything else, such as that the data are not MNIST.
+        title: the heading of the page.
+        summary: the paragraph below it.
+        notices: warnings above everything else, such as that the data are not MNIST.
         tables: the results.
-        facts: what was run, one set a model or study.
+        facts: facts about each model or study.
         groups: the figures, in order.
-        claims: of studies, with their verdicts.
-        commands: those that make it all again.
-        measured: evaluations of runs.
+        claims: the claims of studies, with their verdicts.
+        commands: the commands that repeat it all.
+        measured: the evaluations of runs.
+        own_parts: sentences about parts that a user wrote, which the derivation does not cover.
 
     Raises:
         UserError: the file cannot be written.
@@ -63,6 +65,7 @@ def write_report(
         studies=claims,
         commands=commands,
         evaluated=measured or Measured(),
+        own_parts=own_parts,
         symbols=SYMBOLS,
         steps=STEPS,
         sources=SOURCES,

@@ -1,4 +1,4 @@
-"""The table of the study that the presets `vae` and `cvae` are made after."""
+"""The published table of the study that this project reproduces, whose models are the presets `vae` and `cvae`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PAPER: dict[str, dict[str, float]] = {
 
 
 def published(experiment: Experiment) -> dict[str, float] | None:
-    """The study's own row for a run of its model on its data, trained on the bound; None for any other.
+    """The study's own row for a run of its model on its data with its loss; None for any other run.
 
-    How it was optimised may differ, and so may the warm-up; a final beta other than one is another loss.
+    Optimiser and warm-up may differ from the study's; a final beta other than one is another loss.
 
     >>> published(PRESETS["cvae"][1])["total"]
     129.16

@@ -147,9 +147,7 @@ def read_folders(folders: Sequence[Path], specs: Sequence[type[Spec]] = ()) -> C
         raise UserError(f"{folders[0]} holds no run that has done an epoch; wait for it, or name other folders")
     commands = [command for study in studies for command in study.commands]
     commands += [
-        _command(run)
-        for path, run in runs.items()
-        if path not in of_studies and repeatable(run.record.experiment)
+        _command(run) for path, run in runs.items() if path not in of_studies and repeatable(run.record.experiment)
     ]
     return Contents(
         _grouped(list(runs.values())),

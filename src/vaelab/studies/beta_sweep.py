@@ -11,11 +11,13 @@ from vaelab.codec import encode
 from vaelab.data import ImageFormat, Sprites
 from vaelab.errors import UserError
 from vaelab.evaluation import PARTS
-from vaelab.evaluation.evaluate import evaluate_subject
-from vaelab.evaluation.measured import Budget, Subject
+from vaelab.evaluation.budget import Budget
+from vaelab.evaluation.evaluate import measure_parts
+from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Evaluation, read_evaluation
 from vaelab.experiment import Adam, Experiment, Training
 from vaelab.figures import DrawnFigure
+from vaelab.measured import MeasuredModel
 from vaelab.metrics.disentanglement import beta_vae_score, factors_of
 from vaelab.models import VAE
 from vaelab.models.files import weights_digest
@@ -38,7 +40,7 @@ BETAS = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 def _budget() -> Budget:
     # No part of the evaluation takes more images of a split.
-    return Budget(images=10_000)
+    return Budget(n_images=10_000)
 
 
 @dataclass(frozen=True)
@@ -97,21 +99,18 @@ class BetaSweepStudy(Study):
         """The evaluation of a run, read from its evaluation.json if that is of the same weights, or measured."""
         path, name = case.folder / "evaluation.json", case.folder.name
         model = case.model.to(choose_device(settings.device))
-        subject = Subject(
-            model,
-            settings.data,
-            case.experiment.binarisation,
+        measurement = Measurement(
+            MeasuredModel(model, settings.data, case.experiment.binarisation, title=name),
             self.budget,
-            name,
             lambda line: settings.say(f"{name}: {line}"),
         )
         earlier = read_evaluation(path) if path.exists() else None
         if earlier is not None and earlier.weights_sha256 == weights_digest(model):
             about = [section.about for section in earlier.sections if section.part in MEASURED]
-            wanted = {"images": len(subject.test), "seed": self.budget.seed}
+            wanted = {"images": measurement.test.n_images, "seed": self.budget.seed}
             if len(about) == len(MEASURED) and all(wanted.items() <= values.items() for values in about):
                 return earlier
-        evaluation = evaluate_subject(subject, MEASURED, settings.command)
+        evaluation = measure_parts(measurement, MEASURED, settings.command)
         if earlier is not None:
             evaluation = evaluation.merge(earlier, [part.name for part in PARTS])
         evaluation.write(path)

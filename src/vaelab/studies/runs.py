@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from vaelab.experiment import Experiment, read_record
-from vaelab.spec import classes_in
+from vaelab.spec import Spec, classes_in
 from vaelab.studies.settings import StudySettings
 from vaelab.training import Run, open_run, train
 from vaelab.training.folder import RunFolder
@@ -56,13 +56,18 @@ class StudyRuns(Mapping[str, Run]):
         """The runs that were looked up so far."""
         return self._trained
 
+    @property
+    def specs(self) -> list[type[Spec]]:
+        """The spec classes that the runs are made of, a user's own among them."""
+        return list(dict.fromkeys(spec for experiment in self.planned.values() for spec in classes_in(experiment)))
+
     def open(self, name: str) -> Run:
         """A run that is trained already, also by an earlier command, with its model on the CPU.
 
         Raises:
             UserError: as `open_run`.
         """
-        run = self._trained[name] if name in self._trained else open_run(self.settings.out / name)
+        run = self._trained[name] if name in self._trained else open_run(self.settings.out / name, specs=self.specs)
         run.model.cpu()
         return run
 

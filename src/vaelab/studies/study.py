@@ -16,7 +16,7 @@ from vaelab.codec import encode
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment
 from vaelab.figures import DrawnFigure, chosen
-from vaelab.figures.shown import subject_of
+from vaelab.figures.source import FigureSource
 from vaelab.files import write_atomically
 from vaelab.plots import save_figure
 from vaelab.report import StudyFigure, Table, write_run_report
@@ -104,9 +104,9 @@ class Study(ABC):
 
     def draw(self, run: Run, settings: StudySettings) -> Sequence[DrawnFigure]:
         """The figures of one run in the report; by default those that `run_figures` names."""
-        subject = subject_of(run, settings.data)
+        source = FigureSource.of_run(run, settings.data)
         names = self.run_figures
-        return [entry.draw(subject) for entry in chosen(subject) if names is None or entry.name in names]
+        return [entry.render(source) for entry in chosen(source) if names is None or entry.name in names]
 
     def printed(self, results: dict[str, Any]) -> Sequence[Table]:
         """The tables that the command line prints; by default that of the report."""
@@ -185,7 +185,7 @@ def run_study(study: Study, settings: StudySettings) -> dict[str, Any]:
         return () if none else study.draw(runs.open(folder.name), settings)
 
     settings.say("writing the report")
-    write_run_report([settings.out], settings.out / "report.html", draw=draw)
+    write_run_report([settings.out], settings.out / "report.html", draw=draw, specs=runs.specs)
     return results
 
 

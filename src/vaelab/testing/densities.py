@@ -38,7 +38,12 @@ def check_posterior(spec: PosteriorSpec) -> list[str]:
     has_shape(spec, "log q(code)", draw.q.log_prob(draw.code), (_DRAWS, _BATCH))
     has_shape(spec, "the mean of q", q.mean, (_BATCH, 3))
     posterior.eval()  # in training a codebook moves
-    same_for_a_seed(spec, lambda: posterior(h, _DRAWS).z.detach(), "forward", varies=not spec.discrete)
+
+    def drawn() -> Tensor:
+        z: Tensor = posterior(h, _DRAWS).z.detach()
+        return z
+
+    same_for_a_seed(spec, drawn, "forward", varies=not spec.discrete)
     passed = ["shapes", "draws follow the seed"]
     if not spec.discrete:
         _normalised_in_one_dimension(spec, x)
@@ -170,4 +175,3 @@ def _one_pixel(spec: LikelihoodSpec) -> None:
 def _model(posterior: PosteriorSpec, prior: PriorSpec, latent: int, conditional: bool = False) -> Any:
     spec = VAE(latent, conditional, Mlp(hidden=(8,)), posterior, prior)
     return spec.build(_FORMAT)
-

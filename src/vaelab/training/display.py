@@ -1,4 +1,4 @@
-"""What a training shows while it runs: a live bar in a terminal, a line an epoch elsewhere."""
+"""The progress of a training: a live bar on a terminal, and one line per epoch."""
 
 from __future__ import annotations
 
@@ -11,17 +11,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from vaelab.training.full_pass import Totals
 
 
-def _numbers(totals: Totals) -> str:
-    return f"reconstruction {totals.reconstruction:7.2f}  KL {totals.kl:5.2f}  total {totals.total:7.2f}"
-
-
 class Display:
-    """Progress on standard error.
+    """Progress on standard error, within 80 columns, the epoch first.
 
     Args:
-        title: what is being trained.
-        epochs: epochs in all.
-        steps: steps an epoch.
+        title: the title of the run, shown above its epochs; empty for none.
+        epochs: number of epochs.
+        steps: steps per epoch.
         show: whether to show anything at all.
     """
 
@@ -31,8 +27,8 @@ class Display:
         self.console = Console(stderr=True, quiet=not show, highlight=False)
         self.bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TimeRemainingColumn(),
+            BarColumn(bar_width=10),
+            TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[numbers]}"),
             console=self.console,
             disable=not (show and self.console.is_terminal),
@@ -41,6 +37,8 @@ class Display:
         self.task = self.bar.add_task(title, total=epochs * steps, numbers="")
 
     def __enter__(self) -> Self:
+        heading = "epoch   train total = reconstruction + KL       test total   beta   images/s"
+        self.say(f"{self.title}\n{heading}" if self.title else heading)
         self.bar.start()
         return self
 
@@ -50,7 +48,7 @@ class Display:
         self.bar.stop()
 
     def say(self, line: str) -> None:
-        """A line of its own."""
+        """Print a line above the bar."""
         self.console.print(line, soft_wrap=True)
 
     def step(self, epoch: int, step: int) -> None:
@@ -58,22 +56,19 @@ class Display:
         self.bar.update(self.task, completed=(epoch - 1) * self.steps + step)
 
     def live(self, epoch: int, running: Totals, beta: float, speed: float) -> None:
-        """The numbers within an epoch: running averages over its training images so far."""
+        """Show the numbers within an epoch: running averages over its training images so far."""
         self.bar.update(
-            self.task,
-            description=f"{self.title} epoch {epoch}/{self.epochs}",
-            numbers=f"{_numbers(running)}  beta {beta:.2f}  {speed:,.0f} images/s",
+            self.task, description=f"{epoch:>3}/{self.epochs}", numbers=f"{_sum(running)}  {speed:,.0f} images/s"
         )
 
     def epoch(self, epoch: int, running: Totals, test: Totals, beta: float, speed: float) -> None:
-        """The line that an epoch leaves behind."""
-        use = (
-            ""
-            if test.code_use is None
-            else f"  perplexity {test.code_use.perplexity:.0f}, dead {test.code_use.dead:.0%}"
-        )
-        self.console.print(
-            f"{self.title} epoch {epoch:>3}/{self.epochs}  running train {_numbers(running)}  "
-            f"test total {test.total:7.2f}  beta {beta:.2f}{use}  {speed:,.0f} images/s",
-            soft_wrap=True,
-        )
+        """Print the line of an epoch: running averages over training images, the total of a full test pass."""
+        codes = test.code_use
+        use = "" if codes is None else f"  perplexity {codes.perplexity:.0f}, dead {codes.dead:.0%}"
+        train = f"{f'{epoch:>3}/{self.epochs}':<8} {_sum(running):<34}"
+        self.say(f"{train} {test.total:>12.2f} {beta:>6.2f} {speed:>10,.0f}{use}")
+
+
+def _sum(totals: Totals) -> str:
+    """Total, reconstruction and KL, nats per image."""
+    return f"{totals.total:>9.2f} = {totals.reconstruction:>8.2f} + {totals.kl:>6.2f}"

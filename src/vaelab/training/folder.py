@@ -112,7 +112,11 @@ class RunFolder:
         if not self.record.exists():
             return
         if not resume:
-            raise UserError(f"{self.path} already holds a run; resume it, or choose another folder")
+            raise UserError(
+                f"{self.path} already holds a run",
+                python="continue it with resume=True, or choose another folder",
+                flags="continue it with --resume, or choose another folder",
+            )
         stored = read_record(self.record, classes_in(record.experiment))
         if (stored.data_sha256, stored.image_format) != (record.data_sha256, record.image_format):
             raise UserError(f"{self.path} holds a run on other images; give it the same ones, or choose another folder")

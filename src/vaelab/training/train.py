@@ -12,7 +12,7 @@ from vaelab.errors import UserError
 from vaelab.experiment import Experiment, read_experiment
 from vaelab.models.files import load, with_modules
 from vaelab.networks import Modules
-from vaelab.spec import Spec, classes_in
+from vaelab.spec import Spec, assumed, classes_in
 from vaelab.training.device import choose_device, describe_machine, fork_rng, keep_freed_memory
 from vaelab.training.display import Display
 from vaelab.training.epoch import finish_epoch, run_steps
@@ -30,7 +30,7 @@ def train(
     data: Any = None,
     data_directory: Path | None = None,
     show: bool | None = None,
-    title: str = "training",
+    title: str = "",
 ) -> Run:
     """Train a model and leave a run folder behind.
 
@@ -108,7 +108,12 @@ def resume(
 
 
 def tell(job: Job, display: Display) -> None:
-    """Say, in the log and on the screen, which images were left out."""
+    """Say, in the log and on the screen, what is assumed of foreign parts, and which images were left out."""
+    notes = [note for note in map(assumed, classes_in(job.experiment)) if note]
+    if notes:
+        job.folder.log("assumed", notes=notes)
+        for note in notes:
+            display.say(note)
     if job.data.skipped:
         job.folder.log("skipped", files=list(job.data.skipped))
         display.say(f"left out, since they cannot be decoded: {', '.join(job.data.skipped)}")

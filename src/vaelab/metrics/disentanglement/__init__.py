@@ -1,4 +1,4 @@
-"""Disentanglement: how far each code stands for one factor of variation, from codes and factors as arrays."""
+"""Disentanglement: how well each dimension of a representation encodes one factor of variation, from arrays."""
 
 from vaelab.metrics.disentanglement.beta_vae import beta_vae_score
 from vaelab.metrics.disentanglement.data import factors_of

@@ -1,4 +1,4 @@
-"""The score of the beta-VAE paper: can a linear classifier tell which factor two images share?"""
+"""The beta-VAE metric: accuracy of a linear classifier of the factor that two images share."""
 
 from __future__ import annotations
 
@@ -12,48 +12,49 @@ from vaelab.metrics.disentanglement.sharing import batches_of_each_factor
 
 
 def beta_vae_score(
-    codes: Float[NDArray[np.float64], "N D"],
+    representation: Float[NDArray[np.float64], "N D"],
     factors: Float[NDArray[np.float64], "N K"],
     factor_bins: int = 20,
     batches: int = 500,
     pairs: int = 64,
     seed: int = 0,
 ) -> float:
-    """The accuracy with which a linear classifier tells the factor that pairs share, from 1 / K, by chance, to 1.
+    """Accuracy of a linear classifier of the factor that pairs share, from 1 / K (chance) to 1.
 
-    Higgins et al. (2017), section 3: a batch is summed up by mean |z1 - z2| over pairs of rows that share the value
-    of one factor k, and a logistic regression on such vectors predicts k. Pairs are drawn among the rows there are,
-    the first at random, the second among the others with the same value; batches to learn on from one half of the
-    rows, batches to test on from the other half. A factor of more than `factor_bins` values is cut into equally
-    populated bins, within which pairs count as sharing it. Vectors are standardised. Constant codes score 1 / K.
+    Higgins et al. (2017), section 3: the feature vector of a batch is the mean |z1 - z2| over pairs of rows that share
+    the value of one factor k, and a logistic regression on such vectors predicts k. The first row of a pair is drawn at
+    random, the second among the other rows with the same value. Training batches come from one half of the rows and
+    test batches from the other half. A factor of more than `factor_bins` values is cut into bins of equal counts; pairs
+    in one bin count as sharing its value. Vectors are standardised. A constant representation scores 1 / K.
 
-    Unchanged by sign flips, and by the order and the scale of codes but for what the solver leaves (about 1e-3).
-    The order of rows changes what is drawn; noise codes nearly nothing.
+    Invariant to sign flips, and to the order and the scale of dimensions up to the tolerance of the solver (about
+    1e-3). The order of rows changes the draws. Noise dimensions change the score very little.
 
     Args:
-        codes: of N images.
-        factors: a column each; at least two.
-        factor_bins: of a factor that has more values.
-        batches: of each factor, to learn on, and as many to test on.
-        pairs: in a batch.
-        seed: of the halves and the draws.
+        representation: of N images.
+        factors: one column per factor; at least two.
+        factor_bins: bins of a factor that has more values.
+        batches: training batches per factor, and as many test batches.
+        pairs: pairs per batch.
+        seed: of the split into halves and of all draws.
 
     Raises:
-        UserError: rows differ, a value is not finite, a factor is constant or the only one, a value has fewer
-            than four rows, or a setting is below its bound.
+        UserError: different numbers of rows, a value that is not finite, a factor that is constant or the only one, a
+            value with fewer than four rows, or a setting below its bound.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    check_table(codes, factors)
+    check_table(representation, factors)
     check_several(factors)
     at_least("batches", batches, 1)
     at_least("pairs", pairs, 1)
     levels = factor_levels(factors, factor_bins, least=4)
 
     def differences(rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        mean: NDArray[np.float64] = np.abs(codes[rows[:, 0]] - codes[rows[:, 1]]).reshape(batches, pairs, -1).mean(1)
+        apart = np.abs(representation[rows[:, 0]] - representation[rows[:, 1]])
+        mean: NDArray[np.float64] = apart.reshape(batches, pairs, -1).mean(1)
         return mean
 
     drawn = batches_of_each_factor(levels, batches * pairs, 2, np.random.default_rng(seed))

@@ -1,4 +1,4 @@
-"""The factors of variation of data whose factors are known."""
+"""Ground-truth factors of variation of a data set."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vaelab.errors import UserError
 
 
 def factors_of(data: ImageData) -> tuple[tuple[str, ...], Float[NDArray[np.float64], "N K"], tuple[int, ...]]:
-    """Names, values and the categorical columns of a data set's factors: its labels, then its attributes.
+    """Names, values and categorical columns of the factors of a data set: its labels, then its attributes.
 
     Raises:
-        UserError: there are no attributes, so that what the images were made from is not known.
+        UserError: the data has no attributes.
 
     >>> from vaelab import Sprites
     >>> names, factors, categorical = factors_of(Sprites(limit=20, image_size=16).load())
@@ -23,8 +23,8 @@ def factors_of(data: ImageData) -> tuple[tuple[str, ...], Float[NDArray[np.float
     """
     if data.attributes is None:
         raise UserError(
-            f"{data.name} has no attributes that say what its images were made from; choose data with known factors, "
-            "such as sprites, strokes, dsprites or shapes3d"
+            f"{data.name} has no attributes, so the factors of its images are not known; choose data with known "
+            "factors, such as sprites, strokes, dsprites or shapes3d"
         )
     columns, names = data.attributes.astype(np.float64), data.attribute_names
     if data.labels is None:

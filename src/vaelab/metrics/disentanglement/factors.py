@@ -1,4 +1,4 @@
-"""What every measure of disentanglement asks of its factors: checks, levels, and halves to learn on and to test on."""
+"""Preparation of factors for the disentanglement scores: checks, levels, and halves for training and test."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least, points, same_rows
 
 
-def check_table(codes: NDArray[Any], factors: NDArray[Any]) -> None:
-    """Refuse codes and factors of which nothing can be learned.
+def check_table(representation: NDArray[Any], factors: NDArray[Any]) -> None:
+    """Refuse a representation and factors that cannot be scored.
 
     Raises:
-        UserError: there are fewer than four rows, the numbers of rows differ, a value is not finite, or a factor is
-            constant.
+        UserError: fewer than four rows, different numbers of rows, a value that is not finite, or a constant factor.
     """
-    points("codes", codes, least=4)
+    points("representation", representation, least=4)
     points("factors", factors, least=4)
-    same_rows("factors", factors, "codes", codes)
+    same_rows("factors", factors, "representation", representation)
     constant = np.flatnonzero(np.ptp(factors, axis=0) == 0)
     if len(constant):
         k = constant[0]
@@ -30,34 +29,33 @@ def check_table(codes: NDArray[Any], factors: NDArray[Any]) -> None:
 
 
 def check_several(factors: NDArray[Any]) -> None:
-    """Refuse a single factor where it is asked which factor something is.
+    """Refuse a single factor, for scores that predict which factor is shared or fixed.
 
     Raises:
-        UserError: there is one column.
+        UserError: there is only one column.
     """
     if factors.shape[1] < 2:
         raise UserError(f"factors has {factors.shape[1]} column, but at least two are needed; give more factors")
 
 
-def standardise(codes: Float[NDArray[np.float64], "N D"]) -> Float[NDArray[np.float64], "N D"]:
-    """Each code with mean 0 and variance 1; a constant one is all 0.
+def standardise(values: Float[NDArray[np.float64], "N C"]) -> Float[NDArray[np.float64], "N C"]:
+    """Columns with mean 0 and variance 1; a constant column becomes 0.
 
     >>> standardise(np.array([[1.0, 0.1], [5.0, 0.1], [3.0, 0.1], [3.0, 0.1]]))[:2, 1]
     array([0., 0.])
     """
-    # A constant less its mean can be off by rounding, which division would scale up to a code.
-    scale = codes.std(0)
-    live = (np.ptp(codes, axis=0) > 0) & (scale > 0)
-    standard: NDArray[np.float64] = (codes - codes.mean(0)) / np.where(live, scale, np.inf)
+    # A constant minus its mean can be a rounding error, which division would scale up to variance 1.
+    scale = values.std(0)
+    live = (np.ptp(values, axis=0) > 0) & (scale > 0)
+    standard: NDArray[np.float64] = (values - values.mean(0)) / np.where(live, scale, np.inf)
     return standard
 
 
 def discretise(values: Float[NDArray[np.float64], "N C"], bins: int) -> Int[NDArray[np.int64], "N C"]:
-    """Each column as integers from 0, alone from the order of its values.
+    """Columns as integer levels from 0, which depend only on the order of their values.
 
-    A column of at most `bins` distinct values keeps each as a level of its own. Any other is cut by ranks into bins
-    that hold equally many rows as far as ties allow, which are never parted; so a change of scale, or any
-    other that keeps the order, changes nothing.
+    A column of at most `bins` distinct values has one level per value. Any other column is cut by ranks into bins of
+    equal counts, as far as possible without splitting ties. Monotone changes of scale therefore change nothing.
 
     >>> discretise(np.array([[0.1, 7.0], [0.2, 7.0], [0.4, 9.0], [90.0, 7.0]]), bins=2)
     array([[0, 0],
@@ -67,7 +65,7 @@ def discretise(values: Float[NDArray[np.float64], "N C"], bins: int) -> Int[NDAr
     """
     from scipy.stats import rankdata
 
-    # Ranks start at 1 and ties share their mean, a multiple of a half: doubled, the cut is one of integers.
+    # Ranks start at 1, and the mean rank of ties is a multiple of 1/2: twice the ranks are integers.
     doubled = (2 * rankdata(values, axis=0)).astype(np.int64)
     levels: NDArray[np.int64] = (doubled - 1) * bins // (2 * len(values))
     for column, row in zip(values.T, levels.T, strict=True):
@@ -80,7 +78,7 @@ def discretise(values: Float[NDArray[np.float64], "N C"], bins: int) -> Int[NDAr
 def factor_levels(
     factors: Float[NDArray[np.float64], "N K"], factor_bins: int, least: int = 1
 ) -> Int[NDArray[np.int64], "N K"]:
-    """The factors as levels, each of which at least so many rows share.
+    """The factors as levels, each with at least `least` rows.
 
     Raises:
         UserError: `factor_bins` is below 2, or a level has fewer rows.
@@ -93,27 +91,26 @@ def factor_levels(
 
 
 def check_rarest(k: int, levels: NDArray[Any], least: int) -> None:
-    """Refuse a factor of which a value is too rare.
+    """Refuse a factor with a value that is too rare.
 
     Raises:
-        UserError: fewer than `least` rows have it.
+        UserError: a value has fewer than `least` rows.
     """
     rarest = np.unique(levels, return_counts=True)[1].min()
     if rarest < least:
         raise UserError(
             f"factors[:, {k}] has {rarest} row(s) of its rarest value, but at least {least} are needed; "
-            "give more rows, or leave such rows out"
+            "give more rows, or leave these rows out"
         )
 
 
 def which_categorical(
     factors: Float[NDArray[np.float64], "N K"], categorical: Sequence[int]
 ) -> Bool[NDArray[np.bool_], " K"]:
-    """For each factor whether its values are names, not numbers.
+    """A mask of the factors whose values are names instead of numbers.
 
     Raises:
-        UserError: a column is not there, or one of its values has a single row, so that it cannot be both learned
-            and tested.
+        UserError: a column does not exist, or a value has a single row, which cannot be in both halves.
     """
     named = np.zeros(factors.shape[1], np.bool_)
     for k in categorical:
@@ -127,6 +124,6 @@ def which_categorical(
 def halves(
     values: Float[NDArray[np.float64], " N"] | Int[NDArray[np.int64], " N"], random: np.random.Generator
 ) -> tuple[Int[NDArray[np.int64], " A"], Int[NDArray[np.int64], " B"]]:
-    """The rows in two halves at random, of which either has each value as often as the other, give or take one row."""
+    """A random split of the rows into halves in which each value is equally frequent, up to one row."""
     order = np.lexsort((random.random(len(values)), values))
     return order[::2], order[1::2]

@@ -1,4 +1,4 @@
-"""How far the best code is ahead of the next."""
+"""The gap between the two largest entries of a column."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def top_two_gap(table: Float[NDArray[np.float64], "D K"]) -> Float[NDArray[np.float64], " K"]:
-    """In each column the largest number less the second largest, which is 0 where there is one row.
+    """The largest minus the second largest number of each column; the second is 0 if there is one row.
 
     >>> top_two_gap(np.array([[1.0, 0.0], [3.0, 8.0], [2.5, 8.0]]))
     array([0.5, 0. ])

@@ -1,4 +1,4 @@
-"""Mutual information between all codes and all factors at once."""
+"""Mutual information between all dimensions and all factors at once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from vaelab.metrics.disentanglement.factors import check_table, discretise, fact
 
 
 def information_table(
-    codes: Int[NDArray[np.int64], "N D"], factors: Int[NDArray[np.int64], "N K"]
+    dimensions: Int[NDArray[np.int64], "N D"], factors: Int[NDArray[np.int64], "N K"]
 ) -> Float[NDArray[np.float64], "D K"]:
-    """I(code; factor) of each pair, in nats: sum of p(b, v) log(p(b, v) / (p(b) p(v))), from counts.
+    """I(dimension; factor) of each pair of levels, nats: sum of p(b, v) log(p(b, v) / (p(b) p(v))), from counts.
 
-    Of independent pairs with B and V levels it is about (B - 1) (V - 1) / (2 N) on average, not 0 (Miller 1955). A
-    code with one level has exactly 0.
+    For independent pairs with B and V levels the mean is about (B - 1) (V - 1) / (2 N), not 0 (Miller 1955). A
+    dimension with one level has exactly 0.
 
     >>> bits = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> np.round(information_table(bits, bits[:, :1]), 4)
@@ -27,18 +27,18 @@ def information_table(
     """
     from scipy.special import rel_entr
 
-    left, right = _one_hot(codes), _one_hot(factors)
-    (n, d), k = codes.shape, factors.shape[1]
+    left, right = _one_hot(dimensions), _one_hot(factors)
+    (n, d), k = dimensions.shape, factors.shape[1]
     counts = (left.T @ right).toarray().reshape(d, -1, k, right.shape[1] // k)
     counts = counts.transpose(0, 2, 1, 3)  # D B K V to D K B V
-    # Sums are taken of counts, which are whole: what is independent in the sample then gives 0, not a rounding error.
+    # Sums of integer counts are exact, so columns that are independent in the sample give 0, not a rounding error.
     independent = (counts.sum(3, keepdims=True) / n) * (counts.sum(2, keepdims=True) / n)
     information: NDArray[np.float64] = rel_entr(counts / n, independent).sum((2, 3))
     return information.clip(min=0)
 
 
 def entropies(levels: Int[NDArray[np.int64], "N K"]) -> Float[NDArray[np.float64], " K"]:
-    """H of each column, in nats, from counts.
+    """Entropy of each column, nats, from counts.
 
     >>> np.round(entropies(np.array([[0], [0], [1], [1]])), 4)
     array([0.6931])
@@ -48,22 +48,25 @@ def entropies(levels: Int[NDArray[np.int64], "N K"]) -> Float[NDArray[np.float64
     return np.array([entropy(np.bincount(column)) for column in levels.T])
 
 
-def code_information(
-    codes: Float[NDArray[np.float64], "N D"], factors: Float[NDArray[np.float64], "N K"], bins: int, factor_bins: int
+def factor_information(
+    representation: Float[NDArray[np.float64], "N D"],
+    factors: Float[NDArray[np.float64], "N K"],
+    bins: int,
+    factor_bins: int,
 ) -> tuple[Float[NDArray[np.float64], "D K"], Float[NDArray[np.float64], " K"]]:
-    """The table of checked codes and factors, both made discrete, and the entropy of each factor, in nats.
+    """`information_table` of a discretised representation and factors, and the entropy of each factor; nats.
 
     Raises:
         UserError: as `check_table` and `factor_levels`, or `bins` is below 2.
     """
     at_least("bins", bins, 2)
-    check_table(codes, factors)
+    check_table(representation, factors)
     levels = factor_levels(factors, factor_bins)
-    return information_table(discretise(codes, bins), levels), entropies(levels)
+    return information_table(discretise(representation, bins), levels), entropies(levels)
 
 
 def _one_hot(levels: Int[NDArray[np.int64], "N C"]) -> Any:
-    """A sparse row for each row: a one for the level of each column."""
+    """A sparse one-hot encoding of each column, side by side."""
     from scipy.sparse import csr_array
 
     (n, columns), width = levels.shape, int(levels.max()) + 1

@@ -1,4 +1,4 @@
-"""The mutual information gap."""
+"""The mutual information gap (MIG)."""
 
 from __future__ import annotations
 
@@ -9,50 +9,52 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 
 from vaelab.metrics.disentanglement.gap import top_two_gap
-from vaelab.metrics.disentanglement.information import code_information
+from vaelab.metrics.disentanglement.information import factor_information
 
 
 @dataclass(frozen=True)
 class MutualInformationGap:
-    """What `mutual_information_gap` gives."""
+    """Result of `mutual_information_gap`."""
 
     score: float
-    """The mean over factors."""
+    """Mean over factors, in [0, 1]."""
     per_factor: Float[NDArray[np.float64], " K"]
-    """The gap of each factor, as a share of its entropy."""
+    """Gap of each factor, as a share of its entropy."""
     information: Float[NDArray[np.float64], "D K"]
-    """I(code; factor) in nats."""
+    """I(dimension; factor), nats."""
 
 
 def mutual_information_gap(
-    codes: Float[NDArray[np.float64], "N D"],
+    representation: Float[NDArray[np.float64], "N D"],
     factors: Float[NDArray[np.float64], "N K"],
     bins: int = 20,
     factor_bins: int = 20,
 ) -> MutualInformationGap:
-    """How much more the best code tells of a factor than the next: mean_k (I_(1)k - I_(2)k) / H(v_k), from 0 to 1.
+    """Gap in mutual information between the best and the second-best dimension for each factor.
 
-    Chen, Li, Grosse and Duvenaud (2018), equation 6. Codes are cut into `bins` equally populated bins, and so are
-    factors of more than `factor_bins` values; other factors keep each of theirs. Bins of equal width, which Locatello
-    et al. (2019) take, would depend on the outliers; their numbers differ a little from these.
+        MIG = mean_k (I_(1)k - I_(2)k) / H(v_k),      from 0 to 1
 
-    Exactly unchanged by the order of codes and of rows and by rescaling. A sign flip can move ties across the edge of
-    a bin. Noise codes change it by the bias of the information, about (bins - 1) (values - 1) / (2 N) nats.
+    Chen, Li, Grosse and Duvenaud (2018), equation 6. Each dimension is cut into `bins` bins of equal counts, and so are
+    factors of more than `factor_bins` values; other factors keep their values. Bins of equal width, as in Locatello et
+    al. (2019), would depend on outliers; their numbers differ slightly from these.
+
+    Exactly invariant to the order of dimensions and of rows, and to scale. A sign flip can move ties across the edge of
+    a bin. Noise dimensions change the score by the bias of the information, about (bins - 1) (values - 1) / (2 N) nats.
 
     Args:
-        codes: of N images, such as posterior means.
-        factors: a column each.
-        bins: of a code.
-        factor_bins: of a factor that has more values. Of dSprites, 40 keep all.
+        representation: of N images, for example posterior means.
+        factors: one column per factor.
+        bins: bins per dimension.
+        factor_bins: bins of a factor that has more values; 40 keep all values of dSprites.
 
     Raises:
-        UserError: rows differ or are fewer than four, a value is not finite, a factor is constant, or a number of
-            bins is below 2.
+        UserError: different numbers of rows or fewer than four, a value that is not finite, a factor that is constant,
+            or fewer than two bins.
 
     >>> corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     >>> mutual_information_gap(corners, corners).score
     1.0
     """
-    information, entropy = code_information(codes, factors, bins, factor_bins)
+    information, entropy = factor_information(representation, factors, bins, factor_bins)
     per_factor = top_two_gap(information) / entropy
     return MutualInformationGap(float(per_factor.mean()), per_factor, information)

@@ -1,4 +1,4 @@
-"""Modularity: whether each code tells of one factor alone."""
+"""Modularity: concentration of each dimension's information on one factor."""
 
 from __future__ import annotations
 
@@ -8,54 +8,54 @@ from numpy.typing import NDArray
 
 from vaelab.errors import UserError
 from vaelab.metrics.checks import finite
-from vaelab.metrics.disentanglement.information import code_information
+from vaelab.metrics.disentanglement.information import factor_information
 
 
 def modularity_of(information: Float[NDArray[np.float64], "D K"]) -> float:
-    """The modularity of a table of mutual information, from 0 to 1: the mean over codes of
+    """Modularity of a table of mutual information, from 0 to 1: the mean over dimensions of
 
         1 - sum over k other than the best of I_dk^2 / (I_d,best^2 (K - 1))
 
-    Ridgeway and Mozer (2018), section 3. A code that tells of nothing counts as 0.
+    Ridgeway and Mozer (2018), section 3. A dimension without information counts as 0.
 
     Args:
-        information: I(code; factor), in any unit.
+        information: I(dimension; factor), in any unit.
 
     Raises:
-        UserError: a value is not finite or below 0.
+        UserError: a value that is not finite or below 0, or an empty table.
 
     >>> round(modularity_of(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])), 6)
     0.666667
     """
     finite("information", information)
     if information.size == 0 or information.min() < 0:
-        raise UserError(f"information of shape {information.shape} must hold numbers >= 0; give a table of D x K")
+        raise UserError(f"information of shape {information.shape} must hold numbers >= 0; give a D x K matrix")
     best = information.max(1, keepdims=True)
-    # In shares of the best, squares neither vanish nor overflow.
+    # Relative to the best, squares neither underflow nor overflow.
     shares = np.divide(information, best, out=np.zeros_like(information), where=best > 0)
     spread = ((shares**2).sum(1) - 1) / max(information.shape[1] - 1, 1)
     return float(np.where(best[:, 0] > 0, 1 - spread, 0).mean())
 
 
 def modularity_score(
-    codes: Float[NDArray[np.float64], "N D"],
+    representation: Float[NDArray[np.float64], "N D"],
     factors: Float[NDArray[np.float64], "N K"],
     bins: int = 20,
     factor_bins: int = 20,
 ) -> float:
-    """How far each code tells of one factor alone: `modularity_of` the mutual information of codes and factors.
+    """`modularity_of` the mutual information between the dimensions and the factors.
 
-    Ridgeway and Mozer (2018), section 3; codes and factors are made discrete as `mutual_information_gap` does.
+    Ridgeway and Mozer (2018), section 3; discretisation as in `mutual_information_gap`.
 
-    Exactly unchanged by the order of codes and of rows and by rescaling; a sign flip can move ties across the edge of
-    a bin. It is a mean over codes, so each noise code counts: what it tells is the bias of the
-    information alone, nearly alike for all factors with as many values.
+    Exactly invariant to the order of dimensions and of rows, and to scale; a sign flip can move ties across the edge of
+    a bin. It is a mean over dimensions, so each noise dimension counts: its information is only the bias of the
+    estimate, which is nearly equal for all factors with the same number of values.
 
     Args:
-        codes: of N images.
-        factors: a column each.
-        bins: of a code.
-        factor_bins: of a factor that has more values.
+        representation: of N images.
+        factors: one column per factor.
+        bins: bins per dimension.
+        factor_bins: bins of a factor that has more values.
 
     Raises:
         UserError: as `mutual_information_gap`.
@@ -64,5 +64,5 @@ def modularity_score(
     >>> modularity_score(corners, corners)
     1.0
     """
-    information, _ = code_information(codes, factors, bins, factor_bins)
+    information, _ = factor_information(representation, factors, bins, factor_bins)
     return modularity_of(information)

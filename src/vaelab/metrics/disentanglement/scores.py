@@ -1,9 +1,9 @@
-"""All measures of disentanglement at once."""
+"""All disentanglement scores at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from jaxtyping import Float
@@ -21,64 +21,68 @@ from vaelab.metrics.disentanglement.sap import sap_score
 
 @dataclass(frozen=True)
 class DisentanglementScores:
-    """What `disentanglement_scores` gives; 1 is the best of each, and 0 the worst but where chance is named."""
+    """Result of `disentanglement_scores`: 1 is the best value of each score, and 0 the worst unless stated."""
 
-    beta_vae: float
+    beta_vae: float = field(metadata={"name": "beta-VAE metric"})
     """`beta_vae_score`; 1 / K by chance."""
-    factor_vae: float
-    """`factor_vae_score`; about 1 / K by chance, 0 for constant codes."""
-    mig: float
+    factor_vae: float = field(metadata={"name": "FactorVAE score"})
+    """`factor_vae_score`; about 1 / K by chance, 0 for a constant representation."""
+    mig: float = field(metadata={"name": "MIG"})
     """`mutual_information_gap`."""
-    disentanglement: float
+    disentanglement: float = field(metadata={"name": "DCI disentanglement"})
     """Of `dci_scores`."""
-    completeness: float
+    completeness: float = field(metadata={"name": "DCI completeness"})
     """Of `dci_scores`."""
-    informativeness: float
+    informativeness: float = field(metadata={"name": "DCI informativeness"})
     """Of `dci_scores`."""
-    sap: float
+    sap: float = field(metadata={"name": "SAP"})
     """`sap_score`."""
-    modularity: float
+    modularity: float = field(metadata={"name": "modularity"})
     """`modularity_score`."""
-    explicitness: float
+    explicitness: float = field(metadata={"name": "explicitness"})
     """`explicitness_score`."""
-    irs: float
+    irs: float = field(metadata={"name": "IRS"})
     """`irs_score`."""
+
+    def named(self) -> dict[str, float]:
+        """Each score by the name that tables show."""
+        return {score.metadata["name"]: float(getattr(self, score.name)) for score in fields(self)}
 
 
 def disentanglement_scores(
-    codes: Float[NDArray[np.float64], "N D"],
+    representation: Float[NDArray[np.float64], "N D"],
     factors: Float[NDArray[np.float64], "N K"],
     categorical: Sequence[int] = (),
     factor_bins: int = 20,
     seed: int = 0,
 ) -> DisentanglementScores:
-    """Every measure of disentanglement, of codes against the factors that the images were made from.
+    """Every disentanglement score of a representation, against the ground-truth factors of its images.
 
-    Locatello et al. (2019) compare them: they do not agree in general, so one alone says little. Each measure is a
-    function of its own, with its paper, and more to tell than its score.
+    Locatello et al. (2019) compare these scores: in general they disagree, so report several. Each has a separate
+    function, with its paper and more detailed results.
 
     Args:
-        codes: of N images, such as posterior means.
-        factors: a column each; at least two.
-        categorical: the columns whose values are names, for DCI and SAP; all others are numbers.
-        factor_bins: into which a factor of more values is cut, for all but DCI and SAP, which take it as it is.
-        seed: of all that is drawn.
+        representation: of N images, for example posterior means.
+        factors: one column per factor; at least two.
+        categorical: columns whose values are names, for DCI and SAP; all others are numbers.
+        factor_bins: bins of a factor that has more values, for all scores except DCI and SAP, which do not bin.
+        seed: of all draws.
 
     Raises:
-        UserError: rows differ, a value is not finite, a factor is constant or the only one, a value (or
-            bin) has fewer than four rows, `factor_bins` is below 2, or a column is not there.
+        UserError: different numbers of rows, a value that is not finite, a factor that is constant or the only one, a
+            value or bin with fewer than four rows, `factor_bins` below 2, or a column that does not exist.
     """
-    gap = mutual_information_gap(codes, factors, factor_bins=factor_bins)
-    dci = dci_scores(codes, factors, categorical, seed)
+    gap = mutual_information_gap(representation, factors, factor_bins=factor_bins)
+    dci = dci_scores(representation, factors, categorical, seed)
     return DisentanglementScores(
-        beta_vae=beta_vae_score(codes, factors, factor_bins, seed=seed),
-        factor_vae=factor_vae_score(codes, factors, factor_bins, seed=seed),
+        beta_vae=beta_vae_score(representation, factors, factor_bins, seed=seed),
+        factor_vae=factor_vae_score(representation, factors, factor_bins, seed=seed),
         mig=gap.score,
         disentanglement=dci.disentanglement,
         completeness=dci.completeness,
         informativeness=dci.informativeness,
-        sap=sap_score(codes, factors, categorical, seed).score,
+        sap=sap_score(representation, factors, categorical, seed).score,
         modularity=modularity_of(gap.information),
-        explicitness=explicitness_score(codes, factors, factor_bins, seed),
-        irs=irs_score(codes, factors, factor_bins).score,
+        explicitness=explicitness_score(representation, factors, factor_bins, seed),
+        irs=irs_score(representation, factors, factor_bins).score,
     )

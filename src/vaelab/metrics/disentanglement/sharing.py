@@ -1,4 +1,4 @@
-"""Batches of rows that share the value of one factor, drawn from the rows there are."""
+"""Batches of rows that share the value of one factor."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _Rows = NDArray[np.int64]
 def rows_sharing(
     levels: Int[_Rows, " N"], rows: Int[_Rows, " M"], batches: int, size: int, random: np.random.Generator
 ) -> Int[_Rows, "{batches} {size}"]:
-    """Batches of rows of one level each: a row drawn at random, then others of its level, with replacement.
+    """Batches of rows of one level each: a random row, then other rows of its level, drawn with replacement.
 
-    The first row is not drawn again. In a pair of a row with itself all codes agree, and pairs would tell by that how
-    rare the level is. Each level must have two of the `rows`.
+    The first row is not drawn again: in a pair of a row with itself all dimensions agree, which would reveal how rare
+    the level is. Each level must have at least two of the `rows`.
     """
     rows = rows[np.argsort(levels[rows], kind="stable")]
     _, start, count = np.unique(levels[rows], return_index=True, return_counts=True)
@@ -33,7 +33,7 @@ def rows_sharing(
 def batches_of_each_factor(
     levels: Int[_Rows, "N K"], batches: int, size: int, random: np.random.Generator
 ) -> tuple[list[Int[_Rows, "{batches} {size}"]], list[Int[_Rows, "{batches} {size}"]]]:
-    """Batches for each factor to learn on, and as many of other rows to test on."""
+    """Training batches for each factor, and as many test batches of other rows."""
     learn: list[_Rows] = []
     test: list[_Rows] = []
     for level in levels.T:

@@ -1,4 +1,4 @@
-"""How many dimensions of a latent a model uses."""
+"""Active units: the dimensions of a latent that a model uses."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from vaelab.metrics.checks import at_least, points
 
 @dataclass(frozen=True)
 class ActiveUnits:
-    """Which dimensions of a latent are used."""
+    """The dimensions of a latent whose posterior mean varies over the data."""
 
     variance: Float[NDArray[np.float64], " D"]
-    """Of the posterior's mean over the data, in each dimension."""
+    """Variance of the posterior mean over the data, per dimension."""
     active: Bool[NDArray[np.bool_], " D"]
-    """Whether it exceeds the threshold."""
+    """Whether the variance exceeds the threshold."""
 
     @property
     def count(self) -> int:
-        """How many are active."""
+        """Number of active dimensions."""
         return int(self.active.sum())
 
 
 def active_units(means: Float[NDArray[np.float64], "N D"], threshold: float = 0.01) -> ActiveUnits:
     """The dimensions whose posterior mean varies over the data: Cov_x(E_q(u given x)[u]) > threshold.
 
-    Burda, Grosse and Salakhutdinov (2016), section 5.2, where the threshold is 0.01. In a dimension that is not used
-    the posterior is the prior, whatever the image.
+    Burda, Grosse and Salakhutdinov (2016), section 5.2, where the threshold is 0.01. In an unused dimension the
+    posterior of every image is the prior.
 
     Args:
-        means: of the posteriors of N images.
+        means: posterior means of N images.
         threshold: a variance.
 
     Raises:
-        UserError: there are fewer than two images, or a mean is not finite.
+        UserError: fewer than two images, a mean that is not finite, or a negative threshold.
 
     >>> active_units(np.array([[1.0, 0.0], [-1.0, 0.01]])).count
     1

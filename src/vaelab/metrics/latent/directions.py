@@ -1,4 +1,4 @@
-"""What the directions of a latent space carry, by rank correlation with measured factors."""
+"""Rank correlation of directions of a latent space with measured factors."""
 
 from __future__ import annotations
 
@@ -15,42 +15,46 @@ from vaelab.metrics.latent.ranks import standard_ranks
 
 @dataclass(frozen=True)
 class Direction:
-    """A direction of the plane and what it carries of a factor."""
+    """A direction of a latent plane and its correlation with a factor."""
 
     angle: float
     """Degrees in [0, 180) from the first axis towards the second."""
     correlation: float
-    """Spearman's, with its sign: positive where the factor grows along the angle."""
+    """Spearman correlation; positive if the factor grows along the direction."""
 
 
 @dataclass(frozen=True)
 class Rotation:
-    """Two axes at a right angle and what each carries."""
+    """Two orthogonal axes of a latent plane and their correlations with factors."""
 
     angle: float
-    """Degrees in [0, 180) from the latent's first axis to the first of these; the second is 90 degrees further."""
+    """Degrees in [0, 180) from the first latent dimension to the first axis; the second axis is 90 degrees further."""
     first_correlation: float
-    """The largest |Spearman| of the first axis with one of the first factors."""
+    """Largest |Spearman| of the first axis with one of the first factors."""
     second_correlation: float
-    """The least |Spearman| of the second axis with one of the second factors."""
+    """Smallest |Spearman| of the second axis with one of the second factors."""
     first_factor: int
-    """Which of the first factors the first axis carries most."""
+    """Index of the first factor with the largest correlation with the first axis."""
 
     @property
     def weaker(self) -> float:
-        """The lesser of both correlations: what the rotation makes largest."""
+        """The smaller of both correlations, which `best_rotation` maximises."""
         return min(self.first_correlation, self.second_correlation)
 
 
 def rank_correlation(
     z: Float[NDArray[np.float64], "N D"], factor: Float[NDArray[np.float64], " N"]
 ) -> Float[NDArray[np.float64], " D"]:
-    """Spearman's correlation of each axis with a factor (Spearman 1904), from -1 to 1; 0 for a constant axis.
+    """Spearman correlation of each latent dimension with a factor (Spearman 1904); 0 for a constant dimension.
 
-    Codes of which the factor is nan, as of an empty image, are left out.
+    Rows in which the factor is nan, for example for an empty image, are excluded.
+
+    Args:
+        z: N points.
+        factor: one number per point.
 
     Raises:
-        UserError: fewer than three codes are left, a code is not finite, or the factor does not vary.
+        UserError: fewer than three rows without nan, a value of z that is not finite, or a constant factor.
 
     >>> rank_correlation(np.array([[0.0, 3.0], [1.0, 2.0], [2.0, 1.0]]), np.array([1.0, 10.0, 100.0])).round(6)
     array([ 1., -1.])
@@ -62,14 +66,14 @@ def rank_correlation(
 def best_direction(
     z: Float[NDArray[np.float64], "N 2"], factor: Float[NDArray[np.float64], " N"], angles: int = 180
 ) -> Direction:
-    """The direction of a latent plane along which a factor is most nearly monotone: with the largest |Spearman|.
+    """The direction of a latent plane with the largest |Spearman| correlation with a factor.
 
-    Codes of which the factor is nan are left out. A maximum over angles is positive by chance too.
+    Rows in which the factor is nan are excluded. A maximum over angles is positive even by chance.
 
     Args:
-        z: codes of two dimensions.
-        factor: a number for each code.
-        angles: directions that are tried, spread evenly over half a turn.
+        z: N points of the plane.
+        factor: one number per point.
+        angles: number of directions, evenly spaced over 180 degrees.
 
     Raises:
         UserError: as `rank_correlation`, or `angles` is below 1.
@@ -87,18 +91,20 @@ def best_rotation(
     second: Float[NDArray[np.float64], "N F2"],
     angles: int = 180,
 ) -> Rotation:
-    r"""The rotation of a latent plane whose first axis best carries one factor and whose second carries others.
+    r"""The rotation of a latent plane whose first axis best encodes one factor, and whose second axis others.
 
-    argmax over theta of min(max_f |rho(u_theta, first_f)|, min_f |rho(u_{theta + 90}, second_f)|), where u_theta is
-    the code along theta and rho Spearman's correlation: one of the first factors, such as slant or rotation, and all of
-    the second, such as thickness and scale. Codes of which a factor is nan are left out. A maximum over angles is
-    positive by chance too: `permuted_rotation` says how large it then is.
+        argmax over theta of min(max_f |rho(u_theta, first_f)|, min_f |rho(u_{theta + 90}, second_f)|)
+
+    u_theta is the coordinate of z along theta, and rho Spearman's correlation. The first axis has to encode any one of
+    the first factors, for example slant or rotation, and the second axis all of the second factors, for example
+    thickness and scale. Rows in which a factor is nan are excluded. A maximum over angles is positive even by chance:
+    `permuted_rotation` gives its quantiles.
 
     Args:
-        z: codes of two dimensions.
-        first: factors of which the first axis may carry any, a column each.
-        second: factors of which the second axis is to carry all.
-        angles: rotations that are tried, spread evenly over half a turn; an even number.
+        z: N points of the plane.
+        first: factors, one per column, of which the first axis has to encode any.
+        second: factors, one per column, of which the second axis has to encode all.
+        angles: number of rotations, evenly spaced over 180 degrees; even.
 
     Raises:
         UserError: as `rank_correlation`, or `angles` is odd.
@@ -124,23 +130,23 @@ def permuted_rotation(
     quantile: float = 0.95,
     seed: int = 0,
 ) -> float:
-    """What `best_rotation(...).weaker` reaches by chance: a quantile of it, with factors permuted among the codes.
+    """A quantile of `best_rotation(...).weaker` by chance: with the rows of the factors permuted.
 
-    All factors are permuted alike, so that how they depend on one another stays. A plane that carries nothing
-    exceeds the 95 per cent quantile one time in twenty.
+    All factors are permuted together, which keeps their dependence on each other. A plane that is unrelated to the
+    factors exceeds the 95 % quantile once in twenty times.
 
     Args:
-        z, first, second, angles: as `best_rotation` takes them.
-        permutations: how many.
+        z, first, second, angles: as for `best_rotation`.
+        permutations: number of permutations.
         quantile: in [0, 1].
         seed: of the permutations.
 
     Raises:
-        UserError: as `best_rotation`, `permutations` is below 1, or the quantile lies outside.
+        UserError: as `best_rotation`, `permutations` below 1, or `quantile` outside [0, 1].
     """
     at_least("permutations", permutations, 1)
     if not 0 <= quantile <= 1:
-        raise UserError(f"quantile is {quantile}, but must be from 0 to 1")
+        raise UserError(f"quantile is {quantile}, but must be from 0 to 1; give a share such as 0.95")
     z, (one, two) = _ready(z, first=first, second=second)
     projected, random = _rotations(z, angles), np.random.default_rng(seed)
     reached = []
@@ -152,20 +158,20 @@ def permuted_rotation(
 
 
 def _at_right_angles(carried: Float[NDArray[np.float64], "A F"]) -> Float[NDArray[np.float64], "A F"]:
-    """What the direction 90 degrees further carries, for each of the angles over half a turn."""
+    """The correlations of the direction 90 degrees further, for each angle."""
     return np.roll(carried, -(len(carried) // 2), axis=0)
 
 
 def _rotations(z: Float[NDArray[np.float64], "N 2"], angles: int) -> Float[NDArray[np.float64], "N A"]:
-    """Standardised ranks along each angle of a grid that has a right angle in it."""
+    """Standardised ranks along each angle of a grid that contains right angles."""
     at_least("angles", angles, 2)
     if angles % 2:
-        raise UserError(f"angles is {angles}, but must be even, so that a right angle is among them; add one")
+        raise UserError(f"angles is {angles}, but must be even, so that the grid contains right angles; add one")
     return _projected_ranks(z, angles)
 
 
 def _projected_ranks(z: Float[NDArray[np.float64], "N 2"], angles: int) -> Float[NDArray[np.float64], "N A"]:
-    """Standardised ranks of the codes along each of `angles` directions over half a turn."""
+    """Standardised ranks of z along each of `angles` directions over 180 degrees."""
     theta = np.pi * np.arange(angles) / angles
     return standard_ranks(z @ np.stack([np.cos(theta), np.sin(theta)]))
 
@@ -173,29 +179,31 @@ def _projected_ranks(z: Float[NDArray[np.float64], "N 2"], angles: int) -> Float
 def _carried(
     projected: Float[NDArray[np.float64], "N A"], factors: Float[NDArray[np.float64], "N F"]
 ) -> Float[NDArray[np.float64], "A F"]:
-    """|Spearman| of every direction with every factor, given the standardised ranks of both."""
+    """|Spearman| of every direction with every factor, from the standardised ranks of both."""
     return np.abs(projected.T @ factors)
 
 
 def _ready(
     z: NDArray[np.float64], **factors: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
-    """The codes of which every factor is known, and the standardised ranks of the factors there."""
+    """The rows of z without a nan in any factor, and the standardised ranks of the factors there."""
     finite("z", z)
     for name, values in factors.items():
         if len(values) != len(z) or values.shape[1] == 0:
-            raise UserError(f"{name} has {len(values)} rows, but there are {len(z)} codes; give one number a code")
+            raise UserError(
+                f"{name} has shape {values.shape}, but z has {len(z)} rows; give one row per z and at least one column"
+            )
     known = ~np.isnan(np.concatenate(list(factors.values()), axis=1)).any(1)
     if known.sum() < 3:
         raise UserError(
-            f"{' and '.join(factors)} are known of {known.sum()} codes, but at least three are needed; give more"
+            f"{' and '.join(factors)}: {known.sum()} rows have no nan, but at least three are needed; give more"
         )
     kept = []
     for name, values in factors.items():
         still = np.ptp(values[known], axis=0) == 0
         if still.any():
             raise UserError(
-                f"{name} is {values[known][0, still][0]} for every code, but must vary to be correlated; leave it out"
+                f"{name} is {values[known][0, still][0]} in every row, but must vary to be correlated; leave it out"
             )
         kept.append(standard_ranks(values[known]))
     return z[known], kept

@@ -1,4 +1,4 @@
-"""How a decoder moves along a path of codes: in even steps or leaps, straight or by a detour."""
+"""Evenness and straightness of the decoded images along a path in latent space."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from vaelab.metrics.checks import finite
 
 
 def path_evenness(decoded: Float[NDArray[np.float64], "P T *image"]) -> Float[NDArray[np.float64], " P"]:
-    """The largest step of each path over its mean step: 1 where all are as long, T - 1 where one is the whole path.
+    """Largest step of each path divided by its mean step: 1 for equal steps, T - 1 if one step is the whole path.
 
-    A step is the Euclidean distance over all pixels between images that follow each other. A path that does not
-    move gives nan.
+    A step is the Euclidean distance, over all pixels, between consecutive images. A path of equal images gives nan.
 
     Args:
         decoded: P paths of T images each.
 
     Raises:
-        UserError: a path has fewer than three images, or a pixel is not finite.
+        UserError: fewer than three images per path, or a pixel that is not finite.
 
     >>> path_evenness(np.array([[[0.0], [1.0], [2.0]], [[0.0], [0.0], [2.0]]]))
     array([1., 2.])
@@ -32,16 +31,16 @@ def path_evenness(decoded: Float[NDArray[np.float64], "P T *image"]) -> Float[ND
 
 
 def path_straightness(decoded: Float[NDArray[np.float64], "P T *image"]) -> Float[NDArray[np.float64], " P"]:
-    """The length of each path over the distance from its first image to its last: 1 where it is straight.
+    """Length of each path divided by the distance between its ends: 1 for a straight path.
 
-    Lengths are Euclidean over all pixels, the discrete arc length of Shao, Kumar and Fletcher (2018). A path
-    that ends where it began gives infinity; one that does not move, nan.
+    Lengths are Euclidean over all pixels, the discrete arc length of Shao, Kumar and Fletcher (2018). A closed path
+    gives infinity; a path of equal images gives nan.
 
     Args:
         decoded: P paths of T images each.
 
     Raises:
-        UserError: a path has fewer than three images, or a pixel is not finite.
+        UserError: fewer than three images per path, or a pixel that is not finite.
 
     >>> path_straightness(np.array([[[0.0, 0.0], [3.0, 0.0], [3.0, 4.0]]]))
     array([1.4])
@@ -54,11 +53,11 @@ def path_straightness(decoded: Float[NDArray[np.float64], "P T *image"]) -> Floa
 
 
 def _steps(decoded: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The length of each step, (P, T - 1)."""
+    """Length of each step, (P, T - 1)."""
     if decoded.ndim < 3 or 0 in decoded.shape:
         raise UserError(f"decoded has shape {decoded.shape}, but must be (paths, steps, pixels ...); stack the paths")
     if decoded.shape[1] < 3:
-        raise UserError(f"decoded has {decoded.shape[1]} images a path, but at least three are needed; give more")
+        raise UserError(f"decoded has {decoded.shape[1]} images per path, but at least three are needed; give more")
     finite("decoded", decoded)
     lengths: NDArray[np.float64] = np.linalg.norm(np.diff(decoded.reshape(*decoded.shape[:2], -1), axis=1), axis=-1)
     return lengths

@@ -1,4 +1,4 @@
-"""Ranks made ready for Spearman's correlation, which is then a product of matrices."""
+"""Standardised ranks, whose inner products are Spearman correlations."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 
 def standard_ranks(values: Float[NDArray[np.float64], "N F"]) -> Float[NDArray[np.float64], "N F"]:
-    """The ranks of each column, centred and of length 1; ties share their mean rank, a constant column is all 0.
+    """The ranks of each column, centred and scaled to norm 1; ties share their mean rank, a constant column is 0.
 
-    The product of two such columns is Spearman's correlation (Spearman 1904), and 0 with a constant one.
+    The inner product of two such columns is Spearman's correlation (Spearman 1904), and 0 with a constant column.
 
     >>> a, b = standard_ranks(np.array([[1.0, 9.0], [2.0, 5.0], [3.0, 7.0]])).T
     >>> round(float(a @ b), 6)
@@ -19,7 +19,7 @@ def standard_ranks(values: Float[NDArray[np.float64], "N F"]) -> Float[NDArray[n
     from scipy.stats import rankdata
 
     ranks = rankdata(values, axis=0)
-    # Mean ranks are multiples of a half, so that centring is exact.
+    # Mean ranks are multiples of 1/2, so centring is exact.
     ranks -= (len(values) + 1) / 2
     length = np.linalg.norm(ranks, axis=0)
     standard: NDArray[np.float64] = ranks / np.where(length > 0, length, 1)

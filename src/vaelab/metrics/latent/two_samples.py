@@ -1,4 +1,4 @@
-"""Whether two sets of points come from one distribution, and how a set differs from a standard normal."""
+"""A test whether two sets of points have the same distribution, and the moments of a set."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vaelab.metrics.checks import at_least, points
 
 @dataclass(frozen=True)
 class MmdTest:
-    """What `mmd_test` gives."""
+    """Result of `mmd_test`."""
 
     squared_mmd: float
-    """The unbiased estimate of the squared maximum mean discrepancy; it can be negative."""
+    """Unbiased estimate of the squared maximum mean discrepancy; it can be negative."""
     p_value: float
-    """The share of permutations, the given order among them, with an estimate at least as large."""
+    """Share of permutations, including the given order, with an estimate at least as large."""
     bandwidth: float
-    """sigma of the kernel, in the units of the points."""
+    """sigma of the kernel, in units of the points."""
 
 
 def mmd_test(
@@ -30,26 +30,28 @@ def mmd_test(
     permutations: int = 500,
     seed: int = 0,
 ) -> MmdTest:
-    r"""Test whether two sets of points come from one distribution, by their maximum mean discrepancy.
+    r"""Permutation test whether two sets of points have the same distribution, by the maximum mean discrepancy.
 
-    The mean of k(x, x') over pairs, and of k(y, y'), less twice the mean of k(x, y): Gretton, Borgwardt, Rasch,
-    Schölkopf and Smola (2012), equation 3, which is 0 on average where the distributions are the same. The kernel is
-    k(u, v) = exp(-|u - v|^2 / (2 sigma^2)) with sigma the median distance between two points of both sets, as in
-    section 8 there. The p-value counts permutations of the points between the sets, the given one among them
-    (Phipson and Smyth 2010), and is valid at any number of points.
+        MMD^2 = mean k(x, x') + mean k(y, y') - 2 mean k(x, y),      over pairs of different points
 
-    `vaelab.objectives.mmd` is another estimate for another use: the biased one, never negative, with a bandwidth that
-    is fixed, so that it is a loss with gradients.
+    Gretton, Borgwardt, Rasch, Schölkopf and Smola (2012), equation 3; its expectation is 0 if the distributions are
+    equal. The kernel is k(u, v) = exp(-|u - v|^2 / (2 sigma^2)), with sigma the median distance between two points of
+    both sets (section 8). The p-value counts permutations of the points between the sets, including the given one
+    (Phipson and Smyth 2010), and is valid for any number of points.
 
-    Time and memory grow with the square of N + M: 4,000 points take 128 MB a matrix.
+    `vaelab.objectives.mmd` has another estimate for another purpose: biased, never negative, and with a fixed
+    bandwidth, so that it is a differentiable loss.
+
+    Time and memory grow with the square of N + M: 4,000 points take 128 MB per matrix.
 
     Args:
         x, y: the two sets.
-        permutations: how many; the least p-value is 1 / (1 + permutations).
+        permutations: number of permutations; the smallest possible p-value is 1 / (1 + permutations).
         seed: of the permutations.
 
     Raises:
-        UserError: a set has fewer than two points, a value is not finite, dimensions differ, or most points coincide.
+        UserError: a set with fewer than two points, a value that is not finite, different dimensions, or sets in which
+            most points coincide.
     """
     from scipy.spatial.distance import pdist, squareform
 
@@ -62,11 +64,11 @@ def mmd_test(
     squares = pdist(np.concatenate([x, y]), "sqeuclidean")
     bandwidth = float(np.sqrt(np.median(squares)))
     if bandwidth == 0:
-        raise UserError("the median distance between points of x and y is 0: most of them coincide; remove repetitions")
-    # The diagonal, a point with itself, is 0 in this form, as the unbiased estimate wants it.
+        raise UserError("the median distance between points of x and y is 0: most of them coincide; remove duplicates")
+    # The diagonal, the pairs of a point with itself, stays 0: the unbiased estimate excludes it.
     gram = squareform(np.exp(-squares / (2 * bandwidth**2)))
 
-    # Each column says with 1 which points are taken for x; the first column is the truth.
+    # Each row marks the points that are assigned to x; the first row is the given order.
     taken = np.tile(np.arange(n + m) < n, (1 + permutations, 1))
     taken[1:] = np.random.default_rng(seed).permuted(taken[1:], axis=1)
     is_x = taken.T.astype(np.float64)
@@ -76,37 +78,40 @@ def mmd_test(
     across = from_x - within_x
     within_y = of_point.sum() - from_x - across
     estimates = within_x / (n * (n - 1)) + within_y / (m * (m - 1)) - 2 * across / (n * m)
-    # Permutations that only reorder within the sets give the same number up to rounding, and count.
+    # Permutations that only reorder within the sets give the same number up to rounding, and must count.
     as_large = estimates >= estimates[0] - 1e-12
     return MmdTest(float(estimates[0]), float(as_large.mean()), bandwidth)
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Moments of a set of points in each dimension, and how dimensions go together."""
+    """Moments of a set of points in each dimension, and their correlations."""
 
     mean: Float[NDArray[np.float64], " D"]
     std: Float[NDArray[np.float64], " D"]
-    """The standard deviation, of the points as they are: divided by N."""
+    """Standard deviation, with divisor N."""
     skewness: Float[NDArray[np.float64], " D"]
-    """The mean cube of the standardised values; 0 for a normal, with a standard error of sqrt(6 / N)."""
+    """Mean cube of the standardised values: 0 for a normal, with a standard error of sqrt(6 / N)."""
     excess_kurtosis: Float[NDArray[np.float64], " D"]
-    """Their mean fourth power less 3; 0 for a normal, with a standard error of sqrt(24 / N)."""
+    """Mean fourth power of the standardised values, minus 3: 0 for a normal, with standard error sqrt(24 / N)."""
     correlation: Float[NDArray[np.float64], "D D"]
-    """Pearson's, between dimensions."""
+    """Pearson correlation between dimensions."""
 
 
 def moments(z: Float[NDArray[np.float64], "N D"]) -> Moments:
-    """The first four moments of each dimension and the correlations: of N(0, I) they are 0, 1, 0, 0 and the identity.
+    """The first four moments of each dimension, and the correlations; 0, 1, 0, 0 and the identity for N(0, I).
 
-    In a dimension that is constant the third, the fourth and the correlations are nan.
+    Skewness, kurtosis and correlations of a constant dimension are nan.
+
+    Args:
+        z: N points.
 
     Raises:
-        UserError: there are fewer than two points, or a value is not finite.
+        UserError: fewer than two points, or a value that is not finite.
     """
     points("z", z)
     mean, std = z.mean(0), z.std(0)
-    # The mean of equal numbers can be off by rounding; what then seems to vary does not.
+    # The mean of equal numbers can have a rounding error, which would look like variance.
     std[np.ptp(z, 0) == 0] = 0
     with np.errstate(invalid="ignore", divide="ignore"):
         standard = np.where(std > 0, (z - mean) / std, np.nan)

@@ -51,7 +51,7 @@ class AggregatePosterior:
         joint = z.new_empty(len(z), dtype=z.dtype if known is None else known.mean.dtype)
         marginals = None if known is None else joint.new_empty(z.shape)
         for rows in torch.arange(len(z), device=z.device).split(at_once):
-            # [m, b] is log q(z_m | x_b), [m, b, d] that of one dimension. Each batch is summed to a column, then columns.
+            # [m, b] is log q(z_m | x_b), [m, b, d] that of one dimension. Each batch is summed, then all.
             tables = [log_densities(q, z[rows, None]) for q in batches]
             joint[rows] = torch.stack([whole.logsumexp(1) for whole, _ in tables], -1).logsumexp(-1)
             if marginals is not None:

@@ -1,4 +1,4 @@
-"""What codes tell of labels: by a straight line, by clusters, and by how few labels."""
+"""Label information in a representation: a linear probe, clusters, and accuracy by the number of labels."""
 
 from vaelab.metrics.representation.clusters import cluster_information
 from vaelab.metrics.representation.curve import LabelCurve, label_curve

@@ -1,4 +1,4 @@
-"""How many labels it takes to read codes."""
+"""Accuracy on a representation by the number of labels."""
 
 from __future__ import annotations
 
@@ -16,65 +16,68 @@ from vaelab.metrics.representation.probe import linear_probe
 
 _Numbers = NDArray[np.float64]
 
-# More labels than these, but all, cost more time than they tell.
+# Default numbers of labels, besides all.
 _SIZES = (10, 30, 100, 300, 1000, 3000, 10_000)
 
 
 @dataclass(frozen=True)
 class LabelCurve:
-    """Test accuracy by number of labels; means and standard deviations are over draws of which codes have one."""
+    """Test accuracy by the number of labels: mean and standard deviation over random choices of the labelled rows."""
 
     sizes: Int[NDArray[np.int64], " S"]
     """Numbers of labels, increasing."""
     probe_mean: Float[_Numbers, " S"]
     probe_spread: Float[_Numbers, " S"]
-    """Of `linear_probe`; 0 with all labels, which can be drawn in one way only."""
+    """Of `linear_probe`; the spread is 0 with all labels, for which there is one choice."""
     knn_mean: Float[_Numbers, " S"]
     knn_spread: Float[_Numbers, " S"]
-    """Of `knn_accuracy`."""
+    """Of `knn_accuracy`; likewise."""
     draws: int
+    """Number of random choices per size."""
 
 
 def label_curve(
-    codes: Float[_Numbers, "N D"],
+    representation: Float[_Numbers, "N D"],
     labels: Int[NDArray[np.int64], " N"],
-    test_codes: Float[_Numbers, "M D"],
+    test_representation: Float[_Numbers, "M D"],
     test_labels: Int[NDArray[np.int64], " M"],
     sizes: Sequence[int] | None = None,
     draws: int = 5,
     neighbours: int = 15,
     seed: int = 0,
 ) -> LabelCurve:
-    """The accuracy of `linear_probe` and `knn_accuracy` on test codes, by how many of the codes have a label.
+    """Test accuracy of `linear_probe` and `knn_accuracy` by the number of labelled training rows.
 
-    How a representation learned without labels is put to use: Kingma et al. (2014), whose M1 is a classifier
-    on codes with few labels. A draw orders all codes so that each beginning of it holds the classes in their
-    proportions and one of each at least; larger sizes extend smaller ones. With n labels of K classes the vote is of
-    `neighbours`, or of n // K where that is fewer.
+    This is the use of an unsupervised representation in Kingma et al. (2014), whose M1 is a classifier on latents with
+    few labels. Each draw orders all rows so that every prefix has the classes in their proportions, with at least one
+    row per class; larger sizes extend smaller ones. With n labels of K classes, the vote is among `neighbours` or
+    n // K rows, the smaller of both.
 
     Args:
-        codes, labels: of which some are taken to learn from.
-        test_codes, test_labels: to count on, the same for all.
-        sizes: numbers of labels; by default 10, 30, 100, ... 10,000 from the number of classes on, and all.
-        draws: for each size but all.
+        representation, labels: from which the training rows are chosen.
+        test_representation, test_labels: for the accuracy; the same for all sizes.
+        sizes: numbers of labels; by default 10, 30, 100, ... 10,000, at least one per class, and all.
+        draws: random choices per size, except for all labels.
         neighbours: of the vote.
         seed: of the draws.
 
     Raises:
-        UserError: a size is below the number of classes or above that of codes, a class has one code only, draws < 2,
-            neighbours < 1, or as `linear_probe`.
+        UserError: a size below the number of classes or above the number of rows, a class with one row only,
+            draws < 2, neighbours < 1, or as `linear_probe`.
     """
     at_least("draws", draws, 2)
     at_least("neighbours", neighbours, 1)
-    labelled_split(codes, labels, test_codes, test_labels)
+    labelled_split(representation, labels, test_representation, test_labels)
     found, counts = np.unique(labels, return_counts=True)
     if counts.min() < 2:
-        raise UserError(f"labels has one code of class {found[counts.argmin()]}, so nothing to draw; give at least two")
-    classes, every = len(found), len(codes)
+        raise UserError(f"labels has one row of class {found[counts.argmin()]}, but must have at least two; give more")
+    classes, every = len(found), len(representation)
     usual = [size for size in _SIZES if classes <= size < every] + [every]
     asked = usual if sizes is None else sorted(set(sizes))
     if not asked or asked[0] < classes or asked[-1] > every:
-        raise UserError(f"sizes is {asked}, but must be from {classes}, one a class, to {every}, all codes; change it")
+        raise UserError(
+            f"sizes is {asked}, but must be from {classes}, one per class, to {every}, all rows; change the sizes"
+        )
 
     random = np.random.default_rng(seed)
     orders = [_stratified_order(labels, random) for _ in range(draws)]
@@ -84,8 +87,8 @@ def label_curve(
         taken = [order[:size] for order in (orders if size < every else orders[:1])]
         return [
             (
-                linear_probe(codes[rows], labels[rows], test_codes, test_labels),
-                knn_accuracy(codes[rows], labels[rows], test_codes, test_labels, vote),
+                linear_probe(representation[rows], labels[rows], test_representation, test_labels),
+                knn_accuracy(representation[rows], labels[rows], test_representation, test_labels, vote),
             )
             for rows in taken
         ]
@@ -97,11 +100,11 @@ def label_curve(
 
 
 def _stratified_order(labels: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-    """An order of all codes whose beginnings hold the classes in their proportions."""
+    """An order of all rows whose prefixes have the classes in their proportions."""
     order = random.permutation(len(labels))
     place = np.empty(len(labels))
     for label in np.unique(labels):
         own = np.flatnonzero(labels[order] == label)
-        # How far through its class a code comes: 0 for the first, so that every class is there at once.
+        # Position within the class, from 0: the first row of every class comes first.
         place[own] = np.arange(len(own)) / len(own)
     return order[np.argsort(place, kind="stable")]

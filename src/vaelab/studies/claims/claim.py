@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaelab.data import ImageData
-from vaelab.figures.shown import Subject, subject_of
+from vaelab.figures.source import MOST
+from vaelab.measured import MeasuredModel
 from vaelab.metrics import ImageClassifier
 from vaelab.report import ClaimOutcome
 from vaelab.studies.claims.verdict import Check, combined, measured
@@ -36,22 +37,24 @@ class SeedRuns:
     data: ImageData
     classifier: Callable[[], ImageClassifier]
     seed: int
-    _subjects: dict[str, Subject] = field(default_factory=dict, init=False)
+    _measured: dict[str, MeasuredModel] = field(default_factory=dict, init=False)
     _totals: dict[tuple[str, str], Totals] = field(default_factory=dict, init=False)
 
-    def subject(self, name: str) -> Subject:
+    def on_test(self, name: str) -> MeasuredModel:
         """A model with up to 5,000 images of the test split."""
-        if name not in self._subjects:
-            self._subjects[name] = subject_of(self.runs[name], self.data)
-        return self._subjects[name]
+        return self._on(name, "test")
 
-    def trained_on(self, name: str) -> Subject:
+    def on_train(self, name: str) -> MeasuredModel:
         """A model with up to 5,000 images of the training split, on which classifiers are fitted."""
-        key = f"{name}, training"
-        if key not in self._subjects:
-            whole = self.data.split("train")
-            self._subjects[key] = Subject(self.runs[name].model, name, whole)
-        return self._subjects[key]
+        return self._on(name, "train")
+
+    def _on(self, name: str, split: str) -> MeasuredModel:
+        key = f"{name}, {split}"
+        if key not in self._measured:
+            run = self.runs[name]
+            images = self.data.split(split)
+            self._measured[key] = MeasuredModel(run.model, images, run.experiment.binarisation, title=name).subset(MOST)
+        return self._measured[key]
 
     def totals(self, name: str, split: str) -> Totals:
         """Reconstruction and KL of a model over a split, a full pass with the final weights."""

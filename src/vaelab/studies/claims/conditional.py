@@ -92,9 +92,9 @@ IDENTITY = Claim(
 
 
 def _style(seed: SeedRuns) -> Numbers:
-    subject = seed.subject("cvae")
-    z = np.random.default_rng(seed.seed).standard_normal((_OF_EACH, sum(subject.model.widths)))
-    shapes = [stroke_shape(subject.decode(z, label).mean(1).astype(np.float64)) for label in range(len(seed.classes))]
+    measured = seed.on_test("cvae")
+    z = np.random.default_rng(seed.seed).standard_normal((_OF_EACH, sum(measured.model.widths)))
+    shapes = [stroke_shape(measured.decode(z, label).mean(1).astype(np.float64)) for label in range(len(seed.classes))]
     return {name: shared_style(np.stack([getattr(shape, name) for shape in shapes])) for name in _SHAPES}
 
 

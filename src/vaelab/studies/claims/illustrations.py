@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from vaelab.figures import DrawnFigure
-from vaelab.figures.plane import plane_codes
+from vaelab.figures.plane import plane_points
 from vaelab.metrics import best_direction, stroke_shape
 from vaelab.plots import latent_dimensions, seed_curves, shape_maps
 from vaelab.studies.claims.claim import Numbers, SeedRuns
@@ -50,11 +50,11 @@ def dimensions(numbers: Sequence[Numbers]) -> DrawnFigure:
 
 def plane_carries(models: SeedRuns) -> DrawnFigure:
     """Slant, rotation, thickness and scale of the decoder's images over the latent plane."""
-    subject = models.subject("vae")
+    measured = models.on_test("vae")
     side = len(_TICKS)
-    shape = stroke_shape(subject.decode(plane_codes(_TICKS)).mean(1).astype(np.float64))
+    shape = stroke_shape(measured.decode(plane_points(_TICKS)).mean(1).astype(np.float64))
     z = np.random.default_rng(models.seed).standard_normal((_DRAWS, 2))
-    drawn = stroke_shape(subject.decode(z).mean(1).astype(np.float64))
+    drawn = stroke_shape(measured.decode(z).mean(1).astype(np.float64))
     maps = {f"{name} ({unit})": getattr(shape, name).reshape(side, side) for name, unit in _UNITS.items()}
     directions = {f"{name} ({unit})": best_direction(z, getattr(drawn, name)) for name, unit in _UNITS.items()}
     # An arrow points to where its property grows.

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from vaelab.figures.paths import linear
-from vaelab.figures.shown import Subject
+from vaelab.measured import MeasuredModel
 from vaelab.metrics import (
     StrokeShape,
     best_rotation,
@@ -33,12 +33,12 @@ _PAIRS = (("4", "9"), ("3", "8"), ("1", "7"))
 
 def class_structure(seed: SeedRuns, name: str) -> Numbers:
     """How well the class of an image can be read off the neighbours of its latent."""
-    fitted, shown = seed.trained_on(name), seed.subject(name)
-    learned, asked = fitted.shown.labels, shown.shown.labels
+    fitted, shown = seed.on_train(name), seed.on_test(name)
+    learned, asked = fitted.data.labels, shown.data.labels
     assert learned is not None
     assert asked is not None
-    codes = shown.embedding.mean.astype(np.float64)
-    accuracy = knn_accuracy(fitted.embedding.mean.astype(np.float64), learned, codes, asked)
+    codes = shown.means.astype(np.float64)
+    accuracy = knn_accuracy(fitted.means.astype(np.float64), learned, codes, asked)
     chance = chance_accuracy(asked)
     shares = np.bincount(asked)[np.unique(asked)] / len(asked)
     entropy = -float((shares * np.log(shares)).sum())
@@ -84,10 +84,10 @@ CLUSTERS = Claim(
 
 
 def _neighbours(seed: SeedRuns) -> Numbers:
-    shown = seed.subject("vae")
-    assert shown.shown.labels is not None
+    shown = seed.on_test("vae")
+    assert shown.data.labels is not None
     pairs = [(seed.classes.index(a), seed.classes.index(b)) for a, b in _PAIRS]
-    ranks = centroid_rank(shown.embedding.mean.astype(np.float64), shown.shown.labels, pairs)
+    ranks = centroid_rank(shown.means.astype(np.float64), shown.data.labels, pairs)
     return {f"{a}/{b}": float(rank) for (a, b), rank in zip(_PAIRS, ranks, strict=True)}
 
 
@@ -119,7 +119,7 @@ def shifted_mmd(bandwidth: float, dimensions: int, shift: float = 0.1) -> float:
 
 
 def _aggregate(seed: SeedRuns) -> Numbers:
-    z = seed.subject("vae").embedding.draw.astype(np.float64)
+    z = seed.on_test("vae").draws.astype(np.float64)
     about = moments(z)
     rows = np.random.default_rng(seed.seed).permutation(len(z))[:_DRAWS]
     normal = np.random.default_rng([seed.seed, 1]).standard_normal((len(rows), z.shape[1]))
@@ -168,13 +168,13 @@ def _factors(shape: StrokeShape) -> tuple[Points, Points]:
     return np.stack([shape.slant, shape.rotation], 1), np.stack([shape.thickness, shape.scale], 1)
 
 
-def _shape_of(subject: Subject, z: Points, label: int | None = None) -> StrokeShape:
-    return stroke_shape(subject.decode(z, label).mean(1).astype(np.float64))
+def _shape_of(measured: MeasuredModel, z: Points, label: int | None = None) -> StrokeShape:
+    return stroke_shape(measured.decode(z, label).mean(1).astype(np.float64))
 
 
 def _directions(seed: SeedRuns) -> Numbers:
     z = np.random.default_rng(seed.seed).standard_normal((_DRAWS, 2))
-    shape = _shape_of(seed.subject("vae"), z)
+    shape = _shape_of(seed.on_test("vae"), z)
     first, second = _factors(shape)
     best = best_rotation(z, first, second)
     names = {"slant": shape.slant, "rotation": shape.rotation, "thickness": shape.thickness, "scale": shape.scale}
@@ -218,18 +218,18 @@ DIRECTIONS = Claim(
 
 
 def _smooth(seed: SeedRuns) -> Numbers:
-    subject = seed.subject("vae")
+    measured = seed.on_test("vae")
     random = np.random.default_rng(seed.seed)
-    means = subject.embedding.mean
+    means = measured.means
     pairs = random.integers(0, len(means), (_PATHS, 2))
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     codes = np.concatenate([linear(means[a], means[b], _STEPS) for a, b in pairs])
-    decoded = subject.decode(codes).reshape(len(pairs), _STEPS, -1).astype(np.float64)
+    decoded = measured.decode(codes).reshape(len(pairs), _STEPS, -1).astype(np.float64)
     evenness = path_evenness(decoded)
     # The image halfway: decoded from the mean of both latents, and as a cross-fade of both images.
-    halfway = subject.decode(np.stack([(means[a] + means[b]) / 2 for a, b in pairs])).reshape(len(pairs), -1)
+    halfway = measured.decode(np.stack([(means[a] + means[b]) / 2 for a, b in pairs])).reshape(len(pairs), -1)
     faded = (decoded[:, 0] + decoded[:, -1]) / 2
-    real = torch.from_numpy(seed.trained_on("vae").pixels.flatten(1).numpy())
+    real = torch.from_numpy(seed.on_train("vae").pixels.flatten(1).numpy())
 
     def distance(images: Points) -> float:
         return float(torch.cdist(torch.from_numpy(images).float(), real).min(1).values.mean())

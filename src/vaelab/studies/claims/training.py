@@ -14,7 +14,7 @@ _RUNNING = "train_running_"
 
 
 def _units(seed: SeedRuns, name: str) -> float:
-    return float(active_units(seed.subject(name).embedding.mean.astype(np.float64)).count)
+    return float(active_units(seed.on_test(name).means.astype(np.float64)).count)
 
 
 def _table(seed: SeedRuns) -> Numbers:

@@ -1,4 +1,4 @@
-"""GECO's loss with its multiplier."""
+"""The loss of `Geco`, with its multiplier."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from torch import Tensor, nn
 from vaelab.contract import Trace
 from vaelab.schedules import Progress
 
-# A constraint that cannot be met would send the multiplier to infinity; e^10 times the KL is as good as that.
+# Bound on |log lambda|: with a constraint that cannot be met the multiplier would grow without limit.
 _LARGEST = 10.0
 
 
 class GecoLoss(nn.Module):
-    """KL + lambda (reconstruction - tolerance), lambda moved by the constraint's moving average.
+    """KL + lambda (reconstruction - tolerance), with lambda updated by the constraint's moving average.
 
-    Rezende and Viola (2018), algorithm 1. The value in the loss is the average's, its gradient the batch's. What the
-    posterior adds is no part of the constraint.
+    Rezende and Viola (2018), algorithm 1. The constraint in the loss has the value of the moving average and the
+    gradient of the batch. The posterior's penalty is not part of the constraint.
 
     Args:
-        tolerance: nats per image.
-        rate: of the multiplier.
-        memory: of the moving average.
+        tolerance: upper bound on the reconstruction, nats per image.
+        rate: rate of the multiplier, per nat and step.
+        memory: decay of the moving average.
     """
 
     log_multiplier: Tensor
@@ -37,12 +37,12 @@ class GecoLoss(nn.Module):
         """The loss, a scalar in nats."""
         constraint = trace.reconstruction.mean() - self.tolerance
         now = constraint.detach().to(self.average)
-        # The first batch is the average's beginning.
+        # The first batch initialises the average.
         before = torch.where(self.average.isnan(), now, self.average)
         average = self.memory * before + (1 - self.memory) * now
         smoothed = constraint + (average - now)
         loss = (trace.kl.sum(0) + trace.penalty).mean() + self.log_multiplier.exp() * smoothed
-        # A batch without a finite constraint may be left out by the optimiser; here too it leaves nothing behind.
+        # The optimiser skips a batch with a non-finite loss, so such a batch does not change this state either.
         finite = now.isfinite()
         self.log_multiplier.add_(torch.where(finite, self.rate * average, 0.0)).clamp_(-_LARGEST, _LARGEST)
         self.average.copy_(torch.where(finite, average, self.average))

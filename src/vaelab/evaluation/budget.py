@@ -1,0 +1,28 @@
+"""The budget of an evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
+
+from vaelab.spec import Spec
+
+
+@dataclass(frozen=True)
+class Budget(Spec):
+    """The numbers of images and draws that an evaluation uses.
+
+    Raises:
+        UserError: a number is below its bound.
+    """
+
+    n_images: Annotated[int, Ge(2)] | None = None
+    """Images of the test split, chosen at random by the seed; None for all."""
+    n_costly: Annotated[int, Ge(2)] = 50
+    """Images for annealing and for fitting a posterior to each."""
+    n_samples: Annotated[int, Ge(1)] = 200
+    """Importance samples per image."""
+    seed: Annotated[int, Ge(0)] = 0
+    """Decides every draw."""

@@ -1,0 +1,119 @@
+"""The source of figures: a trained model, the images that it is shown, and its training."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from vaelab.data import ImageData
+from vaelab.figures.entry import Need
+from vaelab.measured import MeasuredModel
+from vaelab.models.model import Model
+from vaelab.posteriors import FullGaussian, Gaussian
+from vaelab.priors import StandardNormal
+from vaelab.spec import Trait
+from vaelab.training import Run
+from vaelab.training.folder import RunFolder
+
+MOST = 5000
+"""Images that a figure uses at most."""
+
+
+@dataclass(frozen=True)
+class FigureSource:
+    """A trained model with the images of its figures: the argument of every figure's `draw`.
+
+    Args:
+        measured: the model and images that it was not trained on, of which at most 5,000 are used; without images for
+            the figures that need none.
+        rows: one row per epoch, as in metrics.csv.
+        reconstruction_is: the name of the rows' reconstruction.
+        snapshots: the epochs whose models were kept, with their files.
+    """
+
+    measured: MeasuredModel
+    rows: Sequence[dict[str, float]] = ()
+    reconstruction_is: str = "reconstruction"
+    snapshots: Sequence[tuple[int, Path]] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "measured", self.measured.subset(MOST))
+
+    @classmethod
+    def of_run(cls, run: Run, data: ImageData | None) -> FigureSource:
+        """The model of a run with the test split of the data that it was trained on, or of other data.
+
+        Args:
+            run: a finished training.
+            data: images with a split `test`; None for the figures that need none.
+
+        Raises:
+            UserError: images that the model does not take, or without a test split.
+        """
+        spec, experiment = run.model.spec, run.experiment
+        kind = ("C" if spec.conditional else "") + type(spec).__name__
+        title = f"{kind} on {_short(experiment.data.kind if data is None else data.name)}"
+        test = None if data is None else data.split("test")
+        return cls(
+            MeasuredModel(run.model, test, experiment.binarisation, title=title),
+            run.rows,
+            run.record.reconstruction_is,
+            RunFolder(run.folder).snapshots(),
+        )
+
+    @property
+    def model(self) -> Model:
+        """The model."""
+        return self.measured.model
+
+    @property
+    def title(self) -> str:
+        """The name of the model, for titles of figures."""
+        return self.measured.title
+
+    @cached_property
+    def has(self) -> frozenset[Need]:
+        """The requirements that the model and its images meet.
+
+        Of a model or part that is not this package's own only its traits are known.
+        """
+        model, measured = self.model, self.measured
+        spec, format, traits = model.spec, model.format, model.spec.traits
+        one = {Trait.one_latent, Trait.real_codes} <= traits
+        width = sum(model.widths)
+        labels = measured.labels if measured.has_data else None
+        posterior = getattr(spec, "posterior", None)
+        # A hierarchy or a foreign model has no single posterior.
+        code_space = getattr(getattr(model, "posterior", None), "code_space", None)
+        found = {
+            Need.rows: bool(self.rows),
+            Need.images: measured.has_data,
+            Need.several: measured.n_images >= 10,
+            Need.labels: labels is not None,
+            Need.two_classes: labels is not None and len(np.unique(labels)) > 1,
+            Need.plane: one and width == 2,
+            Need.real_codes: one,
+            Need.deep: width > 2,
+            Need.deviations: Trait.known_moments in traits,
+            Need.gaussian: isinstance(posterior, Gaussian | FullGaussian),
+            Need.normal_prior: one and isinstance(getattr(spec, "prior", None), StandardNormal),
+            Need.classes: spec.conditional and bool(format.classes),
+            Need.groups: len(model.widths) > 1,
+            Need.codebook: code_space is not None,
+            Need.conditions: measured.has_data or not spec.conditional or bool(format.classes),
+            Need.umap: importlib.util.find_spec("umap") is not None,
+            Need.snapshots: bool(self.snapshots),
+        }
+        return frozenset(need for need, there in found.items() if there)
+
+
+def _short(name: str) -> str:
+    """The name of a data set for a title: of a path its last part, at most forty characters."""
+    kind, colon, path = name.partition(":")
+    last = f"{kind}{colon}{Path(path).name}" if path else name
+    return last if len(last) <= 40 else f"{last[:24]}…{last[-15:]}"
