@@ -160,9 +160,9 @@ def test_what_is_measured_is_not_measured_again(
     figures: dict[str, Figure] = {}
     real, save = beta_sweep.measure_parts, shared_steps.save_figure
 
-    def counted(subject: Any, *arguments: Any) -> Evaluation:
-        measured.append(subject.title)
-        return real(subject, *arguments)
+    def counted(measurement: Any, *arguments: Any) -> Evaluation:
+        measured.append(measurement.measured.title)
+        return real(measurement, *arguments)
 
     def kept(figure: Figure, path: Path) -> None:
         figures[path.name] = figure
@@ -243,7 +243,7 @@ def test_between_optima_the_slope_lies_between_the_betas() -> None:
         ("--betas", "betas is empty"),
         ("--seeds 0", "seeds is 0, but must be >= 1"),
         ("--epochs 0", "Training.epochs is 0, but must be >= 1"),
-        ("--data digits", "has no attributes that say what its images were made from"),
+        ("--data digits", "so the factors of its images are not known"),
     ],
 )
 def test_what_cannot_be_swept_is_refused_in_a_line(

@@ -229,7 +229,8 @@ def test_the_caption_of_true_posteriors_says_what_they_are_of() -> None:
     plain, told = (untrained(VAE(2, network=Mlp(hidden=(8,)), conditional=own), data) for own in (False, True))
     entry = BY_NAME["true-posterior"]
     # Under a Bernoulli likelihood there is a density of binary pixels alone.
-    grey, binary = (entry.render(subject).caption for subject in (plain, replace(plain, binarisation=Threshold())))
+    black = FigureSource(MeasuredModel(plain.model, data.split("test"), Threshold()))
+    grey, binary = (entry.render(source).caption for source in (plain, black))
     assert "exp(-cross-entropy)" in grey
     assert "log p(x)" not in grey
     assert "= log p(x) - ELBO" in binary
@@ -237,7 +238,7 @@ def test_the_caption_of_true_posteriors_says_what_they_are_of() -> None:
     assert grey.startswith("6 of 40 test images, from the best fitted")
     # Images of one class, under which the decoder is asked.
     assert entry.render(told).caption.startswith("6 of 14 test images of class a, from the best fitted")
-    few = replace(told, data=replace(data.take(np.array([2, 1, 0, 5])), splits={"test": range(4)}))
+    few = FigureSource(told.measured.take(np.array([2, 1, 0, 5])))
     assert entry.render(few).caption.startswith("3 of 3 test images, from the best fitted")
 
 
@@ -248,11 +249,11 @@ def test_a_true_posterior_needs_a_plane_and_a_gaussian(others: dict[str, FigureS
         (untrained(VAE(3), digits), "needs one latent of two real numbers, which"),
         (
             others["codebook"],
-            "needs one latent of two real numbers and a posterior whose mean and deviations are known",
+            "needs one latent of two real numbers and a Gaussian posterior",
         ),
         (others["ladder"], "needs one latent of two real numbers and"),
-        (flow, "needs a posterior whose mean and deviations are known, which"),
-        (replace(flow, model=VAE(2).build(digits.format), data=None), "needs images to show the model, which"),
+        (flow, "needs a Gaussian posterior, which"),
+        (FigureSource(MeasuredModel(VAE(2).build(digits.format))), "needs images to show the model, which"),
     ):
         with pytest.raises(UserError, match=lacking):
             entry.render(subject)
@@ -307,7 +308,8 @@ def test_circles_of_the_normal_are_drawn_about_codes_of_that_prior_alone(
     vae: FigureSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
-    other = replace(vae, model=replace(vae.model.spec, prior=Mixture(3)).build(vae.model.format).eval())
+    mixture = replace(vae.model.spec, prior=Mixture(3)).build(vae.model.format).eval()
+    other = replace(vae, measured=vae.measured.with_model(mixture))
     for subject, drawn in ((vae, True), (other, False)):
         for name in ("latent-scatter", "posterior-ellipses"):
             figure = BY_NAME[name].render(subject).figure
@@ -431,7 +433,7 @@ def test_one_path_under_two_labels_has_the_same_codes_in_both_rows(cvae: FigureS
 
 def test_a_row_of_shared_style_is_one_code_under_every_class(cvae: FigureSource) -> None:
     figure = BY_NAME["shared-style"].render(cvae).figure
-    with cvae.random_numbers():
+    with cvae.measured.seeded():
         codes = torch.randn(10, 2).numpy()
     for line, label in ((0, 0), (0, 9), (9, 4)):
         same(tile(figure, line, label), cvae.measured.decode(codes[line][None], label)[0])
@@ -487,7 +489,7 @@ def test_the_same_figure_twice_is_the_same_and_random_numbers_are_left_alone(vae
 
 
 def test_a_figure_that_a_model_cannot_have_is_refused_by_name(vae: FigureSource, runs: dict[str, Run]) -> None:
-    with pytest.raises(UserError, match=r"'held-groups' needs groups of latents, which VAE on digits has not"):
+    with pytest.raises(UserError, match=r"'held-groups' needs groups of latents, which VAE on digits does not have"):
         chosen(vae, ["held-groups"])
     with pytest.raises(UserError, match=r"only has 'scatter', but the figures are: training-curves, "):
         chosen(vae, ["scatter"])
@@ -495,7 +497,7 @@ def test_a_figure_that_a_model_cannot_have_is_refused_by_name(vae: FigureSource,
     names = [image.name for image in draw_figures(runs["vae"], None)]
     assert names == ["training-curves", "latent-plane", "latent-plane-quantiles", "samples"]
     other = replace(vae.model.spec, prior=Mixture(3)).build(vae.model.format)
-    assert "aggregate-posterior" not in [entry.name for entry in chosen(replace(vae, model=other))]
+    assert "aggregate-posterior" not in [entry.name for entry in chosen(replace(vae, measured=vae.measured.with_model(other)))]
 
 
 def test_a_model_of_attributes_is_drawn_with_those_of_real_images() -> None:
@@ -556,14 +558,14 @@ def test_forty_seven_classes_are_shown_twelve_at_a_time(digits: ImageData) -> No
         image = entry.render(subject)
         figure = image.figure
         assert max(figure.get_size_inches()) < 13, entry.name
-        if entry.home == "classes" and entry.name != "class-interpolation":
+        if entry.name.startswith("class-") and entry.name not in ("class-interpolation", "class-usage"):
             assert "The first 12 of 47 classes are shown." in image.caption, entry.name
 
 
 def test_images_of_another_shape_are_refused(vae: FigureSource) -> None:
     images = ImageData("small", np.zeros((4, 1, 8, 8), np.uint8), splits={"test": range(4)})
     with pytest.raises(UserError, match=r"data has images of shape \(1, 8, 8\), but the model takes \(1, 28, 28\)"):
-        replace(vae, data=images)
+        FigureSource(MeasuredModel(vae.model, images))
 
 
 def frames_of(path: Path) -> list[Any]:
@@ -648,13 +650,14 @@ def test_what_is_wrong_is_one_line(
         return main(["figures", *words])
 
     assert main(["train", "vae", "--data", f"npz:{digits_file}", "--epochs", "1", "--out", "run", "--quiet"]) == 0
+    (tmp_path / "empty").mkdir()
     capsys.readouterr()
     for words, message in (
         (["run", "--only", "nothing"], "only has 'nothing', but the figures are"),
         (["run", "--film"], "models of earlier epochs (train with --snapshot-every 1)"),
         (["run", "--only", "class-samples"], "a conditional model of classes"),
         (["absent"], "run is 'absent', which is no folder"),
-        (["."], "holds no run"),
+        (["empty"], "no run"),
         (["run", "--data", "digits:x"], "data is 'digits:x'"),
     ):
         assert code(*words) == 2

@@ -208,7 +208,7 @@ class MeasuredModel:
     @torch.no_grad()
     def map_images(
         self, function: Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]
-    ) -> tuple[NDArray[np.float32], ...]:
+    ) -> tuple[NDArray[Any], ...]:
         """The results of a function of pixels and conditions for all images, computed in batches.
 
         Args:

@@ -32,7 +32,7 @@ class PosteriorSpec(Spec, room=True):
 
     @abstractmethod
     def build(self, network: Network, latent: int) -> Posterior:
-        """Build the posterior, a `vaelab.contract.Posterior` with fresh weights; z has `latent` numbers per position."""
+        """Build the posterior, a `vaelab.contract.Posterior` with fresh weights, of `latent` numbers per position."""
 
 
 @dataclass(frozen=True)

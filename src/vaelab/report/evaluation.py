@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vaelab.errors import UserError
-from vaelab.evaluation import PARTS, Part
+from vaelab.evaluation import PARTS
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
 from vaelab.models.files import load, weights_digest
 from vaelab.report.claims import number
@@ -99,7 +99,10 @@ def measured_of(groups: Sequence[Group], specs: Sequence[type[Spec]] = ()) -> tu
         # Put before each sentence about the run, and behind the names of its numbers.
         run = f"{group.name}, seed {group.seeds[0]}" if len(group.seeds) > 1 else group.name
         evaluations[run if named else ""] = evaluation
-    parts = [_part(part, evaluations) for part in PARTS]
+    names = dict.fromkeys(section.part for evaluation in evaluations.values() for section in evaluation.sections)
+    built_in = {part.name: part.shows for part in PARTS}
+    # A user's own part has its line in its section.
+    parts = [_part(name, built_in.get(name, ""), evaluations) for name in dict.fromkeys([*built_in, *names])]
     left_out, sources = [], []
     for run, evaluation in evaluations.items():
         left_out += [_said(run, f"{part} was not measured: {why}.") for part, why in evaluation.left_out.items()]
@@ -109,21 +112,21 @@ def measured_of(groups: Sequence[Group], specs: Sequence[type[Spec]] = ()) -> tu
     return measured, notices
 
 
-def _part(part: Part, evaluations: Mapping[str, Evaluation]) -> MeasuredPart:
+def _part(name: str, shows: str, evaluations: Mapping[str, Evaluation]) -> MeasuredPart:
     """A part of the evaluation, of every run that has it."""
     sections = [
         (run, section)
         for run, evaluation in evaluations.items()
         for section in evaluation.sections
-        if section.part == part.name
+        if section.part == name
     ]
     quantities: dict[str, list[MeasuredNumber]] = {}
     for run, section in sections:
         for one in section.numbers:
             quantities.setdefault(one.name, []).append(_number(one, run))
     return MeasuredPart(
-        part.name,
-        part.shows,
+        name,
+        shows or next((str(section.about["measures"]) for _, section in sections if "measures" in section.about), ""),
         tuple(one for same in quantities.values() for one in same),
         tuple(_said(run, finding) for run, section in sections for finding in section.findings),
         tuple(_said(run, _about(section)) for run, section in sections if section.about),
@@ -143,5 +146,7 @@ def _said(run: str, words: str) -> str:
 def _about(section: Section) -> str:
     """The images, settings and duration of a measurement."""
     return ", ".join(
-        f"{name} {value if isinstance(value, str) else number(value)}" for name, value in section.about.items()
+        f"{name} {value if isinstance(value, str) else number(value)}"
+        for name, value in section.about.items()
+        if name != "measures"
     )

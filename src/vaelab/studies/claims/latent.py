@@ -37,8 +37,8 @@ def class_structure(seed: SeedRuns, name: str) -> Numbers:
     learned, asked = fitted.data.labels, shown.data.labels
     assert learned is not None
     assert asked is not None
-    codes = shown.means.astype(np.float64)
-    accuracy = knn_accuracy(fitted.means.astype(np.float64), learned, codes, asked)
+    latents = shown.means.astype(np.float64)
+    accuracy = knn_accuracy(fitted.means.astype(np.float64), learned, latents, asked)
     chance = chance_accuracy(asked)
     shares = np.bincount(asked)[np.unique(asked)] / len(asked)
     entropy = -float((shares * np.log(shares)).sum())
@@ -48,8 +48,8 @@ def class_structure(seed: SeedRuns, name: str) -> Numbers:
         "accuracy": accuracy,
         "chance": chance,
         "above": (accuracy - chance) / (1 - chance),
-        "silhouette": class_silhouette(codes, asked),
-        "information": (information := label_information(codes, asked, neighbours)),
+        "silhouette": class_silhouette(latents, asked),
+        "information": (information := label_information(latents, asked, neighbours)),
         "share": information / entropy,
     }
 
@@ -223,8 +223,8 @@ def _smooth(seed: SeedRuns) -> Numbers:
     means = measured.means
     pairs = random.integers(0, len(means), (_PATHS, 2))
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    codes = np.concatenate([linear(means[a], means[b], _STEPS) for a, b in pairs])
-    decoded = measured.decode(codes).reshape(len(pairs), _STEPS, -1).astype(np.float64)
+    latents = np.concatenate([linear(means[a], means[b], _STEPS) for a, b in pairs])
+    decoded = measured.decode(latents).reshape(len(pairs), _STEPS, -1).astype(np.float64)
     evenness = path_evenness(decoded)
     # The image halfway: decoded from the mean of both latents, and as a cross-fade of both images.
     halfway = measured.decode(np.stack([(means[a] + means[b]) / 2 for a, b in pairs])).reshape(len(pairs), -1)
