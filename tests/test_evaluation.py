@@ -61,7 +61,7 @@ def test_a_run_is_measured_in_every_part_that_it_can_be(binary_run: Run, digits:
     found = measure_parts(subject)
     assert [section.part for section in found.sections] == ["elbo", "evidence", "gaps", "samples", "representation"]
     assert "distances left out: the test split has 60 images" in found.section("samples").findings[0]
-    assert "no attributes that say what its images were made from" in found.left_out["disentanglement"]
+    assert "the factors of its images are not known" in found.left_out["disentanglement"]
     assert found.weights_sha256 == weights_digest(binary_run.model)
 
     evidence = named(found.section("evidence"))
@@ -85,7 +85,7 @@ def test_a_run_is_measured_in_every_part_that_it_can_be(binary_run: Run, digits:
         gaps["approximation gap"].value + gaps["amortisation gap"].value
     )
     rows = [int(row) for row in found.section("gaps").curves["row"]]
-    assert rows == subject.few.tolist()
+    assert rows == subject.costly_rows.tolist()
     np.testing.assert_allclose(found.section("gaps").curves["log_p"], exact.log_p[rows], atol=1e-6)
 
     elbo = named(found.section("elbo"))
@@ -155,7 +155,7 @@ def test_more_dimensions_than_a_grid_bears_are_annealed(digits: ImageData) -> No
     model = VAE(latent=5, network=Mlp(hidden=(16,)), conditional=True).build(digits.format)
     found = measure_parts(measurement(model, digits, Dynamic(), replace(SMALL, n_costly=3)), ["evidence", "gaps"])
     assert {"ELBO", "IWAE-20", "AIS", "AIS - IWAE-20", "BDMC gap"} == set(named(found.section("evidence")))
-    assert any("a bound from below" in finding for finding in found.section("gaps").findings)
+    assert any("is a lower bound" in finding for finding in found.section("gaps").findings)
 
 
 def test_sprites_are_measured_for_disentanglement() -> None:
@@ -181,7 +181,7 @@ def test_codes_that_hold_nothing_are_at_chance(digits: ImageData) -> None:
     chance = float(numbers["linear probe"].how.removeprefix("chance "))
     assert numbers["linear probe"].value <= chance + 0.1
     assert "cluster information" not in numbers
-    assert any("told the label" in finding for finding in found.section("representation").findings)
+    assert any("The model is given the label" in finding for finding in found.section("representation").findings)
 
 
 def test_numbers_of_other_parts_are_kept_as_long_as_the_weights_are_the_same(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_samples_are_judged_by_what_they_are() -> None:
     assert noise["conditional accuracy"].value < 0.3
     assert noise["exact copies"].value == 0
     assert noise["coverage"].value < 0.1
-    assert section.about["pixels"] == "means of p(x | z) beside grey images"
+    assert section.about["pixels"] == "means of p(x | z) against grey images"
     train = data.split("train")
     images = torch.from_numpy(train.images).float() / 255
 
@@ -264,7 +264,7 @@ def test_the_command_prints_and_writes_what_it_measured(cli: Cli, binary_run: Ru
     words = ("evaluate", binary_run.folder, "--images", "30", "--few", "3", "--samples", "5")
     done = cli(*words, "--only", "elbo", "representation")
     assert "active units" in done.stdout
-    assert "taking the ELBO apart" in done.stderr
+    assert "splitting the ELBO into its terms" in done.stderr
     path = binary_run.folder / "evaluation.json"
     first = json.loads(path.read_text())
     assert [section["part"] for section in first["sections"]] == ["elbo", "representation"]
@@ -283,7 +283,7 @@ def test_the_command_prints_and_writes_what_it_measured(cli: Cli, binary_run: Ru
         (("--images", "1"), "images is 1, but must be >= 2"),
         (("--few", "0"), "few is 0, but must be >= 2"),
         (("--binarisation", "foggy"), "binarisation is 'foggy', but must be one of grey, static, dynamic, threshold"),
-        (("--only", "disentanglement"), "has no attributes that say what its images were made from; choose data"),
+        (("--only", "disentanglement"), "has no attributes, so the factors of its images are not known; choose data"),
         (("--data", "digits", "--data-dir", "nowhere", "--only", "gaps", "--images", "1e3"), "images"),
     ],
 )

@@ -497,7 +497,9 @@ def test_a_figure_that_a_model_cannot_have_is_refused_by_name(vae: FigureSource,
     names = [image.name for image in draw_figures(runs["vae"], None)]
     assert names == ["training-curves", "latent-plane", "latent-plane-quantiles", "samples"]
     other = replace(vae.model.spec, prior=Mixture(3)).build(vae.model.format)
-    assert "aggregate-posterior" not in [entry.name for entry in chosen(replace(vae, measured=vae.measured.with_model(other)))]
+    assert "aggregate-posterior" not in [
+        entry.name for entry in chosen(replace(vae, measured=vae.measured.with_model(other)))
+    ]
 
 
 def test_a_model_of_attributes_is_drawn_with_those_of_real_images() -> None:

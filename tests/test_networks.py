@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from vaelab.codec import decode, encode
 from vaelab.contract import Network, Sizes
 from vaelab.errors import UserError
-from vaelab.networks import Bottleneck, CellSpec, Depthwise, ResNet
+from vaelab.networks import Bottleneck, CellSpec, Depthwise, NetworkSpec, ResNet
 from vaelab.networks.attention import SelfAttention
+from vaelab.spec import words
 
 # The last leaves maps of a single pixel.
 IMAGES = ((1, 28, 28), (3, 9, 14), (2, 33, 17), (1, 3, 5))
@@ -214,9 +215,9 @@ def test_attention_is_softmax_of_scaled_products() -> None:
     ("make", "says"),
     [
         (lambda: ResNet(channels=()), "ResNet.channels is empty, but needs at least one"),
-        (lambda: ResNet(channels=(8, 0)), "ResNet.channels is (8, 0), but every width must be >= 1"),
+        (lambda: ResNet(channels=(8, 0)), "ResNet.channels[1] is 0, but must be >= 1"),
         (lambda: ResNet(blocks=0), "ResNet.blocks is 0, but must be >= 1"),
-        (lambda: ResNet(cell="bottleneck"), "must be of type Bottleneck or Depthwise"),
+        (lambda: ResNet(cell="bottleneck"), "must be of type CellSpec"),
         (lambda: Bottleneck(ratio=0.1), "Bottleneck.ratio is 0.1, but must be >= 0.25"),
         (lambda: Depthwise(factor=0), "Depthwise.factor is 0, but must be >= 1"),
     ],
@@ -234,6 +235,6 @@ def test_cells_return_from_json_within_their_network() -> None:
 
 
 def test_the_command_lines_word_is_the_tag_in_json() -> None:
-    choice: Any = tyro.cli(Network, args=["resnet", "--spatial", "cell:depthwise", "--cell.factor", "2"])
+    choice: Any = tyro.cli(words(NetworkSpec)["resnet"], args=["--spatial", "cell:depthwise", "--cell.factor", "2"])
     assert choice == ResNet(spatial=True, cell=Depthwise(2))
     assert encode(choice)["kind"] == "resnet"

@@ -471,10 +471,10 @@ def test_attributes_are_a_continuous_condition(part: Any) -> None:
     ("images", "y", "says"),
     [
         (ATTRIBUTES, None, "y is None, but the model is conditional; give a row of 2 attributes for each image"),
-        (ATTRIBUTES, torch.zeros(4), "y has shape (4,), but must be (4, 2): one row of 2 attributes an image"),
+        (ATTRIBUTES, torch.zeros(4), "y has shape (4,), but must be (4, 2): one row of 2 attributes per image"),
         (ATTRIBUTES, torch.zeros(4, 3), "y has shape (4, 3), but must be (4, 2)"),
         (ATTRIBUTES, torch.zeros(3, 2), "y has shape (3, 2), but must be (4, 2)"),
-        (IMAGES, torch.tensor([[0, 1, 2, 0]]), "y has shape (1, 4), but must be (4,): one label an image"),
+        (IMAGES, torch.tensor([[0, 1, 2, 0]]), "y has shape (1, 4), but must be (4,): one label per image"),
         (IMAGES, torch.tensor([0, 1]), "y has shape (2,), but must be (4,)"),
     ],
     ids=["none", "flat", "wide", "few", "labels-nested", "labels-few"],

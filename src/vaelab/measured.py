@@ -206,9 +206,7 @@ class MeasuredModel:
         return found
 
     @torch.no_grad()
-    def map_images(
-        self, function: Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]
-    ) -> tuple[NDArray[Any], ...]:
+    def map_images(self, function: Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]) -> tuple[NDArray[Any], ...]:
         """The results of a function of pixels and conditions for all images, computed in batches.
 
         Args:

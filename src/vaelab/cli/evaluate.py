@@ -65,6 +65,9 @@ class Evaluate(Command):
         from vaelab.training import open_run
         from vaelab.training.device import choose_device
 
+        for name, number, least in (("images", self.images, 2), ("few", self.few, 2), ("samples", self.samples, 1)):
+            if number is not None and number < least:
+                raise UserError(f"{name} is {number}, but must be >= {least}")
         budget = Budget(self.images, self.few, self.samples, self.seed)
         protocol = None if self.binarisation is None else _protocol(self.binarisation)
         given = None if self.data is None else parse_source(self.data).load(self.data_dir)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import tyro
 
 from vaelab.data.images import ImageData
+from vaelab.data.in_memory import InMemory
 from vaelab.data.sources import SourceSpec
 from vaelab.errors import UserError, did_you_mean
 from vaelab.spec import spec_hints, words
@@ -79,6 +80,8 @@ def parse_source(text: str) -> SourceSpec:
 
 def source_text(source: SourceSpec) -> str:
     """The text that `parse_source` reads back, without further fields such as the size of a folder's images."""
+    if isinstance(source, InMemory):
+        return source.name
     word = next((word for word, known in source_words().items() if known is type(source)), source.kind)
     argument = _argument(type(source))
     if argument is None or getattr(source, argument.name) == argument.default:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vaelab.data import ImageData
+from vaelab.data import ImageData, source_text
 from vaelab.figures.entry import Need
 from vaelab.measured import MeasuredModel
 from vaelab.models.model import Model
@@ -57,7 +57,7 @@ class FigureSource:
         """
         spec, experiment = run.model.spec, run.experiment
         kind = ("C" if spec.conditional else "") + type(spec).__name__
-        title = f"{kind} on {_short(experiment.data.kind if data is None else data.name)}"
+        title = f"{kind} on {_short(source_text(experiment.data) if data is None else data.name)}"
         test = None if data is None else data.split("test")
         return cls(
             MeasuredModel(run.model, test, experiment.binarisation, title=title),

@@ -220,7 +220,7 @@ DIRECTIONS = Claim(
 def _smooth(seed: SeedRuns) -> Numbers:
     measured = seed.on_test("vae")
     random = np.random.default_rng(seed.seed)
-    means = measured.means
+    means = measured.means.astype(np.float32)
     pairs = random.integers(0, len(means), (_PATHS, 2))
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     latents = np.concatenate([linear(means[a], means[b], _STEPS) for a, b in pairs])

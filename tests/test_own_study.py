@@ -1,0 +1,254 @@
+"""Studies and parts that users write: they run, resume and are reported like the built-in ones."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from torch import nn
+
+import vaelab as vl
+from vaelab.contract import Network, Sizes
+from vaelab.evaluation.results import Number, Section
+from vaelab.figures import DrawnFigure
+from vaelab.networks.mlp import MlpNetwork
+from vaelab.plots import image_grid
+from vaelab.report import Table, write_run_report
+from vaelab.report.parts import own_parts
+from vaelab.report.runs import read_folders
+from vaelab.schedules import Progress
+from vaelab.studies import Study, StudySettings, run_study
+from vaelab.studies.families import FamiliesStudy, Member
+
+X = (np.random.default_rng(0).random((80, 8, 8)) < 0.3).astype(np.uint8) * np.uint8(255)
+Y = np.where(np.arange(80) % 3, "cat", "dog")
+
+
+@dataclass(frozen=True)
+class Ring(vl.NetworkSpec):
+    """Layers of a user's own, with a list that cannot be hashed."""
+
+    sizes: Any = (16,)
+
+    def build(self, sizes: Sizes) -> Network:
+        return MlpNetwork(tuple(self.sizes), sizes)
+
+
+@dataclass(frozen=True)
+class Silent(vl.ScheduleSpec):
+    # Without a docstring.
+    def __call__(self, progress: Progress) -> float:
+        return 0.5
+
+
+def small(**model: Any) -> vl.Experiment:
+    return vl.Experiment(model=vl.VAE(**{"network": Ring([16])} | model), training=vl.Training(epochs=2, batch_size=16))
+
+
+@dataclass(frozen=True)
+class Widths(Study):
+    """A user's study: two widths, whose test totals are measured."""
+
+    widths: tuple[int, ...] = (1, 2)
+    protocol: ClassVar[str] = "test split"
+    asked: ClassVar[list[str]] = []
+    fails: ClassVar[dict[str, BaseException]] = {}
+
+    def plan(self, settings: StudySettings) -> dict[str, vl.Experiment]:
+        return {f"width-{width}": small(latent=width) for width in self.widths}
+
+    def measure(self, case: vl.Run, settings: StudySettings) -> dict[str, float]:
+        self.asked.append(case.folder.name)
+        if case.folder.name in self.fails:
+            raise self.fails[case.folder.name]
+        return {"total": vl.full_pass(case.model, settings.data.split("test")).total}
+
+    def table(self, results: dict[str, Any]) -> Table:
+        rows = tuple((name, f"{numbers['total']:.3f}") for name, numbers in results["runs"].items())
+        return Table("Totals by width", ("run", "nats per image"), rows)
+
+    def figures(self, measured: Any, runs: Any, settings: StudySettings) -> Sequence[DrawnFigure]:
+        return (DrawnFigure("first-images", image_grid(X[None, :3, None] / 255), "Three images of the data."),)
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    Widths.asked.clear()
+    Widths.fails.clear()
+
+
+def settings(out: Path, **more: Any) -> StudySettings:
+    return StudySettings(out, vl.as_data(X, Y, name="blots"), **more)
+
+
+def test_a_study_of_ones_own_trains_measures_and_reports(tmp_path: Path) -> None:
+    results = run_study(Widths(), settings(tmp_path, seeds=2, epochs=1, notice="Blots are not digits."))
+    assert results == json.loads((tmp_path / "results.json").read_text())
+    assert list(results["runs"]) == [f"width-{width}-seed{seed}" for seed in (0, 1) for width in (1, 2)]
+    for name, numbers in results["runs"].items():
+        run = vl.open_run(tmp_path / name)
+        assert (run.experiment.training.epochs, run.experiment.training.seed) == (1, int(name[-1]))
+        assert run.model.widths == (int(name[6]),)
+        test = vl.as_data(X, Y).split("test")
+        assert numbers["total"] == pytest.approx(vl.full_pass(run.model, test).total)
+    about = results["about"]
+    assert (about["data"], about["seeds"], about["epochs"]) == ("blots", [0, 1], 1)
+    page = (tmp_path / "report.html").read_text()
+    for row in results["table"]["rows"]:
+        assert row[1] in page
+    for words in (
+        "Totals by width",
+        "Three images of the data.",
+        "Blots are not digits.",
+        "InMemory(name=&#39;blots&#39;)",
+    ):
+        assert words in page, words
+    assert (tmp_path / "figures" / "first-images.png").exists()
+
+
+def test_a_study_of_ones_own_resumes_after_a_kill(tmp_path: Path) -> None:
+    Widths.fails["width-2"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        run_study(Widths(), settings(tmp_path))
+    assert Widths.asked == ["width-1", "width-2"]
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.safetensors")}
+    assert len(before) == 2
+
+    Widths.fails.clear()
+    results = run_study(Widths(), settings(tmp_path))
+    assert Widths.asked == ["width-1", "width-2", "width-2"]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert list(results["runs"]) == ["width-1", "width-2"]
+    # Nothing is left to do, unless the weights are others.
+    assert run_study(Widths(), settings(tmp_path))["runs"] == results["runs"]
+    assert len(Widths.asked) == 3
+    spoilt = tmp_path / "width-1" / "last.safetensors"
+    vl.save(vl.VAE(latent=1, network=Ring([16])).build(vl.as_data(X, Y).format), spoilt)
+    assert run_study(Widths(), settings(tmp_path))["runs"]["width-1"] != results["runs"]["width-1"]
+    assert Widths.asked[3:] == ["width-1"]
+    with pytest.raises(vl.UserError, match="other settings"):
+        run_study(Widths(), settings(tmp_path, epochs=3))
+
+
+def test_one_run_that_cannot_be_measured_does_not_cost_the_others(tmp_path: Path) -> None:
+    Widths.fails["width-1"] = vl.UserError("width 1 is too narrow")
+    study = Widths()
+    results = run_study(study, settings(tmp_path, epochs=1))
+    assert list(results["runs"]) == ["width-2"]
+    assert results["left_out"] == {"width-1": "width 1 is too narrow"}
+    assert study.remarks(results) == ["width-1 was not measured: width 1 is too narrow"]
+    Widths.fails["width-2"] = vl.UserError("width 2 neither")
+    (tmp_path / "width-2" / "measured.json").unlink()
+    with pytest.raises(vl.UserError, match="too narrow"):
+        run_study(study, settings(tmp_path, epochs=1))
+
+
+def test_what_cannot_be_a_study_is_refused_before_training(tmp_path: Path) -> None:
+    with pytest.raises(vl.UserError, match="data is of type tuple, but must be ImageData"):
+        StudySettings(tmp_path / "out", (X, Y))  # type: ignore[arg-type]
+    with pytest.raises(vl.UserError, match="seeds is 0"):
+        settings(tmp_path / "out", seeds=0)
+    unlabelled = replace(settings(tmp_path / "out"), data=vl.as_data(X))
+
+    class Conditional(Widths):
+        def plan(self, settings: StudySettings) -> dict[str, vl.Experiment]:
+            return {"plain": small(), "conditional": small(conditional=True)}
+
+    with pytest.raises(vl.UserError, match="the data has no labels"):
+        run_study(Conditional(), unlabelled)
+    assert not (tmp_path / "out").exists()
+
+
+def test_classes_that_no_module_holds_are_reported(tmp_path: Path) -> None:
+    """Such as those of a notebook's function: the study itself brings them to its report, and to the next command."""
+
+    @dataclass(frozen=True)
+    class Local(Ring):
+        """Layers that a function defines."""
+
+    class Locals(Widths):
+        def plan(self, settings: StudySettings) -> dict[str, vl.Experiment]:
+            return {"local": small(network=Local([8]))}
+
+    for _ in range(2):
+        run_study(Locals(), settings(tmp_path, epochs=1))
+        assert "Layers that a function defines." in (tmp_path / "report.html").read_text()
+    assert Widths.asked == ["local"]
+
+
+def test_a_model_of_ones_own_joins_the_families(tmp_path: Path) -> None:
+    beta = vl.Elbo(beta=Silent())
+    modules = vl.Modules(nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU()), nn.Linear(2, 64))
+    members = (
+        Member("ring", replace(small(), objective=beta)),
+        Member("modules", small(network=modules)),
+        Member("ring-flow-after", small(prior=vl.Flow()), after="ring"),
+    )
+    study = FamiliesStudy(samples=5, members=members)
+    results = run_study(study, settings(tmp_path, epochs=1))
+    assert list(results["rows"]) == ["ring", "modules", "ring-flow-after"]
+    assert [row[0] for row in study.table(results).rows] == list(results["rows"])
+    page = (tmp_path / "report.html").read_text()
+    assert "ring: the network is the user&#39;s own, " in page
+    assert "Layers of a user&#39;s own, with a list that cannot be hashed." in page
+    assert re.search(r"ring: the objective\.beta is the user&#39;s own, \S+:Silent, which has no docstring\.", page)
+
+
+def test_a_run_of_ones_own_parts_is_reported_with_what_is_known_of_it(tmp_path: Path) -> None:
+    def squared(trace: Any, progress: Progress) -> Any:
+        """Squares of both terms."""
+        return (trace.reconstruction + trace.kl.sum(0)).mean()
+
+    runs = [vl.train(small(), tmp_path / f"ring-seed{seed}", data=vl.as_data(X, Y)) for seed in (0,)]
+    experiment = replace(small(), objective=squared, training=vl.Training(epochs=1, batch_size=16, seed=1))
+    runs.append(vl.train(experiment, tmp_path / "squared", data=vl.as_data(X, Y, name="blots")))
+    write_run_report([run.folder for run in runs], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    module = Ring.__module__
+    assert f"ring: the network is the user&#39;s own, {module}:Ring: Layers of a user&#39;s own" in page
+    assert "squared: the objective is the user&#39;s own, FunctionObjective(name=" in page
+    assert "The figures of squared show no real images, since they are not at hand: the images &#39;blots&#39;" in page
+    assert "Training curves of squared" in page
+    # Images in memory: no command makes the run again, and the page says so.
+    assert "in Python, with the same objects; no command has them" in page
+    assert read_folders([run.folder for run in runs]).commands == ()
+    assert [part.room for part in own_parts(runs[1].experiment)] == ["data", "network", "objective"]
+
+
+def test_the_command_of_a_plugins_run_imports_the_plugin(tmp_path: Path) -> None:
+    vl.train(replace(small(), data=vl.Digits()), tmp_path / "ring")
+    (command,) = read_folders([tmp_path / "ring"]).commands
+    assert command.endswith(f"--out {tmp_path / 'ring-again'} --plugin {Ring.__module__}")
+
+
+def test_a_model_that_cannot_be_opened_costs_its_figures_alone(tmp_path: Path) -> None:
+    modules = vl.Modules(nn.Sequential(nn.Flatten(), nn.Linear(64, 8)), nn.Linear(2, 64))
+    run = vl.train(small(network=modules), tmp_path / "modules", data=vl.as_data(X, Y))
+    found = vl.evaluate(run.model, vl.as_data(X, Y), only=["elbo"], budget=vl.Budget(n_images=10))
+    found.write(run.folder / "evaluation.json")
+    write_run_report([run.folder], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "The figures of modules are left out: the model needs its own modules" in page
+    assert "The evaluation of modules is left out: the model needs its own modules" in page
+    assert f"{run.rows[-1]['test_total']:.2f}" in page
+
+
+def test_a_part_of_the_evaluation_of_ones_own_is_reported(tmp_path: Path) -> None:
+    run = vl.train(small(), tmp_path / "ring", data=vl.as_data(X, Y))
+
+    def measure(measurement: Any) -> Section:
+        return Section("blackness", (Number("black pixels", 0.7123),))
+
+    part = vl.Part("blackness", "the share of black pixels", measure)
+    vl.evaluate(run.model, vl.as_data(X, Y), only=["blackness"], parts=[part]).write(run.folder / "evaluation.json")
+    write_run_report([run.folder], tmp_path / "page.html", draw=lambda folder: ())
+    page = (tmp_path / "page.html").read_text()
+    assert "Measured: blackness" in page
+    assert page.count("the share of black pixels") == 1
+    assert "0.712" in page
