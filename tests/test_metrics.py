@@ -414,7 +414,7 @@ def test_a_classifier_comes_back_from_its_file(
     torch.manual_seed(3)
     again = metrics.ImageClassifier.load(path)
     assert torch.equal(torch.rand(1), expected)
-    assert again.format == classifier.images
+    assert again.format == classifier.format
     np.testing.assert_array_equal(again.features(images), classifier.features(images))
     np.testing.assert_array_equal(again.predict(images), classifier.predict(images))
 
@@ -469,18 +469,18 @@ HALVES = np.arange(60) % 2
     ("measure", "says"),
     [
         (lambda: metrics.knn_accuracy(POINTS, HALVES, POINTS, HALVES, 0), "neighbours is 0, but must be >= 1"),
-        (lambda: metrics.knn_accuracy(POINTS, HALVES, POINTS, HALVES, 61), "neighbours is 61, but there are 60 codes"),
+        (lambda: metrics.knn_accuracy(POINTS, HALVES, POINTS, HALVES, 61), "neighbours is 61, but there are 60 points"),
         (lambda: metrics.knn_accuracy(POINTS, 0 * HALVES, POINTS, HALVES), "labels has the classes [0], but at least"),
         (lambda: metrics.chance_accuracy(HALVES[:0]), "number of labels is 0"),
-        (lambda: metrics.class_silhouette(POINTS[:3], np.arange(3)), "labels has 3 classes for 3 codes"),
-        (lambda: metrics.label_information(POINTS, HALVES), "neighbours is 50, but class 0 has 30 codes"),
+        (lambda: metrics.class_silhouette(POINTS[:3], np.arange(3)), "labels has 3 classes for 3 points"),
+        (lambda: metrics.label_information(POINTS, HALVES), "neighbours is 50, but class 0 has 30 points"),
         (
             lambda: metrics.label_information(np.where(POINTS[7] == POINTS, np.nan, POINTS), HALVES, 5),
-            "codes[7, 0] is nan, but every value must be finite",
+            "representation[7, 0] is nan, but every value must be finite",
         ),
-        (lambda: metrics.class_centroids(POINTS, HALVES, 3), "labels has no code of class 2"),
+        (lambda: metrics.class_centroids(POINTS, HALVES, 3), "labels has no row of class 2"),
         (lambda: metrics.class_centroids(POINTS, HALVES, 1), "labels run from 0 to 1, but must be from 0 to 0"),
-        (lambda: metrics.centroid_rank(POINTS, HALVES, [(1, 1)]), "pairs has (1, 1), but must be of two different"),
+        (lambda: metrics.centroid_rank(POINTS, HALVES, [(1, 1)]), "pairs has (1, 1), but must name two different"),
         (lambda: metrics.centroid_rank(POINTS, HALVES, [(0, 2)]), "pairs has (0, 2)"),
         (lambda: metrics.mmd_test(POINTS, POINTS[:1]), "y has 1 points, but at least 2 are needed"),
         (lambda: metrics.mmd_test(POINTS * 0, POINTS * 0), "median distance between points of x and y is 0"),
@@ -488,15 +488,15 @@ HALVES = np.arange(60) % 2
         (lambda: metrics.moments(np.zeros((5, 0))), "z has shape (5, 0)"),
         (lambda: metrics.stroke_shape(np.full((1, 4, 4), -0.5)), "images has a pixel of -0.5, but pixels must be >="),
         (lambda: metrics.stroke_shape(np.full((1, 4, 4), np.inf)), "images[0, 0, 0] is inf"),
-        (lambda: metrics.rank_correlation(POINTS, np.full(60, np.nan)), "factor are known of 0 codes"),
-        (lambda: metrics.best_direction(POINTS, np.ones(60)), "factor is 1.0 for every code, but must vary"),
+        (lambda: metrics.rank_correlation(POINTS, np.full(60, np.nan)), "factor: 0 rows have no nan"),
+        (lambda: metrics.best_direction(POINTS, np.ones(60)), "factor is 1.0 in every row, but must vary"),
         (lambda: metrics.best_rotation(POINTS, POINTS, POINTS, angles=5), "angles is 5, but must be even"),
         (lambda: metrics.best_rotation(POINTS, POINTS[:, :0], POINTS), "first has"),
         (lambda: metrics.permuted_rotation(POINTS, POINTS, POINTS, quantile=1.5), "quantile is 1.5"),
         (lambda: metrics.active_units(POINTS[:1]), "means has 1 points"),
-        (lambda: metrics.path_evenness(np.zeros((3, 2, 4))), "decoded has 2 images a path, but at least three"),
+        (lambda: metrics.path_evenness(np.zeros((3, 2, 4))), "decoded has 2 images per path, but at least three"),
         (lambda: metrics.shared_style(POINTS.T[:1]), "values has 1 classes"),
-        (lambda: metrics.shared_style(np.stack([POINTS[:, 0], np.ones(60)])), "values is the same for every code in"),
+        (lambda: metrics.shared_style(np.stack([POINTS[:, 0], np.ones(60)])), "values is constant in class 1"),
         (
             lambda: metrics.train_classifier(ImageData("bars", np.zeros((4, 1, 8, 8), np.uint8))),
             "data is bars, which has no labels",

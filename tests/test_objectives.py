@@ -53,7 +53,7 @@ from vaelab.experiment import Adam, Training
 from vaelab.models.vae import VAEModel
 from vaelab.objectives import ObjectiveSpec
 from vaelab.objectives.decomposition import decompose_kl, stratified_log_weights
-from vaelab.objectives.discriminator import shuffled
+from vaelab.objectives.factor_loss import shuffled
 from vaelab.objectives.mmd import squared_mmd
 from vaelab.schedules import Progress
 from vaelab.spec import members

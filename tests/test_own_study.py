@@ -19,11 +19,10 @@ from vaelab.evaluation.results import Number, Section
 from vaelab.figures import DrawnFigure
 from vaelab.networks.mlp import MlpNetwork
 from vaelab.plots import image_grid
-from vaelab.report import Table, write_run_report
+from vaelab.report import write_run_report
 from vaelab.report.parts import own_parts
 from vaelab.report.runs import read_folders
 from vaelab.schedules import Progress
-from vaelab.studies import Study, StudySettings, run_study
 from vaelab.studies.families import FamiliesStudy, Member
 
 X = (np.random.default_rng(0).random((80, 8, 8)) < 0.3).astype(np.uint8) * np.uint8(255)
@@ -52,7 +51,7 @@ def small(**model: Any) -> vl.Experiment:
 
 
 @dataclass(frozen=True)
-class Widths(Study):
+class Widths(vl.Study):
     """A user's study: two widths, whose test totals are measured."""
 
     widths: tuple[int, ...] = (1, 2)
@@ -60,20 +59,20 @@ class Widths(Study):
     asked: ClassVar[list[str]] = []
     fails: ClassVar[dict[str, BaseException]] = {}
 
-    def plan(self, settings: StudySettings) -> dict[str, vl.Experiment]:
+    def plan(self, settings: vl.StudySettings) -> dict[str, vl.Experiment]:
         return {f"width-{width}": small(latent=width) for width in self.widths}
 
-    def measure(self, case: vl.Run, settings: StudySettings) -> dict[str, float]:
+    def measure(self, case: vl.Run, settings: vl.StudySettings) -> dict[str, float]:
         self.asked.append(case.folder.name)
         if case.folder.name in self.fails:
             raise self.fails[case.folder.name]
         return {"total": vl.full_pass(case.model, settings.data.split("test")).total}
 
-    def table(self, results: dict[str, Any]) -> Table:
+    def table(self, results: dict[str, Any]) -> vl.Table:
         rows = tuple((name, f"{numbers['total']:.3f}") for name, numbers in results["runs"].items())
-        return Table("Totals by width", ("run", "nats per image"), rows)
+        return vl.Table("Totals by width", ("run", "nats per image"), rows)
 
-    def figures(self, measured: Any, runs: Any, settings: StudySettings) -> Sequence[DrawnFigure]:
+    def figures(self, measured: Any, runs: Any, settings: vl.StudySettings) -> Sequence[DrawnFigure]:
         return (DrawnFigure("first-images", image_grid(X[None, :3, None] / 255), "Three images of the data."),)
 
 
@@ -83,12 +82,12 @@ def _fresh() -> None:
     Widths.fails.clear()
 
 
-def settings(out: Path, **more: Any) -> StudySettings:
-    return StudySettings(out, vl.as_data(X, Y, name="blots"), **more)
+def settings(out: Path, **more: Any) -> vl.StudySettings:
+    return vl.StudySettings(out, vl.as_data(X, Y, name="blots"), **more)
 
 
 def test_a_study_of_ones_own_trains_measures_and_reports(tmp_path: Path) -> None:
-    results = run_study(Widths(), settings(tmp_path, seeds=2, epochs=1, notice="Blots are not digits."))
+    results = vl.run_study(Widths(), settings(tmp_path, seeds=2, epochs=1, notice="Blots are not digits."))
     assert results == json.loads((tmp_path / "results.json").read_text())
     assert list(results["runs"]) == [f"width-{width}-seed{seed}" for seed in (0, 1) for width in (1, 2)]
     for name, numbers in results["runs"].items():
@@ -115,53 +114,57 @@ def test_a_study_of_ones_own_trains_measures_and_reports(tmp_path: Path) -> None
 def test_a_study_of_ones_own_resumes_after_a_kill(tmp_path: Path) -> None:
     Widths.fails["width-2"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
-        run_study(Widths(), settings(tmp_path))
+        vl.run_study(Widths(), settings(tmp_path))
     assert Widths.asked == ["width-1", "width-2"]
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.safetensors")}
     assert len(before) == 2
 
     Widths.fails.clear()
-    results = run_study(Widths(), settings(tmp_path))
+    results = vl.run_study(Widths(), settings(tmp_path))
     assert Widths.asked == ["width-1", "width-2", "width-2"]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert list(results["runs"]) == ["width-1", "width-2"]
     # Nothing is left to do, unless the weights are others.
-    assert run_study(Widths(), settings(tmp_path))["runs"] == results["runs"]
+    assert vl.run_study(Widths(), settings(tmp_path))["runs"] == results["runs"]
     assert len(Widths.asked) == 3
     spoilt = tmp_path / "width-1" / "last.safetensors"
     vl.save(vl.VAE(latent=1, network=Ring([16])).build(vl.as_data(X, Y).format), spoilt)
-    assert run_study(Widths(), settings(tmp_path))["runs"]["width-1"] != results["runs"]["width-1"]
+    assert vl.run_study(Widths(), settings(tmp_path))["runs"]["width-1"] != results["runs"]["width-1"]
     assert Widths.asked[3:] == ["width-1"]
     with pytest.raises(vl.UserError, match="other settings"):
-        run_study(Widths(), settings(tmp_path, epochs=3))
+        vl.run_study(Widths(), settings(tmp_path, epochs=3))
 
 
 def test_one_run_that_cannot_be_measured_does_not_cost_the_others(tmp_path: Path) -> None:
     Widths.fails["width-1"] = vl.UserError("width 1 is too narrow")
     study = Widths()
-    results = run_study(study, settings(tmp_path, epochs=1))
+    results = vl.run_study(study, settings(tmp_path, epochs=1))
     assert list(results["runs"]) == ["width-2"]
     assert results["left_out"] == {"width-1": "width 1 is too narrow"}
     assert study.remarks(results) == ["width-1 was not measured: width 1 is too narrow"]
     Widths.fails["width-2"] = vl.UserError("width 2 neither")
     (tmp_path / "width-2" / "measured.json").unlink()
     with pytest.raises(vl.UserError, match="too narrow"):
-        run_study(study, settings(tmp_path, epochs=1))
+        vl.run_study(study, settings(tmp_path, epochs=1))
 
 
 def test_what_cannot_be_a_study_is_refused_before_training(tmp_path: Path) -> None:
     with pytest.raises(vl.UserError, match="data is of type tuple, but must be ImageData"):
-        StudySettings(tmp_path / "out", (X, Y))  # type: ignore[arg-type]
+        vl.StudySettings(tmp_path / "out", (X, Y))  # type: ignore[arg-type]
     with pytest.raises(vl.UserError, match="seeds is 0"):
         settings(tmp_path / "out", seeds=0)
+    with pytest.raises(
+        vl.UserError, match="run_figures has 'sample', but there is no such figure; did you mean samples"
+    ):
+        vl.run_study(type("Mistyped", (Widths,), {"run_figures": ("sample",)})(), settings(tmp_path / "out"))
     unlabelled = replace(settings(tmp_path / "out"), data=vl.as_data(X))
 
     class Conditional(Widths):
-        def plan(self, settings: StudySettings) -> dict[str, vl.Experiment]:
+        def plan(self, settings: vl.StudySettings) -> dict[str, vl.Experiment]:
             return {"plain": small(), "conditional": small(conditional=True)}
 
     with pytest.raises(vl.UserError, match="the data has no labels"):
-        run_study(Conditional(), unlabelled)
+        vl.run_study(Conditional(), unlabelled)
     assert not (tmp_path / "out").exists()
 
 
@@ -173,11 +176,11 @@ def test_classes_that_no_module_holds_are_reported(tmp_path: Path) -> None:
         """Layers that a function defines."""
 
     class Locals(Widths):
-        def plan(self, settings: StudySettings) -> dict[str, vl.Experiment]:
+        def plan(self, settings: vl.StudySettings) -> dict[str, vl.Experiment]:
             return {"local": small(network=Local([8]))}
 
     for _ in range(2):
-        run_study(Locals(), settings(tmp_path, epochs=1))
+        vl.run_study(Locals(), settings(tmp_path, epochs=1))
         assert "Layers that a function defines." in (tmp_path / "report.html").read_text()
     assert Widths.asked == ["local"]
 
@@ -191,7 +194,7 @@ def test_a_model_of_ones_own_joins_the_families(tmp_path: Path) -> None:
         Member("ring-flow-after", small(prior=vl.Flow()), after="ring"),
     )
     study = FamiliesStudy(samples=5, members=members)
-    results = run_study(study, settings(tmp_path, epochs=1))
+    results = vl.run_study(study, settings(tmp_path, epochs=1))
     assert list(results["rows"]) == ["ring", "modules", "ring-flow-after"]
     assert [row[0] for row in study.table(results).rows] == list(results["rows"])
     page = (tmp_path / "report.html").read_text()

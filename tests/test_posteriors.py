@@ -447,7 +447,10 @@ def test_codes_that_there_are_not_are_named(part: Any) -> None:
     model = quantising(part)
     slots, size = model.posterior.code_space
     for codes, says in (
-        (torch.zeros(2, slots + 1, dtype=torch.long), f"codes are {slots + 1} an image, but the model has {slots}"),
+        (
+            torch.zeros(2, slots + 1, dtype=torch.long),
+            f"codes has {slots + 1} codes per image, but the model has {slots}",
+        ),
         (torch.full((2, slots), size), f"codes run from {size} to {size}, but must be from 0 to {size - 1}"),
         (torch.full((2, slots), -1), f"codes run from -1 to -1, but must be from 0 to {size - 1}"),
     ):
@@ -525,7 +528,7 @@ def test_finite_scalars_pass_gradients_as_their_bound_does() -> None:
 
 @pytest.mark.parametrize("levels", [(2, 3), (1,), ()])
 def test_too_few_levels_are_named(levels: tuple[int, ...]) -> None:
-    with pytest.raises(UserError, match=r"FiniteScalar.levels is .*, but needs numbers of at least 3"):
+    with pytest.raises(UserError, match=r"FiniteScalar.levels(\[0\] is \d, but must be >= 3| is empty)"):
         FiniteScalar(levels=levels)
 
 

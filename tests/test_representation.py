@@ -179,21 +179,30 @@ FOUR = (POINTS, HALVES, POINTS, HALVES)
         (lambda: representation.linear_probe(POINTS, HALVES[:9], POINTS, HALVES), "labels has shape (9,)"),
         (
             lambda: representation.linear_probe(POINTS, HALVES, POINTS[:, :1], HALVES),
-            "test_codes has points of shape (1,), but codes of (2,)",
+            "test_representation has points of shape (1,), but representation of (2,)",
         ),
-        (lambda: representation.linear_probe(POINTS * np.nan, HALVES, POINTS, HALVES), "codes[0, 0] is nan"),
-        (lambda: representation.linear_probe(POINTS, HALVES, POINTS[:0], HALVES[:0]), "test_codes has 0 points"),
+        (lambda: representation.linear_probe(POINTS * np.nan, HALVES, POINTS, HALVES), "representation[0, 0] is nan"),
+        (
+            lambda: representation.linear_probe(POINTS, HALVES, POINTS[:0], HALVES[:0]),
+            "test_representation has 0 points",
+        ),
         (lambda: representation.cluster_information(POINTS, 0 * HALVES), "labels has the classes [0]"),
         (lambda: representation.cluster_information(POINTS, HALVES, restarts=0), "restarts is 0, but must be >= 1"),
-        (lambda: representation.cluster_information(0 * POINTS, HALVES), "codes has 1 different points for 2 clusters"),
-        (lambda: representation.label_curve(*FOUR, sizes=[1]), "sizes is [1], but must be from 2, one a class, to 60"),
+        (
+            lambda: representation.cluster_information(0 * POINTS, HALVES),
+            "representation has 1 distinct points for 2 clusters",
+        ),
+        (
+            lambda: representation.label_curve(*FOUR, sizes=[1]),
+            "sizes is [1], but must be from 2, one per class, to 60",
+        ),
         (lambda: representation.label_curve(*FOUR, sizes=[10, 61]), "sizes is [10, 61], but must be from 2"),
         (lambda: representation.label_curve(*FOUR, sizes=[]), "sizes is [], but must be from 2"),
         (lambda: representation.label_curve(*FOUR, draws=1), "draws is 1, but must be >= 2"),
         (lambda: representation.label_curve(*FOUR, neighbours=0), "neighbours is 0, but must be >= 1"),
         (
             lambda: representation.label_curve(POINTS, (np.arange(60) == 7).astype(np.int64), POINTS, HALVES),
-            "labels has one code of class 1, so nothing to draw",
+            "labels has one row of class 1",
         ),
     ],
 )

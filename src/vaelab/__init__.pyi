@@ -355,6 +355,9 @@ from .priors import (
 from .priors import (
     Vamp as Vamp,
 )
+from .report import (
+    Table as Table,
+)
 from .schedules import (
     AnySchedule as AnySchedule,
 )
@@ -384,6 +387,15 @@ from .spec import (
 )
 from .spec import (
     Trait as Trait,
+)
+from .studies import (
+    Study as Study,
+)
+from .studies import (
+    StudySettings as StudySettings,
+)
+from .studies import (
+    run_study as run_study,
 )
 from .training import (
     Run as Run,

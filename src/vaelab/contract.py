@@ -139,6 +139,8 @@ class Likelihood(nn.Module):
 
     binary: bool = False
     linear: bool = False
+    unbounded: bool = False
+    """A density over the whole real axis, under which pixels may lie outside [0, 1]."""
 
     @abstractmethod
     def forward(self, theta: Float[Tensor, "*N P H W"]) -> Distribution:

@@ -17,6 +17,7 @@ class NormalPixels(Likelihood):
     """Base of the likelihoods with independent normal pixels."""
 
     linear = True
+    unbounded = True
 
     def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
         """-1/2 sum_i [((x_i - theta_i) / sigma_i)^2 + log(2 pi sigma_i^2)], all pairs by two matrix products, nats.

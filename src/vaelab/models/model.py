@@ -178,7 +178,7 @@ class Model(nn.Module):
             )
         if not x.is_floating_point():
             raise UserError(f"x is {x.dtype}, but must be real numbers in [0, 1]; divide bytes by 255")
-        if values and x.numel() and not bool(((x >= 0) & (x <= 1)).all()):
+        if values and not self.likelihood.unbounded and x.numel() and not bool(((x >= 0) & (x <= 1)).all()):
             raise UserError(
                 f"x has pixels from {float(x.min()):g} to {float(x.max()):g}, but they must be in [0, 1]; scale them"
             )

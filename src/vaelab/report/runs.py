@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections import Counter
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from vaelab.codec import decode
+from vaelab.codec import decode, encode
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, read_record
 from vaelab.files import read_json
@@ -209,7 +210,7 @@ def _grouped(runs: Sequence[Trained]) -> tuple[Group, ...]:
 
 
 def _seedless(experiment: Experiment) -> str:
-    return replace(experiment, training=replace(experiment.training, seed=0))
+    return json.dumps(encode(replace(experiment, training=replace(experiment.training, seed=0))), sort_keys=True)
 
 
 def _names(groups: Sequence[tuple[Trained, ...]]) -> list[str]:

@@ -48,7 +48,7 @@ class BetaSweepStudy(Study):
     """Train a beta-VAE for each beta and seed, and measure rate, distortion and disentanglement.
 
     Each run minimises D + beta R, the distortion and the rate of the ELBO (Higgins et al. 2017, equation 4; Alemi et
-    al. 2018). The numbers of a run are in its evaluation.json; measured again if weights or budget differ.
+    al. 2018). The numbers of a run are kept in its evaluation.json, and measured again if weights or budget differ.
 
     Args:
         betas: weights of the rate, each >= 0, in any order.

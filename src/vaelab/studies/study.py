@@ -13,9 +13,9 @@ import torch
 
 from vaelab._version import __version__
 from vaelab.codec import encode
-from vaelab.errors import UserError
+from vaelab.errors import UserError, did_you_mean
 from vaelab.experiment import Experiment
-from vaelab.figures import DrawnFigure, chosen
+from vaelab.figures import ENTRIES, DrawnFigure, chosen
 from vaelab.figures.source import FigureSource
 from vaelab.files import write_atomically
 from vaelab.plots import save_figure
@@ -46,7 +46,7 @@ class Study(ABC):
     ...         return Table("Totals on the test split", ("run", "nats per image"), rows)
 
     `run_study(Widths(), StudySettings("runs/widths", vaelab.open_data("mnist"), epochs=5))` then trains and measures
-    both models.
+    both models, writes results.json and report.html, and continues if it was stopped.
     """
 
     file: ClassVar[str] = "results.json"
@@ -159,6 +159,10 @@ def run_study(study: Study, settings: StudySettings) -> dict[str, Any]:
         UserError: as `train`, settings that the study refuses, or no case can be measured.
     """
     settings = replace(settings, seeds=study.seeds if settings.seeds is None else settings.seeds)
+    known = [entry.name for entry in ENTRIES]
+    for name in study.run_figures or ():
+        if name not in known:
+            raise UserError(f"run_figures has {name!r}, but there is no such figure{did_you_mean(name, known)}")
     study.check(settings)
     runs = StudyRuns(study.plan(settings), settings)
     measured = Measured()

@@ -7,7 +7,7 @@ import torch
 
 from vaelab.metrics import shared_style, stroke_shape
 from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
-from vaelab.studies.claims.latent import class_structure
+from vaelab.studies.claims.latent import STRUCTURE_NOTE, class_structure
 from vaelab.studies.claims.verdict import Check
 
 _OF_EACH = 500
@@ -46,8 +46,7 @@ MIXES = Claim(
         "information_of_vae": "mutual information of latent and class, VAE (nats)",
         "silhouette": "silhouette of the classes",
     },
-    note="Latents are posterior means. Test images are classified by neighbours among training images, at most 5,000 "
-    "of each.",
+    note=STRUCTURE_NOTE,
 )
 
 

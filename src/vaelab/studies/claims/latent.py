@@ -30,9 +30,14 @@ _PATHS = 500
 _STEPS = 10
 _PAIRS = (("4", "9"), ("3", "8"), ("1", "7"))
 
+STRUCTURE_NOTE = (
+    "Latents are posterior means. Test images are classified by neighbours among training images, at most 5,000 of "
+    "each."
+)
+
 
 def class_structure(seed: SeedRuns, name: str) -> Numbers:
-    """How well the class of an image can be read off the neighbours of its latent."""
+    """The separation of the classes in the latent space, by neighbours, silhouette and mutual information."""
     fitted, shown = seed.on_train(name), seed.on_test(name)
     learned, asked = fitted.data.labels, shown.data.labels
     assert learned is not None
@@ -78,8 +83,7 @@ CLUSTERS = Claim(
         "chance": "chance: the share of the largest class",
         "information": "mutual information of latent and class (nats)",
     },
-    note="Latents are posterior means. Test images are classified by neighbours among training images, at most 5,000 "
-    "of each.",
+    note=STRUCTURE_NOTE,
 )
 
 
