@@ -239,7 +239,7 @@ def test_conditioning_changes_code_and_image(network: Any) -> None:
     a, b = torch.tensor([0]), torch.tensor([1])
     assert not torch.equal(model.encode(x, a).mean, model.encode(x, b).mean)
     assert not torch.equal(model.decode(z, a).mean, model.decode(z, b).mean)
-    plain = VAE(network=network()).build(ImageFormat(1, 28, 28, ("a", "b")))
+    plain = VAE(network=network).build(ImageFormat(1, 28, 28, ("a", "b")))
     assert torch.equal(plain.encode(x, a).mean, plain.encode(x, b).mean)
 
 

@@ -53,7 +53,7 @@ from vaelab.experiment import Adam, Training
 from vaelab.models.vae import VAEModel
 from vaelab.objectives import ObjectiveSpec
 from vaelab.objectives.decomposition import decompose_kl, stratified_log_weights
-from vaelab.objectives.factor_loss import shuffled
+from vaelab.objectives.factor_loss import permuted
 from vaelab.objectives.mmd import squared_mmd
 from vaelab.schedules import Progress
 from vaelab.spec import members
@@ -493,7 +493,7 @@ def test_neither_side_of_factor_learns_from_the_others_loss() -> None:
     correlation = loss_of.discriminator(codes).mean()
     close(of_model, torch.autograd.grad(trace.total.mean() + 7 * correlation, (mean, scale), retain_graph=True))
     torch.manual_seed(5)
-    mixed = shuffled(codes.detach())
+    mixed = permuted(codes.detach())
     real, fake = (loss_of.discriminator(points).sigmoid() for points in (codes.detach(), mixed))
     entropy = -0.5 * (real.log().mean() + (1 - fake).log().mean())
     close(loss, trace.total.mean() + 7 * correlation + entropy)
@@ -502,7 +502,7 @@ def test_neither_side_of_factor_learns_from_the_others_loss() -> None:
 
 def test_shuffling_keeps_what_is_in_each_column() -> None:
     codes = MultivariateNormal(torch.zeros(2, dtype=torch.float64), PAIR).sample((1000,))
-    mixed = shuffled(codes)
+    mixed = permuted(codes)
     assert torch.equal(mixed.sort(0).values, codes.sort(0).values)
     assert abs(np.corrcoef(codes.T)[0, 1]) > 0.85
     assert abs(np.corrcoef(mixed.T)[0, 1]) < 0.1

@@ -184,17 +184,17 @@ FOUR = (POINTS, HALVES, POINTS, HALVES)
         (lambda: representation.linear_probe(POINTS * np.nan, HALVES, POINTS, HALVES), "representation[0, 0] is nan"),
         (
             lambda: representation.linear_probe(POINTS, HALVES, POINTS[:0], HALVES[:0]),
-            "test_representation has 0 points",
+            "representation has 0 points",
         ),
         (lambda: representation.cluster_information(POINTS, 0 * HALVES), "labels has the classes [0]"),
         (lambda: representation.cluster_information(POINTS, HALVES, restarts=0), "restarts is 0, but must be >= 1"),
         (
             lambda: representation.cluster_information(0 * POINTS, HALVES),
-            "representation has 1 distinct points for 2 clusters",
+            "has 1 distinct points for 2 clusters",
         ),
         (
             lambda: representation.label_curve(*FOUR, sizes=[1]),
-            "sizes is [1], but must be from 2, one per class, to 60",
+            "sizes is [1], but must be from 2, one per class",
         ),
         (lambda: representation.label_curve(*FOUR, sizes=[10, 61]), "sizes is [10, 61], but must be from 2"),
         (lambda: representation.label_curve(*FOUR, sizes=[]), "sizes is [], but must be from 2"),
