@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench mutants clean
+.PHONY: demo test lint bench contract mutants clean
 
 demo: .venv/installed
 	$(BIN)/vaelab study paper --recipe fast --data auto --out runs/demo
@@ -30,6 +30,10 @@ bench: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	touch $@ .venv/installed
+
+# The contract test over every composition of parts; `make test` takes each pair of parts once.
+contract: .venv/installed-dev
+	VAELAB_CONTRACT=full $(BIN)/pytest -n 2 --dist worksteal tests/test_contract.py
 
 # Each mistake of docs/mistakes.md put into a copy of the project, to see a test fail.
 mutants: .venv/installed-dev
