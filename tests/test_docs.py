@@ -71,7 +71,13 @@ def test_commands_in_the_documents_exist(page: Path) -> None:
             if words[:1] != ["vaelab"]:
                 continue
             depth = 3 if words[1] in ("study", "data") or (words[1] == "train" and not words[2].startswith("-")) else 2
-            asked = [sys.executable, "-m", "vaelab", *words[1:depth], "--help"]
+            asked = [
+                sys.executable,
+                "-m",
+                "vaelab",
+                *words[1:depth],
+                "--help-all" if words[1] == "train" and depth == 3 else "--help",
+            ]
             shown = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
             for flag in re.findall(r"--[a-z.-]+", line.split("#")[0]):
                 known = re.search(rf"{re.escape(flag)}(?![a-z-])", shown)

@@ -436,6 +436,7 @@ def test_a_preset_takes_settings_of_every_part() -> None:
     assert chosen.model == vl.VAE(latent=8, prior=vl.Mixture(3))
     assert chosen.objective == vl.Elbo(beta=vl.Constant(4.0))
     assert (chosen.training.epochs, chosen.training.optimiser.learning_rate) == (2, 0.01)
+    assert vl.preset("vae", objective=vl.Iwae(3)).objective == vl.Iwae(3)
     with pytest.raises(vl.UserError, match="'latnt' is no setting of this preset; did you mean latent"):
         vl.preset("vae", latnt=8)
     with pytest.raises(vl.UserError, match=r"preset is 'vea', .*; did you mean vae"):

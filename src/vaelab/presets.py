@@ -166,13 +166,13 @@ def preset(name: str, data: SourceSpec | str | None = None, **settings: Any) -> 
     optimiser = replace(training.optimiser, **given.get("optimiser", {}))
     model: Any = experiment.model
     objective: Any = experiment.objective
-    return replace(
-        experiment,
-        model=replace(model, **given.get("model", {})),
-        objective=replace(objective, **given.get("objective", {})),
-        training=replace(training, **{"optimiser": optimiser} | given.get("training", {})),
-        **given.get("experiment", {}),
-    )
+    changes: dict[str, Any] = {
+        "model": replace(model, **given.get("model", {})),
+        "objective": replace(objective, **given.get("objective", {})),
+        "training": replace(training, **{"optimiser": optimiser} | given.get("training", {})),
+    }
+    # A whole model or objective takes the place of the preset's.
+    return replace(experiment, **changes | given.get("experiment", {}))
 
 
 def _home(experiment: Experiment, setting: str) -> str:

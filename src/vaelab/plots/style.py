@@ -73,12 +73,13 @@ def class_colours(n: int) -> list[str]:
     return [to_hex(colour) for colour in np.concatenate(rounds)[:n]]
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG, SVG or PDF, by the suffix of the path. The same figure gives the same bytes.
 
     Raises:
         UserError: the suffix is unknown, or the file cannot be written.
     """
+    path = Path(path)
     kind = path.suffix.lstrip(".").lower()
     if kind not in _METADATA:
         raise UserError(f"figure {path} has the suffix {path.suffix!r}; end its name in .png, .svg or .pdf")
