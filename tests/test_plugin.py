@@ -130,7 +130,8 @@ print(again.model.generate(2).shape)
 
 
 @pytest.mark.parametrize(
-    "words", ["train --resume run", "evaluate run", "figures run", "report run", "evaluate run/last.safetensors"]
+    "words",
+    ["train --resume run", "evaluate run", "figures run", "report run", "evaluate run/last.safetensors --data digits"],
 )
 def test_without_the_plugin_one_line_names_the_class_and_the_remedies(words: str, copied: Path) -> None:
     # A module of that name lies at hand, and must not be imported because a file says so.
