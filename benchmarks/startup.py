@@ -1,6 +1,6 @@
 """How long `import vaelab` and `vaelab --help` take, of two versions side by side: medians of five and their range.
 
-    python benchmarks/startup.py COMMIT     # COMMIT against the working tree
+python benchmarks/startup.py COMMIT     # COMMIT against the working tree
 """
 
 from __future__ import annotations
