@@ -1,9 +1,9 @@
-"""What the evidence costs: the exact log p(x) of a whole test set, importance samples, all measures of disentanglement.
+"""Time and memory of the exact log p(x) of a test set, of importance samples, and of all disentanglement scores.
 
 python benchmarks/evidence.py RUN [--images 10000] [--samples 1000] [--rounds 3]
 
-RUN is a model of a latent plane on binary pixels. Each figure is that of a process of its own, so that its peak memory
-is too.
+RUN is the folder of a model with two latent dimensions and binary pixels. Each task runs in a separate process, which
+gives its peak memory.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ import numpy as np
 import torch
 
 
-def shown(run: Path, images: int) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor | None]:
+def measured(run: Path, n_images: int) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor | None]:
     """The model, its images and their labels."""
     from vaelab.metrics.images import condition_of, pixels_of
     from vaelab.training import open_run
 
     opened = open_run(run)
     test = opened.load_data().split("test")
-    test = test.take(slice(0, images))
+    test = test.take(slice(0, n_images))
     return opened.model, pixels_of(test, opened.experiment.binarisation), condition_of(test)
 
 
-def exact(run: Path, images: int, samples: int) -> dict[str, float]:
-    """Quadrature over the plane."""
+def exact(run: Path, n_images: int, samples: int) -> dict[str, float]:
+    """Quadrature over two latent dimensions."""
     from vaelab.metrics.evidence import exact_evidence
 
-    model, x, y = shown(run, images)
+    model, x, y = measured(run, n_images)
     began = time.perf_counter()
     found = exact_evidence(model, x, y)
     return {
@@ -46,15 +46,15 @@ def exact(run: Path, images: int, samples: int) -> dict[str, float]:
         "halving_moves_the_mean_by": float(found.refining.mean().abs()),
         "halving_moves_an_image_by_at_most": float(found.refining.abs().max()),
         "widening": float(found.widening.mean()),
-        "codes": found.points,
+        "points": found.points,
     }
 
 
-def importance(run: Path, images: int, samples: int) -> dict[str, float]:
+def importance(run: Path, n_images: int, samples: int) -> dict[str, float]:
     """IWAE-k."""
     from vaelab.metrics.evidence import importance_bound
 
-    model, x, y = shown(run, images)
+    model, x, y = measured(run, n_images)
     began = time.perf_counter()
     found = importance_bound(model, x, y, samples, seed=0)
     return {
@@ -66,25 +66,25 @@ def importance(run: Path, images: int, samples: int) -> dict[str, float]:
     }
 
 
-def disentanglement(run: Path, images: int, samples: int) -> dict[str, float]:
-    """All measures on 10,000 codes of ten dimensions and the five factors of sprites."""
+def disentanglement(run: Path, n_images: int, samples: int) -> dict[str, float]:
+    """All scores of a representation of 10,000 images in ten dimensions, against the five factors of sprites."""
     from vaelab import Sprites
     from vaelab.metrics.disentanglement import disentanglement_scores, factors_of
 
     names, factors, categorical = factors_of(Sprites(limit=10_000, image_size=16).load())
     random = np.random.default_rng(0)
-    # Every factor is in some code, beside noise, as in a model that has learned something.
-    codes = factors @ random.normal(size=(factors.shape[1], 10)) + random.normal(size=(len(factors), 10))
+    # A noisy linear mixture of all factors.
+    z = factors @ random.normal(size=(factors.shape[1], 10)) + random.normal(size=(len(factors), 10))
     began = time.perf_counter()
-    disentanglement_scores(codes, factors, categorical)
-    return {"seconds": time.perf_counter() - began, "codes": len(codes), "dimensions": 10, "factors": len(names)}
+    disentanglement_scores(z, factors, categorical)
+    return {"seconds": time.perf_counter() - began, "images": len(z), "dimensions": 10, "factors": len(names)}
 
 
 TASKS = {"exact": exact, "importance": importance, "disentanglement": disentanglement}
 
 
 def alone(task: str, arguments: argparse.Namespace) -> dict[str, float]:
-    """What a task gives in a process of its own, with the peak of its memory."""
+    """The result of a task in a separate process, with its peak memory."""
     words = [sys.executable, __file__, str(arguments.run), "--images", str(arguments.images)]
     words += ["--samples", str(arguments.samples), "--task", task]
     found: dict[str, float] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)

@@ -379,7 +379,7 @@ PIECES = [
 
 
 @pytest.mark.parametrize("parts", PIECES, ids=lambda parts: parts[0].kind)
-def test_every_prior_and_posterior_of_real_codes_can_be_annealed(parts) -> None:
+def test_every_prior_and_posterior_of_real_latents_can_be_annealed(parts) -> None:
     """Binary pixels of a model whose z hardly matters: log p(x) is near that of fair coins."""
     prior, posterior = parts
     torch.manual_seed(0)

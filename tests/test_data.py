@@ -171,7 +171,7 @@ def test_a_broken_image_is_named_and_skipped_only_on_request(tmp_path: Path) -> 
     (tmp_path / "broken.png").write_bytes(b"\x89PNG not really")
     cut = image(tmp_path / "cut.jpg", (200, 200))
     cut.write_bytes(cut.read_bytes()[:500])
-    with pytest.raises(UserError, match=r"2 of 5 images cannot be decoded: .*broken\.png.*--skip-broken"):
+    with pytest.raises(UserError, match=r"2 of 5 images cannot be decoded: .*broken\.png.*skip_broken=True"):
         Folder(str(tmp_path), image_size=8).load()
     data = Folder(str(tmp_path), image_size=8, skip_broken=True).load()
     assert len(data) == 3
@@ -328,5 +328,5 @@ def test_data_folder_comes_from_flag_then_variable_then_cache(tmp_path: Path, mo
     assert data_directory() == variable
     monkeypatch.delenv("VAELAB_DATA")
     assert data_directory().name == "vaelab"
-    with pytest.raises(UserError, match=r"--data-dir is .* not a folder"):
+    with pytest.raises(UserError, match=r"the folder of data sets is .* not a folder"):
         data_directory(tmp_path / "absent")

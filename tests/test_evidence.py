@@ -388,5 +388,5 @@ def test_bootstrap_intervals_hold_the_mean_as_often_as_they_say() -> None:
 def test_bootstrap_refuses_what_has_no_mean() -> None:
     with pytest.raises(UserError, match="values has 1 points, but at least 2 are needed"):
         bootstrap_interval(np.array([1.0]))
-    with pytest.raises(UserError, match=r"level is 95\.0, but must lie between 0 and 1"):
+    with pytest.raises(UserError, match=r"level is 95\.0, but must lie strictly between 0 and 1"):
         bootstrap_interval(np.array([1.0, 2.0]), level=95.0)

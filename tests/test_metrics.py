@@ -19,33 +19,33 @@ Array = NDArray[np.float64]
 
 
 def gaussian_classes(centres: Array, each: int, seed: int = 0) -> tuple[Array, NDArray[np.int64]]:
-    """As many standard normal codes about each centre, with the centre's number."""
+    """As many standard normal points about each centre, with the centre's number."""
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(centres)), each)
     return centres[labels] + random.normal(size=(len(labels), centres.shape[1])), labels
 
 
-# What the neighbours of a code tell.
+# What the neighbours of a point tell.
 
 
 def test_neighbours_are_right_as_often_as_the_best_rule_can_be() -> None:
     """Two normals at a distance d: no rule does better than Phi(d / 2)."""
     centres = np.array([[0.0, 0.0], [2.0, 0.0]])
-    codes, labels = gaussian_classes(centres, 3000)
-    test_codes, test_labels = gaussian_classes(centres, 3000, seed=1)
+    z, labels = gaussian_classes(centres, 3000)
+    test_z, test_labels = gaussian_classes(centres, 3000, seed=1)
     best = 0.5 * (1 + math.erf(1 / math.sqrt(2)))
-    assert metrics.knn_accuracy(codes, labels, test_codes, test_labels, neighbours=51) == pytest.approx(best, abs=0.015)
-    wrong = metrics.knn_accuracy(codes, labels, test_codes, 1 - test_labels, neighbours=51)
+    assert metrics.knn_accuracy(z, labels, test_z, test_labels, neighbours=51) == pytest.approx(best, abs=0.015)
+    wrong = metrics.knn_accuracy(z, labels, test_z, 1 - test_labels, neighbours=51)
     assert wrong == pytest.approx(1 - best, abs=0.015)
-    nearest = metrics.knn_accuracy(codes, labels, codes, labels, neighbours=1)
+    nearest = metrics.knn_accuracy(z, labels, z, labels, neighbours=1)
     assert nearest == 1.0
 
 
-def test_neighbours_of_meaningless_codes_are_right_by_chance() -> None:
+def test_neighbours_of_meaningless_points_are_right_by_chance() -> None:
     random = np.random.default_rng(0)
     labels = random.choice(3, 4000, p=(0.7, 0.2, 0.1))
-    codes = random.normal(size=(4000, 2))
-    share = metrics.knn_accuracy(codes[:2000], labels[:2000], codes[2000:], labels[2000:], neighbours=101)
+    z = random.normal(size=(4000, 2))
+    share = metrics.knn_accuracy(z[:2000], labels[:2000], z[2000:], labels[2000:], neighbours=101)
     assert metrics.chance_accuracy(labels) == (labels == 0).mean()
     assert share == pytest.approx(metrics.chance_accuracy(labels[2000:]), abs=0.01)
 
@@ -59,27 +59,27 @@ def test_information_is_the_integral_of_its_definition(shift: float) -> None:
     density = np.exp(-((grid[..., None, :] - centres) ** 2).sum(-1) / 2) / (2 * math.pi)
     each = density * np.log(np.maximum(density, 1e-300) / density.mean(-1, keepdims=True).clip(1e-300)) / 3
     exact = each.sum() * 0.05**2
-    codes, labels = gaussian_classes(centres, 2000)
-    assert metrics.label_information(codes, labels, neighbours=10) == pytest.approx(exact, abs=0.03)
-    assert metrics.label_information(codes[:, ::-1] * 1e3, labels, neighbours=10) == pytest.approx(exact, abs=0.03)
+    z, labels = gaussian_classes(centres, 2000)
+    assert metrics.label_information(z, labels, neighbours=10) == pytest.approx(exact, abs=0.03)
+    assert metrics.label_information(z[:, ::-1] * 1e3, labels, neighbours=10) == pytest.approx(exact, abs=0.03)
 
 
-def test_information_counts_the_codes_within_the_reach_of_each() -> None:
-    """Ross's sum written out, code by code."""
+def test_information_counts_the_points_within_the_reach_of_each() -> None:
+    """Ross's sum written out, point by point."""
     from scipy.special import digamma
 
     random = np.random.default_rng(0)
-    codes, labels = random.normal(size=(30, 2)), np.repeat([0, 1], (18, 12))
+    z, labels = random.normal(size=(30, 2)), np.repeat([0, 1], (18, 12))
     terms = []
     for i in range(30):
-        away = np.abs(codes - codes[i]).max(1)
+        away = np.abs(z - z[i]).max(1)
         own = labels == labels[i]
         reach = np.sort(away[own])[4]
         terms.append(digamma(30) - digamma(own.sum()) + digamma(4) - digamma((away <= reach).sum() - 1))
-    assert metrics.label_information(codes, labels, neighbours=4) == pytest.approx(np.mean(terms))
+    assert metrics.label_information(z, labels, neighbours=4) == pytest.approx(np.mean(terms))
 
 
-def test_information_of_meaningless_codes_is_zero_on_average() -> None:
+def test_information_of_meaningless_points_is_zero_on_average() -> None:
     random = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], (300, 60, 40))
     found = [metrics.label_information(random.normal(size=(400, 2)), labels, neighbours=10) for _ in range(200)]
@@ -90,36 +90,36 @@ def test_information_of_meaningless_codes_is_zero_on_average() -> None:
 def test_information_of_separate_classes_is_the_entropy_of_the_label() -> None:
     random = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], (1000, 600, 400))
-    codes = 100.0 * labels[:, None] + random.normal(size=(2000, 2))
+    z = 100.0 * labels[:, None] + random.normal(size=(2000, 2))
     entropy = -sum(p * math.log(p) for p in (0.5, 0.3, 0.2))
-    assert metrics.label_information(codes, labels) == pytest.approx(entropy, abs=0.002)
-    # Codes that coincide are no case apart: here the label decides two of three places.
+    assert metrics.label_information(z, labels) == pytest.approx(entropy, abs=0.002)
+    # Points that coincide are no case apart: here the label decides two of three places.
     places = np.repeat([[0.0], [0.0], [1.0], [2.0]], 500, axis=0)
     label = np.repeat([0, 1, 0, 1], 500)
     assert metrics.label_information(places, label) == pytest.approx(math.log(2) / 2, abs=0.002)
 
 
 def test_silhouette_of_four_points_by_hand() -> None:
-    codes = np.array([[0.0], [1.0], [10.0], [11.0]])
+    z = np.array([[0.0], [1.0], [10.0], [11.0]])
     exact = 1 - (1 / 10.5 + 1 / 9.5) / 2
-    assert metrics.class_silhouette(codes, np.array([4, 4, 7, 7])) == pytest.approx(exact)
-    codes, labels = gaussian_classes(np.array([[0.0, 0.0], [3.0, 0.0]]), 1000)
-    whole, part = metrics.class_silhouette(codes, labels), metrics.class_silhouette(codes, labels, limit=500)
+    assert metrics.class_silhouette(z, np.array([4, 4, 7, 7])) == pytest.approx(exact)
+    z, labels = gaussian_classes(np.array([[0.0, 0.0], [3.0, 0.0]]), 1000)
+    whole, part = metrics.class_silhouette(z, labels), metrics.class_silhouette(z, labels, limit=500)
     assert part == pytest.approx(whole, abs=0.05)
-    assert part == metrics.class_silhouette(codes, labels, limit=500)
-    assert part != metrics.class_silhouette(codes, labels, limit=500, seed=1)
+    assert part == metrics.class_silhouette(z, labels, limit=500)
+    assert part != metrics.class_silhouette(z, labels, limit=500, seed=1)
 
 
 # Where classes lie.
 
 
 def test_centroids_are_means_and_ranks_count_the_nearer_pairs() -> None:
-    codes, labels = gaussian_classes(np.array([[0.0, 0.0], [1.0, 0.0], [4.0, 0.0], [4.0, 9.0]]), 500)
-    order = np.random.default_rng(0).permutation(len(codes))
-    centroids = metrics.class_centroids(codes[order], labels[order], classes=4)
-    np.testing.assert_allclose(centroids, [codes[labels == k].mean(0) for k in range(4)])
+    z, labels = gaussian_classes(np.array([[0.0, 0.0], [1.0, 0.0], [4.0, 0.0], [4.0, 9.0]]), 500)
+    order = np.random.default_rng(0).permutation(len(z))
+    centroids = metrics.class_centroids(z[order], labels[order], classes=4)
+    np.testing.assert_allclose(centroids, [z[labels == k].mean(0) for k in range(4)])
     pairs = [(1, 0), (1, 2), (2, 0), (2, 3), (3, 0), (1, 3)]
-    assert metrics.centroid_rank(codes, labels, pairs).tolist() == [1, 2, 3, 4, 6, 5]
+    assert metrics.centroid_rank(z, labels, pairs).tolist() == [1, 2, 3, 4, 6, 5]
     # 3, 4, 5 and a square: pairs that are as far share the better rank.
     square = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
     assert metrics.centroid_rank(square, np.arange(4), [(0, 1), (3, 0), (0, 2)]).tolist() == [1, 1, 5]
@@ -261,12 +261,12 @@ def test_what_has_no_shape_is_nan_and_a_lying_line_is_at_a_right_angle() -> None
 
 
 def turned_plane(angle: float, factors: Array) -> Array:
-    """Codes whose two factors lie along an angle and at a right angle to it."""
+    """Points whose two factors lie along an angle and at a right angle to it."""
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     return factors @ np.array([[c, s], [-s, c]])
 
 
-def test_rank_correlation_is_scipys_on_the_codes_that_are_known() -> None:
+def test_rank_correlation_is_scipys_on_the_rows_that_are_known() -> None:
     from scipy.stats import spearmanr
 
     random = np.random.default_rng(0)
@@ -354,7 +354,7 @@ def test_a_half_circle_is_even_and_longer_than_its_chord_by_pi_over_two() -> Non
     assert metrics.path_straightness(closed).tolist() == [math.inf]
 
 
-def test_style_is_shared_where_classes_order_codes_alike() -> None:
+def test_style_is_shared_where_classes_order_draws_alike() -> None:
     random = np.random.default_rng(0)
     slant = random.normal(size=3000)
     alike = np.stack([np.exp(slant), slant**3, 5 + slant])

@@ -1,4 +1,4 @@
-"""What codes tell of labels, where the best that can be told is known."""
+"""What points tell of labels, where the best that can be told is known."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Labels = NDArray[np.int64]
 
 
 def classes(centres: list[list[float]], each: int, seed: int = 0) -> tuple[Array, Labels]:
-    """As many standard normal codes about each centre, in no order, with the centre's number."""
+    """As many standard normal points about each centre, in no order, with the centre's number."""
     random = np.random.default_rng(seed)
     labels = random.permutation(np.repeat(np.arange(len(centres)), each))
     return np.array(centres)[labels] + random.normal(size=(len(labels), len(centres[0]))), labels
@@ -30,32 +30,32 @@ def classes(centres: list[list[float]], each: int, seed: int = 0) -> tuple[Array
 
 def test_a_probe_is_as_right_as_the_best_rule_can_be() -> None:
     """Two normals at a distance of 2: the best rule is a line, and right Phi(1) of the time."""
-    codes, labels = classes([[0.0, 0.0], [1.2, 1.6]], 4000)
+    z, labels = classes([[0.0, 0.0], [1.2, 1.6]], 4000)
     test = classes([[0.0, 0.0], [1.2, 1.6]], 4000, seed=1)
     best = 0.5 * (1 + math.erf(1 / math.sqrt(2)))
-    assert representation.linear_probe(codes, labels, *test) == pytest.approx(best, abs=0.012)
+    assert representation.linear_probe(z, labels, *test) == pytest.approx(best, abs=0.012)
     # A line can be read in any units, and about any origin.
     scale, shift = np.array([1e4, 1e-4]), np.array([-3.0, 700.0])
-    moved = representation.linear_probe(codes * scale + shift, labels, test[0] * scale + shift, test[1])
-    assert moved == representation.linear_probe(codes, labels, *test)
+    moved = representation.linear_probe(z * scale + shift, labels, test[0] * scale + shift, test[1])
+    assert moved == representation.linear_probe(z, labels, *test)
     # The names of the classes do not matter.
-    assert representation.linear_probe(codes, 9 - 5 * labels, test[0], 9 - 5 * test[1]) == moved
+    assert representation.linear_probe(z, 9 - 5 * labels, test[0], 9 - 5 * test[1]) == moved
 
 
 def test_a_probe_reads_lines_alone() -> None:
     """Four corners, opposite ones of one class: neighbours tell them apart, a line hardly."""
     corners = [[0.0, 0.0], [8.0, 0.0], [8.0, 8.0], [0.0, 8.0]]
-    (codes, corner), (test_codes, test_corner) = classes(corners, 500), classes(corners, 500, seed=1)
-    assert metrics.knn_accuracy(codes, corner % 2, test_codes, test_corner % 2) > 0.99
-    assert representation.linear_probe(codes, corner % 2, test_codes, test_corner % 2) < 0.6
-    assert representation.linear_probe(codes, corner, test_codes, test_corner) > 0.99
+    (z, corner), (test_z, test_corner) = classes(corners, 500), classes(corners, 500, seed=1)
+    assert metrics.knn_accuracy(z, corner % 2, test_z, test_corner % 2) > 0.99
+    assert representation.linear_probe(z, corner % 2, test_z, test_corner % 2) < 0.6
+    assert representation.linear_probe(z, corner, test_z, test_corner) > 0.99
 
 
-def test_a_probe_of_meaningless_codes_is_right_by_chance() -> None:
+def test_a_probe_of_meaningless_points_is_right_by_chance() -> None:
     random = np.random.default_rng(0)
     labels = random.choice(3, 4000, p=(0.7, 0.2, 0.1))
-    codes = np.concatenate([random.normal(size=(4000, 3)), np.ones((4000, 1))], 1)
-    share = representation.linear_probe(codes[:2000], labels[:2000], codes[2000:], labels[2000:])
+    z = np.concatenate([random.normal(size=(4000, 3)), np.ones((4000, 1))], 1)
+    share = representation.linear_probe(z[:2000], labels[:2000], z[2000:], labels[2000:])
     assert share == pytest.approx(metrics.chance_accuracy(labels[2000:]), abs=0.01)
 
 
@@ -65,37 +65,37 @@ APART = [[0.0, 0.0], [20.0, 0.0], [0.0, 20.0], [60.0, 60.0]]
 
 
 def test_clusters_that_are_the_classes_tell_all_and_their_names_nothing() -> None:
-    codes, labels = classes(APART, 100)
-    assert representation.cluster_information(codes, labels) == pytest.approx(1)
-    assert representation.cluster_information(codes, np.array([7, 0, 9, 2])[labels]) == pytest.approx(1)
+    z, labels = classes(APART, 100)
+    assert representation.cluster_information(z, labels) == pytest.approx(1)
+    assert representation.cluster_information(z, np.array([7, 0, 9, 2])[labels]) == pytest.approx(1)
 
 
 def test_information_of_clusters_by_hand() -> None:
     """Clusters of three and of one, labels of two and of two."""
-    codes, labels = np.array([[0.0], [0.1], [0.2], [9.0]]), np.array([0, 0, 1, 1])
+    z, labels = np.array([[0.0], [0.1], [0.2], [9.0]]), np.array([0, 0, 1, 1])
 
     def entropy(*shares: float) -> float:
         return -sum(p * math.log(p) for p in shares)
 
     shared = math.log(2) - 0.75 * entropy(2 / 3, 1 / 3)
     exact = 2 * shared / (math.log(2) + entropy(3 / 4, 1 / 4))
-    assert representation.cluster_information(codes, labels) == pytest.approx(exact)
+    assert representation.cluster_information(z, labels) == pytest.approx(exact)
 
 
-def test_information_of_clusters_depends_on_the_shape_of_codes_alone() -> None:
-    codes, labels = classes([[0.0, 0.0], [2.5, 0.0], [0.0, 3.0]], 200)
-    found = representation.cluster_information(codes, labels)
+def test_information_of_clusters_depends_on_shape_alone() -> None:
+    z, labels = classes([[0.0, 0.0], [2.5, 0.0], [0.0, 3.0]], 200)
+    found = representation.cluster_information(z, labels)
     assert 0.3 < found < 0.9
     turn = np.array([[0.6, 0.8], [-0.8, 0.6]])
-    assert representation.cluster_information(1000 * codes @ turn + 50, labels) == pytest.approx(found, abs=0.01)
-    assert representation.cluster_information(codes, 2 - labels) == pytest.approx(found)
-    assert representation.cluster_information(codes, labels) == found
+    assert representation.cluster_information(1000 * z @ turn + 50, labels) == pytest.approx(found, abs=0.01)
+    assert representation.cluster_information(z, 2 - labels) == pytest.approx(found)
+    assert representation.cluster_information(z, labels) == found
     # A dimension that is hardly used hardly counts.
     unused = 1e-3 * np.random.default_rng(5).normal(size=(600, 8))
-    assert representation.cluster_information(np.hstack([codes, unused]), labels) == pytest.approx(found, abs=0.01)
+    assert representation.cluster_information(np.hstack([z, unused]), labels) == pytest.approx(found, abs=0.01)
 
 
-def test_clusters_of_meaningless_codes_tell_nothing() -> None:
+def test_clusters_of_meaningless_points_tell_nothing() -> None:
     random = np.random.default_rng(0)
     assert representation.cluster_information(random.normal(size=(3000, 2)), random.choice(4, 3000)) < 0.01
 
@@ -103,11 +103,11 @@ def test_clusters_of_meaningless_codes_tell_nothing() -> None:
 def test_a_bad_start_of_clusters_is_outdone_by_another() -> None:
     """Thirty-six clusters: a single start often merges two of them."""
     centres = [[8.0 * (k % 6), 8.0 * (k // 6)] for k in range(36)]
-    codes, labels = classes(centres, 20)
-    once = [representation.cluster_information(codes, labels, restarts=1, seed=seed) for seed in range(8)]
+    z, labels = classes(centres, 20)
+    once = [representation.cluster_information(z, labels, restarts=1, seed=seed) for seed in range(8)]
     assert min(once) < 0.995
     assert len(set(once)) > 1
-    assert representation.cluster_information(codes, labels, restarts=20) > 0.998
+    assert representation.cluster_information(z, labels, restarts=20) > 0.998
 
 
 # Few labels.
@@ -116,8 +116,8 @@ def test_a_bad_start_of_clusters_is_outdone_by_another() -> None:
 def test_few_labels_hold_every_class_however_rare() -> None:
     centres = np.array([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]])
     labels = np.repeat([0, 1, 2], (940, 50, 10))
-    codes = centres[labels] + np.random.default_rng(0).normal(size=(1000, 2))
-    curve = representation.label_curve(codes, labels, codes, labels, sizes=[30, 3], draws=10, neighbours=1)
+    z = centres[labels] + np.random.default_rng(0).normal(size=(1000, 2))
+    curve = representation.label_curve(z, labels, z, labels, sizes=[30, 3], draws=10, neighbours=1)
     assert curve.sizes.tolist() == [3, 30]
     assert curve.knn_mean.tolist() == [1, 1]
     assert curve.knn_spread.tolist() == [0, 0]
@@ -125,40 +125,40 @@ def test_few_labels_hold_every_class_however_rare() -> None:
 
 
 def test_few_labels_come_in_the_proportions_of_all() -> None:
-    """Codes that tell nothing: a vote of 15 of 60 labels says what most are, where most of the 60 are so."""
+    """Points that tell nothing: a vote of 15 of 60 labels says what most are, where most of the 60 are so."""
     random = np.random.default_rng(0)
-    codes, labels = random.normal(size=(4000, 2)), random.permutation(np.repeat([0, 1], (3400, 600)))
-    curve = representation.label_curve(codes, labels, codes[:500], labels[:500], sizes=[60])
+    z, labels = random.normal(size=(4000, 2)), random.permutation(np.repeat([0, 1], (3400, 600)))
+    curve = representation.label_curve(z, labels, z[:500], labels[:500], sizes=[60])
     assert curve.knn_mean[0] == pytest.approx(0.85, abs=0.04)
     assert curve.probe_mean[0] == pytest.approx(0.85, abs=0.06)
 
 
 def test_accuracy_rises_with_labels_to_that_of_all() -> None:
     centres = [[0.0] * 5, [2.0] + [0.0] * 4, [0.0, 2.0] + [0.0] * 3]
-    (codes, labels), test = classes(centres, 400), classes(centres, 1000, seed=1)
-    curve = representation.label_curve(codes, labels, *test, draws=8)
+    (z, labels), test = classes(centres, 400), classes(centres, 1000, seed=1)
+    curve = representation.label_curve(z, labels, *test, draws=8)
     assert curve.sizes.tolist() == [10, 30, 100, 300, 1000, 1200]
-    assert curve.probe_mean[-1] == representation.linear_probe(codes, labels, *test)
-    assert curve.knn_mean[-1] == metrics.knn_accuracy(codes, labels, *test)
+    assert curve.probe_mean[-1] == representation.linear_probe(z, labels, *test)
+    assert curve.knn_mean[-1] == metrics.knn_accuracy(z, labels, *test)
     assert (curve.probe_spread[-1], curve.knn_spread[-1]) == (0, 0)
     for mean, spread in ((curve.probe_mean, curve.probe_spread), (curve.knn_mean, curve.knn_spread)):
         assert (np.diff(mean[:4]) > 0).all()
         assert (spread[:4] > 0).all()
         assert spread[0] > 3 * spread[4]
-    again = representation.label_curve(codes, labels, *test, sizes=[10], draws=8)
+    again = representation.label_curve(z, labels, *test, sizes=[10], draws=8)
     # The same draws, whatever else is asked.
     assert (again.probe_mean[0], again.knn_spread[0]) == (curve.probe_mean[0], curve.knn_spread[0])
-    other = representation.label_curve(codes, labels, *test, sizes=[10], draws=8, seed=1)
+    other = representation.label_curve(z, labels, *test, sizes=[10], draws=8, seed=1)
     assert other.probe_mean[0] != again.probe_mean[0]
 
 
 def test_spread_is_the_standard_deviation_over_draws() -> None:
-    """A code that is its label, but for those of one place: who draws it decides between two accuracies."""
-    codes, labels = np.array([[0.0], [4.0], [5.0], [6.0]]), np.array([0, 0, 1, 1])
-    test_codes, test_labels = np.array([[0.0], [2.9], [3.9], [6.0]]), np.array([0, 0, 0, 1])
+    """A point that is its label, but for those of one place: who draws it decides between two accuracies."""
+    z, labels = np.array([[0.0], [4.0], [5.0], [6.0]]), np.array([0, 0, 1, 1])
+    test_z, test_labels = np.array([[0.0], [2.9], [3.9], [6.0]]), np.array([0, 0, 0, 1])
     draws = 100
-    curve = representation.label_curve(codes, labels, test_codes, test_labels, sizes=[2], draws=draws)
-    # One code of each class, four pairs as likely: (0, 5), (0, 6), (4, 5), (4, 6) and what the nearest say.
+    curve = representation.label_curve(z, labels, test_z, test_labels, sizes=[2], draws=draws)
+    # One point of each class, four pairs as likely: (0, 5), (0, 6), (4, 5), (4, 6) and what the nearest say.
     each = np.array([2 / 4, 3 / 4, 1, 1])
     assert curve.knn_mean[0] == pytest.approx(each.mean(), abs=4 * each.std() / math.sqrt(draws))
     assert curve.knn_spread[0] == pytest.approx(each.std(), abs=0.05)

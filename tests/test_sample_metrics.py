@@ -70,13 +70,13 @@ def test_frechet_of_sets_follows_translation_and_scale() -> None:
     shift = np.array([1.0, -2.0, 0.0, 0.5, 0.0])
     found = samples.frechet_distance(real, real + shift)
     assert found.distance == pytest.approx(5.25)
-    assert (found.real, found.samples) == (400, 400)
+    assert (found.n_real, found.n_samples) == (400, 400)
     # Twice as large: the means are |m| apart and each deviation differs by itself.
     exact = (real.mean(0) ** 2).sum() + real.var(0, ddof=1).sum()
     assert samples.frechet_distance(real, 2 * real).distance == pytest.approx(exact)
     other = normal(300, 5, seed=2)
     whole = samples.frechet_distance(real, other)
-    assert (whole.real, whole.samples) == (400, 300)
+    assert (whole.n_real, whole.n_samples) == (400, 300)
     moved = (7 * features[::-1] @ rotation(5) - 40 for features in (real, other))
     assert samples.frechet_distance(*moved).distance == pytest.approx(49 * whole.distance)
 
@@ -379,9 +379,9 @@ EYE = np.eye(2)
         (lambda: samples.nearest_training(POINTS, POINTS, neighbours=1), "neighbours is 1, but must be >= 2"),
         (lambda: samples.nearest_training(POINTS[:, :1], POINTS), "images has points of shape (1,)"),
         (lambda: samples.memorisation(POINTS, POINTS, POINTS, quantile=1.0), "quantile is 1.0, but must lie strictly"),
-        (lambda: samples.conditional_accuracy(LABELS, LABELS[:5], 3), "read has shape (5,), but asked has (60,)"),
-        (lambda: samples.conditional_accuracy(LABELS, LABELS, 4), "asked has no sample of class 3"),
-        (lambda: samples.conditional_accuracy(LABELS % 2, LABELS, 2), "read has the class 2, but must be from 0 to 1"),
+        (lambda: samples.conditional_accuracy(LABELS, LABELS[:5], 3), "predicted has shape (5,), but requested"),
+        (lambda: samples.conditional_accuracy(LABELS, LABELS, 4), "requested has no sample of class 3"),
+        (lambda: samples.conditional_accuracy(LABELS % 2, LABELS, 2), "predicted has the class 2, but must be from"),
         (lambda: samples.conditional_accuracy(LABELS, LABELS, 0), "classes is 0, but must be >= 1"),
     ],
 )

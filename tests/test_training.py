@@ -323,7 +323,7 @@ def test_a_run_goes_on_whatever_is_kept_on_the_way(digits: ImageData, tmp_path: 
 
 def test_a_finished_run_is_not_trained_over(cli: Cli, digits: ImageData, tmp_path: Path) -> None:
     train(small(epochs=1), tmp_path / "run", data=digits)
-    with pytest.raises(UserError, match="already holds a run; continue it with --resume"):
+    with pytest.raises(UserError, match="already holds a run; continue it with resume=True"):
         train(small(epochs=1), tmp_path / "run", data=digits)
     with pytest.raises(UserError, match="holds a run with other settings"):
         train(small(epochs=1, seed=9), tmp_path / "run", data=digits, resume=True)

@@ -107,7 +107,9 @@ the model is VAE with posterior FlowPosterior and prior StandardNormal; choose o
             raise UserError(". ".join([str(error), *notes])) from None
         if self.training.fit == "prior" and not isinstance(self.model, VAE):
             raise UserError(
-                f"fit is 'prior', but in a {type(self.model).__name__} the prior is part of every layer; use --fit all"
+                f"fit is 'prior', but in a {type(self.model).__name__} the prior is part of every layer",
+                python="use fit='all'",
+                flags="use --fit all",
             )
         if self.training.fit == "prior" and self.start is None:
             raise UserError("fit is 'prior', but start is missing; name the run whose model is to get a prior")

@@ -14,18 +14,18 @@ from vaelab.cli.group import Group
 from vaelab.cli.train import Train
 from vaelab.presets import PRESETS
 
-# The words before the cursor lead to a list. A colon breaks a word in bash, so what is before it is cut off again.
+# The words before the cursor lead to a list. A colon breaks a word in bash, so the part before it is cut off again.
+# zsh runs the same function; there `path` would be the search path.
 _BASH = """\
 _vaelab() {
-    local line cur path word words choices
+    local line cur at word choices
     line="${COMP_LINE:0:$COMP_POINT}"
     cur="${line##* }"
-    path=""
-    read -ra words <<< "${line%"$cur"}"
-    for word in "${words[@]}"; do
-        case " @PATHS@ " in *" ${path:+$path/}${word##*/} "*) path="${path:+$path/}${word##*/}" ;; esac
+    at=""
+    for word in $(echo "${line%"$cur"}"); do
+        case " @PATHS@ " in *" ${at:+$at/}${word##*/} "*) at="${at:+$at/}${word##*/}" ;; esac
     done
-    case "$path" in
+    case "$at" in
 @CASES@
     esac
     COMPREPLY=($(compgen -W "$choices --plugin --help" -- "$cur"))

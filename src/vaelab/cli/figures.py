@@ -11,7 +11,7 @@ import tyro
 
 from vaelab.cli.command import Command, Data, DataDir, Only, Quiet, RunPath
 from vaelab.data import parse_source
-from vaelab.errors import UserError
+from vaelab.errors import UserError, did_you_mean
 from vaelab.figures import ENTRIES
 
 if TYPE_CHECKING:
@@ -52,33 +52,53 @@ class Figures(Command):
         Raises:
             UserError: the folder holds no run, or no run can have a figure that is named.
         """
+        known = [entry.name for entry in ENTRIES]
+        for name in self.only:
+            if name not in known:
+                raise UserError(
+                    f"only has {name!r}, but the figures are: {', '.join(known)}{did_you_mean(name, known)}"
+                )
         runs = runs_of(self.path)
         if runs == [self.path]:
-            self.draw(self.path, self.out)
+            self.draw(self.source(self.path), self.only, self.out or figures_folder(self.path))
             return
-        # The runs of a study differ: what one cannot have is said, and the others get theirs.
-        failures = []
+        drawn = 0
         for run in runs:
+            # The runs of a study differ, so a figure that one of them cannot have is not asked of it.
             try:
-                self.draw(run, self.out and self.out / run.name)
+                source = self.source(run)
+                self.draw(source, self.possible(source), self.out / run.name if self.out else figures_folder(run))
+                drawn += 1
             except UserError as error:
-                failures.append(error)
                 print(f"{run.name} is left out: {error}", file=sys.stderr)
-        if len(failures) == len(runs):
+        if not drawn:
             raise UserError(f"no run of {self.path} has these figures; the lines above say why")
 
-    def draw(self, run: Path, out: Path | None) -> None:
-        """Draw the figures of a run, or of a model's file, into a folder."""
+    def possible(self, source: FigureSource) -> tuple[str, ...]:
+        """The figures that are asked for and that a model can have; none if none is asked for.
+
+        Raises:
+            UserError: it can have none of them.
+        """
+        from vaelab.figures import chosen
+
+        if not self.only:
+            return ()
+        can = [entry.name for entry in chosen(source) if entry.name in self.only]
+        if not can:
+            chosen(source, self.only)  # says what is missing
+        return tuple(can)
+
+    def draw(self, source: FigureSource, names: tuple[str, ...], out: Path) -> None:
+        """Draw the figures of a model into a folder: those named, otherwise all that it can have."""
         from vaelab.figures import chosen, draw
         from vaelab.figures.film import check, write_film_of
         from vaelab.plots import save_figure
 
-        out = out or (run if run.is_dir() else run.parent) / "figures"
-        source = self.source(run)
-        chosen(source, self.only)  # what is asked for by name is refused before anything is drawn
+        chosen(source, names)  # what is asked for by name is refused before anything is drawn
         if self.film:
             check(source)
-        for drawn in draw(source, self.only, left_out=lambda line: print(line, file=sys.stderr)):
+        for drawn in draw(source, names, left_out=lambda line: print(line, file=sys.stderr)):
             path = out / f"{drawn.name}.{self.format}"
             save_figure(drawn.figure, path)
             self.wrote(path)
@@ -116,6 +136,11 @@ class Figures(Command):
                     raise
                 print(f"figures that show images are left out: {absent}", file=sys.stderr)
         return FigureSource.of_run(opened, given)
+
+
+def figures_folder(run: Path) -> Path:
+    """The folder of a run's figures, or of a model file's."""
+    return (run if run.is_dir() else run.parent) / "figures"
 
 
 def runs_of(path: Path) -> list[Path]:

@@ -115,7 +115,7 @@ class Train(Command):
         source: Any = self.experiment.data
         limit = self.limit
         if isinstance(source, Limited):
-            limit, source = limit or source.limit, source.source
+            limit, source = source.limit if limit is None else limit, source.source
         asked = {"image_size": self.image_size, "skip_broken": self.skip_broken or None}
         given = {name: value for name, value in asked.items() if value is not None}
         for name in given:

@@ -22,6 +22,10 @@ def data_directory(chosen: Path | None = None) -> Path:
 
         return Path(pooch.os_cache("vaelab"))
     if not named.is_dir():
-        where = "--data-dir" if chosen else "VAELAB_DATA"
-        raise UserError(f"{where} is {str(named)!r}, which is not a folder; create it or name another folder")
+        problem = f"{'the folder of data sets' if chosen else 'VAELAB_DATA'} is {str(named)!r}, which is not a folder"
+        raise UserError(
+            problem,
+            python="create it or give another",
+            flags="create it or name another with --data-dir",
+        )
     return named

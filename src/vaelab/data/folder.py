@@ -86,8 +86,9 @@ class Folder(SourceSpec):
         if broken and not self.skip_broken:
             named = ", ".join(broken[:5]) + (f" and {len(broken) - 5} more" if len(broken) > 5 else "")
             raise UserError(
-                f"{len(broken)} of {sum(map(len, files))} images cannot be decoded: {named}; "
-                "repair or remove them, or pass --skip-broken"
+                f"{len(broken)} of {sum(map(len, files))} images cannot be decoded: {named}",
+                python="repair or remove them, or set skip_broken=True",
+                flags="repair or remove them, or pass --skip-broken",
             )
         return decoded
 

@@ -80,6 +80,8 @@ def parse_source(text: str) -> SourceSpec:
 
 def source_text(source: SourceSpec) -> str:
     """The text that `parse_source` reads back, without further fields such as the size of a folder's images."""
+    whole = getattr(source, "source", None)  # `Limited` is named by the source that it takes images of
+    source = whole if isinstance(whole, SourceSpec) else source
     if isinstance(source, InMemory):
         return source.name
     word = next((word for word, known in source_words().items() if known is type(source)), source.kind)

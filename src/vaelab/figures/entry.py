@@ -99,8 +99,9 @@ class FigureEntry:
         missing = [need.value for need in self.needs if need not in source.has]
         if missing:
             raise UserError(
-                f"figure {self.name!r} needs {' and '.join(missing)}, which {source.title} does not have; leave it out "
-                "of --only"
+                f"figure {self.name!r} needs {' and '.join(missing)}, which {source.title} does not have",
+                python="leave it out of only",
+                flags="leave it out of --only",
             )
 
     def render(self, source: FigureSource) -> DrawnFigure:

@@ -29,7 +29,11 @@ def check(source: FigureSource) -> None:
     """
     missing = [need.value for need in NEEDS if need not in source.has]
     if missing:
-        raise UserError(f"the film needs {' and '.join(missing)}, which {source.title} does not have; leave --film out")
+        raise UserError(
+            f"the film needs {' and '.join(missing)}, which {source.title} does not have",
+            python="leave the film out",
+            flags="leave --film out",
+        )
 
 
 def write_film_of(source: FigureSource, path: Path) -> None:

@@ -51,7 +51,11 @@ class ModelSpec(Spec, room=True):
                 together.
         """
         if self.conditional and not format.condition_size:
-            raise UserError("conditional is True, but the data has no labels; give labelled data or drop --conditional")
+            raise UserError(
+                "conditional is True, but the data has no labels",
+                python="give labelled data or conditional=False",
+                flags="give labelled data or drop --conditional",
+            )
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,11 @@ choose both alike
                 f"{over[self.posterior.discrete]}; choose both alike"
             )
         if self.prior.needs_condition and not self.conditional:
-            raise UserError(f"prior is {prior}, but the model is not conditional; add --conditional or choose another")
+            raise UserError(
+                f"prior is {prior}, but the model is not conditional",
+                python="set conditional=True or choose another",
+                flags="add --conditional or choose another",
+            )
 
     def build(self, format: ImageFormat) -> VAEModel:
         """The model with fresh weights, drawn from torch's global generator.

@@ -38,7 +38,9 @@ class FullGaussianPosterior(Posterior):
         if width > _MOST:
             raise UserError(
                 f"latent is {latent} at {network.positions} positions, {width} dimensions in all, but FullGaussian "
-                f"takes at most {_MOST}; lower --latent or choose posterior:gaussian"
+                f"takes at most {_MOST}",
+                python="lower latent or choose Gaussian()",
+                flags="lower --latent or choose posterior:gaussian",
             )
         self.mean = network.head(latent)
         self.log_scale = network.head(latent)

@@ -30,7 +30,11 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError):
-        raise UserError(f"device is {name!r}, which is not at hand here; use --device auto or cpu") from None
+        raise UserError(
+            f"device is {name!r}, which is not at hand here",
+            python="use device='auto' or 'cpu'",
+            flags="use --device auto or cpu",
+        ) from None
     return device
 
 

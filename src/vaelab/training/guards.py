@@ -47,8 +47,9 @@ def refuse_empty_epoch(state: State, folder: RunFolder, limit: float) -> None:
     if state.images == 0:
         folder.log("stopped", reason="every step was left out", epoch=state.epoch)
         raise UserError(
-            f"every step of epoch {state.epoch} was left out: no gradient was finite with a norm below "
-            f"--gradient-skip {limit:g}; raise that"
+            f"every step of epoch {state.epoch} was left out: no gradient was finite with a norm below {limit:g}",
+            python="raise gradient_skip",
+            flags="raise --gradient-skip",
         )
 
 
@@ -61,7 +62,9 @@ def stop(name: str, epoch: int, step: int, folder: RunFolder) -> NoReturn:
     folder.log("stopped", reason=f"{name} is not finite", epoch=epoch, step=step)
     kept = f"{folder.checkpoint} is kept" if folder.checkpoint.exists() else "nothing was saved before it"
     raise UserError(
-        f"{name} is not finite at epoch {epoch}, step {step}; {kept}; lower --learning-rate or use --precision fp32"
+        f"{name} is not finite at epoch {epoch}, step {step}; {kept}",
+        python="lower learning_rate or use precision='fp32'",
+        flags="lower --learning-rate or use --precision fp32",
     )
 
 

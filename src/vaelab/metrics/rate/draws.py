@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaelab.contract import Latent
+from vaelab.errors import UserError
 from vaelab.metrics.densities import mean_of, sample_of, within_support
 from vaelab.metrics.images import seeded
 from vaelab.metrics.rate.aggregate import in_double, independent, log_densities
@@ -42,7 +43,8 @@ def draw_posteriors(
     """Draw from every posterior equally often, up to one draw; the images with one draw more are chosen at random.
 
     Raises:
-        UserError: a posterior without a mean or draws, or a density that raises an error outside its support.
+        UserError: a posterior without a mean or draws, a density that raises an error outside its support, or a rate
+            that is not finite.
     """
     n = sum(q.batch_shape[0] for q in posteriors)
     rounds = math.ceil(draws / n)
@@ -63,14 +65,30 @@ def draw_posteriors(
     alone = [each for _, each in scores if each is not None]
     with within_support("model.prior"):
         kl = torch.cat([latent.kl() for latent in latents], 1).double()
+    rate = kl.mean(0).numpy(force=True)
+    refuse_infinite_rate(rate)
     return PosteriorDraws(
         chosen(z),
         chosen([whole for whole, _ in scores]),
         chosen(alone) if alone else None,
         chosen([_by_dimension(latent.p, latent.code) for latent in latents]),
         chosen([kl]).numpy(force=True),
-        kl.mean(0).numpy(force=True),
+        rate,
     )
+
+
+def refuse_infinite_rate(rate: Float[NDArray[np.float64], " N"]) -> None:
+    """Refuse rates that are not finite.
+
+    Raises:
+        UserError: a draw of a posterior has density 0 under the prior, or a density is nan.
+    """
+    wrong = int((~np.isfinite(rate)).sum())
+    if wrong:
+        raise UserError(
+            f"the rate of {wrong} of {len(rate)} images is not finite: the model's prior has density 0 at draws of the "
+            "posterior, or a density is nan; choose a prior that is positive wherever the posterior is"
+        )
 
 
 def _by_dimension(p: Distribution, z: Float[Tensor, "S B D"]) -> Float[Tensor, "S B K"]:

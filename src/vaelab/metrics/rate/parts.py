@@ -16,6 +16,7 @@ from vaelab.metrics.checks import at_least
 from vaelab.metrics.densities import mean_of, within_support
 from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
 from vaelab.metrics.rate.aggregate import normal_marginals
+from vaelab.metrics.rate.draws import refuse_infinite_rate
 from vaelab.metrics.rate.estimate import Estimate, estimate
 from vaelab.metrics.rate.split import RateSplit, split_rate
 from vaelab.metrics.rate.units import LatentUnits, latent_units
@@ -96,6 +97,7 @@ def elbo_parts(
             latents += [] if unsplit else trace.latents
         distortion, by_group = _array(distortions, 0), _array(rates, 1)
         rate = by_group.sum(0)
+        refuse_infinite_rate(rate)
         posteriors, priors = [latent.q for latent in latents], [latent.p for latent in latents]
         split = None if unsplit else split_rate(posteriors, priors, draws, seed)
         units = None if unsplit else _units(latents)

@@ -1,4 +1,4 @@
-"""How good samples are: how far they lie from real images, what they leave out, and whether they are copies."""
+"""Quality of generated images: distance to real images, coverage, class accuracy and memorisation."""
 
 from vaelab.metrics.samples.classifier import ImageClassifier, train_classifier
 from vaelab.metrics.samples.conditional import ConditionalAccuracy, conditional_accuracy

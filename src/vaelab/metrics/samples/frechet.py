@@ -1,4 +1,4 @@
-"""The Fréchet distance between two sets of features, as if both were Gaussian."""
+"""The Fréchet distance between two sets of features, each approximated by a Gaussian."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FrechetDistance:
-    """What `frechet_distance` gives: a number that goes with how many images it was computed from."""
+    """Result of `frechet_distance`, with the numbers of images that it depends on."""
 
     distance: float
-    """In squared units of the features; 0 where mean and covariance are the same."""
-    real: int
-    """How many real images."""
-    samples: int
-    """How many samples."""
+    """In squared units of the features; 0 if means and covariances are equal."""
+    n_real: int
+    """Number of real images."""
+    n_samples: int
+    """Number of samples."""
 
 
 def frechet_between(
@@ -35,12 +35,14 @@ def frechet_between(
 ) -> float:
     r"""The squared Fréchet distance between N(m1, S1) and N(m2, S2).
 
-    |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)): Dowson and Landau (1982); it is the squared 2-Wasserstein
-    distance too. With S = A A^T the trace of the root is the sum of the singular values of A1^T A2, which are real
-    and never negative, so that no root of a product that is not symmetric is taken.
+        |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))
+
+    Dowson and Landau (1982); it is also the squared 2-Wasserstein distance. With S = A A^T, the trace of the root is
+    the sum of the singular values of A1^T A2, which are real and non-negative; this avoids the root of a matrix that is
+    not symmetric.
 
     Raises:
-        UserError: shapes do not go together, a number is not finite, or a covariance is not symmetric or has a
+        UserError: shapes that do not match, a number that is not finite, or a covariance that is not symmetric or has a
             negative eigenvalue.
 
     >>> one, two = np.diag([1.0, 4.0]), np.diag([9.0, 4.0])
@@ -52,32 +54,34 @@ def frechet_between(
     for name, mean, cov in (("1", mean1, cov1), ("2", mean2, cov2)):
         finite(f"mean{name}", mean)
         if cov.shape != (len(mean), len(mean)):
-            raise UserError(f"cov{name} has shape {cov.shape}, but mean{name} has {len(mean)} features; give F x F")
+            raise UserError(
+                f"cov{name} has shape {cov.shape}, but mean{name} has {len(mean)} features; give an F x F matrix"
+            )
         finite(f"cov{name}", cov)
         roots.append(_root(f"cov{name}", cov))
     overlap = np.linalg.svd(roots[0].T @ roots[1], compute_uv=False).sum()
     squared = ((mean1 - mean2) ** 2).sum() + np.trace(cov1) + np.trace(cov2) - 2 * overlap
-    # Equal Gaussians can come out at minus a rounding error.
+    # For equal Gaussians the result can be a negative rounding error.
     return max(0.0, float(squared))
 
 
 def frechet_distance(real: Float[_Numbers, "N F"], samples: Float[_Numbers, "M F"]) -> FrechetDistance:
-    """The squared Fréchet distance between features of real images and of samples, by their means and covariances.
+    """The squared Fréchet distance between features of real images and of samples, from their means and covariances.
 
-    Heusel et al. (2017), equation 6, whose FID is this distance on the features of one network, Inception, trained on
-    photographs. Features of another network, such as `ImageClassifier.features`, give another number on another
-    scale: call it the Fréchet distance on that network's features, never FID, and compare it only where network,
-    real images and both numbers of images are the same.
+    Heusel et al. (2017), equation 6, whose FID is this distance on the features of the Inception network. The features
+    of another network, for example `ImageClassifier.features`, give other numbers on another scale: report it as the
+    Fréchet distance on that network's features, not as FID, and compare it only for the same network, real images and
+    numbers of images.
 
-    The estimate is too large by a term that falls as 1 / N (Chong and Forsyth 2020), so the numbers are part of the
-    result. Real images against other real images, as many, tell how much that is.
+    The estimate has a positive bias that falls as 1 / N (Chong and Forsyth 2020), so the numbers of images are part of
+    the result. The distance between two sets of real images of the same sizes estimates this bias.
 
     Args:
-        real, samples: features, a row an image.
+        real, samples: features, one row per image.
 
     Raises:
-        UserError: a set has no more images than features, so that its covariance is singular; a feature is not
-            finite; or the sets differ in their number of features.
+        UserError: a set with at most as many images as features, whose covariance is singular; a feature that is not
+            finite; or different numbers of features.
     """
     _enough(real, samples)
     return FrechetDistance(frechet_between(*_gaussian(real), *_gaussian(samples)), len(real), len(samples))
@@ -86,22 +90,22 @@ def frechet_distance(real: Float[_Numbers, "N F"], samples: Float[_Numbers, "M F
 def frechet_interval(
     real: Float[_Numbers, "N F"], samples: Float[_Numbers, "M F"], level: float = 0.95, draws: int = 50, seed: int = 0
 ) -> Interval:
-    """An interval of `frechet_distance` at these numbers of images, by drawing the images of both sets anew.
+    """Bootstrap interval of `frechet_distance` at these numbers of images.
 
-    The distance -+ z times the standard deviation over `draws` samples of N and of M rows with replacement (Efron
-    1979), cut off at 0, with z the normal quantile: a deviation needs few draws, percentiles many. Percentiles would
-    also lie too high, since every draw adds the bias of `frechet_distance` once more. That bias is not in the
-    interval: it holds what other images would give, as many of them. Where the sets have one law the
-    interval is too wide rather than too narrow.
+    The distance -+ z times the standard deviation over `draws` resamples of both sets with replacement (Efron 1979),
+    clipped at 0, with z the normal quantile. A standard deviation needs few resamples, percentiles many; percentiles
+    would also be too high, since every resample adds the bias of `frechet_distance` again. The interval covers the
+    variation between sets of as many images, not that bias. If both sets have the same distribution it is too wide
+    rather than too narrow.
 
     Args:
-        real, samples: as `frechet_distance` takes them.
-        level: share of such intervals that hold the expected distance.
-        draws: each costs a distance.
+        real, samples: as for `frechet_distance`.
+        level: coverage, the share of such intervals that contain the expected distance.
+        draws: resamples; each takes as long as one distance.
         seed: of the draws.
 
     Raises:
-        UserError: as `frechet_distance`; draws < 2; or level is not between 0 and 1.
+        UserError: as `frechet_distance`; draws < 2; or a level outside (0, 1).
     """
     from scipy.special import ndtri
 
@@ -124,7 +128,7 @@ def _enough(real: _Numbers, samples: _Numbers) -> None:
         if len(features) <= features.shape[1]:
             raise UserError(
                 f"{name} has {len(features)} images of {features.shape[1]} features, but a covariance needs more "
-                f"images than features; give at least {features.shape[1] + 1}, better ten times as many"
+                f"images than features; give at least {features.shape[1] + 1}, and better ten times as many"
             )
 
 
@@ -134,18 +138,18 @@ def _gaussian(features: _Numbers) -> tuple[_Numbers, _Numbers]:
 
 
 def _redrawn(features: _Numbers, random: np.random.Generator) -> _Numbers:
-    """As many rows, with replacement."""
+    """A resample of the rows, with replacement."""
     return features[random.integers(len(features), size=len(features))]
 
 
 def _root(name: str, cov: _Numbers) -> _Numbers:
-    """A with A A^T = S."""
+    """A square root A of the covariance, A A^T = S."""
     if not np.allclose(cov, cov.T, atol=1e-9 * np.abs(cov).max()):
-        raise UserError(f"{name} is not symmetric, but a covariance is; give the mean of it and its transpose")
+        raise UserError(f"{name} is not symmetric, but must be; give the mean of the matrix and its transpose")
     values, vectors = np.linalg.eigh(cov)
     if values[0] < -1e-9 * np.abs(values).max():
         raise UserError(
-            f"{name} has the eigenvalue {values[0]:.3g}, but a covariance has none below 0; estimate it anew"
+            f"{name} has the eigenvalue {values[0]:.3g}, but must have none below 0; give a covariance matrix"
         )
     root: _Numbers = vectors * np.sqrt(np.maximum(values, 0))
     return root

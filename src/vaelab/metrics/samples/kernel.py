@@ -1,4 +1,4 @@
-"""The kernel distance between two sets of features, which has no bias at any number of images."""
+"""The kernel distance between two sets of features, unbiased for any number of images."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least, one_space, points
 
-# A block is as large as in the paper where that leaves enough of them to tell the error by.
+# The block size of the paper, and the number of blocks that the standard error needs; with few images blocks shrink.
 _LARGEST, _BLOCKS = 1000, 10
 
 
 @dataclass(frozen=True)
 class KernelDistance:
-    """What `kernel_distance` gives."""
+    """Result of `kernel_distance`."""
 
     squared_mmd: float
-    """The mean over blocks; it can be negative."""
+    """Mean over blocks; it can be negative."""
     standard_error: float
-    """Of that mean, by the blocks' own spread."""
+    """Standard error of the mean, from the spread of the blocks."""
     blocks: int
-    """How many, disjoint."""
+    """Number of disjoint blocks."""
     block: int
-    """Images of each set in a block."""
+    """Images of each set per block."""
 
 
 def kernel_distance(
@@ -35,26 +35,28 @@ def kernel_distance(
     block: int | None = None,
     seed: int = 0,
 ) -> KernelDistance:
-    r"""The squared maximum mean discrepancy of features under a cubic kernel, unbiased, as a mean over blocks.
+    r"""Unbiased squared maximum mean discrepancy of features under a cubic kernel, as a mean over blocks.
 
-    Bińkowski, Sutherland, Arbel and Gretton (2018): k(u, v) = (u . v / F + 1)^3, which compares the first three
-    moments; of each block the unbiased estimate of Gretton et al. (2012), equation 3, whose expectation is 0 where the
-    laws are the same, however few images there are. The blocks here are disjoint (Zaremba, Gretton and Blaschko
-    2013), so that they are independent and their spread is an honest standard error. As with `frechet_distance`, the
-    number belongs to the network whose features these are: it is not KID, which is Inception's.
+        k(u, v) = (u . v / F + 1)^3
 
-    `mmd_test` tells whether two sets differ at all, with a Gaussian kernel whose width follows the data; this tells by
-    how much, with one kernel for all models.
+    Bińkowski, Sutherland, Arbel and Gretton (2018); the kernel compares the first three moments. Each block gives the
+    unbiased estimate of Gretton et al. (2012), equation 3, whose expectation is 0 for equal distributions at any number
+    of images. The blocks are disjoint (Zaremba, Gretton and Blaschko 2013), hence independent, so their spread gives a
+    valid standard error. As with `frechet_distance`, the number depends on the network: KID uses Inception, and this is
+    not KID.
+
+    `mmd_test` tests whether two sets differ, with a Gaussian kernel whose bandwidth depends on the data. This measures
+    the size of the difference, with the same kernel for all models.
 
     Args:
-        real, samples: features, a row an image.
-        block: images of each set in a block; by default 1,000, or fewer to have ten blocks. What is left over of the
-            larger set, and beyond the last block, is left out.
-        seed: of the draw into blocks.
+        real, samples: features, one row per image.
+        block: images of each set per block; by default 1,000, or fewer so that there are ten blocks. Rows that do not
+            fill a block are not used.
+        seed: of the assignment to blocks.
 
     Raises:
-        UserError: there are fewer than two blocks, or fewer than two images in a block; a feature is not
-            finite; or the sets differ in their number of features.
+        UserError: fewer than two blocks, or than two images per block; a feature that is not finite; or different
+            numbers of features.
     """
     points("real", real)
     points("samples", samples)
@@ -64,7 +66,7 @@ def kernel_distance(
     at_least("block", size, 2)
     blocks = fewer // size
     if blocks < 2:
-        raise UserError(f"block is {size}, but the smaller set has {fewer} images; give at least two blocks of each")
+        raise UserError(f"block is {size}, but the smaller set has {fewer} images; give at least two blocks per set")
     random = np.random.default_rng(seed)
     of_real, of_samples = (
         random.permutation(len(rows))[: blocks * size].reshape(blocks, size) for rows in (real, samples)
@@ -72,7 +74,7 @@ def kernel_distance(
 
     def kernel(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
         base = u @ v.T / u.shape[1] + 1
-        # Ten times as quick as the general power.
+        # Ten times as fast as the general power.
         cube: NDArray[np.float64] = base * base * base
         return cube
 

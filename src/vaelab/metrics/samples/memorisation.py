@@ -1,4 +1,4 @@
-"""Whether samples are copies of training images."""
+"""Memorisation: detection of samples that copy training images."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ _Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Nearest:
-    """The training image that each image is nearest to."""
+    """The nearest training image of each image."""
 
     index: Int[NDArray[np.int64], " M"]
-    """Its row."""
+    """Row of the training image."""
     distance: Float[_Numbers, " M"]
-    """Euclidean, over all pixels in [0, 1]; exactly 0 for a copy."""
+    """Euclidean distance over all pixels in [0, 1]; exactly 0 for a copy."""
     relative: Float[_Numbers, " M"]
-    """That distance over the mean distance to the nearest few training images, from 0 for a copy to 1."""
+    """Distance divided by the mean distance to the k nearest training images: from 0 for a copy to 1."""
 
 
 @dataclass(frozen=True)
 class Memorisation:
-    """Samples against held-out images, by how near each comes to a training image.
+    """Comparison of samples with held-out images by their distances to the nearest training image.
 
-    Of both ranks 0.5 is no sign of copies, and 1 is that every sample is nearer than every held-out image.
+    Both ranks are 0.5 without memorisation, and 1 if every sample is closer than every held-out image.
     """
 
     of_samples: Nearest
     of_held_out: Nearest
     quantile: float
-    """The share of held-out images that count as near."""
+    """Share of held-out images that count as near."""
 
     @property
     def threshold(self) -> float:
-        """The distance that this share of held-out images does not exceed."""
+        """Largest distance that counts as near: the quantile of the distances of held-out images."""
         return float(np.quantile(self.of_held_out.distance, self.quantile))
 
     @property
     def near(self) -> float:
-        """The share of samples within the threshold; about `quantile` where samples are like held-out images."""
+        """Share of samples within the threshold; about `quantile` without memorisation."""
         return float((self.of_samples.distance <= self.threshold).mean())
 
     @property
     def copies(self) -> float:
-        """The share of samples that are training images, to the last pixel."""
+        """Share of samples that equal a training image in every pixel."""
         return float((self.of_samples.distance == 0).mean())
 
     @property
     def rank(self) -> float:
-        """The chance that a sample is nearer than a held-out image, ties by half: the area under the ROC curve."""
+        """Probability that a sample is closer than a held-out image, ties counting half: the area under the ROC."""
         return _nearer(self.of_samples.distance, self.of_held_out.distance)
 
     @property
     def relative_rank(self) -> float:
-        """The same by relative distance, which smoothness alone does not lower."""
+        """The same for the relative distance, which is not lowered by smoothness."""
         return _nearer(self.of_samples.relative, self.of_held_out.relative)
 
 
@@ -70,11 +70,17 @@ def nearest_training(
 ) -> Nearest:
     """The nearest training image of each image, by Euclidean distance over all pixels.
 
-    The relative distance divides by the mean over the `neighbours` nearest, as Carlini et al. (2023) do to find
-    copies: a smooth image is near to many training images, a copy to one. Where that mean is 0, it is 1.
+    The relative distance divides by the mean distance to the `neighbours` nearest training images, as Carlini et al.
+    (2023) do to detect copies: a smooth image is close to many training images, a copy to one. If that mean is 0, the
+    relative distance is 1.
+
+    Args:
+        images: pixels in [0, 1].
+        training: pixels in [0, 1], of the same shape per image.
+        neighbours: k, for the relative distance.
 
     Raises:
-        UserError: there are fewer training images than neighbours, neighbours < 2, shapes differ, or a pixel is not
+        UserError: fewer training images than neighbours, neighbours < 2, different shapes, or a pixel that is not
             finite.
 
     >>> training = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -89,10 +95,12 @@ def nearest_training(
     points("training", training)
     one_space("images", images, "training", training)
     if neighbours > len(training):
-        raise UserError(f"neighbours is {neighbours}, but training has {len(training)} images; give more or ask fewer")
+        raise UserError(
+            f"neighbours is {neighbours}, but training has {len(training)} images; give more images, or ask for fewer"
+        )
     pixels, known = images.reshape(len(images), -1), training.reshape(len(training), -1)
     distances, indices = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(known).kneighbors(pixels)
-    # The search rounds; the difference itself is exactly 0 for a copy.
+    # The search has rounding errors; the norm of the difference is exactly 0 for a copy.
     distances[:, 0] = np.linalg.norm(pixels.astype(np.float64) - known[indices[:, 0]], axis=1)
     mean = distances.mean(1)
     relative = np.divide(distances[:, 0], mean, out=np.ones(len(mean)), where=mean > 0)
@@ -106,22 +114,22 @@ def memorisation(
     quantile: float = 0.01,
     neighbours: int = 50,
 ) -> Memorisation:
-    """Whether samples lie nearer to training images than images that the model has not seen.
+    """Compare the distances of samples and of held-out images to the training images.
 
-    The comparison of Meehan, Chaudhuri and Dasgupta (2020), by the Mann-Whitney statistic over all of the space. A
-    model that copies gives samples that are nearer; so does one that blurs, since a blurred image is nearer to every
-    other one. `relative_rank` tells the two apart: it is high for copies alone. Give samples of the same kind as the
-    images, binary for binary.
+    Meehan, Chaudhuri and Dasgupta (2020), by the Mann-Whitney statistic over the whole space. The samples of a model
+    that copies are closer to the training images than held-out images. So are blurred samples, since a blurred image is
+    closer to every other image. `relative_rank` distinguishes the two: it is high only for copies. Give samples of the
+    same kind as the images, for example binary samples for binary images.
 
-    Time grows with (M + T) N: 2,000 and 2,000 against 60,000 of 784 pixels take some ten seconds on one core.
+    Time grows with (M + T) N: M = T = 2,000 and N = 60,000 of 784 pixels take about ten seconds on one core.
 
     Args:
         samples, training, held_out: pixels in [0, 1].
-        quantile: the share of held-out images that count as near.
-        neighbours: as `nearest_training` takes it.
+        quantile: share of held-out images that count as near.
+        neighbours: as for `nearest_training`.
 
     Raises:
-        UserError: quantile is not between 0 and 1, or as `nearest_training`.
+        UserError: a quantile outside (0, 1), or as `nearest_training`.
     """
     inside_unit("quantile", quantile)
     return Memorisation(

@@ -1,4 +1,4 @@
-"""What samples get right and what they leave out, by the neighbours of features."""
+"""Precision, recall, density and coverage of samples, from nearest neighbours of features."""
 
 from __future__ import annotations
 
@@ -11,52 +11,53 @@ from numpy.typing import NDArray
 from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least, one_space, points
 
-# Megabytes of distances at a time.
+# Megabytes of distances that are computed at once.
 _MEMORY = 64
 
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """Which of N real images and M samples lie among the other set; a ball reaches to a point's k-th neighbour.
+    """Membership of N real images and M samples in the balls of the other set; a ball reaches the k-th neighbour.
 
-    The means are the metrics. `bootstrap_interval` of an array tells how sure its mean is, with the balls as they are.
+    The metrics are means of these arrays; `bootstrap_interval` of an array gives the interval of its mean for fixed
+    balls.
     """
 
     real_balls: Int[NDArray[np.int64], " M"]
-    """In how many balls of real images each sample lies."""
+    """Number of balls of real images that contain each sample."""
     reached: Bool[NDArray[np.bool_], " N"]
     """Whether each real image lies in the ball of a sample."""
     covered: Bool[NDArray[np.bool_], " N"]
-    """Whether the ball of each real image holds a sample."""
+    """Whether the ball of each real image contains a sample."""
     neighbours: int
     """k."""
 
     @property
     def precision(self) -> float:
-        """The share of samples that lie where real images are."""
+        """Share of samples that lie in the ball of a real image."""
         return float((self.real_balls > 0).mean())
 
     @property
     def recall(self) -> float:
-        """The share of real images that lie where samples are."""
+        """Share of real images that lie in the ball of a sample."""
         return float(self.reached.mean())
 
     @property
     def density(self) -> float:
-        """The mean number of real balls around a sample, over k: 1 on average where the laws are the same."""
+        """Mean number of real balls around a sample, divided by k: 1 on average for equal distributions."""
         return float(self.real_balls.mean() / self.neighbours)
 
     @property
     def coverage(self) -> float:
-        """The share of real images with a sample in their ball."""
+        """Share of real images with a sample in their ball."""
         return float(self.covered.mean())
 
     @property
     def expected_coverage(self) -> float:
-        """What `coverage` is on average where the laws are the same, and so the best that can be hoped for.
+        """Mean of `coverage` for equal distributions, which is the best possible value.
 
-        1 - (N - 1) ... (N - k) / ((N + M - 1) ... (N + M - k)): Naeem et al. (2020). An image is left
-        out where its k nearest among all others are real.
+        1 - (N - 1) ... (N - k) / ((N + M - 1) ... (N + M - k)): Naeem et al. (2020). A real image is not covered if
+        its k nearest neighbours among all others are real.
         """
         real, every = len(self.covered), len(self.covered) + len(self.real_balls)
         back = np.arange(1, self.neighbours + 1)
@@ -68,27 +69,27 @@ def precision_recall(
 ) -> PrecisionRecall:
     """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020), of features.
 
-    A point's ball reaches, edge included, to its k-th nearest neighbour of its own set, itself left out::
+    The closed ball of a point reaches its k-th nearest neighbour in its own set, the point itself excluded::
 
         precision  the share of samples in the ball of any real image        (2019, equations 1 and 2)
         recall     the share of real images in the ball of any sample        (2019, equations 1 and 2)
         density    1 / (k M) times the sum over samples of the real balls around each                  (2020)
         coverage   the share of real images whose ball holds a sample                                (2020)
 
-    Blurred or plain samples lose precision and density; a class that is never drawn loses recall and coverage. One
-    outlier, whose ball is large, can raise precision and recall: density and coverage bear it, and have known values
-    for equal laws, 1 and `expected_coverage`. Precision and recall have not, and all four change with N, M and k:
-    compare at the same ones. As with `frechet_distance`, they belong to the network whose features these are.
+    Blurred or unrealistic samples lower precision and density; a class that is never generated lowers recall and
+    coverage. A single outlier, whose ball is large, can raise precision and recall. Density and coverage are robust to
+    it, and have known values for equal distributions, 1 and `expected_coverage`; precision and recall do not. All four
+    depend on N, M and k, so compare them at equal numbers. As with `frechet_distance`, they depend on the network.
 
     Time grows with N M F; memory does not.
 
     Args:
-        real, samples: features, a row an image.
+        real, samples: features, one row per image.
         neighbours: k.
 
     Raises:
-        UserError: a set has no more images than neighbours, a feature is not finite, or the sets differ in their
-            number of features.
+        UserError: a set with at most as many images as neighbours, a feature that is not finite, or different numbers
+            of features.
 
     >>> line = np.arange(6.0)[:, None]
     >>> found = precision_recall(line, line[:3] + 0.1, neighbours=1)
@@ -103,12 +104,12 @@ def precision_recall(
         points(name, features)
         if len(features) <= neighbours:
             raise UserError(
-                f"neighbours is {neighbours}, but {name} has {len(features)} images; give more or ask fewer"
+                f"neighbours is {neighbours}, but {name} has {len(features)} images; give more images, or ask for fewer"
             )
-    # Squared distances come by products of matrices, whose rounding grows with how far the points are from 0.
+    # Squared distances come from matrix products, whose rounding error grows with the distance of the points from 0.
     centre = real.mean(0)
     real, samples = real - centre, samples - centre
-    # A point on the edge of a ball is in it, whichever way its distance was rounded.
+    # A point on the boundary of a ball is inside, in spite of rounding.
     edge = 1e-12 * float(max((real**2).sum(1).max(), (samples**2).sum(1).max()))
     of_real, of_samples = (_reach(features, neighbours) ** 2 + edge for features in (real, samples))
     real_balls: list[NDArray[np.int64]] = []
@@ -124,10 +125,10 @@ def precision_recall(
 
 
 def _reach(features: NDArray[np.float64], neighbours: int) -> NDArray[np.float64]:
-    """The distance from each point to its k-th nearest other."""
+    """Distance from each point to its k-th nearest neighbour."""
     from sklearn.neighbors import NearestNeighbors
 
-    # In a hundred dimensions a tree visits every point, only slower.
+    # In a hundred dimensions a tree visits every point too, but more slowly.
     search = NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(features)
     distances: NDArray[np.float64] = search.kneighbors()[0]
     return distances[:, -1]

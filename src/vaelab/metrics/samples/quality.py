@@ -1,4 +1,4 @@
-"""All that features tell of samples, from the images themselves."""
+"""All feature-based metrics of samples, from images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vaelab.metrics.samples.precision import PrecisionRecall, precision_recall
 
 @dataclass(frozen=True)
 class SampleQuality:
-    """Samples against real images, on the features of one classifier."""
+    """Samples compared with real images, on the features of one classifier."""
 
     frechet: FrechetDistance
     kernel: KernelDistance
@@ -22,10 +22,10 @@ class SampleQuality:
 def sample_quality(
     classifier: ImageClassifier, real: Images, samples: Images, neighbours: int = 5, seed: int = 0
 ) -> SampleQuality:
-    """`frechet_distance`, `kernel_distance` and `precision_recall` on a classifier's features of images.
+    """`frechet_distance`, `kernel_distance` and `precision_recall` on the features of a classifier.
 
-    None of them is FID or KID, which are Inception's: they compare models that were measured by the same classifier,
-    against the same real images. Give real images that neither the classifier nor the model has learned from.
+    These are not FID and KID, which use Inception: they compare models measured with the same classifier, against the
+    same real images. Give real images on which neither the classifier nor the model was trained.
 
     Args:
         classifier: whose features are compared.
@@ -34,11 +34,11 @@ def sample_quality(
         seed: of `kernel_distance`.
 
     Raises:
-        UserError: the classifier takes other images, or as those three.
+        UserError: images that the classifier does not take, or as these three functions.
     """
-    of_real, of_samples = classifier.features(real), classifier.features(samples)
+    real_features, sample_features = classifier.features(real), classifier.features(samples)
     return SampleQuality(
-        frechet_distance(of_real, of_samples),
-        kernel_distance(of_real, of_samples, seed=seed),
-        precision_recall(of_real, of_samples, neighbours),
+        frechet_distance(real_features, sample_features),
+        kernel_distance(real_features, sample_features, seed=seed),
+        precision_recall(real_features, sample_features, neighbours),
     )

@@ -1,0 +1,211 @@
+"""Help, the list of parts, shell completion, and the words of plugins in all of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vaelab.cli.flags import Grammar, grammar
+from vaelab.cli.train import Train
+from vaelab.presets import PRESETS
+
+from .conftest import Cli
+
+HELP = [
+    ["--help"],
+    ["train", "--help"],
+    ["train", "cvae", "--help"],
+    ["study", "--help"],
+    ["study", "paper", "--help"],
+    ["study", "families", "--help"],
+    ["train", "ladder", "--help"],
+    ["fit-prior", "--help"],
+    ["data", "--help"],
+    ["data", "list", "--help"],
+    ["data", "fetch", "--help"],
+    ["train", "vae", "--help-all"],
+    ["evaluate", "--help"],
+    ["figures", "--help"],
+    ["parts", "--help"],
+    ["completion", "--help"],
+]
+
+
+@pytest.mark.parametrize("words", HELP, ids=" ".join)
+def test_help_reads_well_and_loads_no_torch(words: list[str]) -> None:
+    code = (
+        "import sys\nfrom vaelab.cli import main\n"
+        f"try:\n    status = main({words!r})\nexcept SystemExit as stop:\n    status = stop.code\n"
+        "assert not status, status\n"
+        "heavy = {'torch', 'matplotlib', 'sklearn', 'scipy', 'PIL'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: vaelab")
+
+
+def grammar_of(preset: str) -> Grammar:
+    return grammar(Train, Train(experiment=PRESETS[preset][1]))
+
+
+def test_help_names_every_command_and_preset(cli: Cli) -> None:
+    assert all(word in cli().stdout for word in ("study", "train", "data", "parts", "completion", "--plugin"))
+    assert all(word in cli("train", "--help").stdout for word in (*PRESETS, "--config", "--resume"))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_help_of_a_preset_is_a_screen_of_flags_and_words(name: str, cli: Cli) -> None:
+    shown = cli("train", name, "--help").stdout
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= 80
+    flags = ("out", "data", "epochs", "batch-size", "learning-rate", "latent", "conditional", "seed", "device", "limit")
+    starts = [line.split()[0] for line in lines if line.startswith("  --")]
+    assert {f"--{flag}" for flag in flags} <= set(starts)
+    assert len(starts) <= 13
+    assert all(word in shown for word in ("--help-all", "--resume", "--config", "--plugin", "vaelab parts"))
+    known = grammar_of(name)
+    for room in known.rooms:
+        if room.path in ("network", "posterior", "prior", "likelihood", "objective"):
+            for word in room.words if known.active(room.needs, set()) else ():
+                (line,) = (line for line in lines if line[2:].split(" ")[0] == word)
+                assert line.startswith("* " if word == room.default else "  ")
+                assert len(line.split()) > 2, "a word has a description"
+    assert "  schedule: " in shown
+
+
+def test_help_takes_a_screen(process: Cli) -> None:
+    # In a process, since the parts of other tests would be listed as well.
+    assert len(process("train", "vae", "--help").stdout.splitlines()) <= 62
+
+
+def test_help_shows_the_flags_of_the_words_given(cli: Cli) -> None:
+    assert (
+        "Flags of prior:mixture:\n  --prior.components INT  " in cli("train", "vae", "prior:mixture", "--help").stdout
+    )
+    assert "network.cell: *bottleneck, depthwise" in cli("train", "vae", "network:resnet", "--help").stdout
+    assert "--gradient-skip" not in cli("train", "vae", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["", "prior:vamp", "network:resnet network.cell:depthwise", "objective:capacity schedule:cosine", "ladder"],
+)
+def test_all_flags_of_tyro_are_known_to_help_and_completion(words: str, cli: Cli) -> None:
+    shown = cli("train", "vae", *words.split(), "--help-all").stdout
+    tyros = set(re.findall(r"^│ (--[a-z0-9.-]+)", shown, re.MULTILINE))
+    known = grammar_of("vae")
+    assert {flag.name for flag in known.flags if known.active(flag.needs, set(words.split()))} == tyros
+    assert "--gradient-skip" in tyros
+
+
+def test_parts_lists_every_room(cli: Cli) -> None:
+    listed = cli("parts").stdout
+    rooms = re.findall(r"^(\S+):$", listed, re.MULTILINE)
+    parts = ("network", "cell", "posterior", "prior", "likelihood", "objective", "schedule", "model", "data")
+    assert {*parts, "binarisation"} == set(rooms)
+    assert re.search(r"^  vamp +\S+", listed, re.MULTILINE)
+    assert "folder:PATH" in listed
+    assert max(map(len, listed.splitlines())) <= 80
+
+
+def test_parts_of_a_room_show_fields_defaults_and_traits(cli: Cli) -> None:
+    priors = cli("parts", "prior").stdout
+    assert priors == cli("parts", "priors").stdout
+    vamp = next(part for part in priors.split("\n\n") if part.startswith("vamp\n"))
+    assert "components = 500: " in vamp
+    assert "discrete: no; needs_condition: no; reparameterised: no" in vamp
+    posteriors = " ".join(cli("parts", "posterior").stdout.split())
+    assert "traits: a posterior whose dimensions are independent, a posterior whose mean" in posteriors
+    assert "beta = linear" in cli("parts", "objective").stdout
+
+
+PLUGIN = """
+from dataclasses import dataclass
+from vaelab import PriorSpec
+
+@dataclass(frozen=True)
+class Box(PriorSpec):
+    '''A uniform prior on a box.'''
+
+    half: float = 3.0
+    '''Half its width.'''
+
+    def build(self, sizes):
+        raise NotImplementedError
+"""
+
+
+def test_a_plugin_brings_words_wherever_it_stands(process: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    priors = process("parts", "prior", "--plugin", "mine").stdout
+    foreign = next(part for part in priors.strip().split("\n\n") if part.startswith("box\n"))
+    assert "  A uniform prior on a box.\n  from mine, class Box\n    half = 3.0: Half its width" in foreign
+    assert "it is assumed: discrete = False" in " ".join(foreign.split())
+    shown = process("--plugin=mine", "train", "vae", "--help").stdout
+    assert re.search(r"^  prior:box +A uniform prior on a box$", shown, re.MULTILINE)
+    wrong = process("train", "vae", "--plugin", "mine", "prior:bx", "--out", "x", code=2).stderr
+    assert "did you mean prior:box?" in wrong
+    assert "prior:box " not in process("train", "vae", "--help").stdout
+
+
+def test_a_broken_installed_plugin_is_one_line(process: Cli, tmp_path: Path) -> None:
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[vaelab.specs]\nbroken = brokenplugin\n")
+    (tmp_path / "brokenplugin.py").write_text("import nowhere_to_be_found")
+    done = process("parts", "prior", PYTHONPATH=str(tmp_path))
+    assert "vamp" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("vaelab: the plugin 'broken' (brokenplugin) cannot be imported (ModuleNotFoundError: ")
+    assert not process("--help", PYTHONPATH=str(tmp_path)).stderr
+
+
+LINES = {
+    "vaelab tr": "train",
+    "vaelab study b": "beta-sweep",
+    "vaelab train cv": "cvae",
+    "vaelab train --res": "--resume",
+    "vaelab train vae --epo": "--epochs",
+    "vaelab train vae --out x prior:va": "vamp",  # bash completes the part after the colon
+    "vaelab fit-prior run --latent": "--latent",
+    "vaelab figures run --fil": "--film",
+    "vaelab parts pri": "prior",
+    "vaelab completion z": "zsh",
+}
+
+
+def test_bash_completes_commands_flags_and_words(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "script").write_text(cli("completion", "bash").stdout)
+    subprocess.run(["bash", "-n", "script"], cwd=tmp_path, check=True)
+    asked = [f'COMP_LINE="{line}"; COMP_POINT={len(line)}; _vaelab; echo "${{COMPREPLY[*]}}"' for line in LINES]
+    lines = "\n".join(["source ./script", "COMP_WORDBREAKS=' :='", *asked])
+    done = subprocess.run(["bash", "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert dict(zip(LINES, done.stdout.splitlines(), strict=True)) == LINES
+
+
+def test_fish_completes_commands_flags_and_words(cli: Cli, tmp_path: Path) -> None:
+    if not shutil.which("fish"):
+        pytest.skip("fish is not installed")
+    (tmp_path / "script").write_text(cli("completion", "fish").stdout)
+    lines = "\n".join(["source ./script", *(f'complete -C "{line}" | head -n 1' for line in LINES)])
+    home = os.environ | {"HOME": str(tmp_path)}
+    done = subprocess.run(["fish", "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=True, env=home)
+    whole = LINES | {"vaelab train vae --out x prior:va": "prior:vamp"}
+    assert dict(zip(LINES, done.stdout.splitlines(), strict=True)) == whole
+
+
+def test_zsh_can_read_its_script(cli: Cli, tmp_path: Path) -> None:
+    script = cli("completion", "zsh").stdout
+    assert script.startswith("autoload -U +X bashcompinit && bashcompinit\n")
+    if not shutil.which("zsh"):
+        pytest.skip("zsh is not installed")
+    (tmp_path / "script").write_text(script)
+    subprocess.run(["zsh", "-n", "script"], cwd=tmp_path, check=True)
