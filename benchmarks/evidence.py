@@ -1,9 +1,9 @@
-"""Time and memory of the exact log p(x) of a test set, of importance samples, and of all disentanglement scores.
+"""Time and memory of the exact log p(x) of a test set, importance samples and all disentanglement scores.
 
 python benchmarks/evidence.py RUN [--images 10000] [--samples 1000] [--rounds 3]
 
-RUN is the folder of a model with two latent dimensions and binary pixels. Each task runs in a separate process, which
-gives its peak memory.
+RUN is the folder of a model with two latent dimensions and binary pixels. Each task runs in a separate process, to
+measure its peak memory.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ def exact(run: Path, n_images: int, samples: int) -> dict[str, float]:
 
     model, x, y = measured(run, n_images)
     began = time.perf_counter()
-    found = exact_evidence(model, x, y)
+    evidence = exact_evidence(model, x, y)
     return {
         "seconds": time.perf_counter() - began,
         "images": len(x),
-        "log_p": float(found.log_p.mean()),
-        "halving_moves_the_mean_by": float(found.refining.mean().abs()),
-        "halving_moves_an_image_by_at_most": float(found.refining.abs().max()),
-        "widening": float(found.widening.mean()),
-        "points": found.points,
+        "log_p": float(evidence.log_p.mean()),
+        "halving_moves_the_mean_by": float(evidence.refining.mean().abs()),
+        "halving_moves_an_image_by_at_most": float(evidence.refining.abs().max()),
+        "widening": float(evidence.widening.mean()),
+        "points": evidence.points,
     }
 
 
@@ -56,13 +56,13 @@ def importance(run: Path, n_images: int, samples: int) -> dict[str, float]:
 
     model, x, y = measured(run, n_images)
     began = time.perf_counter()
-    found = importance_bound(model, x, y, samples, seed=0)
+    bound = importance_bound(model, x, y, samples, seed=0)
     return {
         "seconds": time.perf_counter() - began,
         "images": len(x),
         "samples": samples,
-        "bound": found.mean,
-        "elbo": float(found.elbo.mean()),
+        "bound": bound.mean,
+        "elbo": float(bound.elbo.mean()),
     }
 
 
@@ -87,8 +87,8 @@ def alone(task: str, arguments: argparse.Namespace) -> dict[str, float]:
     """The result of a task in a separate process, with its peak memory."""
     words = [sys.executable, __file__, str(arguments.run), "--images", str(arguments.images)]
     words += ["--samples", str(arguments.samples), "--task", task]
-    found: dict[str, float] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-    return found
+    result: dict[str, float] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    return result
 
 
 def main() -> None:
@@ -101,13 +101,13 @@ def main() -> None:
     parser.add_argument("--task", choices=TASKS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.task:
-        found = TASKS[arguments.task](arguments.run, arguments.images, arguments.samples)
-        found["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-        print(json.dumps(found))
+        result = TASKS[arguments.task](arguments.run, arguments.images, arguments.samples)
+        result["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+        print(json.dumps(result))
         return
     for task in arguments.only:
         rounds = [alone(task, arguments) for _ in range(arguments.rounds)]
-        seconds = [found.pop("seconds") for found in rounds]
+        seconds = [result.pop("seconds") for result in rounds]
         rest = ", ".join(f"{name} {value:,.6g}" for name, value in rounds[-1].items())
         print(f"{task}: {median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f}); {rest}", flush=True)
 

@@ -1,4 +1,4 @@
-"""How long the whole figure set of a run takes, and how much a film adds: processes in turn, installation aside.
+"""Time of all figures of a run, and the extra time of a film.
 
 python benchmarks/figures.py runs/vae runs/cvae [--rounds 3]
 """
@@ -17,7 +17,7 @@ from vaelab.experiment import read_experiment
 
 
 def seconds(run: Path, *words: str) -> tuple[float, int]:
-    """Wall-clock time of `vaelab figures`, from the start of its process to its end, and the files it wrote."""
+    """The wall-clock time of a `vaelab figures` process, and the files it wrote."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         command = [sys.executable, "-m", "vaelab", "figures", str(run), "--out", folder, "--quiet", *words]
@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print("run, files, seconds (median and range), with film, ratio with film (median and range)")
     for run in arguments.runs:
-        # There is a film of the latent plane alone, where models of earlier epochs were kept.
+        # A film needs a two-dimensional latent space and snapshots of earlier epochs.
         plane = read_experiment(run / "experiment.json").model.latent == 2
         has_film = plane and (run / "snapshots").exists()
         plain, filmed = [], []

@@ -1,7 +1,7 @@
-"""The reference that training is compared with: the study's VAE as a plain PyTorch loop.
+"""The baseline for training speed: the study's VAE as a plain PyTorch loop.
 
-In-memory float tensors, torch.nn layers, Adam, fp32. It uses nothing of vaelab but the images, which it is
-given as a file, and prints the images/s of its last epoch.
+In-memory float tensors, torch.nn layers, Adam, fp32. It uses nothing of vaelab except a file of images, and prints
+the images/s of the last epoch.
 
     python benchmarks/plain_loop.py IMAGES.npy DEVICE EPOCHS
 """

@@ -1,4 +1,4 @@
-"""How long `import vaelab` and `vaelab --help` take, of two versions side by side: medians of five and their range.
+"""Time of `import vaelab` and `vaelab --help` in two versions: median and range of five runs.
 
 python benchmarks/startup.py COMMIT     # COMMIT against the working tree
 """
@@ -33,7 +33,7 @@ def seconds(source: Path, words: list[str]) -> float:
 
 
 def main(commit: str) -> None:
-    """Time each case in turn for both versions, and print a line for each."""
+    """Time each case for both versions in turn, and print one line per case and version."""
     with tempfile.TemporaryDirectory() as folder:
         packed = subprocess.run(["git", "archive", commit, "src"], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
@@ -46,8 +46,8 @@ def main(commit: str) -> None:
             for _ in range(ROUNDS):
                 for version, source in versions.items():
                     times[version].append(seconds(source, words))
-            for version, found in times.items():
-                print(f"{name:<24} {version:<14} {median(found):.2f} s ({min(found):.2f} to {max(found):.2f})")
+            for version, taken in times.items():
+                print(f"{name:<24} {version:<14} {median(taken):.2f} s ({min(taken):.2f} to {max(taken):.2f})")
 
 
 if __name__ == "__main__":

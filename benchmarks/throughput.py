@@ -1,9 +1,9 @@
-"""How fast a training step is, as a ratio to a plain PyTorch loop, and how much memory training takes.
+"""Speed of training relative to a plain PyTorch loop, and the memory it takes.
 
 Each round times one epoch of the study's VAE twice on the same images: by benchmarks/plain_loop.py and by
-`vaelab train`, each in a process of its own, one after the other. The ratio is taken within a round, so that
-a slow spell of the machine slows both. Where kernels are loaded or compiled in the first epoch (a GPU,
---compile), the second is timed, of both. Run nothing else meanwhile.
+`vaelab train`, in separate processes, one after the other. The ratio is taken within a round, so that a slow phase
+of the machine affects both. If kernels are loaded or compiled in the first epoch (a GPU, --compile), the second
+epoch of both is timed. Run nothing else meanwhile.
 
     python benchmarks/throughput.py [--rounds 5] [--images 60000] [--precision auto] [--device cpu] [--compile]
 """
@@ -39,7 +39,7 @@ def plain(images: Path, device: str, epochs: int) -> float:
 
 
 def ours(data: str, out: Path, options: list[str]) -> tuple[float, float]:
-    """Images/s of the training steps, and the whole process's peak memory in MB."""
+    """Images/s of the training steps, and the peak memory of the process in MB."""
     command = [sys.executable, "-m", "vaelab", "train", "vae", "--data", data, "--quiet"]
     process = subprocess.Popen([*command, "--out", str(out), *options], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -77,7 +77,7 @@ def main() -> None:
         array, archive = Path(folder) / "images.npy", Path(folder) / "images.npz"
         np.save(array, images)
         np.savez(archive, images=images, test_images=images[:10_000])
-        # The real loader where it gives just these images, so that the memory is that of MNIST training.
+        # The built-in loader if it gives exactly these images, to measure the memory of training on MNIST.
         source = "mnist" if name == "mnist" and chosen.images == 60_000 else f"npz:{archive}"
         for index in range(chosen.rounds):
             reference = plain(array, chosen.device, epochs)

@@ -1,4 +1,4 @@
-"""A real headless Chromium that opens pages from disk, and what a page did wrong in it."""
+"""Open pages from disk in a real headless Chromium, and record their errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-# Quiet: no update, no report, nothing but the page itself.
+# No updates, no reports, no background traffic.
 _FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -28,13 +28,13 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 
 
 def installed() -> str | None:
-    """The Chromium of this machine, if it has one."""
+    """The path of Chromium on this machine, or None."""
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
 @contextmanager
 def started() -> Iterator[Browser]:
-    """A browser for several pages; the test is skipped where the machine has none."""
+    """A browser for several pages. Skips the test if none is installed."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (pip install '.[dev]')")
     path = installed()
     if path is None:
@@ -49,12 +49,12 @@ def started() -> Iterator[Browser]:
 
 @contextmanager
 def opened(browser: Browser, file: Path, width: int = 1440, scheme: str = "light") -> Iterator[tuple[Page, list[str]]]:
-    """A page from disk, loaded whole, and the list of complaints: on the console, of scripts, of requests.
+    """A fully loaded page from disk and a list of its problems: console messages, script errors, requests.
 
     Args:
         browser: a started browser.
         file: the page.
-        width: of the window, in pixels; up to 500 it is a phone's.
+        width: the width of the window in pixels; a phone up to 500.
         scheme: "light" or "dark".
     """
     phone = width <= 500
@@ -70,14 +70,14 @@ def opened(browser: Browser, file: Path, width: int = 1440, scheme: str = "light
         if message.type in ("error", "warning"):
             complaints.append(f"console: {message.text}")
 
-    def request(asked) -> None:
-        if not asked.url.startswith(("file:", "data:", "blob:")):
-            complaints.append(f"asked for {asked.url}")
+    def request(sent) -> None:
+        if not sent.url.startswith(("file:", "data:", "blob:")):
+            complaints.append(f"asked for {sent.url}")
 
     page.on("console", console)
     page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
     page.on("request", request)
-    page.on("requestfailed", lambda asked: complaints.append(f"failed: {asked.url[:80]}"))
+    page.on("requestfailed", lambda sent: complaints.append(f"failed: {sent.url[:80]}"))
     page.goto(file.resolve().as_uri(), wait_until="load")
     try:
         yield page, complaints
@@ -86,26 +86,26 @@ def opened(browser: Browser, file: Path, width: int = 1440, scheme: str = "light
 
 
 def broken_images(page: Page) -> list[str]:
-    """Images that did not load, by what stands in their place."""
+    """Alternative texts (or sources) of images that did not load."""
     return page.evaluate(
         "() => [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.alt || i.src.slice(0, 80))"
     )
 
 
 def overflow(page: Page) -> int:
-    """By how many pixels the page is wider than its window."""
+    """The number of pixels by which the page is wider than its window."""
     return page.evaluate("() => Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) - innerWidth")
 
 
 def contrasts(page: Page, selector: str) -> list[tuple[float, str]]:
-    """The contrast (WCAG 2, 1 to 21) of each visible element's colour with what is painted behind it, the lowest first.
+    """The contrast (WCAG 2, 1 to 21) of each visible element with its background, lowest first.
 
     Args:
         page: an open page.
-        selector: which elements; of text, those that hold some themselves.
+        selector: a CSS selector; only elements with text of their own are measured, and SVG.
     """
-    found = page.evaluate(_CONTRASTS, selector)
-    return sorted((ratio, text) for ratio, text in found)
+    pairs = page.evaluate(_CONTRASTS, selector)
+    return sorted((ratio, text) for ratio, text in pairs)
 
 
 _CONTRASTS = """selector => {

@@ -1,4 +1,4 @@
-"""What all tests share: shapes checked at run time, small real data, and the command line."""
+"""Shared by all tests: run-time shape checks, small real data, and the command line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-# One thread a test process: two of them share the cores, and results do not depend on who else runs.
+# One thread per test process: two processes share the cores, and results do not depend on the load.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from jaxtyping import install_import_hook
 
-# Shapes written in signatures are checked wherever a test goes; users do not pay for it. Found by their text: importing
-# a module to look at it would be too late.
+# Shape annotations are checked in tests only, so users do not pay for it. Modules are selected by their source text,
+# because the hook must be installed before they are imported.
 _SOURCE = Path(importlib.util.find_spec("vaelab").origin).parent  # type: ignore[union-attr,arg-type]
 _CHECKED = [
     ".".join(("vaelab", *path.relative_to(_SOURCE).with_suffix("").parts))
@@ -34,14 +34,15 @@ import numpy as np
 import pytest
 import torch
 
+from vaelab import spec
 from vaelab.data import Digits, ImageData, Mnist
 from vaelab.data.directory import data_directory
 from vaelab.data.store import DataNotFound
 
 torch.set_num_threads(1)
 
-# What a test writes need not outlast a loss of power, and thousands of small files would wait for the disk. The
-# command line, which runs in processes of its own, syncs as it does for users.
+# Test files need not survive a power failure, and syncing thousands of small files is slow. The command line in a
+# separate process still syncs, as it does for users.
 os.fsync = lambda handle: None
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -49,7 +50,7 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def digits() -> ImageData:
-    """Real digits, few enough for a test: 300 to train on, 60 to test on."""
+    """A small set of real digits: 300 for training, 60 for testing."""
     data = Digits().load()
     train, test = data.split("train"), data.split("test")
     return ImageData(
@@ -63,7 +64,7 @@ def digits() -> ImageData:
 
 @pytest.fixture(scope="session")
 def digits_file(digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same digits as a .npz file, for processes of their own."""
+    """The same digits as a .npz file, for the command line."""
     path = tmp_path_factory.mktemp("data") / "digits.npz"
     train, test = digits.split("train"), digits.split("test")
     np.savez(path, images=train.images, labels=train.labels, test_images=test.images, test_labels=test.labels)
@@ -72,7 +73,7 @@ def digits_file(digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def mnist() -> ImageData:
-    """The real MNIST, where this machine has it."""
+    """The real MNIST; skips the test if this machine does not have it."""
     try:
         return Mnist().read(data_directory())
     except DataNotFound:
@@ -80,13 +81,24 @@ def mnist() -> ImageData:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Run `vaelab` as a user does in a folder of its own, but in this process: to start one takes seconds."""
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Cli:
+    """Run `vaelab` in its own folder, but in this process, because starting a new one takes seconds.
+
+    The specs that other test files define are hidden, since `vaelab` would list them as words.
+    """
     from vaelab.cli import main
+
+    imported = spec.members
+
+    def members(room: type[spec.Spec], own: bool = False) -> list[type[spec.Spec]]:
+        here = request.module.__name__
+        return [part for part in imported(room, own) if part.__module__ == here or ".test_" not in part.__module__]
+
+    monkeypatch.setattr(spec, "members", members)
 
     def run(*words: str | Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         given = [str(word) for word in words]
-        out, err = io.StringIO(), io.StringIO()
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
         with monkeypatch.context() as patch:
             patch.chdir(tmp_path)
             for name, value in ({"COLUMNS": "100"} | environment).items():
@@ -96,7 +108,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
                     returned = main(given)
                 except SystemExit as stop:
                     returned = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-        done = subprocess.CompletedProcess(given, returned, out.getvalue(), err.getvalue())
+        said = [stream.buffer.getvalue().decode() for stream in (out, err)]
+        done = subprocess.CompletedProcess(given, returned, *said)
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -105,7 +118,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
 
 @pytest.fixture
 def process(tmp_path: Path) -> Cli:
-    """Run `vaelab` in a process and a folder of its own, where that is the point."""
+    """Run `vaelab` in its own folder and a separate process."""
 
     def run(*words: str | Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -125,7 +138,7 @@ def process(tmp_path: Path) -> Cli:
 
 @contextmanager
 def mirror(folder: Path) -> Iterator[str]:
-    """A real web server on this machine that serves a folder."""
+    """A local web server that serves a folder."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:

@@ -1,8 +1,8 @@
-"""Put each mistake that well-known VAE code has made into a copy of this project, and see a test fail.
+"""Insert known mistakes of other VAE code into a copy of this project, and check that a test fails for each.
 
     make mutants
 
-The list is that of docs/mistakes.md. Exit code 1 where a mistake goes unnoticed.
+The mistakes are listed in docs/mistakes.md. Exit code 1 if a mistake goes unnoticed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Mutant:
-    """A mistake: what stands in a file, what would stand there, and the tests that should fail."""
+    """A mistake: the right and the wrong code in a file, and the tests that should fail."""
 
     name: str
     file: str
@@ -132,7 +132,7 @@ MUTANTS = (
 
 
 def caught(mutant: Mutant) -> bool:
-    """Whether a test fails on a copy of the project with this mistake in it."""
+    """Whether a test fails on a copy of the project with this mistake."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         for part in ("src", "tests"):
@@ -154,7 +154,7 @@ def caught(mutant: Mutant) -> bool:
 
 
 def main() -> int:
-    """Try each mutant and print what became of it."""
+    """Run each mutant and print the result."""
     survivors = 0
     for mutant in MUTANTS:
         fate = caught(mutant)

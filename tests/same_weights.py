@@ -2,7 +2,7 @@
 
     python tests/same_weights.py COMMIT     # COMMIT against the working tree
 
-Each version runs in a process of its own, from its own sources. Exit code 1 if any weight differs by a bit.
+Each version runs in a separate process, from its own sources. Exit code 1 if any weight differs by a bit.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ print(json.dumps(weights))
 
 
 def trained(source: Path) -> dict[str, str]:
-    """The sha256 of each preset's weights, trained with the package that lies in `source`."""
+    """The sha256 of each preset's weights, trained with the package in `source`."""
     environment = os.environ | {"PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", TRAIN], env=environment, stdout=subprocess.PIPE, text=True, check=True)
     weights: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
@@ -52,7 +52,7 @@ def trained(source: Path) -> dict[str, str]:
 
 
 def main(commit: str) -> int:
-    """Train with both versions and print a line per preset."""
+    """Train with both versions and print one line per preset."""
     with tempfile.TemporaryDirectory() as folder:
         packed = subprocess.run(["git", "archive", commit, "src"], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:

@@ -1,4 +1,4 @@
-"""Annealing against models whose evidence and posterior are known exactly."""
+"""Annealed importance sampling on models with known evidence and posterior."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .test_mathematics import exact_evidence
 
 @pytest.fixture
 def model() -> VAEModel:
-    """Probabilistic PCA whose posterior is narrower than the prior, with an encoder that is near it and wider."""
+    """Probabilistic PCA whose posterior is narrower than the prior, with an encoder close to it but wider."""
     torch.manual_seed(1)
     spec = VAE(latent=2, network=Mlp(hidden=()), likelihood=GaussianPixels(sigma=0.5))
     built = spec.build(ImageFormat(1, 3, 4)).double()
@@ -53,7 +53,7 @@ def exact_posterior(joint: Joint) -> MultivariateNormal:
 
 
 def divergence(p: Distribution, q: Distribution) -> Tensor:
-    """KL(p || q) with a normal of diagonal covariance written in full."""
+    """KL(p || q), with a diagonal normal converted to a full covariance."""
     full = [
         d if isinstance(d, MultivariateNormal) else MultivariateNormal(d.mean, torch.diag_embed(d.variance))
         for d in (p, q)
@@ -62,7 +62,7 @@ def divergence(p: Distribution, q: Distribution) -> Tensor:
 
 
 def assert_near(values: Tensor, expected: Tensor | float) -> None:
-    """The mean over the first axis is the expected, within four standard errors, which are small."""
+    """The mean over the first axis equals the expected value within four (small) standard errors."""
     error = 4 * values.std(0) / math.sqrt(len(values))
     assert (error < 0.4).all()
     assert ((values.mean(0) - expected).abs() <= error).all()
@@ -75,7 +75,7 @@ CENTRE = torch.tensor([1.0, -2.0], dtype=torch.float64)
 
 
 def gaussian(z: Tensor) -> tuple[Tensor, ...]:
-    """Two terms, whose product at the weights (1/4, 3/4) is N(CENTRE, COVARIANCE)."""
+    """Two terms whose product with weights (1/4, 3/4) is N(CENTRE, COVARIANCE)."""
     whole = MultivariateNormal(CENTRE, COVARIANCE).log_prob(z)
     tilt = 0.3 * z.square().sum(-1)
     return whole + 3 * tilt, whole - tilt
@@ -89,7 +89,7 @@ def chains(n: int) -> Tensor:
 
 
 def test_hmc_leaves_a_gaussian_invariant() -> None:
-    """With a step so long that a leapfrog without acceptance would widen it."""
+    """The step is so long that leapfrog without an acceptance step would widen the distribution."""
     torch.manual_seed(0)
     point = evaluate(gaussian, chains(20_000))
     for _ in range(4):
@@ -100,7 +100,7 @@ def test_hmc_leaves_a_gaussian_invariant() -> None:
     assert_near(away[:, :, None] * away[:, None, :], COVARIANCE)
 
 
-def test_hmc_finds_a_gaussian_from_elsewhere() -> None:
+def test_hmc_converges_from_a_distant_start() -> None:
     torch.manual_seed(0)
     point = evaluate(gaussian, torch.full((4000, 1, 2), 4.0, dtype=torch.float64))
     for _ in range(40):
@@ -110,7 +110,7 @@ def test_hmc_finds_a_gaussian_from_elsewhere() -> None:
     assert_near(away[:, :, None] * away[:, None, :], COVARIANCE)
 
 
-def test_leapfrog_leads_back() -> None:
+def test_leapfrog_is_reversible() -> None:
     torch.manual_seed(0)
     start = evaluate(gaussian, chains(7))
     momentum, step = torch.randn_like(start.z), torch.tensor([0.3])
@@ -135,7 +135,7 @@ def test_leapfrog_conserves_energy_to_second_order() -> None:
     assert error(20) / error(40) == pytest.approx(4, rel=0.05)
 
 
-def test_a_step_towards_zero_is_always_accepted() -> None:
+def test_a_tiny_step_is_always_accepted() -> None:
     torch.manual_seed(0)
     point = evaluate(gaussian, chains(200))
     moved, probability = transition(gaussian, WEIGHTS, point, torch.tensor([1e-3]), 3)
@@ -143,8 +143,8 @@ def test_a_step_towards_zero_is_always_accepted() -> None:
     assert (moved.z != point.z).all()
 
 
-def test_no_trajectory_keeps_coming_back() -> None:
-    """Six steps of length one round a standard normal are exactly a period."""
+def test_chains_move_when_a_trajectory_is_a_full_period() -> None:
+    """On a standard normal, six steps of length one are exactly one period."""
 
     def standard(z: Tensor) -> tuple[Tensor, ...]:
         return (-z.square().sum(-1) / 2,)
@@ -158,7 +158,7 @@ def test_no_trajectory_keeps_coming_back() -> None:
     assert (moved.z - start.z).abs().mean() > 0.3
 
 
-def test_a_trajectory_that_leaves_the_numbers_is_refused() -> None:
+def test_a_trajectory_with_nan_density_is_rejected() -> None:
     def broken(z: Tensor) -> tuple[Tensor, ...]:
         return (torch.where(z[..., 0] > 0, math.nan, -z.square().sum(-1) / 2),)
 
@@ -186,16 +186,16 @@ def test_temperatures_rise_from_zero_to_one_and_are_close_at_the_ends() -> None:
 
 
 @pytest.mark.parametrize("start", [from_prior, from_posterior, from_both])
-def test_annealing_meets_the_exact_evidence(model: VAEModel, x: Tensor, start: annealed.Start) -> None:
+def test_annealing_matches_the_exact_evidence(model: VAEModel, x: Tensor, start: annealed.Start) -> None:
     exact = exact_evidence(model, x)[0].detach()
-    found = annealed_bound(model, x, temperatures=60, chains=60, start=start)
-    assert found.log_weight.shape == (60, 6)
-    error = (1 / found.effective - 1 / 60).sqrt()
+    result = annealed_bound(model, x, temperatures=60, chains=60, start=start)
+    assert result.log_weight.shape == (60, 6)
+    error = (1 / result.effective - 1 / 60).sqrt()
     assert (error < 0.2).all()
-    assert ((found.log_p - exact).abs() < 4 * error + 0.01).all()
-    assert found.log_weight.mean() < exact.mean()
-    assert ((found.acceptance > 0.5) & (found.acceptance < 0.8)).all()
-    assert found.interval.low < found.mean < found.interval.high
+    assert ((result.log_p - exact).abs() < 4 * error + 0.01).all()
+    assert result.log_weight.mean() < exact.mean()
+    assert ((result.acceptance > 0.5) & (result.acceptance < 0.8)).all()
+    assert result.interval.low < result.mean < result.interval.high
 
 
 @pytest.mark.parametrize("start", [from_prior, from_both])
@@ -206,7 +206,7 @@ def test_weights_are_unbiased_with_few_temperatures(model: VAEModel, x: Tensor, 
     assert_near((log_weight - exact).exp(), 1.0)
 
 
-def test_more_temperatures_bring_each_chain_nearer(model: VAEModel, x: Tensor) -> None:
+def test_more_temperatures_bring_each_chain_closer_to_the_evidence(model: VAEModel, x: Tensor) -> None:
     exact = exact_evidence(model, x)[0].detach()
     gaps = [
         float((exact - annealed_bound(model, x, temperatures=t, chains=50, start=from_prior).log_weight).mean())
@@ -216,41 +216,39 @@ def test_more_temperatures_bring_each_chain_nearer(model: VAEModel, x: Tensor) -
 
 
 def test_one_temperature_is_importance_sampling_from_the_start(model: VAEModel, x: Tensor) -> None:
-    """E[log w] is the ELBO, log p(x) - KL(q || p(z | x)), and no step is taken."""
+    """E[log w] is the ELBO, log p(x) - KL(q || p(z | x)), and there are no transitions."""
     exact, posterior = exact_evidence(model, x)
     q = model.posterior_of(x)
-    found = annealed_bound(model, x, temperatures=1, chains=40_000, start=from_posterior)
-    assert_near(found.log_weight, (exact - divergence(q, posterior)).detach())
-    assert found.acceptance.isnan().all()
+    result = annealed_bound(model, x, temperatures=1, chains=40_000, start=from_posterior)
+    assert_near(result.log_weight, (exact - divergence(q, posterior)).detach())
+    assert result.acceptance.isnan().all()
 
 
 @pytest.mark.parametrize("temperatures", [1, 7])
 def test_from_the_true_posterior_every_weight_is_the_evidence(model: VAEModel, x: Tensor, temperatures: int) -> None:
     exact = exact_evidence(model, x)[0].detach()
-    found = annealed_bound(model, x, temperatures=temperatures, chains=3, start=exact_posterior)
-    torch.testing.assert_close(found.log_weight, exact.expand(3, -1), rtol=0, atol=1e-8)
-    torch.testing.assert_close(found.log_p, exact, rtol=0, atol=1e-8)
-    torch.testing.assert_close(found.effective, torch.full((6,), 3.0, dtype=torch.float64))
+    result = annealed_bound(model, x, temperatures=temperatures, chains=3, start=exact_posterior)
+    torch.testing.assert_close(result.log_weight, exact.expand(3, -1), rtol=0, atol=1e-8)
+    torch.testing.assert_close(result.log_p, exact, rtol=0, atol=1e-8)
+    torch.testing.assert_close(result.effective, torch.full((6,), 3.0, dtype=torch.float64))
 
 
-def test_what_is_run_in_parts_is_put_together_in_order(
-    model: VAEModel, x: Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chains_run_in_blocks_keep_their_order(model: VAEModel, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(annealed, "_DECODED", 120)
-    found = annealed_bound(model, x, temperatures=40, chains=30)
-    torch.testing.assert_close(found.log_p, exact_evidence(model, x)[0].detach(), rtol=0, atol=0.3)
+    result = annealed_bound(model, x, temperatures=40, chains=30)
+    torch.testing.assert_close(result.log_p, exact_evidence(model, x)[0].detach(), rtol=0, atol=0.3)
 
 
-def test_the_step_follows_each_image(model: VAEModel, x: Tensor) -> None:
-    """Pixels of a hundredth of the noise narrow the posterior a hundredfold; steps narrow along the path."""
+def test_the_step_size_adapts_to_each_image(model: VAEModel, x: Tensor) -> None:
+    """A hundredth of the pixel noise narrows the posterior a hundredfold; the steps shrink along the path."""
     model.likelihood.sigma.fill_(0.005)
     path = Annealing(Joint(model, x), from_prior, 200, 5)
     assert path.steps[-1].max() < 0.05 * path.steps[0].min()
-    there, back = path.forward(20)[1], path.backward(exact_posterior(path.joint).sample((20,)))[1]
-    assert all(((acceptance > 0.5) & (acceptance < 0.8)).all() for acceptance in (there, back))
+    forward, backward = path.forward(20)[1], path.backward(exact_posterior(path.joint).sample((20,)))[1]
+    assert all(((acceptance > 0.5) & (acceptance < 0.8)).all() for acceptance in (forward, backward))
 
 
-def test_the_seed_decides_and_nothing_else_is_touched(model: VAEModel, x: Tensor) -> None:
+def test_the_seed_fixes_the_result_and_the_rng_state_is_restored(model: VAEModel, x: Tensor) -> None:
     model.train()
     before, weights = torch.get_rng_state(), {k: v.clone() for k, v in model.state_dict().items()}
     first = annealed_bound(model, x, temperatures=4, chains=2, seed=3).log_weight
@@ -267,18 +265,18 @@ def test_the_seed_decides_and_nothing_else_is_touched(model: VAEModel, x: Tensor
     assert not torch.equal(annealed_bound(model, x, temperatures=4, chains=2, seed=4).log_weight, first)
 
 
-# ---- Back from the posterior ----
+# ---- Reverse annealing, from the posterior ----
 
 
-def test_the_way_back_with_one_temperature_is_the_log_weight_at_the_draw(model: VAEModel, x: Tensor) -> None:
+def test_reverse_annealing_with_one_temperature_is_the_log_weight_at_the_draw(model: VAEModel, x: Tensor) -> None:
     joint = Joint(model, x)
     z = exact_posterior(joint).sample((3,))
     log_weight, _ = Annealing(joint, from_posterior, 1, 1).backward(z)
     torch.testing.assert_close(log_weight, (joint.log_prob(z) - joint.posterior.log_prob(z)).detach())
 
 
-def test_the_way_back_is_unbiased_for_one_over_the_evidence(model: VAEModel, x: Tensor) -> None:
-    """From a start that is narrower than the posterior, so that 1 / w has a variance."""
+def test_reverse_annealing_is_unbiased_for_the_inverse_evidence(model: VAEModel, x: Tensor) -> None:
+    """The start is narrower than the posterior, so that 1 / w has a finite variance."""
 
     def narrow(joint: Joint) -> MultivariateNormal:
         posterior = exact_posterior(joint)
@@ -294,20 +292,20 @@ def test_the_way_back_is_unbiased_for_one_over_the_evidence(model: VAEModel, x: 
     assert (log_weight.mean(0) > exact).all()
 
 
-def test_both_bounds_hold_the_mean_evidence_of_drawn_images(model: VAEModel) -> None:
-    """E[log p(x)] is less the entropy of x, which is normal."""
+def test_the_bounds_enclose_the_mean_evidence_of_generated_images(model: VAEModel) -> None:
+    """E[log p(x)] is the negative entropy of x, which is normal."""
     weight = model.network.decoder[0].weight.detach()
     covariance = weight @ weight.T + model.likelihood.sigma**2 * torch.eye(12, dtype=torch.float64)
     expected = -float(MultivariateNormal(torch.zeros(12, dtype=torch.float64), covariance).entropy())
-    found = bidirectional_bounds(model, n_images=600, temperatures=20, chains=4)
+    result = bidirectional_bounds(model, n_images=600, temperatures=20, chains=4)
     error = 4 * math.sqrt(12 / 2 / 600)
-    assert found.mean_lower < expected + error
-    assert found.mean_upper > expected - error
-    assert found.gap == pytest.approx(found.mean_upper - found.mean_lower)
-    assert 0 < found.gap_interval.low < found.gap < found.gap_interval.high < 0.3
+    assert result.mean_lower < expected + error
+    assert result.mean_upper > expected - error
+    assert result.gap == pytest.approx(result.mean_upper - result.mean_lower)
+    assert 0 < result.gap_interval.low < result.gap < result.gap_interval.high < 0.3
 
 
-def test_the_gap_closes_with_temperatures(model: VAEModel) -> None:
+def test_the_gap_shrinks_with_more_temperatures(model: VAEModel) -> None:
     gaps = [
         bidirectional_bounds(model, n_images=60, temperatures=t, chains=2, start=from_prior).gap for t in (1, 20, 100)
     ]
@@ -315,24 +313,24 @@ def test_the_gap_closes_with_temperatures(model: VAEModel) -> None:
 
 
 def test_from_the_true_posterior_both_bounds_are_the_evidence(model: VAEModel) -> None:
-    found = bidirectional_bounds(model, n_images=5, temperatures=3, chains=2, start=exact_posterior)
-    torch.testing.assert_close(found.lower, found.upper, rtol=0, atol=1e-8)
+    result = bidirectional_bounds(model, n_images=5, temperatures=3, chains=2, start=exact_posterior)
+    torch.testing.assert_close(result.lower, result.upper, rtol=0, atol=1e-8)
 
 
-def test_one_chain_and_one_temperature_leave_both_divergences_between_start_and_posterior(model: VAEModel) -> None:
-    """Of an encoder that gives the same for every image, KL(q || p) + KL(p || q) is known in expectation."""
+def test_with_one_chain_and_one_temperature_the_gap_is_both_divergences(model: VAEModel) -> None:
+    """For a constant encoder, the expectation of KL(q || p) + KL(p || q) is known."""
     with torch.no_grad():
         for head in (model.posterior.mean, model.posterior.log_variance):
             head.weight.zero_()
             head.bias.zero_()
     decoder = model.network.decoder[0].weight.detach()
     precision = torch.eye(2, dtype=torch.float64) + decoder.T @ decoder / model.likelihood.sigma**2
-    # Means m of posteriors have the covariance I - P^-1, so that E[m' (I + P) m] / 2 is a trace.
+    # The posterior means m have covariance I - P^-1, so that E[m' (I + P) m] / 2 is a trace.
     spread = torch.eye(2, dtype=torch.float64) - precision.inverse()
     both = torch.eye(2, dtype=torch.float64) + precision
     expected = float(((precision + precision.inverse()).trace() - 4 + (both @ spread).trace()) / 2)
-    found = bidirectional_bounds(model, n_images=4000, temperatures=1, chains=1, start=from_posterior)
-    gap = found.upper - found.lower
+    result = bidirectional_bounds(model, n_images=4000, temperatures=1, chains=1, start=from_posterior)
+    gap = result.upper - result.lower
     assert gap.mean() == pytest.approx(expected, abs=float(4 * gap.std() / math.sqrt(4000)))
 
 
@@ -342,34 +340,34 @@ def test_labels_are_drawn_from_those_given(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(UserError, match="y is None, but the model is conditional"):
         bidirectional_bounds(model, n_images=3)
 
-    asked, prior_of = [], model.prior_of
+    requested, prior_of = [], model.prior_of
 
-    def noted(y: Tensor, n: int) -> Distribution:
-        asked.append(y)
+    def recorded(y: Tensor, n: int) -> Distribution:
+        requested.append(y)
         return prior_of(y, n)
 
-    monkeypatch.setattr(model, "prior_of", noted)
-    found = bidirectional_bounds(model, torch.tensor([1, 3, 3, 3]), n_images=200, temperatures=2, chains=1)
-    assert found.lower.isfinite().all()
-    assert asked[0].unique().tolist() == [1, 3]
-    assert 0.6 < (asked[0] == 3).double().mean() < 0.9
+    monkeypatch.setattr(model, "prior_of", recorded)
+    result = bidirectional_bounds(model, torch.tensor([1, 3, 3, 3]), n_images=200, temperatures=2, chains=1)
+    assert result.lower.isfinite().all()
+    assert requested[0].unique().tolist() == [1, 3]
+    assert 0.6 < (requested[0] == 3).double().mean() < 0.9
 
 
-# ---- Starts, and what is refused ----
+# ---- Starts, and refusals ----
 
 
-def test_the_mean_of_two_densities_integrates_to_one_and_is_drawn_from() -> None:
+def test_an_equal_mixture_integrates_to_one_and_its_draws_follow_it() -> None:
     p, q = Normal(torch.tensor(-4.0), 1.0), Normal(torch.tensor(2.0), 0.5)
-    half = EqualMixture(p, q)
+    mixture = EqualMixture(p, q)
     grid = torch.linspace(-12, 8, 4001)
-    assert torch.trapezoid(half.log_prob(grid).exp(), grid).item() == pytest.approx(1, abs=1e-4)
+    assert torch.trapezoid(mixture.log_prob(grid).exp(), grid).item() == pytest.approx(1, abs=1e-4)
     torch.manual_seed(0)
-    draws = half.sample((20_000,))
+    draws = mixture.sample((20_000,))
     assert draws.mean().item() == pytest.approx(-1, abs=0.1)
     assert (draws > -1).double().mean().item() == pytest.approx(0.5, abs=0.02)
 
 
-PIECES = [
+COMPOSITIONS = [
     (StandardNormal(), Gaussian()),
     (Mixture(components=3), FullGaussian()),
     (Vamp(components=3), Gaussian()),
@@ -378,30 +376,30 @@ PIECES = [
 ]
 
 
-@pytest.mark.parametrize("parts", PIECES, ids=lambda parts: parts[0].kind)
+@pytest.mark.parametrize("parts", COMPOSITIONS, ids=lambda parts: parts[0].kind)
 def test_every_prior_and_posterior_of_real_latents_can_be_annealed(parts) -> None:
-    """Binary pixels of a model whose z hardly matters: log p(x) is near that of fair coins."""
+    """z has little effect on the binary pixels of this model: log p(x) is close to that of fair coins."""
     prior, posterior = parts
     torch.manual_seed(0)
     conditional = isinstance(prior, ConditionalNormal)
     spec = VAE(latent=2, network=Mlp(hidden=(8,)), prior=prior, posterior=posterior, conditional=conditional)
     model = spec.build(ImageFormat(1, 4, 4, ("a", "b")))
     x, y = torch.rand(3, 1, 4, 4).round(), torch.tensor([0, 1, 1])
-    found = annealed_bound(model, x, y, temperatures=12, chains=8, leapfrog=2)
-    assert found.mean == pytest.approx(-16 * math.log(2), abs=2)
-    assert ((found.acceptance > 0.4) & (found.acceptance < 0.95)).all()
+    result = annealed_bound(model, x, y, temperatures=12, chains=8, leapfrog=2)
+    assert result.mean == pytest.approx(-16 * math.log(2), abs=2)
+    assert ((result.acceptance > 0.4) & (result.acceptance < 0.95)).all()
     both = bidirectional_bounds(model, y, n_images=20, temperatures=12, chains=8, leapfrog=2)
     assert abs(both.gap) < 0.2
 
 
 @pytest.mark.parametrize("setting", ["temperatures", "chains", "leapfrog"])
-def test_a_run_without_a_step_is_refused(model: VAEModel, x: Tensor, setting: str) -> None:
+def test_counts_below_one_are_refused(model: VAEModel, x: Tensor, setting: str) -> None:
     for run in (lambda: annealed_bound(model, x, **{setting: 0}), lambda: bidirectional_bounds(model, **{setting: 0})):
         with pytest.raises(UserError, match=f"{setting} is 0, but must be >= 1"):
             run()
 
 
-def test_what_has_no_evidence_is_refused(model: VAEModel) -> None:
+def test_models_without_an_evidence_are_refused(model: VAEModel) -> None:
     image = ImageFormat(1, 8, 8)
     grey = torch.full((2, 1, 8, 8), 0.5)
     with pytest.raises(UserError, match="grey pixels"):

@@ -1,4 +1,4 @@
-"""The sweep over beta: what it trains, what it says of each run, what it does not do twice, and its figures."""
+"""The sweep over beta: its runs, its results, resuming without repeated work, and its figures."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ from vaelab.objectives import Elbo
 from vaelab.plots import rate_distortion
 from vaelab.report import write_run_report
 from vaelab.schedules import Constant, Cosine
-from vaelab.studies import StudySettings, beta_sweep, run_study
-from vaelab.studies import study as shared_steps
+from vaelab.studies import StudySettings, beta_sweep, run_study, study as shared_steps
 from vaelab.studies.beta_sweep import SOURCE, BetaSweepStudy, sweep_experiment
 from vaelab.studies.sweep import slopes
 from vaelab.training import open_run
@@ -43,7 +42,7 @@ def sprites() -> ImageData:
 
 @pytest.fixture(scope="module")
 def words(sprites: ImageData, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], list[str]]:
-    """The command on these sprites, with betas that are not in order."""
+    """The command line for these sprites, with unsorted betas."""
     path = tmp_path_factory.mktemp("data") / "sprites.npz"
     train, test = sprites.split("train"), sprites.split("test")
     named = {"classes": np.array(sprites.classes), "attribute_names": np.array(sprites.attribute_names)}
@@ -69,7 +68,7 @@ def value(run: dict[str, Any], part: str, name: str) -> float:
     return next(float(number["value"]) for number in run[part] if number["name"] == name)
 
 
-def test_the_sweep_is_what_it_says() -> None:
+def test_the_sweep_has_the_documented_settings() -> None:
     assert Sprites(image_size=32) == SOURCE
     assert sweep_experiment(ImageFormat(1, 32, 32), 4.0, 10) == Experiment(
         data=Sprites(image_size=32),
@@ -84,7 +83,7 @@ def test_the_sweep_is_what_it_says() -> None:
 
 
 @pytest.mark.parametrize(("size", "halvings"), [(16, 2), (28, 3), (32, 3), (64, 4), (128, 5)])
-def test_images_are_halved_to_four_pixels(size: int, halvings: int) -> None:
+def test_the_network_halves_images_down_to_four_pixels(size: int, halvings: int) -> None:
     images = ImageFormat(1, size, size)
     spec = sweep_experiment(images, 1.0, 10).model
     assert isinstance(spec, VAE)
@@ -97,16 +96,16 @@ def test_results_are_the_evaluations_of_the_runs(study: Path, sprites: ImageData
     results = results_of(study)
     assert sorted(results["runs"]) == sorted(NAMES)
     for name, run in results["runs"].items():
-        found = read_evaluation(study / name / "evaluation.json")
-        assert run["weights_sha256"] == found.weights_sha256
-        assert [section.part for section in found.sections] == ["elbo", "disentanglement"]
-        for section in found.sections:
-            said = [(number["name"], number["value"], number["interval"]) for number in run[section.part]]
+        evaluation = read_evaluation(study / name / "evaluation.json")
+        assert run["weights_sha256"] == evaluation.weights_sha256
+        assert [section.part for section in evaluation.sections] == ["elbo", "disentanglement"]
+        for section in evaluation.sections:
+            stored = [(number["name"], number["value"], number["interval"]) for number in run[section.part]]
             ends = [list(number.interval) if number.interval else None for number in section.numbers]
-            of = [(number.name, number.value) for number in section.numbers]
-            assert said == [(*pair, interval) for pair, interval in zip(of, ends, strict=True)]
+            pairs = [(number.name, number.value) for number in section.numbers]
+            assert stored == [(*pair, interval) for pair, interval in zip(pairs, ends, strict=True)]
         assert len(run["disentanglement"]) == 10
-        # And they are those of this beta, this seed and the test split: its KL has a closed form.
+        # The results belong to this beta, this seed and the test split, whose KL has a closed form.
         trained = open_run(study / name)
         assert trained.experiment.objective == Elbo(beta=Constant(run["beta"]))
         assert trained.experiment.training.seed == run["seed"]
@@ -121,16 +120,16 @@ def test_results_are_the_evaluations_of_the_runs(study: Path, sprites: ImageData
     assert about["training_seconds"] > 0
 
 
-def test_a_dear_rate_is_a_low_one(study: Path) -> None:
+def test_a_high_beta_lowers_the_rate_and_raises_the_distortion(study: Path) -> None:
     runs = results_of(study)["runs"]
     for seed in SEEDS:
-        cheap, dear = (runs[f"beta-{beta:g}-seed{seed}"] for beta in BETAS)
-        assert value(cheap, "elbo", "rate") > 5
-        assert value(dear, "elbo", "rate") < 0.5
-        assert value(cheap, "elbo", "distortion") < value(dear, "elbo", "distortion") - 5
+        low, high = (runs[f"beta-{beta:g}-seed{seed}"] for beta in BETAS)
+        assert value(low, "elbo", "rate") > 5
+        assert value(high, "elbo", "rate") < 0.5
+        assert value(low, "elbo", "distortion") < value(high, "elbo", "distortion") - 5
 
 
-def test_the_table_is_mean_and_spread_over_seeds(study: Path) -> None:
+def test_the_table_shows_mean_and_spread_over_seeds(study: Path) -> None:
     results = results_of(study)
     table = {row[0]: row[1:] for row in results["table"]["rows"]}
     assert results["table"]["columns"] == ["", "beta = 0.1", "beta = 50"]
@@ -148,7 +147,7 @@ def test_a_report_shows_the_table(study: Path, tmp_path: Path) -> None:
     assert all(cell.replace("± ", "±\u00a0") in page for cell in rate[1:])
 
 
-def test_what_is_measured_is_not_measured_again(
+def test_only_missing_or_outdated_evaluations_are_measured_again(
     study: Path,
     words: Callable[[Path], list[str]],
     tmp_path: Path,
@@ -164,28 +163,28 @@ def test_what_is_measured_is_not_measured_again(
         measured.append(measurement.measured.title)
         return real(measurement, *arguments)
 
-    def kept(figure: Figure, path: Path) -> None:
+    def recorded(figure: Figure, path: Path) -> None:
         figures[path.name] = figure
         save(figure, path)
 
     monkeypatch.setattr(beta_sweep, "measure_parts", counted)
-    monkeypatch.setattr(shared_steps, "save_figure", kept)
+    monkeypatch.setattr(shared_steps, "save_figure", recorded)
     before = {path: path.read_bytes() for path in out.rglob("*.*") if path.name in ("last.safetensors", "results.json")}
 
-    # Again: nothing is trained and nothing is measured, and the tables that are shown hold the same numbers.
+    # Run it again: nothing is trained or measured, and the printed tables hold the same numbers.
     capsys.readouterr()
     assert main(words(out)) == 0
     assert measured == []
     assert results_of(out)["runs"] == results_of(study)["runs"]
     assert all(path.read_bytes() == content for path, content in before.items() if path.name == "last.safetensors")
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     for row in results_of(study)["table"]["rows"]:
-        assert all(cell in shown for cell in row), row[0]
+        assert all(cell in output for cell in row), row[0]
     _the_figures_hold_the_numbers(figures, results_of(study))
 
-    # What was measured on fewer images is measured again, and so is a run whose weights are others.
-    one, other = out / NAMES[0], out / NAMES[1]
-    assert main(["evaluate", str(one), "--only", "elbo", "--images", "50"]) == 0
+    # An evaluation on fewer images is repeated, and so is that of a run whose weights have changed.
+    first, other = out / NAMES[0], out / NAMES[1]
+    assert main(["evaluate", str(first), "--only", "elbo", "--images", "50"]) == 0
     shutil.copy(other / "last.safetensors", out / NAMES[2])
     assert main(words(out)) == 0
     assert sorted(measured) == sorted([NAMES[0], NAMES[2]])
@@ -198,11 +197,13 @@ def _the_figures_hold_the_numbers(figures: dict[str, Figure], results: dict[str,
     assert set(figures) == {
         f"{name}.{kind}" for name in ("rate-distortion", "scores-by-beta") for kind in ("svg", "png")
     }
-    of = {(run["seed"], run["beta"]): run for run in results["runs"].values()}
+    by_seed_and_beta = {(run["seed"], run["beta"]): run for run in results["runs"].values()}
     plane = figures["rate-distortion.png"].axes[0]
     clouds = [line.get_xydata() for line in plane.lines if line.get_marker() == "o" and len(line.get_xdata())]
     for seed, points in zip(SEEDS, clouds, strict=True):
-        wanted = [[value(of[seed, beta], "elbo", name) for name in ("rate", "distortion")] for beta in BETAS]
+        wanted = [
+            [value(by_seed_and_beta[seed, beta], "elbo", name) for name in ("rate", "distortion")] for beta in BETAS
+        ]
         np.testing.assert_allclose(points, wanted)
     scores = figures["scores-by-beta.png"].axes[0]
     thick = {
@@ -212,7 +213,7 @@ def _the_figures_hold_the_numbers(figures: dict[str, Figure], results: dict[str,
     assert len(thick) == 10
     for name, colour in thick.items():
         curves = [line for line in scores.lines if line.get_color() == colour]
-        values = [[value(of[seed, beta], "disentanglement", name) for beta in BETAS] for seed in SEEDS]
+        values = [[value(by_seed_and_beta[seed, beta], "disentanglement", name) for beta in BETAS] for seed in SEEDS]
         for line, wanted in zip(curves, [*values, np.mean(values, 0)], strict=True):
             np.testing.assert_allclose(line.get_xydata(), np.stack([BETAS, wanted], 1))
     assert [tick.get_text() for tick in scores.get_xticklabels()] == ["0.1", "50"]
@@ -226,15 +227,15 @@ def test_between_optima_the_slope_lies_between_the_betas() -> None:
         (beta, 0): Evaluation("", "", (Section("elbo", (Number("rate", rate), Number("distortion", beta))),))
         for beta, rate in zip(betas, rates.tolist(), strict=True)
     }
-    found = slopes(sweep, betas)
-    assert [(pair["from"], pair["to"]) for pair in found] == [(1, 2), (2, 16)]
-    # Chords of an exponential: logarithmic means.
-    assert found[0]["slope"] == pytest.approx(1 / np.log(2))
-    assert found[1]["slope"] == pytest.approx(14 / np.log(8))
+    chords = slopes(sweep, betas)
+    assert [(pair["from"], pair["to"]) for pair in chords] == [(1, 2), (2, 16)]
+    # The chords of an exponential are logarithmic means.
+    assert chords[0]["slope"] == pytest.approx(1 / np.log(2))
+    assert chords[1]["slope"] == pytest.approx(14 / np.log(8))
 
 
 @pytest.mark.parametrize(
-    ("flags", "says"),
+    ("flags", "message"),
     [
         ("--betas 1 -2", "betas has -2, but each must be finite and >= 0"),
         ("--betas 1 inf", "betas has inf, but each must be finite"),
@@ -246,13 +247,13 @@ def test_between_optima_the_slope_lies_between_the_betas() -> None:
         ("--data digits", "so the factors of its images are not known"),
     ],
 )
-def test_what_cannot_be_swept_is_refused_in_a_line(
-    flags: str, says: str, words: Callable[[Path], list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_invalid_sweeps_are_refused_in_one_line(
+    flags: str, message: str, words: Callable[[Path], list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*words(tmp_path / "out"), *flags.split()]) != 0
-    told = capsys.readouterr().err.strip()
-    assert says in told
-    assert "\n" not in told
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert "\n" not in error
     assert not (tmp_path / "out").exists()
 
 
@@ -269,7 +270,7 @@ RATE = np.array([[3.0, 18.0, 8.0], [3.4, 19.0, 8.4]])
 DISTORTION = np.array([[70.0, 15.0, 36.0], [68.0, 15.5, 37.0]])
 
 
-def test_each_point_carries_its_beta_and_the_slope_of_an_optimum() -> None:
+def test_each_point_is_labelled_with_its_beta_and_has_a_tangent_of_that_slope() -> None:
     axes = rate_distortion([16, 1, 4], RATE, DISTORTION, title="sprites").axes[0]
     named = {text.get_text(): text.xy for text in axes.texts}
     means = np.stack([RATE.mean(0), DISTORTION.mean(0)], 1)
@@ -283,22 +284,22 @@ def test_each_point_carries_its_beta_and_the_slope_of_an_optimum() -> None:
         run, rise = np.ptp(ends, axis=0)
         assert (ends[1] - ends[0])[1] < 0 < (ends[1] - ends[0])[0]
         assert rise / run == pytest.approx(beta)
-        # As long on paper as the others.
+        # All tangents have the same length on paper.
         assert np.hypot(run / across, rise / down) == pytest.approx(0.12)
     curve = next(line for line in axes.lines if len(line.get_xdata()) == 3 and line.get_marker() == "None")
     np.testing.assert_allclose(curve.get_xydata(), means[[1, 2, 0]])
 
 
-def test_the_right_axis_tells_the_sum_along_the_diagonals() -> None:
+def test_the_right_axis_shows_rate_plus_distortion() -> None:
     figure = rate_distortion([16, 1, 4], RATE, DISTORTION)
     axes = figure.axes[0]
     (right,) = axes.child_axes
     edge, (low, high) = axes.get_xlim()[1], axes.get_ylim()
     diagonals = [line for line in axes.lines if getattr(line, "get_slope", lambda: None)() == -1]
     sums = [sum(line.get_xy1()) for line in diagonals]
-    told = [tick for tick in right.get_yticks() if low + edge <= tick <= high + edge]
-    assert len(told) >= 4
-    assert set(np.round(told, 6)) <= set(np.round(sums, 6))
+    ticks = [tick for tick in right.get_yticks() if low + edge <= tick <= high + edge]
+    assert len(ticks) >= 4
+    assert set(np.round(ticks, 6)) <= set(np.round(sums, 6))
     np.testing.assert_allclose(right.get_ylim(), (low + edge, high + edge))
     assert right.get_ylabel().startswith("-ELBO")
     assert "negative log-likelihood" in axes.get_ylabel()
@@ -318,7 +319,7 @@ def test_the_right_axis_tells_the_sum_along_the_diagonals() -> None:
     ids=["curve", "one", "collapsed", "all collapsed"],
 )
 def test_the_plane_is_legible(beta: Any, rate: Any, distortion: Any) -> None:
-    """Nothing runs over an edge, and no two names cover each other."""
+    """Nothing crosses the edge, and no two labels overlap."""
     figure = rate_distortion(beta, rate, distortion, title="sprites")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="rgba", dpi=100)
@@ -332,7 +333,7 @@ def test_the_plane_is_legible(beta: Any, rate: Any, distortion: Any) -> None:
         assert not any(box.padded(-1).overlaps(other.padded(-1)) for other in boxes[:place])
 
 
-def test_a_plane_that_cannot_be_is_refused() -> None:
+def test_invalid_rate_distortion_data_is_refused() -> None:
     with pytest.raises(UserError, match="beta holds -1, but must be >= 0"):
         rate_distortion([-1, 1, 4], RATE, DISTORTION)
     with pytest.raises(UserError, match=r"rate has shape \(2, 3\)"):

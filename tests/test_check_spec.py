@@ -1,4 +1,4 @@
-"""`check_spec`: every built-in part keeps the contract, and planted faults are found."""
+"""`check_spec`: every built-in part passes, and planted faults are reported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vaelab.networks import CellSpec, NetworkSpec
 from vaelab.spec import Spec, members
 from vaelab.testing import check_spec
 
-# Small instances, so that the check takes seconds; other parts are checked with their defaults.
+# Small instances make the check fast; other parts are checked with their defaults.
 SMALL: tuple[Spec, ...] = (
     vl.Conv(channels=(4,)),
     vl.Mlp(hidden=(8,)),
@@ -54,7 +54,7 @@ ROOMS = (
     ModelSpec,
     vl.SourceSpec,
 )
-# Their files are no part of the project; they have tests of their own.
+# These need files from outside the project and have tests of their own.
 ELSEWHERE = {"mnist", "fashion-mnist", "kmnist", "emnist", "cifar10", "celeba", "dsprites", "shapes3d", "folder", "npz"}
 
 
@@ -68,15 +68,15 @@ def every_part() -> list[Any]:
 @pytest.mark.parametrize("spec", every_part(), ids=lambda spec: type(spec).__name__)
 def test_every_built_in_part_keeps_the_contract(spec: Spec) -> None:
     before = torch.get_rng_state()
-    passed = check_spec(spec)
-    assert passed.passed[0] == "survives JSON"
-    assert passed.assumed == ""
+    report = check_spec(spec)
+    assert report.passed[0] == "survives JSON"
+    assert report.assumed == ""
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_plain_modules_keep_the_contract_of_a_network() -> None:
     class Wide(nn.Module):
-        """Any image, any condition: the pixels' mean and the condition."""
+        """A linear layer for any image and condition."""
 
         def __init__(self, sizes: vl.Sizes, out: int, inputs: int) -> None:
             super().__init__()
@@ -95,7 +95,7 @@ def test_plain_modules_keep_the_contract_of_a_network() -> None:
 
 
 class Unused(vl.Prior):
-    """A parameter that nothing depends on."""
+    """A prior with an unused parameter."""
 
     def __init__(self, latent: int) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class WithoutGradient(vl.PriorSpec):
 
 
 class Doubled(Independent):
-    """A density twice too high."""
+    """A density that is twice too high."""
 
     def log_prob(self, value: torch.Tensor) -> torch.Tensor:
         return super().log_prob(value) + 0.7  # type: ignore[no-any-return]
@@ -121,7 +121,7 @@ class Doubled(Independent):
         return Doubled(self.base_dist.expand((*batch_shape, *self.event_shape)), 1)
 
 
-class TooMuch(vl.Prior):
+class DoubledPrior(vl.Prior):
     def __init__(self, latent: int) -> None:
         super().__init__()
         self.mean = nn.Parameter(torch.zeros(latent))
@@ -133,7 +133,7 @@ class TooMuch(vl.Prior):
 @dataclass(frozen=True)
 class NotNormalised(vl.PriorSpec):
     def build(self, sizes: vl.PriorSizes) -> vl.Prior:
-        return TooMuch(sizes.latent)
+        return DoubledPrior(sizes.latent)
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Forgetful(vl.ScheduleSpec):
 
 
 class Narrow(vl.Network):
-    """A decoder that gives one row too few."""
+    """A decoder whose output has one row too few."""
 
     def __init__(self, sizes: vl.Sizes) -> None:
         super().__init__()
@@ -168,7 +168,7 @@ class WrongShape(vl.NetworkSpec):
 
 
 class OwnGenerator(vl.Posterior):
-    """Draws from a generator of its own."""
+    """A posterior that draws from its own random generator."""
 
     def __init__(self, network: vl.Network, latent: int) -> None:
         super().__init__()
@@ -197,8 +197,8 @@ class WrongThing(vl.PriorSpec):
         return nn.Linear(2, 2)
 
 
-class Half(vl.Likelihood):
-    """Gaussian pixels without their normaliser."""
+class UnnormalisedGaussian(vl.Likelihood):
+    """Gaussian pixels with a wrong normaliser."""
 
     def forward(self, theta: torch.Tensor) -> Distribution:
         return Doubled(Normal(theta, torch.ones_like(theta)), 3)
@@ -207,7 +207,7 @@ class Half(vl.Likelihood):
 @dataclass(frozen=True)
 class UnnormalisedPixels(vl.LikelihoodSpec):
     def build(self, image: tuple[int, int, int]) -> vl.Likelihood:
-        return Half()
+        return UnnormalisedGaussian()
 
 
 @dataclass(frozen=True)
@@ -232,13 +232,13 @@ class FalseTraits(vl.PosteriorSpec):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Spec) else "",
 )
-def test_a_planted_fault_is_found(spec: Spec, fault: str) -> None:
+def test_planted_faults_are_reported(spec: Spec, fault: str) -> None:
     with pytest.raises(vl.UserError) as caught:
         check_spec(spec)
     assert fault in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_no_part_is_refused() -> None:
+def test_objects_that_are_not_specs_are_refused() -> None:
     with pytest.raises(vl.UserError, match="must be an instance of a room's spec"):
         check_spec(vl.Training())

@@ -1,4 +1,4 @@
-"""The claims: verdicts that follow from numbers, measurements that find what was planted, a study that resumes."""
+"""The claims: verdicts, measurements on models with known properties, and a study that resumes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scipy import stats
 
 from vaelab import ImageData, UserError
 from vaelab.cli import main
-from vaelab.metrics import mmd_test
+from vaelab.metrics.latent import mmd_test
 from vaelab.report import write_run_report
 from vaelab.schedules import Progress
 from vaelab.studies import StudySettings, run_study
@@ -34,7 +34,7 @@ from vaelab.training import Totals
 from .browser import broken_images, opened, overflow, started
 
 
-def test_the_interval_is_students() -> None:
+def test_the_interval_is_students_t() -> None:
     values = [3.1, 2.7, 3.6, 2.9, 3.3]
     ends = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert interval(values) == pytest.approx((ends.low, ends.high))
@@ -52,10 +52,10 @@ def test_a_verdict_needs_the_whole_interval_on_one_side() -> None:
     check = Check("x", "a number", at_least=1.0, at_most=2.0)
     for values, verdict in (
         ([1.4, 1.5, 1.6], "reproduced"),
-        ([1.1, 1.9, 1.0], "undecided"),  # reaches over both bounds
+        ([1.1, 1.9, 1.0], "undecided"),  # beyond both bounds
         ([2.4, 2.5, 2.6], "not reproduced"),
         ([0.4, 0.5, 0.45], "not reproduced"),
-        ([1.5], "undecided"),  # of one seed nothing is decided
+        ([1.5], "undecided"),  # one seed decides nothing
         ([9.0], "undecided"),
     ):
         assert check.verdict(values) == verdict, values
@@ -64,7 +64,7 @@ def test_a_verdict_needs_the_whole_interval_on_one_side() -> None:
     assert combined(["reproduced", "reproduced"]) == "reproduced"
 
 
-def test_every_claim_of_the_study_is_there_and_every_check_gives_its_reason() -> None:
+def test_every_claim_has_checks_and_every_check_has_a_reason() -> None:
     names = [claim.name for claim in CLAIMS]
     assert len(set(names)) == len(names) == 15
     for claim in CLAIMS:
@@ -75,14 +75,14 @@ def test_every_claim_of_the_study_is_there_and_every_check_gives_its_reason() ->
 
 
 @pytest.mark.parametrize("recipe", list(Recipe))
-def test_warm_and_cold_differ_in_beta_alone(recipe: Recipe) -> None:
-    of = members(recipe, 60_000, None)
-    (warm_folder, warm), (cold_folder, cold) = of["warm"], of["cold"]
+def test_warm_and_cold_runs_differ_only_in_beta(recipe: Recipe) -> None:
+    runs = members(recipe, 60_000, None)
+    (warm_folder, warm), (cold_folder, cold) = runs["warm"], runs["cold"]
     assert replace(warm, objective=cold.objective) == cold
     assert warm_folder != cold_folder
     assert "vae" in (warm_folder, cold_folder)
     vae = study_experiment("vae", recipe, 60_000, None)
-    assert of["vae"] == ("vae", vae)
+    assert runs["vae"] == ("vae", vae)
     assert vae in (warm, cold)
     epochs = vae.training.epochs
     steps = [Progress(epoch, 10, 20, epochs) for epoch in range(1, epochs + 1)]
@@ -92,10 +92,10 @@ def test_warm_and_cold_differ_in_beta_alone(recipe: Recipe) -> None:
     assert all(value == 1 for value in beta[epochs // 3 + 1 :])
     assert [cold.objective.beta(progress) for progress in steps] == [1.0] * epochs
     for width in DIMENSIONS:
-        assert of[str(width)][1] == replace(vae, model=replace(vae.model, latent=width))
+        assert runs[str(width)][1] == replace(vae, model=replace(vae.model, latent=width))
 
 
-# A decoder whose images are drawn, so that what they show is known.
+# A decoder that draws strokes with known properties.
 
 
 def stroke(slant: float, thickness: float, length: float = 16.0) -> Any:
@@ -106,8 +106,8 @@ def stroke(slant: float, thickness: float, length: float = 16.0) -> Any:
     return inside[None]
 
 
-class Drawn:
-    """A model that draws strokes: `style` says which slant and thickness a code stands for under a label."""
+class StrokeModel:
+    """A model that draws strokes: `style` maps a latent and a label to slant and thickness."""
 
     def __init__(self, style: Callable[[Any, int], tuple[float, ...]]) -> None:
         self.style = style
@@ -123,14 +123,14 @@ def seed_of(model: Any, **more: Any) -> Any:
 
 
 @pytest.mark.parametrize("turned", [0, 35, 120])
-def test_directions_are_found_however_the_plane_is_turned(turned: float) -> None:
+def test_directions_are_found_in_a_rotated_plane(turned: float) -> None:
     angle = np.deg2rad(turned)
 
     def style(code: Any, label: int) -> tuple[float, float, float]:
         a, b = (np.cos(angle) * code[0] + np.sin(angle) * code[1], -np.sin(angle) * code[0] + np.cos(angle) * code[1])
         return 12 * a, 3.5 + 0.7 * b, 16 + 3 * b
 
-    numbers = DIRECTIONS.measure(seed_of(Drawn(style)))
+    numbers = DIRECTIONS.measure(seed_of(StrokeModel(style)))
     assert numbers["weaker"] > 0.85
     assert numbers["chance"] < 0.1
     assert (numbers["angle"] - turned + 90) % 180 - 90 == pytest.approx(0, abs=10)
@@ -138,27 +138,27 @@ def test_directions_are_found_however_the_plane_is_turned(turned: float) -> None
 
 
 def test_an_axis_that_carries_thickness_without_scale_does_not_carry_both() -> None:
-    thick = Drawn(lambda code, label: (12 * code[0], 3.5 + 0.6 * code[1], 16 + 3 * np.sin(40 * code[0])))
+    thick = StrokeModel(lambda code, label: (12 * code[0], 3.5 + 0.6 * code[1], 16 + 3 * np.sin(40 * code[0])))
     assert DIRECTIONS.measure(seed_of(thick))["weaker"] < 0.5
-    one = Drawn(lambda code, label: (12 * code[0], 3 + np.sin(40 * code[1])))
-    assert DIRECTIONS.measure(seed_of(one))["weaker"] < 0.4
+    unordered = StrokeModel(lambda code, label: (12 * code[0], 3 + np.sin(40 * code[1])))
+    assert DIRECTIONS.measure(seed_of(unordered))["weaker"] < 0.4
 
 
-def test_style_that_is_shared_is_told_from_style_that_is_not() -> None:
+def test_shared_style_is_distinguished_from_separate_style() -> None:
     classes = ("a", "b", "c")
-    together = STYLE.measure(seed_of(Drawn(lambda z, label: (9 * z[0] + label, 3.5 + 0.6 * z[1])), classes=classes))
-    assert min(together["slant"], together["thickness"]) > 0.95
+    shared = STYLE.measure(seed_of(StrokeModel(lambda z, label: (9 * z[0] + label, 3.5 + 0.6 * z[1])), classes=classes))
+    assert min(shared["slant"], shared["thickness"]) > 0.95
 
-    def apart(z: Any, label: int) -> tuple[float, float]:
+    def separate(z: Any, label: int) -> tuple[float, float]:
         turned = np.deg2rad(120 * label)
         along = np.cos(turned) * z[0] + np.sin(turned) * z[1]
         return 9 * along, 3.5 + 0.6 * (np.cos(turned) * z[1] - np.sin(turned) * z[0])
 
-    assert STYLE.measure(seed_of(Drawn(apart), classes=classes))["slant"] < 0
+    assert STYLE.measure(seed_of(StrokeModel(separate), classes=classes))["slant"] < 0
 
 
-def embedded(codes: Any, labels: Any, draw: Any = None) -> Any:
-    mean = np.asarray(codes, np.float32)
+def embedded(z: Any, labels: Any, draw: Any = None) -> Any:
+    mean = np.asarray(z, np.float32)
     return SimpleNamespace(
         means=mean,
         draws=mean if draw is None else np.asarray(draw, np.float32),
@@ -166,18 +166,18 @@ def embedded(codes: Any, labels: Any, draw: Any = None) -> Any:
     )
 
 
-def test_classes_that_are_apart_cluster_and_classes_that_are_mixed_do_not() -> None:
+def test_separate_classes_cluster_and_mixed_classes_do_not() -> None:
     random = np.random.default_rng(0)
     labels = random.integers(0, 5, 1500)
     noise = random.normal(size=(1500, 2))
     corners = 8 * np.stack([np.cos(np.arange(5)), np.sin(np.arange(5))], 1)
-    apart = CLUSTERS.measure(seed_of(embedded(corners[labels] + noise, labels)))
+    separate = CLUSTERS.measure(seed_of(embedded(corners[labels] + noise, labels)))
     mixed = CLUSTERS.measure(seed_of(embedded(noise, labels)))
-    assert apart["above"] > 0.95
-    assert apart["silhouette"] > 0.4
-    assert apart["information"] == pytest.approx(np.log(5), abs=0.1)
+    assert separate["above"] > 0.95
+    assert separate["silhouette"] > 0.4
+    assert separate["information"] == pytest.approx(np.log(5), abs=0.1)
     assert abs(mixed["information"]) < 0.03
-    # Codes that are asked of are their own neighbours here, which favours them a little.
+    # Each query is its own neighbour here, which raises the accuracy a little.
     assert mixed["above"] < 0.25
     assert mixed["silhouette"] < 0
 
@@ -203,8 +203,8 @@ def test_a_standard_normal_matches_and_a_shifted_one_does_not() -> None:
     assert other["deviation"] == pytest.approx(0.3, abs=0.05)
 
 
-def test_a_tenth_of_a_deviation_is_what_the_distance_is_measured_by() -> None:
-    """Against the two-sample estimate of many draws, and against quadrature in one dimension."""
+def test_the_distance_is_compared_with_a_shift_of_a_tenth_of_a_deviation() -> None:
+    """Compared with the two-sample estimate from many draws, and with quadrature in one dimension."""
     random = np.random.default_rng(0)
     x, y = random.normal(size=(2500, 2)), random.normal(size=(2500, 2)) + 1.0
     test = mmd_test(x, y, permutations=1)
@@ -230,17 +230,17 @@ def test_a_cross_fade_is_even_but_not_smooth(digits: ImageData) -> None:
     assert combined(verdicts) == "not reproduced"
 
 
-def test_leaps_are_told_from_even_paths() -> None:
-    even, leaping = Drawn(lambda z, label: (5 * z[0], 3)), Drawn(lambda z, label: (20 * np.sign(z[0]), 3))
+def test_leaps_are_distinguished_from_even_paths() -> None:
+    even, leaping = StrokeModel(lambda z, label: (5 * z[0], 3)), StrokeModel(lambda z, label: (20 * np.sign(z[0]), 3))
     random = np.random.default_rng(0)
-    codes = np.stack([np.repeat([-2.0, 2.0], 60), random.normal(size=120)], 1)
-    pixels = SimpleNamespace(flatten=lambda start: SimpleNamespace(numpy=lambda: even.decode(codes).reshape(120, -1)))
+    latents = np.stack([np.repeat([-2.0, 2.0], 60), random.normal(size=120)], 1)
+    pixels = SimpleNamespace(flatten=lambda start: SimpleNamespace(numpy=lambda: even.decode(latents).reshape(120, -1)))
     leaps = []
-    for subject in (even, leaping):
-        subject.means = codes.astype(np.float32)  # type: ignore[attr-defined]
-        leaps.append(SMOOTH.measure(seed_of(subject, on_train=lambda name: SimpleNamespace(pixels=pixels)))["leap"])
+    for model in (even, leaping):
+        model.means = latents.astype(np.float32)  # type: ignore[attr-defined]
+        leaps.append(SMOOTH.measure(seed_of(model, on_train=lambda name: SimpleNamespace(pixels=pixels)))["leap"])
     assert leaps[0] < 2
-    assert leaps[1] == pytest.approx(9)  # all of the way in one of nine steps
+    assert leaps[1] == pytest.approx(9)  # the whole path in one of nine steps
 
 
 def test_class_identity_is_read_by_the_classifier(digits: ImageData) -> None:
@@ -249,7 +249,7 @@ def test_class_identity_is_read_by_the_classifier(digits: ImageData) -> None:
     model = SimpleNamespace(generate=lambda n, label: torch.full((n, 1, 28, 28), label / 9))
     real = digits.split("test").tensors()[1]
     read = SimpleNamespace(
-        predict=lambda images: (images.mean((1, 2, 3)) * 9).round().long().numpy() % 9,  # takes 9 for 0
+        predict=lambda images: (images.mean((1, 2, 3)) * 9).round().long().numpy() % 9,  # predicts 0 for 9
         accuracy=lambda images, labels: float((labels == real).float().mean()),
     )
     runs = {"cvae": SimpleNamespace(model=model)}
@@ -258,71 +258,73 @@ def test_class_identity_is_read_by_the_classifier(digits: ImageData) -> None:
     assert (numbers["samples"], numbers["real"], numbers["worst"]) == pytest.approx((0.9, 1.0, 0.0))
 
 
-def test_curves_are_read_as_the_study_reads_them() -> None:
+def test_the_share_of_falling_epochs_is_read_off_the_curve() -> None:
     curve = np.array([160.0, 150, 151, 145, 140, 138])
     models = seed_of(None, column=lambda name, quantity: curve)
     assert FALLS.measure(models) == {"share": 0.8, "first": 160, "last": 138}
 
 
 def verdict(claim: Claim, *seeds: Any) -> str:
-    """What a claim comes to, of seeds that were made up."""
+    """The verdict on a claim, given artificial seeds."""
     return claim.tested([claim.measure(seed) for seed in seeds]).verdict
 
 
-def three(make: Callable[[float], Any]) -> list[Any]:
-    """Three seeds that hardly differ."""
+def three_seeds(make: Callable[[float], Any]) -> list[Any]:
+    """Three seeds that differ only slightly."""
     return [make(noise) for noise in (-0.01, 0.0, 0.01)]
 
 
-def with_totals(noise: float, **of: tuple[float, float]) -> Any:
-    """A seed whose models have these reconstructions and KLs."""
+def with_totals(noise: float, **by_name: tuple[float, float]) -> Any:
+    """A seed whose models have the given reconstructions and KLs."""
 
     def totals(name: str, split: str) -> Totals:
-        reconstruction, kl = of[name]
+        reconstruction, kl = by_name[name]
         return Totals(reconstruction + noise, kl + noise / 10)
 
     means = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
-    subject = SimpleNamespace(means=means)
+    model = SimpleNamespace(means=means)
     column = np.array([6.0, 6.5])
-    return seed_of(subject, totals=totals, column=lambda name, quantity: column)
+    return seed_of(model, totals=totals, column=lambda name, quantity: column)
 
 
-def test_the_table_is_refuted_by_a_total_too_high_and_by_another_improvement() -> None:
+def test_the_table_is_refuted_by_a_high_total_and_by_a_different_improvement() -> None:
     good = {"vae": (137.5, 6.6), "cvae": (123.9, 4.8)}
-    assert verdict(TABLE, *three(lambda noise: with_totals(noise, **good))) == "reproduced"
+    assert verdict(TABLE, *three_seeds(lambda noise: with_totals(noise, **good))) == "reproduced"
     worse = good | {"vae": (139.0, 6.6)}
-    assert verdict(TABLE, *three(lambda noise: with_totals(noise, **worse))) == "not reproduced"
+    assert verdict(TABLE, *three_seeds(lambda noise: with_totals(noise, **worse))) == "not reproduced"
     closer = good | {"cvae": (124.0, 5.15)}
-    assert verdict(TABLE, *three(lambda noise: with_totals(noise, **closer))) == "not reproduced"
-    assert verdict(RATIO, *three(lambda noise: with_totals(noise, **good))) == "reproduced"
-    assert verdict(RATIO, *three(lambda noise: with_totals(noise, vae=(137.5, 5.0)))) == "not reproduced"
+    assert verdict(TABLE, *three_seeds(lambda noise: with_totals(noise, **closer))) == "not reproduced"
+    assert verdict(RATIO, *three_seeds(lambda noise: with_totals(noise, **good))) == "reproduced"
+    assert verdict(RATIO, *three_seeds(lambda noise: with_totals(noise, vae=(137.5, 5.0)))) == "not reproduced"
 
 
-def test_collapse_without_warm_up_is_told_from_none() -> None:
+def test_collapse_without_warm_up_is_detected() -> None:
     same = {"warm": (138.0, 6.5), "cold": (138.0, 6.5)}
     collapsed = {"warm": (138.0, 6.5), "cold": (205.0, 0.1)}
-    assert verdict(WARM_UP, *three(lambda noise: with_totals(noise, **same))) == "not reproduced"
-    assert verdict(WARM_UP, *three(lambda noise: with_totals(noise, **collapsed))) == "reproduced"
+    assert verdict(WARM_UP, *three_seeds(lambda noise: with_totals(noise, **same))) == "not reproduced"
+    assert verdict(WARM_UP, *three_seeds(lambda noise: with_totals(noise, **collapsed))) == "reproduced"
 
 
-def test_what_two_dimensions_cost_is_measured_against_the_best() -> None:
+def test_the_cost_of_two_dimensions_is_measured_against_the_best_width() -> None:
     wide = {"2": (138.0, 6.5), "4": (120.0, 9.0), "8": (95.0, 13.0), "16": (80.0, 18.0), "32": (80.0, 18.5)}
     numbers = CAPACITY.measure(with_totals(0, **wide))
     assert numbers["best"] == 16
     assert numbers["gain"] == pytest.approx(100 * (1 - 98 / 144.5))
-    assert verdict(CAPACITY, *three(lambda noise: with_totals(noise, **wide))) == "reproduced"
-    # The best of them has a ratio of 4.4, which the rule would call ill.
-    assert verdict(HEALTH, *three(lambda noise: with_totals(noise, **wide))) == "not reproduced"
+    assert verdict(CAPACITY, *three_seeds(lambda noise: with_totals(noise, **wide))) == "reproduced"
+    # The best width has a ratio of 4.4, which the rule calls unhealthy.
+    assert verdict(HEALTH, *three_seeds(lambda noise: with_totals(noise, **wide))) == "not reproduced"
     flat = dict.fromkeys(wide, (138.0, 6.5))
-    assert verdict(CAPACITY, *three(lambda noise: with_totals(noise, **flat))) == "not reproduced"
-    assert verdict(HEALTH, *three(lambda noise: with_totals(noise, **flat))) == "reproduced"
+    assert verdict(CAPACITY, *three_seeds(lambda noise: with_totals(noise, **flat))) == "not reproduced"
+    assert verdict(HEALTH, *three_seeds(lambda noise: with_totals(noise, **flat))) == "reproduced"
 
 
-def test_a_bump_is_told_from_a_rise_and_settling_from_drifting() -> None:
+def test_a_bump_is_distinguished_from_a_rise_and_settling_from_drift() -> None:
     beta = np.minimum(1, np.arange(1, 31) / 10)
 
     def seeds(kl: Any) -> list[Any]:
-        return three(lambda noise: seed_of(None, column=lambda name, what: beta if what == "beta" else kl + noise))
+        return three_seeds(
+            lambda noise: seed_of(None, column=lambda name, what: beta if what == "beta" else kl + noise)
+        )
 
     epochs = np.arange(30)
     assert verdict(BUMP, *seeds(6.6 + 2 * np.exp(-epochs / 4))) == "reproduced"
@@ -331,7 +333,7 @@ def test_a_bump_is_told_from_a_rise_and_settling_from_drifting() -> None:
     assert verdict(BUMP, *seeds(8 + 2 * np.exp(-epochs / 4))) == "not reproduced"  # settles elsewhere
 
 
-def test_mixed_classes_are_told_from_classes_apart() -> None:
+def test_mixed_classes_are_distinguished_from_separate_classes() -> None:
     random = np.random.default_rng(0)
     labels = random.integers(0, 4, 1200)
     noise = random.normal(size=(1200, 2))
@@ -345,17 +347,17 @@ def test_mixed_classes_are_told_from_classes_apart() -> None:
         )
         return seed_of(None, on_test=first.__getitem__, on_train=second.__getitem__)
 
-    mixed, apart = (MIXES.measure(seed(codes)) for codes in (noise, noise + corners[labels]))
+    mixed, separate = (MIXES.measure(seed(latents)) for latents in (noise, noise + corners[labels]))
     assert abs(mixed["above"]) < 0.05
     assert abs(mixed["share"]) < 0.05
-    assert min(apart["above"], apart["share"]) > 0.8
+    assert min(separate["above"], separate["share"]) > 0.8
     assert mixed["of_vae"] > 0.9
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    with started() as one:
-        yield one
+    with started() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -367,7 +369,7 @@ def study(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return out, words
 
 
-def test_the_study_writes_a_verdict_a_claim(study: tuple[Path, list[str]]) -> None:
+def test_the_study_writes_a_verdict_per_claim(study: tuple[Path, list[str]]) -> None:
     results = json.loads((study[0] / "claims.json").read_text())
     assert [claim["name"] for claim in results["claims"]] == [
         "classes-cluster", "neighbours", "axes", "cvae-keeps-class", "shared-style", "warm-up", "two-dimensions",
@@ -394,21 +396,21 @@ def test_the_study_writes_a_verdict_a_claim(study: tuple[Path, list[str]]) -> No
         assert claim["says"] in page
 
 
-def test_the_study_goes_on_where_it_was(study: tuple[Path, list[str]]) -> None:
+def test_the_study_resumes_without_repeated_work(study: tuple[Path, list[str]]) -> None:
     out, words = study
     (out / "measured" / "warm-up-seed1.json").unlink()
-    kept = [*out.glob("*/last.safetensors"), *out.glob("measured/*.json"), *out.glob("classifier-*")]
-    before = {path: path.stat().st_mtime_ns for path in kept}
+    files = [*out.glob("*/last.safetensors"), *out.glob("measured/*.json"), *out.glob("classifier-*")]
+    before = {path: path.stat().st_mtime_ns for path in files}
     assert len(before) > 20
     results = json.loads((out / "claims.json").read_text())
     assert main(["study", "claims", *words, "--only", "warm-up"]) == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    # What was measured before is still there.
+    # Earlier results are kept.
     assert json.loads((out / "claims.json").read_text())["claims"] == results["claims"]
     assert main(["study", "claims", *words[:3], "4", *words[4:]]) == 2  # other epochs
 
 
-def test_what_was_measured_on_other_models_is_measured_anew(study: tuple[Path, list[str]]) -> None:
+def test_results_of_other_models_are_measured_again(study: tuple[Path, list[str]]) -> None:
     out, words = study
     path = out / "measured" / "axes-seed0.json"
     stored = json.loads(path.read_text())
@@ -418,7 +420,7 @@ def test_what_was_measured_on_other_models_is_measured_anew(study: tuple[Path, l
 
 
 def test_the_report_opens_in_a_browser(study: tuple[Path, list[str]], chromium: Any) -> None:
-    """With the figures of two models and the claims; on a phone and on a desk."""
+    """With the figures of two models and the claims, on a phone and on a desktop."""
     for width in (390, 1440):
         with opened(chromium, study[0] / "report.html", width) as (page, complaints):
             assert not complaints
@@ -428,7 +430,7 @@ def test_the_report_opens_in_a_browser(study: tuple[Path, list[str]], chromium: 
             assert page.locator("h4").count() == 7
 
 
-def test_two_studies_on_one_page_stand_apart(study: tuple[Path, list[str]], tmp_path: Path) -> None:
+def test_two_studies_on_one_page_are_separate(study: tuple[Path, list[str]], tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     claims = json.loads((study[0] / "claims.json").read_text())
@@ -444,8 +446,8 @@ def test_two_studies_on_one_page_stand_apart(study: tuple[Path, list[str]], tmp_
     assert len(names) == len(set(names))
 
 
-def test_a_claim_that_cannot_be_measured_takes_no_other_with_it(digits: ImageData, tmp_path: Path) -> None:
-    """Of one epoch nobody can say whether the reconstruction falls."""
+def test_a_claim_that_cannot_be_measured_does_not_stop_the_others(digits: ImageData, tmp_path: Path) -> None:
+    """One epoch does not show whether the reconstruction falls."""
     data = replace(digits, name="mnist")
     study = ClaimsStudy(Recipe.paper, only=("reconstruction-falls", "ratio"))
     results = run_study(study, StudySettings(tmp_path, data, epochs=1, seeds=2))
@@ -454,7 +456,7 @@ def test_a_claim_that_cannot_be_measured_takes_no_other_with_it(digits: ImageDat
     assert "NaN" not in (tmp_path / "claims.json").read_text()
 
 
-def test_claims_are_asked_only_of_what_they_are_about(digits: ImageData, tmp_path: Path) -> None:
+def test_claims_that_do_not_apply_are_refused(digits: ImageData, tmp_path: Path) -> None:
     settings = StudySettings(tmp_path, digits)
     with pytest.raises(UserError, match="only has 'table', which cannot be tested: it is about MNIST's numbers"):
         run_study(ClaimsStudy(only=("table",)), settings)

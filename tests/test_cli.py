@@ -1,4 +1,4 @@
-"""The command line as a user meets it: one clear line for every mistake, and what its flags do."""
+"""The command line as users see it: one clear line per mistake, and the effect of its flags."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from vaelab.training import open_run
 from .conftest import Cli
 
 
-def test_importing_vaelab_is_quick() -> None:
+def test_importing_vaelab_does_not_import_torch() -> None:
     code = "import sys, vaelab; assert 'torch' not in sys.modules; assert set(vaelab.__all__) <= set(dir(vaelab))"
     subprocess.run([sys.executable, "-c", code], check=True)
     code = "import vaelab\nfor name in vaelab.__all__: getattr(vaelab, name)"
@@ -39,7 +39,7 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         ("bogus", "command is 'bogus', but vaelab has: "),
         ("trian vae", "did you mean train?"),
@@ -114,7 +114,7 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
         ("study families --out x --data digits --only vq-vae-prior-after", "which is made from 'vq-vae'"),
         ("train vae --out x --data mnits", "mnits"),
         ("train vae --out x --data digits --image-size 32", "--image-size goes with"),
-        ("train vae --out x --data digits --device cuda:9", "device is 'cuda:9', which is not at hand"),
+        ("train vae --out x --data digits --device cuda:9", "device is 'cuda:9', which is not available"),
         ("train vae --out x --data folder:absent", "'absent' is not a folder"),
         ("train vae --out x --data npz:absent.npz", "'absent.npz' does not exist"),
         ("train cvae --out x --data npz:unlabelled.npz", "conditional is True, but the data has no labels"),
@@ -143,7 +143,7 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
         ("data fetch", "NAME is missing"),
     ],
 )
-def test_bad_input_gets_one_clear_line(words: str, says: str, cli: Cli, unlabelled: Path, tmp_path: Path) -> None:
+def test_bad_input_gets_one_clear_line(words: str, message: str, cli: Cli, unlabelled: Path, tmp_path: Path) -> None:
     (tmp_path / "newer.json").write_text('{"format": 99, "experiment": {}, "vaelab": "9"}')
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "unknown.json").write_text('{"training": {"epoch": 3}}')
@@ -151,8 +151,20 @@ def test_bad_input_gets_one_clear_line(words: str, says: str, cli: Cli, unlabell
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("vaelab: ")
-    assert says in lines[0]
+    assert message in lines[0]
     assert not list(tmp_path.rglob("experiment.json"))
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_a_bad_value_gets_the_same_line_in_every_encoding(encoding: str, process: Cli) -> None:
+    done = process("train", "vae", "--out", "x", "--epochs", "abc", code=2, PYTHONIOENCODING=encoding)
+    assert done.stderr == "vaelab: --epochs is 'abc', but must be a whole number; see vaelab train vae --help\n"
+
+
+def test_names_that_the_output_cannot_write_do_not_end_a_command(process: Cli) -> None:
+    done = process("train", "vae", "--out", "x", "--data", "folder:été", code=2, PYTHONIOENCODING="ascii")
+    assert done.stderr.startswith("vaelab: ")
+    assert "?t?" in done.stderr
 
 
 def test_bad_input_ends_the_process_with_code_2(process: Cli) -> None:
@@ -162,7 +174,7 @@ def test_bad_input_ends_the_process_with_code_2(process: Cli) -> None:
 
 
 @pytest.mark.parametrize("words", [["parts"], ["--help"], ["train", "vae", "--help"], ["evaluate", "--help"]])
-def test_a_reader_that_leaves_ends_the_command_quietly(words: list[str]) -> None:
+def test_a_closed_pipe_ends_the_command_quietly(words: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -170,11 +182,11 @@ def test_a_reader_that_leaves_ends_the_command_quietly(words: list[str]) -> None
     )
     os.close(writer)
     assert not done.stderr
-    assert done.returncode == 141  # as `cat` has: 128 + SIGPIPE
+    assert done.returncode == 141  # 128 + SIGPIPE, as for `cat`
 
 
 def test_missing_mnist_without_network_is_one_line(cli: Cli, tmp_path: Path) -> None:
-    """A proxy that refuses stands for a machine without a network."""
+    """A proxy that refuses connections simulates a machine without a network."""
     (tmp_path / "empty").mkdir()
     blocked = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
     done = cli("train", "vae", "--out", "x", "--data-dir", "empty", code=2, **blocked)
@@ -197,7 +209,7 @@ def test_an_image_folder_with_one_broken_file(cli: Cli, tmp_path: Path) -> None:
     assert record["experiment"]["data"]["skip_broken"] is True
 
 
-def test_any_field_is_a_flag_and_any_piece_a_word(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+def test_any_field_is_a_flag_and_any_part_is_a_word(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
     cli(
         *("train", "beta-vae", "--data", f"npz:{digits_file}", "--out", "run", "--epochs", "1", "--latent", "3"),
         *("prior:mixture", "--prior.components", "7", "network:mlp", "--network.hidden", "50", "20"),
@@ -212,7 +224,7 @@ def test_any_field_is_a_flag_and_any_piece_a_word(cli: Cli, digits_file: Path, t
     assert experiment["binarisation"] == {"kind": "dynamic"}
     assert experiment["training"]["optimiser"]["schedule"]["kind"] == "cosine"
 
-    # The saved tree starts another run, with one field changed.
+    # The saved experiment starts another run with one field changed.
     cli("train", "--config", "run/experiment.json", "--out", "again", "--seed", "5")
     again = json.loads((tmp_path / "again" / "experiment.json").read_text())["experiment"]
     assert again["training"].pop("seed") == 5
@@ -220,14 +232,14 @@ def test_any_field_is_a_flag_and_any_piece_a_word(cli: Cli, digits_file: Path, t
     assert again == experiment
 
 
-def test_the_preset_keeps_what_is_not_overridden(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+def test_a_preset_keeps_settings_that_are_not_overridden(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
     cli("train", "cvae", "--data", f"npz:{digits_file}", "--out", "run", "--epochs", "1")
     experiment = json.loads((tmp_path / "run" / "experiment.json").read_text())["experiment"]
     assert experiment["model"]["conditional"] is True
     assert experiment["objective"]["beta"]["kind"] == "linear"
 
 
-def test_data_list_says_what_is_at_hand(cli: Cli, tmp_path: Path) -> None:
+def test_data_list_shows_the_available_sources(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     listed = cli("data", "list", "--data-dir", "empty").stdout
     assert all(name in listed for name in ("mnist", "digits", "folder:PATH", "npz:PATH"))
@@ -235,13 +247,13 @@ def test_data_list_says_what_is_at_hand(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flag", ["-V", "--version"])
-def test_the_version_is_told(flag: str, cli: Cli) -> None:
+def test_the_version_is_printed(flag: str, cli: Cli) -> None:
     import vaelab
 
     assert cli(flag).stdout == f"vaelab {vaelab.__version__}\n"
 
 
-def test_flags_stand_anywhere() -> None:
+def test_flags_and_words_come_in_any_order() -> None:
     words = "--prior.components 20 --objective.samples=4 --batch_size 7 prior:mixture objective:iwae --out x"
     chosen = Train.parse("vaelab train vae", words.split(), Train())
     assert chosen.experiment.model == VAE(prior=Mixture(20))
@@ -249,12 +261,12 @@ def test_flags_stand_anywhere() -> None:
     assert chosen.experiment.training.batch_size == 7
 
 
-def test_the_line_is_kept_for_records() -> None:
+def test_the_command_line_is_recorded() -> None:
     chosen = Evaluate.parse("vaelab --plugin mine evaluate", ["my run", "--samples", "3"])
     assert chosen.line == "vaelab --plugin mine evaluate 'my run' --samples 3"
 
 
-def test_errors_speak_flags_here_and_python_there(cli: Cli) -> None:
+def test_errors_name_flags_on_the_command_line_and_arguments_in_python(cli: Cli) -> None:
     from vaelab.training.device import choose_device
 
     words = ["train", "vae", "--out", "x", "--data", "digits", "--device", "cuda:9"]
@@ -266,20 +278,20 @@ def test_errors_speak_flags_here_and_python_there(cli: Cli) -> None:
 SMALL = ["network:mlp", "--network.hidden", "8", "--epochs", "1", "--quiet"]
 
 
-def test_limit_takes_part_of_any_source(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+def test_limit_takes_a_subset_of_any_source(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
     cli("train", "vae", "--data", f"npz:{digits_file}", "--limit", "40", "--out", "run", *SMALL)
     record = json.loads((tmp_path / "run/experiment.json").read_text())
     source = {"kind": "npz", "path": str(digits_file)}
     assert record["experiment"]["data"] == {"kind": "limited", "limit": 40, "source": source}
     data = open_run(tmp_path / "run").load_data()
     assert (len(data), len(data.split("test"))) == (40, 6)
-    # A resumed run takes the same images, and the number of them can be changed for a new one.
+    # A resumed run uses the same images; a new run may use another limit.
     assert "2 epochs" in cli("train", "--resume", "run", "--epochs", "2", "--quiet").stdout
     cli("train", "--config", "run/experiment.json", "--limit", "20", "--out", "again", *SMALL)
     assert open_run(tmp_path / "again").experiment.data == Limited(Npz(str(digits_file)), 20)
 
 
-def test_limit_is_the_field_of_a_source_that_has_one() -> None:
+def test_limit_sets_the_field_of_a_source_that_has_one() -> None:
     words = "--out x --data sprites --limit 30 --image-size 32"
     assert Train.parse("vaelab train vae", words.split(), Train()).source() == Sprites(limit=30, image_size=32)
     assert Train(limit=9, experiment=Experiment(data=Digits())).source() == Limited(Digits(), 9)
@@ -288,12 +300,12 @@ def test_limit_is_the_field_of_a_source_that_has_one() -> None:
 def test_figures_and_report_take_the_folder_of_a_study(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
     for preset in ("vae", "cvae"):
         cli("train", preset, "--data", f"npz:{digits_file}", "--out", f"study/{preset}", *SMALL)
-    drawn = cli("figures", "study", "--only", "training-curves", "class-samples", "--format", "svg").stdout.split()
-    assert drawn == [
+    written = cli("figures", "study", "--only", "training-curves", "class-samples", "--format", "svg").stdout.split()
+    assert written == [
         f"study/{name}.svg"
         for name in ("cvae/figures/training-curves", "cvae/figures/class-samples", "vae/figures/training-curves")
     ]
-    assert all((tmp_path / name).exists() for name in drawn)
+    assert all((tmp_path / name).exists() for name in written)
     assert not cli("figures", "study", "--only", "reconstructions", "--out", "drawn", "--quiet").stdout
     assert sorted(path.parent.name for path in (tmp_path / "drawn").rglob("*.png")) == ["cvae", "vae"]
     lines = cli("figures", "study", "--only", "active-units", code=2).stderr.splitlines()
@@ -304,10 +316,10 @@ def test_figures_and_report_take_the_folder_of_a_study(cli: Cli, digits_file: Pa
     assert all(f"study/{name}" in page for name in ("vae", "cvae"))
 
 
-def test_fetch_makes_the_data_folder(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_creates_the_data_folder(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaelab.data.fetching.fetch", lambda files, folder: f"fetched into {folder}")
     assert "mnist: fetched into new/folder" in cli("data", "fetch", "mnist", "--data-dir", "new/folder").stdout
     assert (tmp_path / "new/folder").is_dir()
-    # A name that is mistyped leaves nothing behind.
+    # A mistyped name creates no folder.
     cli("data", "fetch", "mnits", "--data-dir", "other", code=2)
     assert not (tmp_path / "other").exists()

@@ -1,4 +1,4 @@
-"""One test over all compositions of the built-in parts: a part that joins a room is tested unasked."""
+"""One test over all compositions of the built-in parts. New parts in a room are included automatically."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from vaelab.spec import Spec, members
 from vaelab.testing.faults import FORMATS
 from vaelab.testing.models import check_model
 
-# Small instances, so that all compositions take minutes; other parts are tested with their defaults.
+# Small instances keep the full product down to minutes; other parts are tested with their defaults.
 SMALL: dict[type, Any] = {
     Conv: Conv(channels=(4,)),
     Mlp: Mlp(hidden=(8,)),
@@ -70,12 +70,12 @@ SMALL: dict[type, Any] = {
 
 
 def parts(room: type[Spec]) -> list[Any]:
-    """A small instance of every part of a room that needs no object of Python's."""
+    """A small instance of every part of a room that can be written in JSON."""
     return [SMALL.get(kind) or kind() for kind in members(room, own=True) if not kind.python_only]
 
 
 class Composition(NamedTuple):
-    """A model and its images, part by part."""
+    """The parts of a model and its image format."""
 
     network: Any
     posterior: Any
@@ -111,30 +111,33 @@ OBJECTIVES = parts(ObjectiveSpec)
 
 
 def pairs_of(composition: Composition) -> set[tuple[int, Any, int, Any]]:
-    """Each two parts that meet in a composition."""
+    """All pairs of parts in a composition."""
     return {(i, a, j, b) for (i, a), (j, b) in itertools.combinations(enumerate(composition), 2)}
 
 
 def covering(compositions: list[Composition]) -> list[Composition]:
-    """A few compositions in which every pair of parts that may meet does, chosen greedily, always the same."""
+    """A small fixed set of compositions that covers every allowed pair of parts, chosen greedily."""
     random = Random(0)
     missing = set().union(*map(pairs_of, compositions))
     chosen = []
     while missing:
         pair = min(missing, key=repr)
-        having = [composition for composition in compositions if pair in pairs_of(composition)]
-        best = max(random.sample(having, min(40, len(having))), key=lambda each: len(pairs_of(each) & missing))
+        candidates = [composition for composition in compositions if pair in pairs_of(composition)]
+        best = max(
+            random.sample(candidates, min(40, len(candidates))),
+            key=lambda candidate: len(pairs_of(candidate) & missing),
+        )
         chosen.append(best)
         missing -= pairs_of(best)
     return chosen
 
 
-# `make contract` takes the full product.
+# `make contract` tests the full product.
 CHOSEN = ALLOWED if os.environ.get("VAELAB_CONTRACT") == "full" else covering(ALLOWED)
 
 
 def refused(check: Any, *named: str) -> None:
-    """What cannot be composed is refused by the names of what does not fit, in one line."""
+    """Check that an incompatible composition is refused in one line that names the given parts."""
     with pytest.raises(UserError) as caught:
         check()
     for name in named:
@@ -143,7 +146,7 @@ def refused(check: Any, *named: str) -> None:
 
 
 def holds_the_contract(spec: Any, format: ImageFormat, file: Path) -> None:
-    """The contract test of a model with every objective that goes with it; the others are refused."""
+    """Run the contract test of a model with every compatible objective; check that the others are refused."""
     fitting = [objective for objective in OBJECTIVES if not objective.requirements() - spec.traits]
     for objective in OBJECTIVES:
         check = partial(Experiment(model=spec, objective=objective).check, format)
@@ -151,25 +154,25 @@ def holds_the_contract(spec: Any, format: ImageFormat, file: Path) -> None:
             check()
         else:
             refused(check, type(objective).__name__, spec.summary)
-    # Where a flow is the prior, latents stay within the reach of its splines.
+    # With a flow as the prior, latents stay within the range of its splines.
     spread = (5, 2) if isinstance(getattr(spec, "prior", None), Flow) else (20, 3)
     check_model(spec, [format], fitting, file, spread)
 
 
-def test_every_pair_of_parts_that_may_meet_is_tested() -> None:
+def test_every_allowed_pair_of_parts_is_tested() -> None:
     assert set().union(*map(pairs_of, CHOSEN)) == set().union(*map(pairs_of, ALLOWED))
     assert len(covering(ALLOWED)) < 100
 
 
 @pytest.mark.parametrize("composition", CHOSEN, ids=str)
 def test_a_composition_holds_the_contract(composition: Composition, tmp_path: Path) -> None:
-    """Network, posterior, prior, likelihood, condition and images, with every objective."""
+    """Network, posterior, prior, likelihood, condition and image format, with every objective."""
     spec = composition.spec
     assert decode(VAE, encode(spec)) == spec
     holds_the_contract(spec, composition.format, tmp_path / "model.safetensors")
 
 
-def test_every_composition_that_does_not_go_together_is_refused() -> None:
+def test_every_incompatible_composition_is_refused() -> None:
     for composition in EVERY:
         if composition.prior.discrete != composition.posterior.discrete:
             names = type(composition.posterior).__name__, type(composition.prior).__name__
@@ -194,7 +197,7 @@ def test_a_hierarchy_holds_the_contract(index: int, conditional: bool, tmp_path:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_returns_from_json(name: str) -> None:
+def test_every_preset_survives_json(name: str) -> None:
     experiment = PRESETS[name][1]
     assert decode(Experiment, encode(experiment)) == experiment
 
@@ -204,7 +207,7 @@ def test_every_preset_returns_from_json(name: str) -> None:
     [*members(ScheduleSpec, own=True), *members(BinarisationSpec, own=True), *members(SourceSpec, own=True)],
     ids=lambda part: part.kind,
 )
-def test_every_setting_returns_from_json(part: type) -> None:
+def test_every_setting_survives_json(part: type) -> None:
     fields = {field.name for field in dataclasses.fields(part)}
     needed: dict[str, Any] = {"path": "somewhere"} if "path" in fields else {}
     needed |= {"source": Folder("somewhere"), "limit": 2} if "source" in fields else {}
@@ -213,7 +216,7 @@ def test_every_setting_returns_from_json(part: type) -> None:
     assert decode(part, encode(value)) == value
 
 
-def test_the_study_has_the_tables_shapes() -> None:
+def test_the_studys_model_has_the_shapes_of_its_tables() -> None:
     """Every layer of both tables: 28 x 28 -> 32 x 14 x 14 -> 64 x 7 x 7 -> 128 x 4 x 4 -> 2048 -> 2 and back."""
     for conditional, classes in ((False, 0), (True, 10)):
         model = VAE(conditional=conditional).build(ImageFormat(1, 28, 28, tuple("0123456789")))
@@ -233,7 +236,7 @@ def test_the_study_has_the_tables_shapes() -> None:
 
 
 @pytest.mark.parametrize("network", parts(NetworkSpec), ids=lambda network: network.kind)
-def test_conditioning_changes_code_and_image(network: Any) -> None:
+def test_the_condition_changes_latent_and_image(network: Any) -> None:
     model = VAE(conditional=True, network=network).build(ImageFormat(1, 28, 28, ("a", "b")))
     x, z = torch.rand(1, 1, 28, 28), torch.zeros(1, 2)
     a, b = torch.tensor([0]), torch.tensor([1])
@@ -244,7 +247,7 @@ def test_conditioning_changes_code_and_image(network: Any) -> None:
 
 
 def test_each_sample_is_decoded_under_its_own_label() -> None:
-    """With S samples the labels must be laid out as the codes are."""
+    """With several samples the labels must be in the same order as the latents."""
     torch.manual_seed(0)
     model = VAE(conditional=True).build(ImageFormat(1, 28, 28, ("a", "b", "c")))
     y = torch.tensor([0, 2])
@@ -254,7 +257,7 @@ def test_each_sample_is_decoded_under_its_own_label() -> None:
         torch.testing.assert_close(trace.p.mean[sample], alone)
 
 
-def test_a_missing_label_is_drawn_however_it_is_said_to_be_missing() -> None:
+def test_missing_labels_are_drawn_in_every_notation() -> None:
     model = VAE(conditional=True, network=Mlp(hidden=(8,))).build(ImageFormat(1, 8, 8, ("a", "b")))
     code = torch.zeros(60, 2)
     for y in (None, -1, torch.full((60,), -1)):
@@ -268,7 +271,7 @@ def test_embedding_is_the_mean_not_a_draw() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "message"),
     [
         (lambda: VAE(latent=0), "VAE.latent is 0, but must be >= 1"),
         (lambda: Training(epochs=2.5), "Training.epochs is 2.5, but must be of type int"),
@@ -326,26 +329,26 @@ def test_embedding_is_the_mean_not_a_draw() -> None:
         (lambda: Folder("x", image_size=-4), "Folder.image_size is -4"),
     ],
 )
-def test_mistakes_are_named(make: Any, says: str) -> None:
+def test_invalid_settings_are_named(make: Any, message: str) -> None:
     with pytest.raises(UserError) as caught:
         make()
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_list_stands_for_a_tuple() -> None:
+def test_a_list_is_accepted_for_a_tuple() -> None:
     assert Mlp(hidden=[8, 4]) == Mlp(hidden=(8, 4))
 
 
-def test_shapes_are_checked_in_these_tests() -> None:
-    """The hook that conftest.py installs is at work: an image without its batch axis is refused by its shape."""
+def test_shape_annotations_are_checked_in_tests() -> None:
+    """The hook of conftest.py is active: an image without a batch axis is refused because of its shape."""
     model = VAE().build(ImageFormat(1, 28, 28))
     with pytest.raises(jaxtyping.TypeCheckError):
         model.network.encode(torch.zeros(1, 28, 28), None)
 
 
 @pytest.mark.parametrize(
-    ("values", "says"),
+    ("values", "message"),
     [
         ({"latent": 3, "latnet": 2}, "latnet: unknown field of VAE; did you mean latent?"),
         (
@@ -357,13 +360,13 @@ def test_shapes_are_checked_in_these_tests() -> None:
         ({"latent": -1}, "latent: Input should be greater than or equal to 1"),
     ],
 )
-def test_json_is_read_strictly(values: Any, says: str) -> None:
-    with pytest.raises(UserError, match=re.escape(says)):
+def test_json_is_read_strictly(values: Any, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
         decode(VAE, values)
 
 
 def test_grey_pixels_have_a_cross_entropy_and_no_log_likelihood() -> None:
-    from vaelab.metrics import importance_bound
+    from vaelab.metrics.evidence import importance_bound
 
     model = VAE().build(ImageFormat(1, 28, 28))
     assert model.likelihood.score_name(binary=False) == "cross-entropy"
@@ -373,8 +376,8 @@ def test_grey_pixels_have_a_cross_entropy_and_no_log_likelihood() -> None:
     assert importance_bound(model, torch.rand(2, 1, 28, 28).round(), samples=2).log_p.isfinite().all()
 
 
-def test_fast_transposed_convolution_is_torchs_own() -> None:
-    """The detour by which the transposed convolution is fast on a CPU gives its values and its gradients."""
+def test_fast_transposed_convolution_matches_torch() -> None:
+    """The fast CPU path has the values and gradients of torch's transposed convolution."""
     from vaelab.networks.transposed import TransposedConv2d
 
     torch.manual_seed(0)
@@ -392,7 +395,11 @@ def test_fast_transposed_convolution_is_torchs_own() -> None:
         assert fast.dtype == torch.bfloat16
         torch.testing.assert_close(fast.float(), plain, atol=0.05, rtol=0.05)
         expected = torch.autograd.grad((plain * direction).sum(), inputs)
-        for mine, theirs in zip(torch.autograd.grad((fast.float() * direction).sum(), inputs), expected, strict=True):
-            assert (mine - theirs).norm() / theirs.norm() < 0.02
-        for mine, theirs in zip(torch.autograd.grad((layer(x) * direction).sum(), inputs), expected, strict=True):
-            torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-4)
+        for gradient, reference in zip(
+            torch.autograd.grad((fast.float() * direction).sum(), inputs), expected, strict=True
+        ):
+            assert (gradient - reference).norm() / reference.norm() < 0.02
+        for gradient, reference in zip(
+            torch.autograd.grad((layer(x) * direction).sum(), inputs), expected, strict=True
+        ):
+            torch.testing.assert_close(gradient, reference, atol=1e-5, rtol=1e-4)

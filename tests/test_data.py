@@ -1,4 +1,4 @@
-"""Sources of images: real files, broken files, mirrors that fail."""
+"""Sources of images: real files, broken files, failing mirrors."""
 
 from __future__ import annotations
 
@@ -36,19 +36,17 @@ def mnist_folder(mnist: ImageData) -> Path:
     return folder / "mnist" if (folder / "mnist").is_dir() else folder
 
 
-def test_mnist_is_whole(mnist: ImageData) -> None:
+def test_mnist_is_complete(mnist: ImageData) -> None:
     assert mnist.images.shape == (70_000, 1, 28, 28)
     assert len(mnist.split("train")) == 60_000
-    # Published facts: the first training digits, and how many of each there are.
+    # Published facts: the first training digits and the number of each digit.
     assert mnist.split("train").labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     counts = np.bincount(mnist.split("train").labels)
     assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert mnist.split("train").images.mean() / 255 == pytest.approx(0.1307, abs=5e-5)
 
 
-def test_mnist_comes_from_a_mirror_when_the_first_is_corrupt_and_the_second_absent(
-    mnist_folder: Path, tmp_path: Path
-) -> None:
+def test_mnist_is_fetched_from_the_next_mirror_if_one_is_corrupt_or_absent(mnist_folder: Path, tmp_path: Path) -> None:
     corrupt, target = tmp_path / "corrupt", tmp_path / "target"
     corrupt.mkdir()
     target.mkdir()
@@ -72,12 +70,12 @@ def test_mnist_is_read_unpacked_and_straight_from_the_folder(mnist_folder: Path,
 def test_a_corrupt_mnist_is_refused(damage: str, mnist_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(mnist_folder, tmp_path / "mnist")
     victim = next((tmp_path / "mnist").glob("t10k-labels*"))
-    whole = victim.read_bytes()
+    intact = victim.read_bytes()
     if damage == "cut short":
-        victim.write_bytes(whole[: len(whole) // 2])
+        victim.write_bytes(intact[: len(intact) // 2])
     else:
         packed = victim.suffix == ".gz"
-        content = bytearray(gzip.decompress(whole) if packed else whole)
+        content = bytearray(gzip.decompress(intact) if packed else intact)
         content[100] ^= 1
         victim.write_bytes(gzip.compress(bytes(content)) if packed else bytes(content))
     for load in (lambda: Mnist().load(tmp_path), lambda: open_auto(tmp_path)):
@@ -127,7 +125,7 @@ def test_a_folder_of_images_with_classes(tmp_path: Path) -> None:
     assert np.abs(data.images.astype(int) - 200).max() <= 2
 
 
-def test_a_folder_with_colour_is_colour_throughout(tmp_path: Path) -> None:
+def test_a_folder_with_one_colour_image_is_all_colour(tmp_path: Path) -> None:
     image(tmp_path / "a.png", mode="RGB")
     image(tmp_path / "b.png")
     data = Folder(str(tmp_path), image_size=8).load()
@@ -139,7 +137,7 @@ def test_a_folder_with_colour_is_colour_throughout(tmp_path: Path) -> None:
 def test_sixteen_bits_transparency_and_palettes_become_eight_bits(tmp_path: Path) -> None:
     ramp = np.linspace(0, 65535, 256).astype(np.uint16)
     Image.fromarray(np.tile(ramp, (256, 1))).save(tmp_path / "a.png")
-    clear = np.zeros((8, 8, 4), np.uint8)  # black, and wholly transparent
+    clear = np.zeros((8, 8, 4), np.uint8)  # black and fully transparent
     Image.fromarray(clear).save(tmp_path / "b.png")
     Image.new("L", (8, 8), 100).convert("P").save(tmp_path / "c.png")
     data = Folder(str(tmp_path), image_size=8).load()
@@ -194,7 +192,7 @@ def test_npz_takes_channels_first_last_or_none(tmp_path: Path, shape: tuple[int,
 
 
 @pytest.mark.parametrize(
-    ("arrays", "says"),
+    ("arrays", "message"),
     [
         ({"pixels": np.zeros((2, 4, 4), np.uint8)}, "has no array `images`, but has: pixels; write it with np.savez"),
         ({"images": np.zeros((2, 4, 4))}, "images are float64, but must be uint8"),
@@ -221,9 +219,9 @@ def test_npz_takes_channels_first_last_or_none(tmp_path: Path, shape: tuple[int,
         ),
     ],
 )
-def test_npz_mistakes_are_named(tmp_path: Path, arrays: dict[str, np.ndarray], says: str) -> None:
+def test_npz_mistakes_are_named(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
     np.savez(tmp_path / "x.npz", **arrays)
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         Npz(str(tmp_path / "x.npz")).load()
 
 
@@ -235,7 +233,7 @@ def test_npz_attributes_are_read_with_their_names(tmp_path: Path) -> None:
     data = Npz(str(path)).load()
     assert data.format.attributes == ("height", "depth")
     assert data.attributes.dtype == np.float32
-    # Rows are held out at random, with their attributes.
+    # Held-out rows are random and keep their attributes.
     assert data.attributes[:, 0].tolist() == data.images[:, 0, 0, 0].tolist()
 
     tests = {"test_images": images[:3] + 100, "test_attributes": heights[:3] + 100}
@@ -246,15 +244,15 @@ def test_npz_attributes_are_read_with_their_names(tmp_path: Path) -> None:
     assert data.split("train").labels.tolist() == list(range(10))
 
 
-def test_a_damaged_archive_is_one_line_wherever_it_is_damaged(tmp_path: Path) -> None:
+def test_a_damaged_archive_raises_only_user_errors(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.savez_compressed(tmp_path / "x.npz", images=rng.integers(0, 255, (20, 8, 8), np.uint8), labels=np.arange(20) % 3)
-    whole = (tmp_path / "x.npz").read_bytes()
-    for place in rng.integers(0, len(whole), 200):
-        damaged = bytearray(whole)
+    intact = (tmp_path / "x.npz").read_bytes()
+    for place in rng.integers(0, len(intact), 200):
+        damaged = bytearray(intact)
         damaged[place] ^= 0xFF
         (tmp_path / "x.npz").write_bytes(damaged)
-        # Some bytes of a zip archive have no meaning; damage to any other is a UserError.
+        # Some bytes of a zip archive are unused; damage to any other byte raises a UserError.
         with contextlib.suppress(UserError):
             Npz(str(tmp_path / "x.npz")).load()
     np.save(tmp_path / "array.npy", np.zeros(3))
@@ -279,7 +277,7 @@ def test_a_damaged_archive_is_one_line_wherever_it_is_damaged(tmp_path: Path) ->
         "folder:C:/images",
     ],
 )
-def test_source_texts_are_read_back(text: str) -> None:
+def test_source_texts_survive_parsing(text: str) -> None:
     assert source_text(parse_source(text)) == text
 
 

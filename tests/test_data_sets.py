@@ -1,4 +1,4 @@
-"""Published sets, read from small files in the format of each, intact and damaged."""
+"""Published data sets, read from small files in their formats, intact and damaged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from vaelab.data.store import DataNotFound, FileSet
 
 from .conftest import mirror
 
-# Not symmetric: rotated, mirrored or transposed, it is another image.
+# Not symmetric: any rotation, reflection or transposition changes the image.
 LETTER_L = np.zeros((28, 28), np.uint8)
 LETTER_L[4:24, 6:9] = 200
 LETTER_L[21:24, 6:18] = 100
@@ -78,7 +78,7 @@ def make_emnist(folder: Path, subset: str, mapping: str, labels: list[int]) -> N
 
 
 def make_cifar(folder: Path, records: bytes | None = None) -> None:
-    """Two batches and a test batch: an image whose upper half is red and whose left half is blue."""
+    """Two batches and a test batch of one image: red in the upper half, blue in the left half."""
     image = np.zeros((3, 32, 32), np.uint8)
     image[0, :16], image[2, :, :16] = 250, 120
     if records is None:
@@ -99,7 +99,7 @@ def make_cifar(folder: Path, records: bytes | None = None) -> None:
 
 
 def make_celeba(folder: Path, partition: tuple[int, ...] = (2, 0, 0, 1)) -> None:
-    """Grey frames around a middle of 148 x 148 whose upper half is red and whose lower half is green."""
+    """Grey frames around a 148 x 148 centre, red in the upper half and green in the lower half."""
     pixels = np.full((218, 178, 3), 128, np.uint8)
     pixels[35:109, 15:163] = (220, 0, 0)
     pixels[109:183, 15:163] = (0, 200, 0)
@@ -114,7 +114,7 @@ def make_celeba(folder: Path, partition: tuple[int, ...] = (2, 0, 0, 1)) -> None
 
 
 class Trap:
-    """An object that makes a file when it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -124,7 +124,7 @@ class Trap:
 
 
 def make_dsprites(folder: Path, rows: int = 60, values: NDArray[np.float64] | None = None) -> Path:
-    """Row r shows the number r as white bits in its first line, and has scale r."""
+    """Row r has scale r and encodes r as white bits in the first line of its image."""
     folder.mkdir(parents=True)
     images = np.zeros((rows, 64, 64), np.uint8)
     images[:, 0, :16] = (np.arange(rows)[:, None] >> np.arange(16)) & 1
@@ -141,7 +141,7 @@ def make_dsprites(folder: Path, rows: int = 60, values: NDArray[np.float64] | No
 
 
 def make_shapes3d(folder: Path, rows: int = 50, labels: int = 6) -> None:
-    """Row r is red, green and blue by r, 2 r and 3 r, and has floor hue r."""
+    """Row r has floor hue r and the RGB colour (r, 2 r, 3 r)."""
     h5py = pytest.importorskip("h5py")
     folder.mkdir(parents=True)
     number = np.arange(rows, dtype=np.uint8)
@@ -169,7 +169,7 @@ def load(source: SourceSpec, directory: Path) -> ImageData:
 
 
 @pytest.mark.parametrize(("source", "make"), MADE, ids=lambda value: getattr(value, "kind", None))
-def test_a_set_is_what_its_files_hold(
+def test_a_data_set_loads_with_its_splits(
     source: SourceSpec, make: Callable[[Path], object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make(tmp_path / source.kind)
@@ -179,7 +179,7 @@ def test_a_set_is_what_its_files_hold(
     x, y = data.split("train").tensors()
     assert y is not None
     assert x.shape == (len(data.split("train")), *data.format.shape)
-    # Torch warns of arrays that it may not write to.
+    # Torch warns about read-only arrays.
     torch.from_numpy(data.images)
     assert load(source, tmp_path).digest == data.digest
     if not isinstance(source, Emnist):
@@ -191,44 +191,48 @@ def test_a_set_is_what_its_files_hold(
 @pytest.mark.parametrize(
     "source", [source() for source in source_words().values() if issubclass(source, Stored)], ids=lambda s: s.kind
 )
-def test_a_missing_set_says_where_to_put_which_file(
+def test_a_missing_data_set_says_where_to_put_which_file(
     source: SourceSpec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if isinstance(source, Mnist):
         pytest.skip("MNIST is fetched; see test_data.py")
     with pytest.raises(DataNotFound) as caught:
         source.load(tmp_path)
-    says = str(caught.value)
-    assert "\n" not in says
-    assert source.files().names[0] in says
-    assert f"into {tmp_path / source.kind}" in says
-    assert "https://" in says
-    assert ("vaelab data fetch" in says) == bool(source.files().downloads)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert source.files().names[0] in message
+    assert f"into {tmp_path / source.kind}" in message
+    assert "https://" in message
+    assert ("vaelab data fetch" in message) == bool(source.files().downloads)
     vaelab(["data", "list", "--data-dir", str(tmp_path)])
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(source.kind))
-    told = f"fetch with: vaelab data fetch {source.kind}" if source.files().downloads else f"into {tmp_path / 'celeba'}"
-    assert told in line
+    instruction = (
+        f"fetch with: vaelab data fetch {source.kind}" if source.files().downloads else f"into {tmp_path / 'celeba'}"
+    )
+    assert instruction in line
 
 
 @pytest.mark.parametrize(("source", "make"), MADE, ids=lambda value: getattr(value, "kind", None))
-def test_damage_anywhere_is_one_line(source: SourceSpec, make: Callable[[Path], object], tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported_in_one_line(
+    source: SourceSpec, make: Callable[[Path], object], tmp_path: Path
+) -> None:
     make(tmp_path / source.kind)
     rng = np.random.default_rng(0)
     for file in sorted(path for path in tmp_path.rglob("*") if path.is_file()):
-        whole = file.read_bytes()
+        intact = file.read_bytes()
         for attempt in range(12):
-            damaged = bytearray(whole[: len(whole) // 2] if attempt == 0 else whole)
+            damaged = bytearray(intact[: len(intact) // 2] if attempt == 0 else intact)
             for _ in range(attempt):
                 damaged[rng.integers(len(damaged))] ^= 1 + rng.integers(255)
             file.write_bytes(damaged)
-            # Some bytes have no meaning or are one pixel; damage to any other is one line.
+            # Some bytes are unused or a single pixel; damage to any other byte is reported in one line.
             with contextlib.suppress(UserError):
                 source.load(tmp_path)
             if attempt == 0 and file.suffix not in (".txt", ".gz"):
                 with pytest.raises(UserError) as caught:
                     source.load(tmp_path)
                 assert "\n" not in str(caught.value)
-        file.write_bytes(whole)
+        file.write_bytes(intact)
     source.load(tmp_path)
 
 
@@ -245,7 +249,7 @@ def test_the_mnist_like_sets_have_their_own_classes_and_sizes(tmp_path: Path) ->
 
 
 def test_files_of_mnist_are_not_taken_for_another_set(tmp_path: Path) -> None:
-    """MNIST's files may lie in the data folder itself, and Fashion-MNIST's have the same names."""
+    """MNIST's files may be in the data folder itself, and those of Fashion-MNIST have the same names."""
     make_idx(tmp_path)
     make_idx(tmp_path / "mnist")
     with pytest.raises(DataNotFound):
@@ -263,7 +267,7 @@ def test_idx_files_are_read_unpacked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "array", "says"),
+    ("number", "array", "message"),
     [
         (0, np.zeros((12, 28), np.uint8), "not an IDX file of bytes in 3 dimensions"),
         (1, np.zeros(11, np.uint8), "12 images, but 11 labels"),
@@ -271,14 +275,14 @@ def test_idx_files_are_read_unpacked(tmp_path: Path) -> None:
         (2, np.zeros((5, 14, 14), np.uint8), r"its images are \(14, 14\)"),
     ],
 )
-def test_idx_files_that_do_not_fit_are_named(number: int, array: NDArray[np.uint8], says: str, tmp_path: Path) -> None:
+def test_inconsistent_idx_files_are_named(number: int, array: NDArray[np.uint8], message: str, tmp_path: Path) -> None:
     make_idx(tmp_path / "kmnist")
     (tmp_path / "kmnist" / NAMES[number]).write_bytes(gzip.compress(idx(array)))
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         Kmnist().load(tmp_path)
 
 
-def test_an_idx_file_whose_images_are_fewer_than_it_says_is_named(tmp_path: Path) -> None:
+def test_an_idx_file_with_fewer_bytes_than_declared_is_named(tmp_path: Path) -> None:
     make_idx(tmp_path / "kmnist")
     path = tmp_path / "kmnist" / NAMES[0]
     for content in (gzip.decompress(path.read_bytes())[:-1], b"", b"\0\0\x08\x03"):
@@ -287,8 +291,8 @@ def test_an_idx_file_whose_images_are_fewer_than_it_says_is_named(tmp_path: Path
             Kmnist().load(tmp_path)
 
 
-def test_emnist_is_upright_and_its_labels_count_from_zero(tmp_path: Path) -> None:
-    # In the folder that NIST's archive unpacks into.
+def test_emnist_is_upright_and_its_labels_start_at_zero(tmp_path: Path) -> None:
+    # In the folder that NIST's archive contains.
     make_emnist(tmp_path / "emnist" / "gzip", "letters", "1 65 97\n2 66 98\n3 67 99\n", [3, 1, 2])
     data = Emnist("letters").load(tmp_path)
     assert np.array_equal(data.images[0, 0], LETTER_L)
@@ -316,31 +320,33 @@ def test_cifar_has_its_colours_in_order_and_the_right_way_up(tmp_path: Path) -> 
     assert (len(data.split("train")), len(data.split("test"))) == (4, 2)
 
 
-@pytest.mark.parametrize(("records", "says"), [(b"\0" * 3000, "records of 3073"), (b"\7" * 3073, "3 classes")])
-def test_cifar_of_another_format_is_refused(records: bytes, says: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("records", "message"), [(b"\0" * 3000, "records of 3073"), (b"\7" * 3073, "3 classes")])
+def test_cifar_of_another_format_is_refused(records: bytes, message: str, tmp_path: Path) -> None:
     make_cifar(tmp_path / "cifar10", records)
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         Cifar10().load(tmp_path)
 
 
-def test_celeba_is_cut_in_the_middle_and_keeps_its_partition(tmp_path: Path) -> None:
+def test_celeba_is_cropped_at_the_centre_and_keeps_its_partition(tmp_path: Path) -> None:
     make_celeba(tmp_path / "celeba")
     data = CelebA(image_size=148).load(tmp_path)
     assert data.images.shape == (4, 3, 148, 148)
     assert {name: len(rows) for name, rows in data.splits.items()} == {"train": 2, "validation": 1, "test": 1}
-    # The frame is gone: red above, green below, to the very edge.
+    # The frame is cropped: red above and green below, up to the edge.
     upper, lower = data.images[0][:, :74].reshape(3, -1).T, data.images[0][:, 74:].reshape(3, -1).T
     assert np.abs(upper.astype(int) - (220, 0, 0)).max() < 12
     assert np.abs(lower.astype(int) - (0, 200, 0)).max() < 12
 
     assert data.labels is None
     assert data.format.attributes == ("Bald", "Smiling", "Young")
-    # 000002, 000003 | 000004 | 000001: the order of the splits.
+    # Ordered by split: 000002, 000003 | 000004 | 000001.
     assert data.condition.tolist() == [[1, 1, 0], [0, 1, 0], [1, 1, 0], [0, 1, 0]]
     assert CelebA().load(tmp_path).images.shape == (4, 3, 64, 64)
 
 
-def test_celeba_is_found_by_its_path_and_in_its_owners_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_celeba_is_found_by_its_path_and_in_its_original_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_celeba(tmp_path / "faces" / "Img")
     for name, place in (("list_eval_partition.txt", "Eval"), ("list_attr_celeba.txt", "Anno")):
         (tmp_path / "faces" / place).mkdir()
@@ -357,7 +363,7 @@ def test_celeba_without_validation_images_has_no_such_split(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "says"),
+    ("file", "content", "message"),
     [
         ("img_align_celeba/000002.jpg", None, "1 of 4 images .*000002.jpg does not exist"),
         ("img_align_celeba/000002.jpg", b"no image", "1 of 4 images .*000002.jpg cannot be decoded"),
@@ -369,18 +375,18 @@ def test_celeba_without_validation_images_has_no_such_split(tmp_path: Path) -> N
         ("list_attr_celeba.txt", b"\xff\xfe", "list_attr_celeba.txt is corrupt"),
     ],
 )
-def test_mistakes_in_celebas_folder_are_named(file: str, content: bytes | None, says: str, tmp_path: Path) -> None:
+def test_mistakes_in_celebas_folder_are_named(file: str, content: bytes | None, message: str, tmp_path: Path) -> None:
     make_celeba(tmp_path / "celeba")
     if content is None:
         (tmp_path / "celeba" / file).unlink()
     else:
         (tmp_path / "celeba" / file).write_bytes(content)
-    with pytest.raises(UserError, match=says) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         CelebA().load(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_a_face_too_small_to_be_cut_is_named(tmp_path: Path) -> None:
+def test_a_face_too_small_to_crop_is_named(tmp_path: Path) -> None:
     make_celeba(tmp_path / "celeba")
     Image.new("RGB", (100, 90)).save(tmp_path / "celeba" / "img_align_celeba" / "000003.jpg")
     with pytest.raises(UserError, match=r"000003\.jpg .*100 x 90, smaller than 148 x 148"):
@@ -388,7 +394,7 @@ def test_a_face_too_small_to_be_cut_is_named(tmp_path: Path) -> None:
 
 
 def rows_of(data: ImageData) -> list[int]:
-    """The rows that `make_dsprites` drew, read from the images."""
+    """The row numbers that `make_dsprites` encoded in the images."""
     return ((data.images[:, 0, 0, :16] // 255) @ (1 << np.arange(16))).tolist()
 
 
@@ -396,7 +402,7 @@ def test_dsprites_pairs_images_with_factors_and_unpickles_nothing(tmp_path: Path
     sprung = make_dsprites(tmp_path / "dsprites")
     data = DSprites().load(tmp_path)
     assert not sprung.exists()
-    # The trap works: NumPy, told to unpickle, springs it.
+    # The trap works if NumPy is allowed to unpickle.
     np.load(tmp_path / "dsprites" / dsprites.NAME, allow_pickle=True)["metadata"]
     assert sprung.exists()
 
@@ -408,53 +414,53 @@ def test_dsprites_pairs_images_with_factors_and_unpickles_nothing(tmp_path: Path
     assert data.attributes.tolist() == [[row, 0.25, 0.5, 0.75] for row in rows]
     assert [data.classes[label] for label in data.labels] == [("square", "ellipse", "heart")[row % 3] for row in rows]
     assert len(data.split("test")) == 6
-    # Labels and attributes: a conditional model is given the labels.
+    # With labels and attributes, the condition is the labels.
     assert data.condition is data.labels
 
 
-def test_dsprites_with_a_limit_takes_always_the_same_and_never_mixes_the_splits(
+def test_limited_dsprites_are_a_fixed_subset_that_keeps_the_splits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_dsprites(tmp_path / "dsprites")
     test_rows = set(rows_of(DSprites().load(tmp_path).split("test")))
-    few = DSprites(limit=20).load(tmp_path)
-    assert (len(few.split("train")), len(few.split("test"))) == (18, 2)
-    assert set(rows_of(few.split("test"))) <= test_rows
-    assert not set(rows_of(few.split("train"))) & test_rows
-    assert few.attributes[:, 0].tolist() == rows_of(few)
-    assert len(set(rows_of(few))) == 20
-    assert max(rows_of(few)) > 40, "they are drawn from the whole set"
+    limited = DSprites(limit=20).load(tmp_path)
+    assert (len(limited.split("train")), len(limited.split("test"))) == (18, 2)
+    assert set(rows_of(limited.split("test"))) <= test_rows
+    assert not set(rows_of(limited.split("train"))) & test_rows
+    assert limited.attributes[:, 0].tolist() == rows_of(limited)
+    assert len(set(rows_of(limited))) == 20
+    assert max(rows_of(limited)) > 40, "they are drawn from the whole set"
     assert len(DSprites(limit=10**9).load(tmp_path)) == 60
-    # The same for blocks whose size does not divide the number of rows.
+    # The same if the block size does not divide the number of rows.
     monkeypatch.setattr(dsprites, "BLOCK", 7)
-    assert DSprites(limit=20).load(tmp_path).digest == few.digest
+    assert DSprites(limit=20).load(tmp_path).digest == limited.digest
 
 
 @pytest.mark.parametrize("limit", [0, 1, -3, 2.5, True])
 @pytest.mark.parametrize("source", [DSprites, Shapes3D])
-def test_unsuitable_limits_are_named(source: type, limit: object) -> None:
+def test_invalid_limits_are_named(source: type, limit: object) -> None:
     with pytest.raises(UserError, match=rf"{source.__name__}\.limit is {limit!r}, but must be"):
         source(limit=limit)
 
 
 @pytest.mark.parametrize(
-    ("arrays", "says"),
+    ("arrays", "message"),
     [
         ({"imgs": np.zeros((3, 64, 64), np.uint8)}, "latents_values"),
         ({"latents_values": np.zeros((3, 5)), "latents_classes": np.zeros((3, 6), int)}, r"\(3, 5\)"),
         ({"imgs": np.zeros((4, 64, 64), np.uint8)} | dict.fromkeys(("v", "c"), 0), "latents_values"),
     ],
 )
-def test_archives_that_are_not_dsprites_are_refused(arrays: dict[str, object], says: str, tmp_path: Path) -> None:
+def test_archives_that_are_not_dsprites_are_refused(arrays: dict[str, object], message: str, tmp_path: Path) -> None:
     (tmp_path / "dsprites").mkdir()
     np.savez(tmp_path / "dsprites" / dsprites.NAME, **arrays)
-    with pytest.raises(UserError, match=says) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         DSprites().load(tmp_path)
     assert "is corrupt" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("images", "says"),
+    ("images", "message"),
     [
         (np.full((3, 64, 64), 255, np.uint8), "go up to 255, not to 1"),
         (np.zeros((4, 64, 64), np.uint8), r"not uint8 of shape \(3, H, W\)"),
@@ -462,11 +468,11 @@ def test_archives_that_are_not_dsprites_are_refused(arrays: dict[str, object], s
         (np.array([{}] * 3), "imgs are object"),
     ],
 )
-def test_images_that_are_not_dsprites_are_refused(images: NDArray[np.uint8], says: str, tmp_path: Path) -> None:
+def test_images_that_are_not_dsprites_are_refused(images: NDArray[np.uint8], message: str, tmp_path: Path) -> None:
     (tmp_path / "dsprites").mkdir()
     latents = {"latents_values": np.zeros((3, 6)), "latents_classes": np.zeros((3, 6), int)}
     np.savez(tmp_path / "dsprites" / dsprites.NAME, imgs=images, **latents)
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=message):
         DSprites().load(tmp_path)
 
 
@@ -480,9 +486,9 @@ def test_shapes3d_pairs_images_with_factors(tmp_path: Path) -> None:
     assert sorted(rows.tolist()) == list(range(50))
     assert (data.images == (rows[:, None] * np.array([1, 2, 3], np.uint8))[:, :, None, None]).all()
     assert data.attributes.tolist() == [[row, 1, 2, 3, 4, 5] for row in rows]
-    few = Shapes3D(limit=10).load(tmp_path)
-    assert (len(few.split("train")), len(few.split("test"))) == (9, 1)
-    assert set(few.split("test").attributes[:, 0]) <= set(data.split("test").attributes[:, 0])
+    limited = Shapes3D(limit=10).load(tmp_path)
+    assert (len(limited.split("train")), len(limited.split("test"))) == (9, 1)
+    assert set(limited.split("test").attributes[:, 0]) <= set(data.split("test").attributes[:, 0])
 
 
 def test_shapes3d_without_h5py_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -493,14 +499,14 @@ def test_shapes3d_without_h5py_says_how_to_install_it(tmp_path: Path, monkeypatc
         Shapes3D().load(tmp_path)
 
 
-def test_an_h5_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+def test_an_h5_file_with_other_content_is_refused(tmp_path: Path) -> None:
     make_shapes3d(tmp_path / "shapes3d", labels=5)
     with pytest.raises(UserError, match=r"labels have shape \(50, 5\), not \(N, 6\)"):
         Shapes3D().load(tmp_path)
 
 
 def served(files: FileSet, url: str, checksums: dict[str, str] | None = None) -> FileSet:
-    """The same files, from another address and with other checksums."""
+    """The same files from another address, with other checksums."""
     downloads = [
         replace(download, mirrors=(url,), checksum=(checksums or {}).get(download.name)) for download in files.downloads
     ]
@@ -513,7 +519,7 @@ def published(folder: Path, algorithm: str = "sha256") -> dict[str, str]:
     }
 
 
-def test_downloads_are_verified_by_the_published_checksum_and_again_when_they_are_read(tmp_path: Path) -> None:
+def test_downloads_are_verified_when_fetched_and_when_read(tmp_path: Path) -> None:
     there, here = tmp_path / "there", tmp_path / "here"
     make_idx(there)
     with mirror(there) as url:
@@ -523,21 +529,21 @@ def test_downloads_are_verified_by_the_published_checksum_and_again_when_they_ar
         assert fetch(files, here) == "already downloaded"
         assert len(Kmnist().load(here)) == 17
 
-        # Another intact file of the same name is not the one that was fetched.
+        # Another intact file of the same name does not match the recorded checksum.
         make_idx(here / "other", train=13)
         (here / "other" / NAMES[0]).replace(here / "kmnist" / NAMES[0])
         for again in (lambda: Kmnist().load(here), lambda: fetch(files, here)):
             with pytest.raises(UserError, match=rf"{NAMES[0]} is corrupt .*checksums\.json"):
                 again()
 
-        # The owner's file has changed since its checksum was published.
+        # The file on the server has changed since its checksum was published.
         make_idx(there, train=13)
         with pytest.raises(DataNotFound, match=r"its content is not KMNIST's\); put .* into .*here2/kmnist"):
             fetch(files, tmp_path / "here2")
     assert not list((tmp_path / "here2").rglob("*.gz"))
 
 
-def test_without_a_published_checksum_that_of_the_first_download_is_recorded(tmp_path: Path) -> None:
+def test_without_a_published_checksum_the_first_download_is_recorded(tmp_path: Path) -> None:
     there, here = tmp_path / "there", tmp_path / "here"
     make_dsprites(there)
     with mirror(there) as url:
@@ -550,7 +556,7 @@ def test_without_a_published_checksum_that_of_the_first_download_is_recorded(tmp
         assert json.loads(record.read_text()) == {dsprites.NAME: digest}
         assert len(DSprites().load(here)) == 60
 
-        # Deleted and fetched again it must be the same.
+        # After deletion, the same file must be fetched again.
         (here / "dsprites" / dsprites.NAME).unlink()
         (there / dsprites.NAME).rename(there / "kept")
         (there / "sprung").unlink(missing_ok=True)
@@ -577,7 +583,7 @@ def test_an_error_page_is_not_recorded_as_the_data(tmp_path: Path) -> None:
     assert not list((tmp_path / "here").rglob("*.*"))
 
 
-def test_emnists_archive_is_unpacked_for_all_subsets_and_nowhere_else(tmp_path: Path) -> None:
+def test_the_emnist_archive_is_unpacked_for_all_subsets_into_its_folder_only(tmp_path: Path) -> None:
     make_emnist(tmp_path / "made", "letters", "1 65 97\n2 66 98\n", [2, 1])
     make_emnist(tmp_path / "made", "digits", "0 48\n1 49\n", [0, 1])
     (tmp_path / "there").mkdir()
@@ -596,7 +602,7 @@ def test_emnists_archive_is_unpacked_for_all_subsets_and_nowhere_else(tmp_path: 
     assert len(json.loads((tmp_path / "here" / "emnist" / "checksums.json").read_text())) == 11
 
 
-def test_the_published_checksums_are_checksums() -> None:
+def test_published_checksums_are_well_formed() -> None:
     sets = [source().files() for source in source_words().values() if issubclass(source, Stored)]
     downloads = [download for files in sets for download in files.downloads]
     assert {d.name for d in downloads if d.checksum is None} == {dsprites.NAME}
@@ -606,7 +612,7 @@ def test_the_published_checksums_are_checksums() -> None:
     assert ARCHIVE.checksum == "md5:58c8d27c78d21e728a6bc7b3cc06412e"
 
 
-def test_the_command_fetches_and_says_how_it_was_verified(
+def test_the_command_fetches_and_reports_how_it_verified_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_idx(tmp_path / "there")
@@ -614,10 +620,10 @@ def test_the_command_fetches_and_says_how_it_was_verified(
     with mirror(tmp_path / "there") as url:
         monkeypatch.setattr(Kmnist, "published", served(Kmnist().files(), url, published(tmp_path / "there")))
         vaelab(["data", "fetch", "kmnist", "--data-dir", str(tmp_path / "here")])
-    told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("kmnist: fetching train-images-idx3-ubyte.gz, ")
-    assert told[1] == f"kmnist: verified by the published checksum; in {tmp_path / 'here' / 'kmnist'}"
-    # Without the server, files that are present are enough, and missing ones are an error.
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("kmnist: fetching train-images-idx3-ubyte.gz, ")
+    assert lines[1] == f"kmnist: verified by the published checksum; in {tmp_path / 'here' / 'kmnist'}"
+    # Without the server, existing files suffice and missing ones are an error.
     vaelab(["data", "fetch", "kmnist", "--data-dir", str(tmp_path / "here")])
     (tmp_path / "here" / "kmnist" / NAMES[1]).unlink()
     assert vaelab(["data", "fetch", "kmnist", "--data-dir", str(tmp_path / "here")]) == 2
@@ -625,17 +631,17 @@ def test_the_command_fetches_and_says_how_it_was_verified(
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "message"),
     [
         ("celeba", r"celeba cannot be fetched; put img_align_celeba, .* into .*celeba"),
         ("folder:x", "name is 'folder:x', but what can be fetched is: mnist, fashion-mnist, .*dsprites, shapes3d"),
     ],
 )
-def test_what_cannot_be_fetched_is_named(
-    name: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_sources_that_cannot_be_fetched_are_named(
+    name: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert vaelab(["data", "fetch", name, "--data-dir", str(tmp_path)]) == 2
-    assert re.search(says, capsys.readouterr().err)
+    assert re.search(message, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("name", ["sprites", "strokes", "digits"])
@@ -647,7 +653,7 @@ def test_sources_without_files_have_nothing_to_fetch(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_stored_source_must_say_where_its_files_are_and_how_to_read_them() -> None:
+def test_a_stored_source_must_define_its_files_and_how_to_read_them() -> None:
     class Unfinished(Stored):
         """A published set without files."""
 
@@ -655,7 +661,7 @@ def test_a_stored_source_must_say_where_its_files_are_and_how_to_read_them() -> 
         Unfinished()  # type: ignore[abstract]
 
 
-def described(rows: int = 4, **changes: object) -> ImageData:
+def bars_data(rows: int = 4, **changes: object) -> ImageData:
     images = np.arange(rows * 16, dtype=np.uint8).reshape(rows, 1, 4, 4)
     attributes = np.linspace(0, 1, rows * 2, dtype=np.float32).reshape(rows, 2)
     values = {"images": images, "attributes": attributes, "attribute_names": ("width", "tilt")} | changes
@@ -663,7 +669,7 @@ def described(rows: int = 4, **changes: object) -> ImageData:
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"attributes": np.zeros((3, 2), np.float32)}, r"attributes have shape \(3, 2\), but there are 4 images"),
         ({"attributes": np.zeros(4, np.float32)}, r"attributes have shape \(4,\)"),
@@ -675,14 +681,14 @@ def described(rows: int = 4, **changes: object) -> ImageData:
         ({"attributes": None}, "2 attribute names, but the attributes have 0 columns"),
     ],
 )
-def test_attributes_that_do_not_fit_are_named(changes: dict[str, object], says: str) -> None:
-    with pytest.raises(UserError, match=says) as caught:
-        described(**changes)
+def test_invalid_attributes_are_named(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        bars_data(**changes)
     assert "\n" not in str(caught.value)
 
 
-def test_attributes_go_with_their_images() -> None:
-    data = held_out(described(rows=10))
+def test_attributes_stay_with_their_images() -> None:
+    data = held_out(bars_data(rows=10))
     assert data.format.attributes == ("width", "tilt")
     for part in (data, data.split("train"), data.split("test")):
         # Image r begins with the byte 16 r, and its first attribute is 2 r / 19.
@@ -692,25 +698,25 @@ def test_attributes_go_with_their_images() -> None:
     assert (x.shape, y.shape, y.dtype) == ((2, 1, 4, 4), (2, 2), torch.float32)
 
 
-def test_a_conditional_model_is_given_labels_before_attributes() -> None:
-    assert described(attributes=None, attribute_names=()).condition is None
-    assert described(attributes=None, attribute_names=()).tensors()[1] is None
-    assert described().condition.dtype == np.float32
-    both = described(labels=np.array([0, 1, 0, 1]), classes=("a", "b"))
+def test_labels_take_precedence_over_attributes_as_the_condition() -> None:
+    assert bars_data(attributes=None, attribute_names=()).condition is None
+    assert bars_data(attributes=None, attribute_names=()).tensors()[1] is None
+    assert bars_data().condition.dtype == np.float32
+    both = bars_data(labels=np.array([0, 1, 0, 1]), classes=("a", "b"))
     assert both.condition.tolist() == [0, 1, 0, 1]
     assert both.tensors()[1].dtype == torch.int64
 
 
-def test_the_digest_of_old_runs_stands_and_attributes_count() -> None:
-    """A run is resumed only with its own images, so the digest of data without attributes must never change."""
+def test_the_digest_is_stable_and_depends_on_attributes() -> None:
+    """Runs resume only with the same digest, so it must never change for data without attributes."""
     images = np.arange(32, dtype=np.uint8).reshape(2, 1, 4, 4)
     old = ImageData("bars", images, np.array([0, 1]), ("a", "b"), {"train": range(1), "test": range(1, 2)})
     assert old.digest == "55616308498d98cfddae16a79b60b90527711ce304d0f18f61ec3244cafb50b0"
     digests = {
         old.digest,
-        described().digest,
-        described(attributes=described().attributes + 1).digest,
-        described(attribute_names=("width", "height")).digest,
-        described(attributes=None, attribute_names=()).digest,
+        bars_data().digest,
+        bars_data(attributes=bars_data().attributes + 1).digest,
+        bars_data(attribute_names=("width", "height")).digest,
+        bars_data(attributes=None, attribute_names=()).digest,
     }
     assert len(digests) == 5

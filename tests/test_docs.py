@@ -1,4 +1,4 @@
-"""What the documents say, done: every block of Python in them runs as it stands."""
+"""The documents match the code: their Python runs, and their commands and links exist."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize("code", BLOCKS)
-def test_python_in_the_documents_runs(code: str, tmp_path: Path) -> None:
+def test_python_blocks_in_the_documents_run(code: str, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_readmes_python_is_ten_lines() -> None:
+def test_the_first_example_of_the_readme_is_short() -> None:
     first = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
     assert len([line for line in first.splitlines() if line.strip()]) <= 12
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_and_images_lead_somewhere(page: Path) -> None:
+def test_links_and_images_have_targets(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         assert target.startswith("http") or (page.parent / target).exists(), target
 
 
 def examples() -> list[object]:
-    """Every docstring example of every module of the package."""
-    finder, found = doctest.DocTestFinder(exclude_empty=True), []
+    """All docstring examples of the package."""
+    finder, collected = doctest.DocTestFinder(exclude_empty=True), []
     for module in pkgutil.walk_packages(vaelab.__path__, "vaelab."):
         if not module.name.endswith("__main__"):
             loaded = importlib.import_module(module.name)
-            found += [test for test in finder.find(loaded, module.name) if test.examples]
-    return [pytest.param(test, id=test.name) for test in found]
+            collected += [test for test in finder.find(loaded, module.name) if test.examples]
+    return [pytest.param(test, id=test.name) for test in collected]
 
 
 EXAMPLES = examples()
@@ -58,33 +58,33 @@ def test_examples_in_docstrings_run(example: doctest.DocTest) -> None:
     assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(example).failed == 0
 
 
-def test_there_are_examples() -> None:
+def test_docstrings_have_examples() -> None:
     assert len(EXAMPLES) >= 8
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_in_the_documents_exist(page: Path) -> None:
-    """Each `vaelab ...` line of a shell block names a command and flags that are there."""
+    """The command and flags of each `vaelab ...` line in a shell block exist."""
     for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
         for line in block.splitlines():
             words = line.split("#")[0].split()
             if words[:1] != ["vaelab"]:
                 continue
             depth = 3 if words[1] in ("study", "data") or (words[1] == "train" and not words[2].startswith("-")) else 2
-            asked = [
+            command = [
                 sys.executable,
                 "-m",
                 "vaelab",
                 *words[1:depth],
                 "--help-all" if words[1] == "train" and depth == 3 else "--help",
             ]
-            shown = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             for flag in re.findall(r"--[a-z.-]+", line.split("#")[0]):
-                known = re.search(rf"{re.escape(flag)}(?![a-z-])", shown)
+                known = re.search(rf"{re.escape(flag)}(?![a-z-])", output)
                 assert known or flag in ("--prior.components", "--resume"), line
 
 
-def test_the_page_of_figures_names_every_one() -> None:
+def test_the_page_of_figures_lists_every_figure() -> None:
     from vaelab.figures import ENTRIES
 
     page = (ROOT / "docs" / "figures.md").read_text()

@@ -1,4 +1,4 @@
-"""`vaelab evaluate`, as a user meets it: numbers, files, and refusals."""
+"""`vaelab evaluate` as users see it: numbers, files and refusals."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SMALL = Budget(n_costly=6, n_samples=20)
 
 @pytest.fixture(scope="module")
 def binary_run(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A small VAE of binary digits, trained a little."""
+    """A small VAE of binary digits, trained briefly."""
     experiment = Experiment(
         data=Npz(str(digits_file)),
         binarisation=Dynamic(),
@@ -56,51 +56,57 @@ def named(section: Section) -> dict[str, Number]:
     return {number.name: number for number in section.numbers}
 
 
-def test_a_run_is_measured_in_every_part_that_it_can_be(binary_run: Run, digits: ImageData) -> None:
-    subject = measurement(binary_run.model, digits, Dynamic(), SMALL)
-    found = measure_parts(subject)
-    assert [section.part for section in found.sections] == ["elbo", "evidence", "gaps", "samples", "representation"]
-    assert "distances left out: the test split has 60 images" in found.section("samples").findings[0]
-    assert "the factors of its images are not known" in found.left_out["disentanglement"]
-    assert found.weights_sha256 == weights_digest(binary_run.model)
+def test_a_run_is_measured_in_every_applicable_part(binary_run: Run, digits: ImageData) -> None:
+    measured = measurement(binary_run.model, digits, Dynamic(), SMALL)
+    evaluation = measure_parts(measured)
+    assert [section.part for section in evaluation.sections] == [
+        "elbo",
+        "evidence",
+        "gaps",
+        "samples",
+        "representation",
+    ]
+    assert "distances left out: the test split has 60 images" in evaluation.section("samples").findings[0]
+    assert "the factors of its images are not known" in evaluation.left_out["disentanglement"]
+    assert evaluation.weights_sha256 == weights_digest(binary_run.model)
 
-    evidence = named(found.section("evidence"))
-    exact = exact_evidence(binary_run.model, subject.x)
+    evidence = named(evaluation.section("evidence"))
+    exact = exact_evidence(binary_run.model, measured.x)
     assert evidence["log p(x)"].value == pytest.approx(exact.log_p.mean().item(), abs=1e-6)
     assert evidence["ELBO"].value < evidence["IWAE-20"].value < evidence["log p(x)"].value
     for number in evidence.values():
         low, high = number.interval
         assert low <= number.value <= high, number
-    (order, *_) = found.section("evidence").findings
+    (order, *_) = evaluation.section("evidence").findings
     assert order.startswith("The order holds: ELBO")
     assert abs(exact.refining.mean()) < 0.01
-    # What must agree on a trained model of a plane: annealing, and as many importance samples as anyone takes.
+    # On a trained model with two latent dimensions, annealing and many importance samples agree with quadrature.
     low, high = evidence["AIS - log p(x)"].interval
     assert low - 0.1 < 0 < high + 0.1
-    many = importance_bound(binary_run.model, subject.x, samples=5000)
+    many = importance_bound(binary_run.model, measured.x, samples=5000)
     assert (exact.log_p - many.log_p).abs().median() < 0.1
 
-    gaps = named(found.section("gaps"))
+    gaps = named(evaluation.section("gaps"))
     assert gaps["log p(x) - ELBO"].value == pytest.approx(
         gaps["approximation gap"].value + gaps["amortisation gap"].value
     )
-    rows = [int(row) for row in found.section("gaps").curves["row"]]
-    assert rows == subject.costly_rows.tolist()
-    np.testing.assert_allclose(found.section("gaps").curves["log_p"], exact.log_p[rows], atol=1e-6)
+    rows = [int(row) for row in evaluation.section("gaps").curves["row"]]
+    assert rows == measured.costly_rows.tolist()
+    np.testing.assert_allclose(evaluation.section("gaps").curves["log_p"], exact.log_p[rows], atol=1e-6)
 
-    elbo = named(found.section("elbo"))
+    elbo = named(evaluation.section("elbo"))
     assert elbo["-ELBO"].value == pytest.approx(elbo["distortion"].value + elbo["rate"].value)
-    # Two estimates by other draws of the same bound.
+    # Two estimates of the same bound, from different draws.
     assert -elbo["-ELBO"].value == pytest.approx(evidence["ELBO"].value, abs=3)
 
 
 def test_python_gives_what_the_command_gives(binary_run: Run, digits: ImageData) -> None:
-    found = vaelab.evaluate(binary_run.model, digits, Dynamic(), only=["elbo"], budget=SMALL)
+    evaluation = vaelab.evaluate(binary_run.model, digits, Dynamic(), only=["elbo"], budget=SMALL)
     again = measure_parts(measurement(binary_run.model, digits, Dynamic(), SMALL), ["elbo"])
-    assert found.section("elbo").numbers == again.section("elbo").numbers
+    assert evaluation.section("elbo").numbers == again.section("elbo").numbers
 
 
-def test_a_violated_order_is_said_aloud(binary_run: Run, digits: ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_violated_order_is_reported(binary_run: Run, digits: ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
     from vaelab.evaluation import evidence
 
     right = evidence.importance_bound
@@ -110,34 +116,34 @@ def test_a_violated_order_is_said_aloud(binary_run: Run, digits: ImageData, monk
         return replace(bound, log_p=bound.log_p + 50)
 
     monkeypatch.setattr(evidence, "importance_bound", wrong)
-    found = measure_parts(measurement(binary_run.model, digits, Dynamic(), SMALL), ["evidence"])
-    assert found.section("evidence").findings[0].startswith("THE ORDER IS VIOLATED")
+    result = measure_parts(measurement(binary_run.model, digits, Dynamic(), SMALL), ["evidence"])
+    assert result.section("evidence").findings[0].startswith("THE ORDER IS VIOLATED")
 
 
 def test_grey_pixels_give_gaps_but_no_evidence(digits: ImageData) -> None:
     torch.manual_seed(0)
     model = VAE(latent=2, network=Mlp(hidden=(16,))).build(digits.format)
-    found = measure_parts(measurement(model, digits, Grey(), SMALL), ["elbo", "gaps"])
+    evaluation = measure_parts(measurement(model, digits, Grey(), SMALL), ["elbo", "gaps"])
     with pytest.raises(UserError, match="a cross-entropy and no log-likelihood; binarise them"):
         measure_parts(measurement(model, digits, Grey(), SMALL), ["evidence"])
-    assert "cross-entropy + rate" in named(found.section("elbo"))
-    assert any("is no density of images" in finding for finding in found.section("gaps").findings)
+    assert "cross-entropy + rate" in named(evaluation.section("elbo"))
+    assert any("is no density of images" in finding for finding in evaluation.section("gaps").findings)
     measured = measure_parts(measurement(model, digits, Dynamic(), SMALL), ["evidence"])
     assert "log p(x)" in named(measured.section("evidence"))
 
 
-def test_models_without_a_density_are_told_what_can_be_measured(digits: ImageData) -> None:
-    codes = VAE(latent=4, network=Mlp(hidden=(16,)), posterior=Codebook(size=8), prior=UniformCodes())
-    subject = measurement(codes.build(digits.format), digits, Dynamic(), SMALL)
+def test_errors_for_models_without_a_density_name_the_applicable_parts(digits: ImageData) -> None:
+    codebook = VAE(latent=4, network=Mlp(hidden=(16,)), posterior=Codebook(size=8), prior=UniformCodes())
+    discrete = measurement(codebook.build(digits.format), digits, Dynamic(), SMALL)
     with pytest.raises(UserError, match=r"codes come from a codebook, so there is no density of z.*can be measured"):
-        measure_parts(subject, ["gaps"])
+        measure_parts(discrete, ["gaps"])
     ladder = measurement(Ladder(groups=(1, 1), width=8).build(digits.format), digits, Dynamic(), SMALL)
-    found = measure_parts(ladder, ["elbo", "evidence"])
-    assert [name for name in named(found.section("elbo")) if name.startswith("rate of group")] == [
+    evaluation = measure_parts(ladder, ["elbo", "evidence"])
+    assert [name for name in named(evaluation.section("elbo")) if name.startswith("rate of group")] == [
         "rate of group 1",
         "rate of group 2",
     ]
-    assert "log p(x)" not in named(found.section("evidence"))
+    assert "log p(x)" not in named(evaluation.section("evidence"))
     with pytest.raises(UserError, match="latents depend on each other"):
         measure_parts(ladder, ["gaps"])
     flow = measurement(
@@ -150,41 +156,41 @@ def test_models_without_a_density_are_told_what_can_be_measured(digits: ImageDat
         measure_parts(flow, ["gaps"])
 
 
-def test_more_dimensions_than_a_grid_bears_are_annealed(digits: ImageData) -> None:
+def test_models_with_too_many_dimensions_for_a_grid_are_annealed(digits: ImageData) -> None:
     torch.manual_seed(0)
     model = VAE(latent=5, network=Mlp(hidden=(16,)), conditional=True).build(digits.format)
-    found = measure_parts(measurement(model, digits, Dynamic(), replace(SMALL, n_costly=3)), ["evidence", "gaps"])
-    assert {"ELBO", "IWAE-20", "AIS", "AIS - IWAE-20", "BDMC gap"} == set(named(found.section("evidence")))
-    assert any("is a lower bound" in finding for finding in found.section("gaps").findings)
+    evaluation = measure_parts(measurement(model, digits, Dynamic(), replace(SMALL, n_costly=3)), ["evidence", "gaps"])
+    assert {"ELBO", "IWAE-20", "AIS", "AIS - IWAE-20", "BDMC gap"} == set(named(evaluation.section("evidence")))
+    assert any("is a lower bound" in finding for finding in evaluation.section("gaps").findings)
 
 
 def test_sprites_are_measured_for_disentanglement() -> None:
     data = Sprites(limit=3000, image_size=16).load()
     torch.manual_seed(0)
     model = VAE(latent=4, network=Mlp(hidden=(16,))).build(data.format)
-    found = measure_parts(measurement(model, data), ["disentanglement"])
-    numbers = named(found.section("disentanglement"))
+    evaluation = measure_parts(measurement(model, data), ["disentanglement"])
+    numbers = named(evaluation.section("disentanglement"))
     assert len(numbers) == 10
     assert all(number.value <= 1 for number in numbers.values())
-    assert found.section("disentanglement").about["factors"] == "label, scale, orientation, x, y"
+    assert evaluation.section("disentanglement").about["factors"] == "label, scale, orientation, x, y"
 
 
-def test_codes_that_hold_nothing_are_at_chance(digits: ImageData) -> None:
-    """An encoder that gives every image the same code is at chance, and its clusters are left out."""
+def test_uninformative_latents_score_at_chance(digits: ImageData) -> None:
+    """A constant encoder scores at chance, and its clusters are left out."""
     torch.manual_seed(0)
     model = VAE(latent=2, network=Mlp(hidden=(16,)), conditional=True).build(digits.format)
     with torch.no_grad():
         for weight in model.network.encoder.parameters():
             weight.zero_()
-    found = measure_parts(measurement(model, digits, Grey(), SMALL), ["representation"])
-    numbers = named(found.section("representation"))
+    evaluation = measure_parts(measurement(model, digits, Grey(), SMALL), ["representation"])
+    numbers = named(evaluation.section("representation"))
     chance = float(numbers["linear probe"].how.removeprefix("chance "))
     assert numbers["linear probe"].value <= chance + 0.1
     assert "cluster information" not in numbers
-    assert any("The model is given the label" in finding for finding in found.section("representation").findings)
+    assert any("The model is given the label" in finding for finding in evaluation.section("representation").findings)
 
 
-def test_numbers_of_other_parts_are_kept_as_long_as_the_weights_are_the_same(tmp_path: Path) -> None:
+def test_results_of_other_parts_are_kept_while_the_weights_are_the_same(tmp_path: Path) -> None:
     def measured(weights: str, *parts: str) -> Evaluation:
         return Evaluation("m", weights, tuple(Section(part, (Number("n", 1.0),)) for part in parts))
 
@@ -202,40 +208,40 @@ def test_numbers_of_other_parts_are_kept_as_long_as_the_weights_are_the_same(tmp
         both.section("samples")
 
 
-def test_equal_weights_are_in_order(digits: ImageData) -> None:
-    """Of a code that is certain the importance bound is the ELBO, but for rounding."""
+def test_equal_bounds_count_as_ordered(digits: ImageData) -> None:
+    """With a deterministic posterior the importance bound equals the ELBO up to rounding."""
     torch.manual_seed(0)
-    codes = VAE(latent=4, network=Mlp(hidden=(16,)), posterior=Codebook(size=8), prior=UniformCodes())
-    found = measure_parts(measurement(codes.build(digits.format), digits, Dynamic(), SMALL), ["evidence"])
-    assert found.section("evidence").findings[0].startswith("The order holds")
-    assert any("codes come from a codebook" in finding for finding in found.section("evidence").findings)
+    codebook = VAE(latent=4, network=Mlp(hidden=(16,)), posterior=Codebook(size=8), prior=UniformCodes())
+    evaluation = measure_parts(measurement(codebook.build(digits.format), digits, Dynamic(), SMALL), ["evidence"])
+    assert evaluation.section("evidence").findings[0].startswith("The order holds")
+    assert any("codes come from a codebook" in finding for finding in evaluation.section("evidence").findings)
 
 
-def test_conditions_that_are_all_different_leave_the_bounds(digits: ImageData) -> None:
-    """No lattice is affordable for each, which costs neither the bounds nor the gaps."""
+def test_bounds_remain_if_every_condition_differs(digits: ImageData) -> None:
+    """One lattice per condition is too expensive; the bounds and gaps are still measured."""
     tilts = np.random.default_rng(0).normal(size=(360, 1)).astype(np.float32)
     splits = {"train": range(60), "test": range(60, 360)}
     data = replace(digits, labels=None, classes=(), splits=splits, attributes=tilts, attribute_names=("tilt",))
     torch.manual_seed(0)
     model = VAE(latent=3, network=Mlp(hidden=(16,)), conditional=True).build(data.format)
-    found = measure_parts(measurement(model, data, Dynamic(), replace(SMALL, n_costly=3)), ["evidence", "gaps"])
-    assert any("max_points" in finding for finding in found.section("evidence").findings)
-    assert "AIS" in named(found.section("evidence"))
-    assert "AIS" in named(found.section("gaps"))["log p(x) - ELBO"].how
+    evaluation = measure_parts(measurement(model, data, Dynamic(), replace(SMALL, n_costly=3)), ["evidence", "gaps"])
+    assert any("max_points" in finding for finding in evaluation.section("evidence").findings)
+    assert "AIS" in named(evaluation.section("evidence"))
+    assert "AIS" in named(evaluation.section("gaps"))["log p(x) - ELBO"].how
 
 
-def test_images_are_drawn_alike_whether_some_or_all_are_measured(digits: ImageData) -> None:
+def test_a_subset_of_images_is_binarised_like_the_full_set(digits: ImageData) -> None:
     model = VAE(network=Mlp(hidden=(16,))).build(digits.format)
     for protocol in (Dynamic(), Static()):
-        whole = measurement(model, digits, protocol).x
-        some = measurement(model, digits, protocol, Budget(n_images=20))
+        full = measurement(model, digits, protocol).x
+        subset = measurement(model, digits, protocol, Budget(n_images=20))
         rows = np.sort(np.random.default_rng(0).choice(60, 20, replace=False))
-        assert torch.equal(some.x, whole[rows])
-        assert set(whole.unique().tolist()) == {0.0, 1.0}
+        assert torch.equal(subset.x, full[rows])
+        assert set(full.unique().tolist()) == {0.0, 1.0}
 
 
-def test_samples_are_judged_by_what_they_are() -> None:
-    """A decoder that gives the images of its class's training images back, against one that gives noise."""
+def test_sample_metrics_distinguish_copies_from_noise() -> None:
+    """A decoder that returns training images of the class, against an untrained one."""
     data = open_data("digits")
     torch.manual_seed(0)
     model = VAE(latent=2, network=Mlp(hidden=(16,)), conditional=True).build(data.format)
@@ -254,10 +260,10 @@ def test_samples_are_judged_by_what_they_are() -> None:
         )
 
     model.generate = copying  # type: ignore[method-assign]
-    found = named(measure_parts(measurement(model, data, Grey(), Budget(n_images=60)), ["samples"]).section("samples"))
-    assert found["exact copies"].value == 1
-    assert found["the same, relative"].value > 0.95
-    assert found["conditional accuracy"].value > 0.9
+    copies = named(measure_parts(measurement(model, data, Grey(), Budget(n_images=60)), ["samples"]).section("samples"))
+    assert copies["exact copies"].value == 1
+    assert copies["the same, relative"].value > 0.95
+    assert copies["conditional accuracy"].value > 0.9
 
 
 def test_the_command_prints_and_writes_what_it_measured(cli: Cli, binary_run: Run) -> None:
@@ -307,6 +313,6 @@ def test_weights_that_are_not_finite_are_refused(cli: Cli, binary_run: Run, digi
     assert "a model without its data; name images with --data" in done.stderr
 
 
-def test_parts_are_chosen_by_name_in_their_own_order() -> None:
+def test_chosen_parts_keep_their_standard_order() -> None:
     assert [part.name for part in chosen(["gaps", "elbo"])] == ["elbo", "gaps"]
     assert chosen(()) == list(PARTS)

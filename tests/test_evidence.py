@@ -1,4 +1,4 @@
-"""The evidence, its bounds and its gaps, against models of which they are known exactly."""
+"""The evidence, its bounds and its gaps, on models for which they are known exactly."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from vaelab.likelihoods import (
     LearnedGaussian,
     OptimalGaussian,
 )
-from vaelab.metrics import importance_bound, posterior_means
 from vaelab.metrics.evidence import (
     Joint,
     exact_evidence,
+    importance_bound,
     importance_bound_over,
     inference_gaps,
     refuse_broken_weights,
 )
 from vaelab.metrics.images import pixels_of
 from vaelab.metrics.intervals import bootstrap_interval
+from vaelab.metrics.latent import posterior_means
 from vaelab.models.vae import VAEModel
 from vaelab.posteriors import Codebook, FullGaussian
 from vaelab.priors import ConditionalNormal, UniformCodes, Vamp
@@ -45,14 +46,14 @@ def pca(latent: int = 2, sigma: float = 0.5, **parts: object) -> VAEModel:
 
 
 def correlated(model: VAEModel) -> VAEModel:
-    """The same with a decoder whose directions overlap, so that the true posterior is a slanted ellipse."""
+    """The same model with correlated decoder columns, so that the true posterior is a slanted ellipse."""
     with torch.no_grad():
         weight = model.network.decoder[0].weight.mul_(2)
         weight[:, 1:] += weight[:, :1]
     return model
 
 
-def known(model: VAEModel, x: Tensor) -> tuple[Tensor, MultivariateNormal]:
+def closed_form(model: VAEModel, x: Tensor) -> tuple[Tensor, MultivariateNormal]:
     """log p(x) and the true posterior of probabilistic PCA (Tipping and Bishop 1999), in any dimension."""
     layer, variance = model.network.decoder[0], model.likelihood.sigma.double() ** 2
     weight, bias = layer.weight.detach(), layer.bias.detach()
@@ -72,16 +73,16 @@ def x() -> Tensor:
 
 
 @pytest.mark.parametrize("latent", [1, 2, 3])
-def test_quadrature_gives_the_evidence_and_the_posterior_of_probabilistic_pca(latent: int, x: Tensor) -> None:
-    # In three dimensions a lattice grows eightfold with each halving; wide posteriors need few.
+def test_quadrature_matches_probabilistic_pca(latent: int, x: Tensor) -> None:
+    # In three dimensions each halving multiplies the lattice by eight; wide posteriors need few halvings.
     model, tolerance = (pca(latent), 1e-8) if latent < 3 else (pca(latent, sigma=1.0), 1e-5)
-    log_p, posterior = known(model, x)
-    found = exact_evidence(model, x, tolerance=tolerance)
-    torch.testing.assert_close(found.log_p, log_p, rtol=0, atol=1e-6)
-    torch.testing.assert_close(found.mean, posterior.mean, rtol=0, atol=1e-5)
-    torch.testing.assert_close(found.covariance, posterior.covariance_matrix.expand(7, -1, -1), rtol=0, atol=1e-5)
-    assert found.refining.abs().max() < tolerance
-    assert found.widening.abs().max() < 1e-8
+    log_p, posterior = closed_form(model, x)
+    result = exact_evidence(model, x, tolerance=tolerance)
+    torch.testing.assert_close(result.log_p, log_p, rtol=0, atol=1e-6)
+    torch.testing.assert_close(result.mean, posterior.mean, rtol=0, atol=1e-5)
+    torch.testing.assert_close(result.covariance, posterior.covariance_matrix.expand(7, -1, -1), rtol=0, atol=1e-5)
+    assert result.refining.abs().max() < tolerance
+    assert result.widening.abs().max() < 1e-8
 
 
 def test_narrow_posteriors_are_found_between_the_points_of_the_first_lattice(x: Tensor) -> None:
@@ -90,11 +91,11 @@ def test_narrow_posteriors_are_found_between_the_points_of_the_first_lattice(x: 
     with torch.no_grad():
         model.network.decoder[0].weight.mul_(3)
         images = model.decode(torch.tensor([[0.123, -0.456], [1.9, 1.1], [-2.3, 0.05]]).double()).mean
-    log_p, posterior = known(model, images)
-    found = exact_evidence(model, images, tolerance=1e-6)
+    log_p, posterior = closed_form(model, images)
+    result = exact_evidence(model, images, tolerance=1e-6)
     assert posterior.covariance_matrix[0].diagonal().sqrt().max() < 0.02
-    torch.testing.assert_close(found.log_p, log_p, rtol=0, atol=1e-5)
-    torch.testing.assert_close(found.mean, posterior.mean, rtol=0, atol=1e-5)
+    torch.testing.assert_close(result.log_p, log_p, rtol=0, atol=1e-5)
+    torch.testing.assert_close(result.mean, posterior.mean, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("sigma", "ratio"), [(0.003, 0.03), (0.003, 0.3), (0.001, 0.03), (0.003, 1.0)])
@@ -107,12 +108,12 @@ def test_slanted_ridges_narrower_than_the_first_step_are_followed_to_their_ends(
         weight.copy_(directions @ torch.diag(torch.tensor([1.0, ratio]).double()) @ turn)
         means = model.decode(torch.randn(20, 2, dtype=torch.float64)).mean
         images = means + sigma * torch.randn_like(means)
-    found = exact_evidence(model, images)
-    torch.testing.assert_close(found.log_p, known(model, images)[0], rtol=0, atol=1e-3)
+    result = exact_evidence(model, images)
+    torch.testing.assert_close(result.log_p, closed_form(model, images)[0], rtol=0, atol=1e-3)
 
 
-def test_images_far_from_the_prior_are_within_the_range() -> None:
-    """The encoder sends them eleven deviations out: the lattice follows."""
+def test_the_lattice_covers_images_far_from_the_prior() -> None:
+    """The encoder maps the image to eleven deviations from the prior; the lattice extends to it."""
     model = pca()
     with torch.no_grad():
         weight, bias = model.network.decoder[0].weight, model.network.decoder[0].bias
@@ -121,12 +122,12 @@ def test_images_far_from_the_prior_are_within_the_range() -> None:
         model.posterior.mean.bias.copy_(-regression @ bias)
         far = model.decode(torch.tensor([[11.0, -9.0]]).double()).mean
     torch.testing.assert_close(
-        exact_evidence(model, far, tolerance=1e-8).log_p, known(model, far)[0], rtol=0, atol=1e-6
+        exact_evidence(model, far, tolerance=1e-8).log_p, closed_form(model, far)[0], rtol=0, atol=1e-6
     )
 
 
 def test_every_likelihood_and_prior_integrates_to_the_sum_over_a_fine_grid(x: Tensor) -> None:
-    """One lattice for all images, a product of matrices for all pairs, cell by cell: against plain sums."""
+    """Compare one lattice for all images, computed by matrix products, with plain sums."""
     ticks = torch.linspace(-8, 8, 321, dtype=torch.float64)
     grid = torch.cartesian_prod(ticks, ticks)
     grey = x.abs().clamp(max=1)
@@ -144,8 +145,8 @@ def test_every_likelihood_and_prior_integrates_to_the_sum_over_a_fine_grid(x: Te
             p, log_prior = model.decode(grid), model.prior_of(None, 1).log_prob(grid)
             plain = torch.stack([(p.log_prob(image) + log_prior).logsumexp(0) for image in images])
         expected = plain + 2 * math.log(16 / 320)
-        found = exact_evidence(model, images, tolerance=1e-3)
-        torch.testing.assert_close(found.log_p, expected, rtol=0, atol=3e-3)
+        result = exact_evidence(model, images, tolerance=1e-3)
+        torch.testing.assert_close(result.log_p, expected, rtol=0, atol=3e-3)
 
 
 @pytest.mark.parametrize("prior", [Mixture(components=2), ConditionalNormal()])
@@ -155,34 +156,34 @@ def test_a_conditional_model_is_integrated_under_each_images_own_label(prior: ob
     model = spec.build(ImageFormat(1, 3, 4, ("cat", "dog", "owl"))).double().eval()
     y = torch.tensor([2, 0, 1, 1, 0, 2, 2])
     images = x.gt(0).double()
-    whole = exact_evidence(model, images, y)
-    assert len(set(np.round(whole.log_p.tolist(), 6))) == 7
+    together = exact_evidence(model, images, y)
+    assert len(set(np.round(together.log_p.tolist(), 6))) == 7
     for row in range(7):
         alone = exact_evidence(model, images[row : row + 1], y[row : row + 1])
-        # The range depends on the images that share a label, and so does the lattice.
-        torch.testing.assert_close(alone.log_p[0], whole.log_p[row], rtol=0, atol=1e-3)
+        # The range, and so the lattice, depends on the images that share a label.
+        torch.testing.assert_close(alone.log_p[0], together.log_p[row], rtol=0, atol=1e-3)
     with pytest.raises(UserError, match="y is None, but the model is conditional"):
         exact_evidence(model, images)
 
 
-def test_too_few_points_are_refused_or_confessed(x: Tensor) -> None:
+def test_too_few_points_are_refused_or_reported(x: Tensor) -> None:
     with pytest.raises(UserError, match="max_points is 100, but the first two lattices need 8450"):
         exact_evidence(pca(), x, max_points=100)
-    confessed = exact_evidence(pca(sigma=0.02), x, tolerance=1e-8, max_points=9500)
-    assert confessed.points <= 9500
-    assert confessed.refining.abs().max() > 1e-8
+    coarse = exact_evidence(pca(sigma=0.02), x, tolerance=1e-8, max_points=9500)
+    assert coarse.points <= 9500
+    assert coarse.refining.abs().max() > 1e-8
 
 
-def test_quadrature_refuses_what_it_cannot_integrate(x: Tensor) -> None:
+def test_quadrature_refuses_models_it_cannot_integrate(x: Tensor) -> None:
     grey = x.abs().clamp(max=1).float()
     with pytest.raises(UserError, match="grey pixels, under which a Bernoulli likelihood gives a cross-entropy"):
         exact_evidence(VAE(network=Mlp()).build(FORMAT), grey)
     assert exact_evidence(VAE(network=Mlp()).build(FORMAT), grey, allow_cross_entropy=True).log_p.isfinite().all()
     with pytest.raises(UserError, match="model has 4 latent dimensions, but a grid is affordable for at most 3"):
         exact_evidence(pca(latent=4), x)
-    codes = VAE(network=Mlp(), posterior=Codebook(size=4), prior=UniformCodes()).build(FORMAT)
+    codebook = VAE(network=Mlp(), posterior=Codebook(size=4), prior=UniformCodes()).build(FORMAT)
     with pytest.raises(UserError, match=r"codes come from a codebook.*the parts elbo, samples and representation"):
-        exact_evidence(codes, grey.round())
+        exact_evidence(codebook, grey.round())
     ladder = Ladder(groups=(1, 1), width=8).build(ImageFormat(1, 8, 8))
     with pytest.raises(UserError, match=r"latents depend on each other.*the parts evidence and elbo"):
         exact_evidence(ladder, torch.zeros(1, 1, 8, 8))
@@ -200,34 +201,34 @@ def test_quadrature_refuses_what_it_cannot_integrate(x: Tensor) -> None:
 # ---- importance samples ----
 
 
-def test_elbo_importance_bound_and_exact_evidence_are_in_order_and_meet(x: Tensor) -> None:
+def test_elbo_importance_bound_and_exact_evidence_are_ordered_and_close(x: Tensor) -> None:
     torch.manual_seed(0)
     model = pca()
     many = torch.randn(300, 1, 3, 4, dtype=torch.float64) * 0.5
     exact = exact_evidence(model, many).log_p
-    found = importance_bound(model, many, samples=2000)
-    assert found.elbo.mean() < found.log_p.mean() < exact.mean() + 0.02
-    assert found.mean == pytest.approx(exact.mean().item(), abs=0.05)
+    bound = importance_bound(model, many, samples=2000)
+    assert bound.elbo.mean() < bound.log_p.mean() < exact.mean() + 0.02
+    assert bound.mean == pytest.approx(exact.mean().item(), abs=0.05)
     q = model.posterior_of(many)
-    gap = kl_divergence(MultivariateNormal(q.mean, torch.diag_embed(q.variance)), known(model, many)[1])
-    torch.testing.assert_close(found.elbo.mean(), (exact - gap).mean(), rtol=0, atol=0.1)
-    assert ((found.effective >= 1) & (found.effective <= 2000)).all()
+    gap = kl_divergence(MultivariateNormal(q.mean, torch.diag_embed(q.variance)), closed_form(model, many)[1])
+    torch.testing.assert_close(bound.elbo.mean(), (exact - gap).mean(), rtol=0, atol=0.1)
+    assert ((bound.effective >= 1) & (bound.effective <= 2000)).all()
 
 
-def test_effective_samples_are_all_of_them_where_the_posterior_is_true() -> None:
-    """With a decoder that ignores z, the posterior is the prior; an encoder that gives it has equal weights."""
+def test_all_samples_are_effective_if_the_posterior_is_exact() -> None:
+    """If the decoder ignores z and the encoder returns the prior, all weights are equal."""
     model = pca()
     with torch.no_grad():
         model.network.decoder[0].weight.zero_()
         for head in (model.posterior.mean, model.posterior.log_variance):
             head.weight.zero_()
             head.bias.zero_()
-    found = importance_bound(model, torch.zeros(3, 1, 3, 4).double(), samples=50)
-    torch.testing.assert_close(found.effective, torch.full((3,), 50.0).double())
-    torch.testing.assert_close(found.log_p, found.elbo)
+    bound = importance_bound(model, torch.zeros(3, 1, 3, 4).double(), samples=50)
+    torch.testing.assert_close(bound.effective, torch.full((3,), 50.0).double())
+    torch.testing.assert_close(bound.log_p, bound.elbo)
 
 
-def test_pixels_are_drawn_once_and_the_same_for_whatever_is_measured(digits: ImageData) -> None:
+def test_binarised_pixels_are_the_same_for_every_measurement(digits: ImageData) -> None:
     data = digits.split("test")
     once, again, other = pixels_of(data, Dynamic()), pixels_of(data, Dynamic()), pixels_of(data, Dynamic(), seed=1)
     assert torch.equal(once, again)
@@ -239,7 +240,7 @@ def test_pixels_are_drawn_once_and_the_same_for_whatever_is_measured(digits: Ima
     torch.random.set_rng_state(state)
 
 
-def test_no_samples_are_refused(x: Tensor) -> None:
+def test_counts_below_one_are_refused(x: Tensor) -> None:
     for options in ({"samples": 0}, {"batch_size": 0}):
         with pytest.raises(UserError, match=f"{next(iter(options))} is 0, but must be >= 1"):
             importance_bound(pca(), x, **options)
@@ -249,7 +250,7 @@ def test_no_samples_are_refused(x: Tensor) -> None:
         exact_evidence(pca(), x[:0])
 
 
-def test_grey_pixels_have_an_integral_where_it_is_asked_for(x: Tensor) -> None:
+def test_grey_pixels_are_integrated_on_request(x: Tensor) -> None:
     torch.manual_seed(0)
     model, grey = VAE(network=Mlp(hidden=(8,))).build(FORMAT), x.abs().clamp(max=1).float()
     with pytest.raises(UserError, match="grey pixels"):
@@ -259,7 +260,7 @@ def test_grey_pixels_have_an_integral_where_it_is_asked_for(x: Tensor) -> None:
     torch.testing.assert_close(bound.log_p, exact.log_p, rtol=0, atol=0.05)
 
 
-def test_a_seed_gives_the_same_bound_and_leaves_the_callers_draws_alone(x: Tensor) -> None:
+def test_a_seed_reproduces_the_bound_and_the_rng_state_is_restored(x: Tensor) -> None:
     model = pca()
     torch.manual_seed(3)
     expected = torch.rand(1)
@@ -278,41 +279,41 @@ def test_a_seed_gives_the_same_bound_and_leaves_the_callers_draws_alone(x: Tenso
 
 
 def best_diagonal(posterior: MultivariateNormal) -> Tensor:
-    """min over diagonal q of KL(q || N(m, P^-1)) = 1/2 [sum_i log P_ii - log det P], of each image."""
+    """min over diagonal q of KL(q || N(m, P^-1)) = 1/2 [sum_i log P_ii - log det P], per image."""
     precision = posterior.precision_matrix
     return (precision.diagonal(dim1=-2, dim2=-1).log().sum(-1) - torch.logdet(precision)) / 2
 
 
 @pytest.mark.parametrize("latent", [2, 5])
-def test_gaps_of_probabilistic_pca_are_known(latent: int, x: Tensor) -> None:
+def test_gaps_of_probabilistic_pca_match_closed_forms(latent: int, x: Tensor) -> None:
     model = correlated(pca(latent, sigma=0.3))
-    log_p, posterior = known(model, x)
-    found = inference_gaps(model, x, log_p, steps=300, evaluation=4000)
+    log_p, posterior = closed_form(model, x)
+    gaps = inference_gaps(model, x, log_p, steps=300, evaluation=4000)
     q = model.posterior_of(x)
-    whole = kl_divergence(MultivariateNormal(q.mean, torch.diag_embed(q.variance)), posterior)
+    total = kl_divergence(MultivariateNormal(q.mean, torch.diag_embed(q.variance)), posterior)
     expected = best_diagonal(posterior).expand(7)
     assert expected.min() > 0.1
-    torch.testing.assert_close(found.approximation.mean(), expected.mean(), rtol=0, atol=0.05)
-    torch.testing.assert_close(found.total.mean(), whole.mean(), rtol=0.05, atol=0.1)
-    torch.testing.assert_close(found.amortisation, found.total - found.approximation)
-    torch.testing.assert_close(found.mean, posterior.mean, rtol=0, atol=0.01)
+    torch.testing.assert_close(gaps.approximation.mean(), expected.mean(), rtol=0, atol=0.05)
+    torch.testing.assert_close(gaps.total.mean(), total.mean(), rtol=0.05, atol=0.1)
+    torch.testing.assert_close(gaps.amortisation, gaps.total - gaps.approximation)
+    torch.testing.assert_close(gaps.mean, posterior.mean, rtol=0, atol=0.01)
     best = posterior.precision_matrix.diagonal(dim1=-2, dim2=-1) ** -1
-    torch.testing.assert_close(found.covariance.diagonal(dim1=-2, dim2=-1), best.expand(7, -1), rtol=0.35, atol=0)
+    torch.testing.assert_close(gaps.covariance.diagonal(dim1=-2, dim2=-1), best.expand(7, -1), rtol=0.35, atol=0)
 
 
 def test_a_full_covariance_closes_the_approximation_gap(x: Tensor) -> None:
     model = correlated(pca(sigma=0.3, posterior=FullGaussian()))
-    log_p, posterior = known(model, x)
-    found = inference_gaps(model, x, log_p, evaluation=4000)
+    log_p, posterior = closed_form(model, x)
+    gaps = inference_gaps(model, x, log_p, evaluation=4000)
     assert best_diagonal(posterior).mean() > 0.1
-    torch.testing.assert_close(found.approximation.mean(), torch.zeros(()).double(), rtol=0, atol=0.04)
+    torch.testing.assert_close(gaps.approximation.mean(), torch.zeros(()).double(), rtol=0, atol=0.04)
     expected = posterior.covariance_matrix.expand(7, -1, -1)
-    torch.testing.assert_close(found.covariance, expected, rtol=0.1, atol=0.002)
+    torch.testing.assert_close(gaps.covariance, expected, rtol=0.1, atol=0.002)
 
 
-def test_an_encoder_that_is_already_best_has_no_amortisation_gap(x: Tensor) -> None:
+def test_an_optimal_encoder_has_no_amortisation_gap(x: Tensor) -> None:
     model = pca()
-    log_p, posterior = known(model, x)
+    log_p, posterior = closed_form(model, x)
     precision = posterior.precision_matrix[0]
     with torch.no_grad():
         layer = model.network.decoder[0]
@@ -321,32 +322,32 @@ def test_an_encoder_that_is_already_best_has_no_amortisation_gap(x: Tensor) -> N
         model.posterior.mean.bias.copy_(-regression @ layer.bias)
         model.posterior.log_variance.weight.zero_()
         model.posterior.log_variance.bias.copy_(-precision.diagonal().log())
-    found = inference_gaps(model, x, log_p, evaluation=4000)
-    assert found.amortisation.abs().max() < 0.02
-    torch.testing.assert_close(found.approximation.mean(), best_diagonal(posterior).mean(), rtol=0, atol=0.03)
+    gaps = inference_gaps(model, x, log_p, evaluation=4000)
+    assert gaps.amortisation.abs().max() < 0.02
+    torch.testing.assert_close(gaps.approximation.mean(), best_diagonal(posterior).mean(), rtol=0, atol=0.03)
 
 
-def test_moments_of_the_true_posterior_rescue_an_encoder_that_is_lost(x: Tensor) -> None:
-    """From the encoder's start, ten deviations away, few steps do not suffice; the better start counts."""
+def test_moments_of_the_true_posterior_rescue_a_poor_encoder(x: Tensor) -> None:
+    """The encoder starts ten deviations away, too far for few steps; the better start is used."""
     model = pca(sigma=0.3)
     with torch.no_grad():
         model.posterior.mean.bias.add_(6.0)
         model.posterior.log_variance.bias.fill_(-8.0)
-    found = exact_evidence(model, x)
-    lost = inference_gaps(model, x, found.log_p, steps=20)
-    rescued = inference_gaps(model, x, found.log_p, moments=(found.mean, found.covariance), steps=20)
+    exact = exact_evidence(model, x)
+    lost = inference_gaps(model, x, exact.log_p, steps=20)
+    rescued = inference_gaps(model, x, exact.log_p, moments=(exact.mean, exact.covariance), steps=20)
     assert lost.approximation.mean() > 5
     assert rescued.approximation.mean() < 0.5
 
 
-def test_measuring_leaves_model_and_random_numbers_as_they_were(x: Tensor) -> None:
+def test_measuring_restores_the_model_and_the_rng_state(x: Tensor) -> None:
     model = pca().train()
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    found = exact_evidence(model, x)
-    inference_gaps(model, x, found.log_p, steps=3, evaluation=10)
+    exact = exact_evidence(model, x)
+    inference_gaps(model, x, exact.log_p, steps=3, evaluation=10)
     posterior_means(model, x.clamp(0, 1))
     assert torch.equal(torch.rand(3), expected)
     assert model.training
@@ -354,7 +355,7 @@ def test_measuring_leaves_model_and_random_numbers_as_they_were(x: Tensor) -> No
     assert all(torch.equal(before[name], weight) for name, weight in model.state_dict().items())
 
 
-def test_gaps_refuse_what_has_no_best_gaussian(x: Tensor) -> None:
+def test_gaps_refuse_posteriors_that_are_not_gaussian(x: Tensor) -> None:
     zeros = torch.zeros(7)
     with pytest.raises(
         UserError, match="posterior is FlowPosterior, but the gap is split only for Gaussian and FullGaussian"
@@ -365,7 +366,7 @@ def test_gaps_refuse_what_has_no_best_gaussian(x: Tensor) -> None:
             inference_gaps(pca(), x, zeros, **{name: 0})
 
 
-def test_a_joint_density_is_the_models_own(x: Tensor) -> None:
+def test_the_joint_density_is_that_of_the_model(x: Tensor) -> None:
     model = pca(prior=Flow())
     joint = Joint(model, x)
     trace = model(x, None, 4)
@@ -376,16 +377,16 @@ def test_a_joint_density_is_the_models_own(x: Tensor) -> None:
 # ---- intervals ----
 
 
-def test_bootstrap_intervals_hold_the_mean_as_often_as_they_say() -> None:
+def test_bootstrap_intervals_have_their_nominal_coverage() -> None:
     random = np.random.default_rng(0)
     intervals = [bootstrap_interval(random.normal(3.0, 2.0, 200), draws=500, seed=seed) for seed in range(200)]
-    held = np.mean([interval.low <= 3.0 <= interval.high for interval in intervals])
-    assert 0.9 <= held <= 0.985
+    coverage = np.mean([interval.low <= 3.0 <= interval.high for interval in intervals])
+    assert 0.9 <= coverage <= 0.985
     widths = np.mean([interval.high - interval.low for interval in intervals])
     assert widths == pytest.approx(2 * 1.96 * 2 / math.sqrt(200), rel=0.05)
 
 
-def test_bootstrap_refuses_what_has_no_mean() -> None:
+def test_bootstrap_refuses_invalid_input() -> None:
     with pytest.raises(UserError, match="values has 1 points, but at least 2 are needed"):
         bootstrap_interval(np.array([1.0]))
     with pytest.raises(UserError, match=r"level is 95\.0, but must lie strictly between 0 and 1"):

@@ -1,4 +1,4 @@
-"""Images drawn from known factors: their geometry in closed form, and that the attributes are the factors drawn."""
+"""Images drawn from known factors: their geometry in closed form, and their factors as attributes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vaelab.data.sprites import GRID
 from vaelab.data.strokes import RANGES
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, read_record
-from vaelab.metrics import stroke_shape
+from vaelab.metrics.latent import stroke_shape
 
 from .conftest import Cli
 
@@ -31,14 +31,14 @@ PLAIN = {"slant": 0.0, "thickness": 2.5, "scale": 16.0, "rotation": 0.0}
 
 
 def centroids(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Columns from the left and rows from the top, (N, 2), of the middle of the ink."""
+    """The centroid of the ink: columns from the left and rows from the top, (N, 2)."""
     weights = images[:, 0] / images.sum((1, 2, 3))[:, None, None]
     middles = np.arange(images.shape[-1]) + 0.5
     return np.stack([weights.sum(1) @ middles, weights.sum(2) @ middles], 1)
 
 
-# A square with half discs on two sides has the area 1 + pi / 4; from its centroid to its tip, half a diagonal and the
-# way from the centroid to the middle of the square.
+# A unit square with half discs on two sides has the area 1 + pi / 4. Its centroid is half a diagonal, plus the distance
+# to the centre of the square, away from its tip.
 TIP = math.sqrt(0.5) + (math.pi / 4 * math.sqrt(0.5) * (0.5 + 2 / (3 * math.pi))) / (1 + math.pi / 4)
 AREAS = {SQUARE: 2.0, ELLIPSE: math.pi / 2, HEART: (1 + math.pi / 4) / TIP**2}
 
@@ -55,14 +55,14 @@ def test_sprites_have_the_area_and_the_centroid_of_their_shape(shape: int) -> No
 
 
 @pytest.mark.parametrize(("shape", "turn"), [(SQUARE, math.pi / 2), (ELLIPSE, math.pi), (HEART, 2 * math.pi)])
-def test_a_sprite_turned_by_its_symmetry_is_the_same_and_by_less_is_not(shape: int, turn: float) -> None:
+def test_a_sprite_repeats_only_after_a_turn_by_its_symmetry(shape: int, turn: float) -> None:
     orientation = np.linspace(0, turn, 9)
     once = draw_sprites(shape, 1.0, orientation, 0.2, 0.7)
     assert np.array_equal(once, draw_sprites(shape, 1.0, orientation + turn, 0.2, 0.7))
     assert len(np.unique(once[:-1], axis=0)) == 8
 
 
-def test_an_upright_heart_is_its_own_mirror_image_with_its_tip_below() -> None:
+def test_an_upright_heart_is_symmetric_with_its_tip_at_the_bottom() -> None:
     (heart,) = draw_sprites(HEART, 1.0, 0.0, 0.5, 0.5)[:, 0] > 0
     assert np.array_equal(heart, heart[:, ::-1])
     widths = heart[heart.any(1)].sum(1)
@@ -76,7 +76,7 @@ def test_sprites_move_right_and_down_and_turn_clockwise() -> None:
     np.testing.assert_allclose(right - start, [16, 0], atol=1e-9)
     np.testing.assert_allclose(down - start, [0, 16], atol=1e-9)
     (ellipse,) = draw_sprites(ELLIPSE, 1.0, math.pi / 6, 0.5, 0.5)[:, 0] / 255
-    # Its long axis lay across; measured from the vertical it has turned from 90 degrees on, which is -90, to -60.
+    # The long axis starts horizontal: measured from the vertical it turns from 90 degrees, which equals -90, to -60.
     assert stroke_shape(ellipse[None]).rotation == pytest.approx([-60], abs=1)
 
 
@@ -85,11 +85,11 @@ def test_every_sprite_lies_inside_the_image(size: int) -> None:
     corners = np.array(list(itertools.product(range(3), np.linspace(0, 2 * math.pi, 97), (0, 1), (0, 1))))
     shape, orientation, x, y = corners.T
     images = draw_sprites(shape, 1.0, orientation, x, y, size)
-    # A quarter of the size is a whole number of pixels: what is drawn in a corner is drawn in the middle, moved.
+    # A quarter of the size is a whole number of pixels, so a sprite in a corner is that in the middle, shifted.
     middle = draw_sprites(shape, 1.0, orientation, 0.5, 0.5, size)
-    # Squares and ellipses look the same upside down, whole as they are.
-    whole = middle[shape != HEART]
-    assert np.array_equal(whole, whole[..., ::-1, ::-1])
+    # Uncut squares and ellipses look the same upside down.
+    symmetric = middle[shape != HEART]
+    assert np.array_equal(symmetric, symmetric[..., ::-1, ::-1])
     for image, other, across, below in zip(images, middle, x, y, strict=True):
         shift = (int((below - 0.5) * size / 2), int((across - 0.5) * size / 2))
         assert np.array_equal(image, np.roll(other, shift, (1, 2)))
@@ -102,11 +102,11 @@ def test_every_sprite_lies_inside_the_image(size: int) -> None:
 @pytest.mark.parametrize("factor", ["scale", "orientation", "x", "y"])
 def test_every_value_of_a_factor_gives_another_image(shape: int, factor: str) -> None:
     values = GRID[factor]
-    # A small square, turned by nearly a quarter, may show the same.
+    # A small square may look the same after nearly a quarter turn.
     others = {"scale": 1.0 if factor == "orientation" else 0.5, "orientation": 0.0, "x": 0.0, "y": 0.0}
-    drawn = draw_sprites(shape, **(others | {factor: values}))
-    # The last orientation is the first again.
-    assert len(np.unique(drawn, axis=0)) == len(values) - (factor == "orientation")
+    images = draw_sprites(shape, **(others | {factor: values}))
+    # The last orientation equals the first.
+    assert len(np.unique(images, axis=0)) == len(values) - (factor == "orientation")
 
 
 def test_the_grid_is_that_of_dsprites_and_holds_every_combination_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,19 +126,19 @@ def test_the_grid_is_that_of_dsprites_and_holds_every_combination_once(monkeypat
     assert np.array_equal(np.sort(code), np.arange(737_280))
 
 
-def test_sprites_are_always_the_same_ones_and_drawn_from_what_is_told() -> None:
+def test_sprites_are_reproducible_and_match_their_factors() -> None:
     data = Sprites(limit=200).load()
     assert data.digest == "be33e649fde4cfacdec0301ee479fc7c2f02f8aebdbd415735c0c446c132e6c9"
     assert (len(data.split("train")), len(data.split("test"))) == (180, 20)
     assert np.array_equal(data.images, draw_sprites(data.labels, *data.attributes.T.astype(np.float64)))
-    few = Sprites(limit=50, image_size=32).load()
-    assert few.images.shape == (50, 1, 32, 32)
-    assert np.array_equal(few.split("test").attributes, data.split("test").attributes[:5])
-    assert np.array_equal(few.split("train").attributes, data.split("train").attributes[:45])
+    small = Sprites(limit=50, image_size=32).load()
+    assert small.images.shape == (50, 1, 32, 32)
+    assert np.array_equal(small.split("test").attributes, data.split("test").attributes[:5])
+    assert np.array_equal(small.split("train").attributes, data.split("train").attributes[:45])
     assert Sprites().limit == 60_000
 
 
-def test_a_run_learns_from_sprites_on_the_command_line(cli: Cli, tmp_path: Path) -> None:
+def test_the_command_line_trains_on_sprites(cli: Cli, tmp_path: Path) -> None:
     words = "train vae --data sprites --limit 150 --image-size 32 --epochs 1 --out run --quiet"
     assert "nats per image" in cli(*words.split()).stdout
     assert parse_source("sprites") == Sprites()
@@ -158,7 +158,7 @@ def test_strokes_are_digits_with_independent_factors_that_fill_their_ranges(stro
     assert strokes.classes == tuple("0123456789")
     assert strokes.attribute_names == ("slant", "thickness", "scale", "rotation")
     low, high = np.array(list(RANGES.values())).T
-    # Of 2100 uniform numbers, the mean is within 4 of its standard deviations, 0.29 / sqrt(2100), of the middle.
+    # The mean of 2100 uniform numbers is within 4 standard errors, 0.29 / sqrt(2100) each, of the middle.
     where = (strokes.attributes - low) / (high - low)
     assert 0 <= where.min() < 0.01
     assert 0.99 < where.max() <= 1
@@ -168,14 +168,14 @@ def test_strokes_are_digits_with_independent_factors_that_fill_their_ranges(stro
     assert np.bincount(strokes.labels).tolist() == pytest.approx([210] * 10, abs=4 * math.sqrt(210))
 
 
-def test_strokes_are_all_different_and_decided_by_the_seed(strokes: vl.ImageData) -> None:
+def test_strokes_are_all_different_and_fixed_by_the_seed(strokes: vl.ImageData) -> None:
     assert len(np.unique(strokes.images, axis=0)) == 2100
-    few = Strokes(n_images=70).load()
-    assert few.digest == "1fb197be41d3edfceb6caf8d147e316ec80339aaf96717758fb8450523423535"
-    assert np.array_equal(few.split("train").images, strokes.images[:60])
-    assert np.array_equal(few.split("test").images, strokes.split("test").images[:10])
-    assert not np.isin(Strokes(n_images=70, seed=1).load().attributes, few.attributes).any()
-    assert np.array_equal(few.images, draw_strokes(few.labels, *few.attributes.T))
+    small = Strokes(n_images=70).load()
+    assert small.digest == "1fb197be41d3edfceb6caf8d147e316ec80339aaf96717758fb8450523423535"
+    assert np.array_equal(small.split("train").images, strokes.images[:60])
+    assert np.array_equal(small.split("test").images, strokes.split("test").images[:10])
+    assert not np.isin(Strokes(n_images=70, seed=1).load().attributes, small.attributes).any()
+    assert np.array_equal(small.images, draw_strokes(small.labels, *small.attributes.T))
     assert Strokes().n_images == 70_000
     assert parse_source("strokes") == Strokes()
 
@@ -190,18 +190,18 @@ def test_the_ink_of_a_digit_lies_inside_the_image_at_the_extremes(digit: int) ->
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_a_glyph_is_one_high_centred_upright_and_evenly_dotted(digit: int) -> None:
+def test_a_glyph_has_unit_height_and_is_centred_upright_and_evenly_sampled(digit: int) -> None:
     path = glyph(digit)
     np.testing.assert_allclose(path.max(0) + path.min(0), 0, atol=1e-12)
     assert np.ptp(path[:, 1]) == pytest.approx(1)
     x, y = (path - path.mean(0)).T
     assert (x * y).mean() == pytest.approx(0, abs=1e-12)
-    # Neighbours are near, but for the steps from one stroke to the next.
+    # Neighbouring points are close, except between strokes.
     assert np.median(np.hypot(*np.diff(path, axis=0).T)) == pytest.approx(1 / 64, rel=0.05)
 
 
 def test_ink_is_the_length_of_the_path_times_the_thickness() -> None:
-    """A closed curve that never meets itself covers just that, as long as it bends less than the pen is wide."""
+    """True for a closed curve without crossings whose radius of curvature exceeds half the width of the pen."""
     path, thickness = glyph(0), np.array([1.5, 2.0, 3.0, 4.0])
     length = np.hypot(*(np.roll(path, -1, 0) - path).T).sum()
     ink = draw_strokes(0, 0, thickness, 18, 7).sum((1, 2, 3)) / 255
@@ -216,10 +216,10 @@ def test_measured_shape_follows_each_factor(digit: int) -> None:
     }
     for name, values in measured.items():
         assert (np.diff(values) > 0).all(), name
-    # The same units: degrees and pixels. Ends, corners and crossings of a wide pen are not quite the path.
+    # In the same units, degrees and pixels. Ends, corners and crossings of a wide pen deviate from the path.
     for name, tolerance in (("slant", 5), ("thickness", 0.5), ("rotation", 5)):
         np.testing.assert_allclose(measured[name], np.linspace(*RANGES[name], 21), atol=tolerance)
-    # Where the pen is thin, its scale is that of the path.
+    # With a thin pen, the scale is that of the path.
     path = glyph(digit)
     spread = math.sqrt(((path - path.mean(0)) ** 2).sum(1).mean())
     large = draw_strokes(digit, 0, 2, [100, 200], 0, image_size=240)
@@ -235,7 +235,7 @@ def test_measured_shape_ranks_digits_as_their_factors_do(digit: int, strokes: vl
 
 
 @pytest.mark.parametrize(
-    ("call", "says"),
+    ("call", "message"),
     [
         (lambda: Sprites(limit=1), r"Sprites\.limit is 1, but must be >= 2"),
         (lambda: Sprites(limit=2.5), r"Sprites\.limit is 2\.5, but must be of type int"),  # type: ignore[arg-type]
@@ -261,14 +261,14 @@ def test_measured_shape_ranks_digits_as_their_factors_do(digit: int, strokes: vl
         (lambda: draw_strokes(1, 0, 2, 16, 0, 0), "image_size is 0, but must be >= 1"),
     ],
 )
-def test_unsuitable_factors_are_named(call: object, says: str) -> None:
-    with pytest.raises(UserError, match=says) as caught:
+def test_invalid_factors_are_named(call: object, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
         call()  # type: ignore[operator]
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("source", [Sprites(limit=12, image_size=20), Strokes(n_images=12, seed=3)])
-def test_settings_come_back_from_json_and_no_images_are_none(source: Sprites | Strokes) -> None:
+def test_sources_survive_json_and_zero_images_can_be_drawn(source: Sprites | Strokes) -> None:
     assert decode(Experiment, encode(Experiment(data=source)), "here").data == source
     assert draw_sprites([], 1, 0, 0, 0).shape == (0, 1, 64, 64)
     assert draw_strokes([], 0, 2, 16, 0).shape == (0, 1, 28, 28)

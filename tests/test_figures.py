@@ -1,4 +1,4 @@
-"""The gallery: figures hold the model's own output in the right places, and what cannot be drawn is said."""
+"""Figures show the model's output in the right places, and refuse models they do not apply to."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ BY_NAME = {entry.name: entry for entry in ENTRIES}
 
 @pytest.fixture(scope="module")
 def runs(digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """A VAE and a CVAE, trained a little on real digits, their models kept."""
+    """A VAE and a CVAE, trained briefly on real digits, with snapshots."""
     folder = tmp_path_factory.mktemp("runs")
     settings = Training(epochs=2, batch_size=32, snapshot_every=1)
     return {
@@ -102,33 +102,33 @@ def sheet(figure: Figure) -> Any:
 def tile(
     figure: Figure, row: int, column: int, gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((), ()), side: int = 28
 ) -> Any:
-    """The image at a place of a grid, whatever gaps are before it."""
+    """The image in a cell of a grid, with optional gaps between cells."""
     gap = round(side / 7)
     top = row * side + gap * sum(row >= before for before in gaps[0])
     left = column * side + gap * sum(column >= before for before in gaps[1])
     return sheet(figure)[top : top + side, left : left + side]
 
 
-def same(shown: Any, image: Any) -> None:
-    np.testing.assert_allclose(shown, np.asarray(image).squeeze(), atol=1e-5)
+def assert_same_image(actual: Any, expected: Any) -> None:
+    np.testing.assert_allclose(actual, np.asarray(expected).squeeze(), atol=1e-5)
 
 
 def test_every_figure_is_drawn_for_some_model(
     vae: FigureSource, cvae: FigureSource, others: dict[str, FigureSource]
 ) -> None:
     drawn = set()
-    for subject in (vae, cvae, *others.values()):
-        for entry in chosen(subject):
-            image = entry.render(subject)
-            assert len(image.caption) > 40, entry.name
-            assert image.caption.endswith("."), entry.name
-            assert "Look " in image.caption, entry.name
+    for source in (vae, cvae, *others.values()):
+        for entry in chosen(source):
+            drawn_figure = entry.render(source)
+            assert len(drawn_figure.caption) > 40, entry.name
+            assert drawn_figure.caption.endswith("."), entry.name
+            assert "Look " in drawn_figure.caption, entry.name
             drawn.add(entry.name)
     without = {entry.name for entry in ENTRIES if Need.umap in entry.needs and Need.umap not in vae.has}
     assert drawn | without == set(BY_NAME)
 
 
-def test_the_plane_holds_the_decoders_images_at_their_codes(vae: FigureSource) -> None:
+def test_the_plane_shows_the_decoders_image_at_each_latent(vae: FigureSource) -> None:
     figure = BY_NAME["latent-plane"].render(vae).figure
     axes = figure.axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("z1", "z2")
@@ -136,22 +136,22 @@ def test_the_plane_holds_the_decoders_images_at_their_codes(vae: FigureSource) -
     for row, column in ((0, 0), (0, last), (last, 0), (3, 8)):
         z = torch.tensor([[TICKS[column], TICKS[last - row]]], dtype=torch.float32)
         with torch.no_grad():
-            same(tile(figure, row, column), vae.model.decode(z).mean[0])
-    # Labels name the coordinates that the images have.
+            assert_same_image(tile(figure, row, column), vae.model.decode(z).mean[0])
+    # The tick labels are the coordinates of the images.
     assert [text.get_text() for text in axes.get_xticklabels()][::2] == ["-3", "-2", "-1", "0", "1", "2", "3"]
     assert axes.get_yticklabels()[0].get_text() == "3"
 
 
-def test_the_plane_by_quantiles_is_equally_likely_everywhere(vae: FigureSource) -> None:
+def test_the_plane_by_quantiles_has_steps_of_equal_probability(vae: FigureSource) -> None:
     figure = BY_NAME["latent-plane-quantiles"].render(vae).figure
     normal = torch.distributions.Normal(0.0, 1.0)
     ticks = normal.icdf((torch.arange(15) + 0.5) / 15)
     with torch.no_grad():
-        same(tile(figure, 0, 0), vae.model.decode(torch.stack([ticks[0], ticks[14]])[None]).mean[0])
-        same(tile(figure, 7, 14), vae.model.decode(torch.stack([ticks[14], ticks[7]])[None]).mean[0])
+        assert_same_image(tile(figure, 0, 0), vae.model.decode(torch.stack([ticks[0], ticks[14]])[None]).mean[0])
+        assert_same_image(tile(figure, 7, 14), vae.model.decode(torch.stack([ticks[14], ticks[7]])[None]).mean[0])
 
 
-def test_the_scatter_holds_the_posterior_means_by_class(vae: FigureSource) -> None:
+def test_the_scatter_shows_the_posterior_means_by_class(vae: FigureSource) -> None:
     figure = BY_NAME["latent-scatter"].render(vae).figure
     x, _ = vae.measured.data.tensors()
     with torch.no_grad():
@@ -163,7 +163,7 @@ def test_the_scatter_holds_the_posterior_means_by_class(vae: FigureSource) -> No
         assert np.abs(drawn - point).sum(1).min() < 1e-4
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert set(vae.measured.data.classes) <= set(texts)
-    # Each point has the colour of its class, and of no other.
+    # Each point has the colour of its class.
     points = next(part for part in figure.axes[0].collections if len(part.get_offsets()) == len(means))
     np.testing.assert_allclose(points.get_offsets(), means, atol=1e-5)
     colours = {tuple(colour) for colour in points.get_facecolor().round(4)}
@@ -174,26 +174,26 @@ def test_the_scatter_holds_the_posterior_means_by_class(vae: FigureSource) -> No
 
 
 @pytest.mark.parametrize("posterior", [Gaussian(), FullGaussian()], ids=lambda posterior: posterior.kind)
-def test_true_posteriors_are_the_exact_ones_of_a_linear_model(posterior: Any) -> None:
-    """Probabilistic PCA: its posterior is a normal that is known, and so is the KL of every other normal from it."""
+def test_true_posteriors_of_a_linear_model_are_exact(posterior: Any) -> None:
+    """For probabilistic PCA the true posterior is a known normal, and KLs to it have closed forms."""
     spec = VAE(2, network=Mlp(hidden=()), likelihood=GaussianPixels(sigma=0.3), posterior=posterior)
     images = np.random.default_rng(0).integers(0, 255, (40, 1, 3, 4), np.uint8)
-    subject = untrained(spec, ImageData("noise", images, splits={"test": range(40)}))
-    subject.model.requires_grad_(False)
+    source = untrained(spec, ImageData("noise", images, splits={"test": range(40)}))
+    source.model.requires_grad_(False)
     x = torch.from_numpy(images).float() / 255
-    _, truth = exact_evidence(subject.model, x)
-    q = subject.model.encode(x)
+    _, truth = exact_evidence(source.model, x)
+    q = source.model.encode(x)
     if posterior == Gaussian():
         q = MultivariateNormal(q.mean, torch.diag_embed(q.variance))
     total = kl_divergence(q, truth)
-    # The best of diagonal normals has the precision's diagonal; of all normals it is the posterior itself.
+    # The best diagonal normal has the diagonal of the precision; the best full normal is the posterior itself.
     best = truth.covariance_matrix.logdet() + truth.precision_matrix.diagonal(dim1=1, dim2=2).log().sum(1)
     approximation = best / 2 if posterior == Gaussian() else torch.zeros(40)
 
-    figure = BY_NAME["true-posterior"].render(subject).figure
-    panels, rows, told = figure.axes[1::2], [], []
-    for beside, panel in zip(figure.axes[::2], panels, strict=True):
-        distance = np.abs(x[:, 0].numpy() - np.asarray(beside.images[0].get_array())).sum((1, 2))
+    figure = BY_NAME["true-posterior"].render(source).figure
+    panels, rows, stated = figure.axes[1::2], [], []
+    for image_axes, panel in zip(figure.axes[::2], panels, strict=True):
+        distance = np.abs(x[:, 0].numpy() - np.asarray(image_axes.images[0].get_array())).sum((1, 2))
         row = int(distance.argmin())
         assert distance[row] < 1e-4
         rows.append(row)
@@ -210,11 +210,13 @@ def test_true_posteriors_are_the_exact_ones_of_a_linear_model(posterior: Any) ->
             square = (away @ q.precision_matrix[row] * away).sum(1)
             torch.testing.assert_close(square, torch.full_like(square, radius**2), rtol=1e-3, atol=0)
         assert panel.lines[1].get_linestyle() == "--"
-        told.append([float(one) for one in re.findall(r"[+-]?[0-9.]+", panel.get_title(loc="left").replace("−", "-"))])
-    np.testing.assert_allclose(np.array(told)[:, 0], total[rows], atol=0.02)
-    np.testing.assert_allclose(np.array(told)[:, 1], approximation[rows], atol=0.02)
-    np.testing.assert_allclose(np.array(told)[:, 2], (total - approximation)[rows], atol=0.03)
-    # Six images, from one that is fitted well to one that is fitted badly.
+        stated.append(
+            [float(number) for number in re.findall(r"[+-]?[0-9.]+", panel.get_title(loc="left").replace("−", "-"))]
+        )
+    np.testing.assert_allclose(np.array(stated)[:, 0], total[rows], atol=0.02)
+    np.testing.assert_allclose(np.array(stated)[:, 1], approximation[rows], atol=0.02)
+    np.testing.assert_allclose(np.array(stated)[:, 2], (total - approximation)[rows], atol=0.03)
+    # Six images, from the best fitted to the worst.
     ranks = total.argsort().argsort()[rows].tolist()
     assert len(set(rows)) == 6
     assert ranks == sorted(ranks)
@@ -222,13 +224,15 @@ def test_true_posteriors_are_the_exact_ones_of_a_linear_model(posterior: Any) ->
     assert ranks[-1] > 31
 
 
-def test_the_caption_of_true_posteriors_says_what_they_are_of() -> None:
+def test_the_caption_of_true_posteriors_describes_the_images() -> None:
     images = np.random.default_rng(0).integers(0, 255, (40, 1, 3, 4), np.uint8)
     labels, classes = np.arange(40) % 3, ("a", "b", "c")
     data = ImageData("noise", images, labels, classes, {"test": range(40)})
-    plain, told = (untrained(VAE(2, network=Mlp(hidden=(8,)), conditional=own), data) for own in (False, True))
+    plain, conditional = (
+        untrained(VAE(2, network=Mlp(hidden=(8,)), conditional=given), data) for given in (False, True)
+    )
     entry = BY_NAME["true-posterior"]
-    # Under a Bernoulli likelihood there is a density of binary pixels alone.
+    # A Bernoulli likelihood has a density only for binary pixels.
     black = FigureSource(MeasuredModel(plain.model, data.split("test"), Threshold()))
     grey, binary = (entry.render(source).caption for source in (plain, black))
     assert "exp(-cross-entropy)" in grey
@@ -236,16 +240,18 @@ def test_the_caption_of_true_posteriors_says_what_they_are_of() -> None:
     assert "= log p(x) - ELBO" in binary
     assert "cross-entropy" not in binary
     assert grey.startswith("6 of 40 test images, from the best fitted")
-    # Images of one class, under which the decoder is asked.
-    assert entry.render(told).caption.startswith("6 of 14 test images of class a, from the best fitted")
-    few = FigureSource(told.measured.take(np.array([2, 1, 0, 5])))
+    # Images of one class, decoded under that class.
+    assert entry.render(conditional).caption.startswith("6 of 14 test images of class a, from the best fitted")
+    few = FigureSource(conditional.measured.take(np.array([2, 1, 0, 5])))
     assert entry.render(few).caption.startswith("3 of 3 test images, from the best fitted")
 
 
-def test_a_true_posterior_needs_a_plane_and_a_gaussian(others: dict[str, FigureSource], digits: ImageData) -> None:
+def test_a_true_posterior_needs_two_dimensions_and_a_gaussian_posterior(
+    others: dict[str, FigureSource], digits: ImageData
+) -> None:
     entry = BY_NAME["true-posterior"]
     flow = untrained(VAE(2, posterior=FlowPosterior()), digits)
-    for subject, lacking in (
+    for source, lacking in (
         (untrained(VAE(3), digits), "needs one latent of two real numbers, which"),
         (
             others["codebook"],
@@ -253,14 +259,14 @@ def test_a_true_posterior_needs_a_plane_and_a_gaussian(others: dict[str, FigureS
         ),
         (others["ladder"], "needs one latent of two real numbers and"),
         (flow, "needs a Gaussian posterior, which"),
-        (FigureSource(MeasuredModel(VAE(2).build(digits.format))), "needs images to show the model, which"),
+        (FigureSource(MeasuredModel(VAE(2).build(digits.format))), "needs images to encode, which"),
     ):
         with pytest.raises(UserError, match=lacking):
-            entry.render(subject)
+            entry.render(source)
 
 
 def recorded(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
-    """What the gallery hands to a function of `figures`."""
+    """The recorded calls of a plotting function in `vaelab.figures.latent`."""
     calls: list[Any] = []
 
     def record(*arguments: Any, **named: Any) -> Figure:
@@ -271,7 +277,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
     return calls
 
 
-def test_the_aggregate_posterior_is_of_draws_and_ellipses_are_of_deviations(
+def test_latent_figures_get_draws_deviations_and_means(
     vae: FigureSource, others: dict[str, FigureSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aggregate, scatter = (recorded(monkeypatch, f"draw_{name}") for name in ("aggregate_posterior", "latent_scatter"))
@@ -282,7 +288,7 @@ def test_the_aggregate_posterior_is_of_draws_and_ellipses_are_of_deviations(
     with torch.no_grad():
         q = vae.model.encode(x)
     ((z,), _) = aggregate[0]
-    # One draw an image: about as far from the mean as its deviation says, never at it.
+    # One draw per image, at a typical distance from the mean, never the mean itself.
     distance = np.abs(z - q.mean.numpy()) / q.stddev.numpy()
     assert distance.min() > 0
     assert distance.mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.15)
@@ -304,40 +310,38 @@ def test_the_aggregate_posterior_is_of_draws_and_ellipses_are_of_deviations(
     assert threshold == 0.01
 
 
-def test_circles_of_the_normal_are_drawn_about_codes_of_that_prior_alone(
-    vae: FigureSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_circles_of_the_standard_normal_need_that_prior(vae: FigureSource, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     mixture = replace(vae.model.spec, prior=Mixture(3)).build(vae.model.format).eval()
     other = replace(vae, measured=vae.measured.with_model(mixture))
-    for subject, drawn in ((vae, True), (other, False)):
+    for source, expected in ((vae, True), (other, False)):
         for name in ("latent-scatter", "posterior-ellipses"):
-            figure = BY_NAME[name].render(subject).figure
+            figure = BY_NAME[name].render(source).figure
             keys = [
                 text.get_text()
                 for legend in (*figure.legends, figure.axes[0].get_legend())
                 if legend
                 for text in legend.get_texts()
             ]
-            assert any("N(0, I)" in key for key in keys) == drawn, (name, keys)
+            assert any("N(0, I)" in key for key in keys) == expected, (name, keys)
 
 
-def test_the_caption_of_a_plane_says_which_class_it_is_of(vae: FigureSource, cvae: FigureSource) -> None:
+def test_the_caption_of_a_plane_names_its_class(vae: FigureSource, cvae: FigureSource) -> None:
     for name in ("latent-plane", "latent-plane-quantiles"):
-        of_vae, of_cvae = (BY_NAME[name].render(subject) for subject in (vae, cvae))
+        of_vae, of_cvae = (BY_NAME[name].render(source) for source in (vae, cvae))
         assert "class" in of_vae.caption
         assert "One condition throughout, class 0." in of_cvae.caption
         assert of_cvae.figure.axes[0].get_title().endswith(", class 0")
 
 
-def test_at_most_5000_test_images_are_shown_always_the_same(mnist: ImageData) -> None:
-    subject = FigureSource(MeasuredModel(VAE(2).build(mnist.format).eval(), mnist.split("test"), title="VAE"))
-    assert subject.measured.n_images == 5000
-    again = FigureSource(MeasuredModel(subject.model, mnist.split("test"), title="VAE"))
-    np.testing.assert_array_equal(again.measured.data.images, subject.measured.data.images)
-    # Neither the first nor the last 5,000, which differ in difficulty.
+def test_a_fixed_subset_of_5000_test_images_is_shown(mnist: ImageData) -> None:
+    source = FigureSource(MeasuredModel(VAE(2).build(mnist.format).eval(), mnist.split("test"), title="VAE"))
+    assert source.measured.n_images == 5000
+    again = FigureSource(MeasuredModel(source.model, mnist.split("test"), title="VAE"))
+    np.testing.assert_array_equal(again.measured.data.images, source.measured.data.images)
+    # Not simply the first or the last 5,000, which differ in difficulty.
     half = {image.tobytes() for image in mnist.split("test").images[:5000]}
-    assert 2300 < sum(image.tobytes() in half for image in subject.measured.data.images) < 2700
+    assert 2300 < sum(image.tobytes() in half for image in source.measured.data.images) < 2700
 
 
 def test_a_conditional_model_is_given_the_labels_of_the_images(cvae: FigureSource) -> None:
@@ -346,20 +350,22 @@ def test_a_conditional_model_is_given_the_labels_of_the_images(cvae: FigureSourc
         np.testing.assert_allclose(cvae.measured.means, cvae.model.encode(x, y).mean.numpy(), atol=1e-5)
 
 
-def test_reconstructions_stand_beneath_their_images(vae: FigureSource) -> None:
+def test_reconstructions_are_below_their_images(vae: FigureSource) -> None:
     figure = BY_NAME["reconstructions"].render(vae).figure
     x, _ = vae.measured.data.tensors()
     for column, row in enumerate(first_of_each_class(vae.measured)):
-        same(tile(figure, 0, column), x[row])
+        assert_same_image(tile(figure, 0, column), x[row])
         with torch.no_grad():
-            same(tile(figure, 1, column), vae.model.decode(vae.model.encode(x[row : row + 1]).mean).mean[0])
+            assert_same_image(
+                tile(figure, 1, column), vae.model.decode(vae.model.encode(x[row : row + 1]).mean).mean[0]
+            )
     names = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert names == [
         vae.measured.data.classes[vae.measured.data.labels[row]] for row in first_of_each_class(vae.measured)
     ]
 
 
-def test_interpolations_go_from_one_code_to_the_other(vae: FigureSource) -> None:
+def test_interpolations_go_from_one_latent_to_the_other(vae: FigureSource) -> None:
     figure = BY_NAME["interpolations"].render(vae).figure
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names[:2] == ["3 to 8, linear", "3 to 8, spherical"]
@@ -368,14 +374,14 @@ def test_interpolations_go_from_one_code_to_the_other(vae: FigureSource) -> None
     gaps = (tuple(range(2, 8, 2)), (1, STEPS + 1))
     means = vae.measured.means
     for line, path in enumerate((linear, spherical)):
-        same(tile(figure, line, 0, gaps), vae.measured.pixels[start])
-        same(tile(figure, line, STEPS + 1, gaps), vae.measured.pixels[stop])
+        assert_same_image(tile(figure, line, 0, gaps), vae.measured.pixels[start])
+        assert_same_image(tile(figure, line, STEPS + 1, gaps), vae.measured.pixels[stop])
         decoded = vae.measured.decode(path(means[start], means[stop]))
         for step in (0, 4, STEPS - 1):
-            same(tile(figure, line, step + 1, gaps), decoded[step])
+            assert_same_image(tile(figure, line, step + 1, gaps), decoded[step])
 
 
-def test_paths_begin_and_end_at_their_codes_and_the_sphere_keeps_the_length() -> None:
+def test_paths_reach_both_ends_and_spherical_paths_interpolate_the_norm() -> None:
     random = np.random.default_rng(0)
     for width in (1, 2, 7):
         a, b = random.standard_normal((2, width)).astype(np.float32)
@@ -386,32 +392,32 @@ def test_paths_begin_and_end_at_their_codes_and_the_sphere_keeps_the_length() ->
         lengths = np.linalg.norm(spherical(a, b, 10), axis=1)
         if width > 1:
             np.testing.assert_allclose(lengths, np.linspace(np.linalg.norm(a), np.linalg.norm(b), 10), atol=1e-4)
-    # Opposite codes have no great circle of their own, nor has the origin.
+    # Opposite points have no unique great circle, and the origin has none.
     a = np.array([1.0, 2.0], np.float32)
     np.testing.assert_allclose(spherical(a, -a, 5), linear(a, -a, 5), atol=1e-6)
     np.testing.assert_allclose(spherical(a, 0 * a, 5), linear(a, 0 * a, 5), atol=1e-6)
 
 
-def test_traversals_change_one_dimension_alone(others: dict[str, FigureSource]) -> None:
-    subject = others["five dimensions"]
-    figure = BY_NAME["traversals"].render(subject).figure
+def test_traversals_change_only_one_dimension(others: dict[str, FigureSource]) -> None:
+    source = others["five dimensions"]
+    figure = BY_NAME["traversals"].render(source).figure
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert sorted(names) == ["z1", "z2", "z3", "z4", "z5"]
-    most = int(subject.measured.means.var(0).argmax())
+    most = int(source.measured.means.var(0).argmax())
     assert names[0] == f"z{most + 1}"
-    code = subject.measured.means[first_of_each_class(subject.measured)[0]].copy()
-    code[most] = 3
-    same(tile(figure, 0, 10), subject.measured.decode(code[None])[0])
+    z = source.measured.means[first_of_each_class(source.measured)[0]].copy()
+    z[most] = 3
+    assert_same_image(tile(figure, 0, 10), source.measured.decode(z[None])[0])
 
 
-def test_style_transfer_shows_real_images_and_their_code_under_every_class(cvae: FigureSource) -> None:
+def test_style_transfer_decodes_the_latent_of_each_image_under_every_class(cvae: FigureSource) -> None:
     figure = BY_NAME["style-transfer"].render(cvae).figure
     rows = first_of_each_class(cvae.measured)
     gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((), (1,))
     for line in (0, 7):
-        same(tile(figure, line, 0, gaps), cvae.measured.pixels[rows[line]])
+        assert_same_image(tile(figure, line, 0, gaps), cvae.measured.pixels[rows[line]])
         for label in (0, 3, 9):
-            same(
+            assert_same_image(
                 tile(figure, line, label + 1, gaps),
                 cvae.measured.decode(cvae.measured.means[rows[line]][None], label)[0],
             )
@@ -419,7 +425,7 @@ def test_style_transfer_shows_real_images_and_their_code_under_every_class(cvae:
     assert columns == ["image", *cvae.model.format.classes]
 
 
-def test_one_path_under_two_labels_has_the_same_codes_in_both_rows(cvae: FigureSource) -> None:
+def test_class_interpolation_decodes_the_same_path_under_two_labels(cvae: FigureSource) -> None:
     figure = BY_NAME["class-interpolation"].render(cvae).figure
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names[:2] == ["path 1, class 1", "path 1, class 7"]
@@ -428,15 +434,15 @@ def test_one_path_under_two_labels_has_the_same_codes_in_both_rows(cvae: FigureS
     path = linear(cvae.measured.means[a], cvae.measured.means[b])
     gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((2, 4), ())
     for line, label in enumerate((1, 7)):
-        same(tile(figure, line, 6, gaps), cvae.measured.decode(path, label)[6])
+        assert_same_image(tile(figure, line, 6, gaps), cvae.measured.decode(path, label)[6])
 
 
-def test_a_row_of_shared_style_is_one_code_under_every_class(cvae: FigureSource) -> None:
+def test_a_row_of_shared_style_is_one_latent_under_every_class(cvae: FigureSource) -> None:
     figure = BY_NAME["shared-style"].render(cvae).figure
     with cvae.measured.seeded():
-        codes = torch.randn(10, 2).numpy()
+        latents = torch.randn(10, 2).numpy()
     for line, label in ((0, 0), (0, 9), (9, 4)):
-        same(tile(figure, line, label), cvae.measured.decode(codes[line][None], label)[0])
+        assert_same_image(tile(figure, line, label), cvae.measured.decode(latents[line][None], label)[0])
 
 
 def test_class_figures_keep_the_order_of_the_classes(cvae: FigureSource) -> None:
@@ -446,41 +452,41 @@ def test_class_figures_keep_the_order_of_the_classes(cvae: FigureSource) -> None
     assert names == list(cvae.model.format.classes)
     zero = np.zeros((1, 2), np.float32)
     for label in (0, 5):
-        # The fourth of seven steps is zero, in both halves.
+        # The fourth of seven steps is zero in both halves.
         for column in (3, 10):
-            same(tile(traversals, label, column, ((), (7,))), cvae.measured.decode(zero, label)[0])
+            assert_same_image(tile(traversals, label, column, ((), (7,))), cvae.measured.decode(zero, label)[0])
     corner = np.array([[-2.5, 2.5]], np.float32)
     gaps = ((6,), (6, 12, 18, 24))
-    same(tile(planes, 0, 0, gaps), cvae.measured.decode(corner, 0)[0])
-    same(tile(planes, 6, 12, gaps), cvae.measured.decode(corner, 7)[0])
+    assert_same_image(tile(planes, 0, 0, gaps), cvae.measured.decode(corner, 0)[0])
+    assert_same_image(tile(planes, 6, 12, gaps), cvae.measured.decode(corner, 7)[0])
 
 
-def test_groups_that_are_held_are_held(others: dict[str, FigureSource]) -> None:
-    subject = others["ladder"]
-    figure = BY_NAME["held-groups"].render(subject).figure
+def test_held_groups_are_the_same_in_all_draws(others: dict[str, FigureSource]) -> None:
+    source = others["ladder"]
+    figure = BY_NAME["held-groups"].render(source).figure
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert names == ["0 of 3", "1 of 3", "2 of 3", "3 of 3"]
     gaps: tuple[tuple[int, ...], tuple[int, ...]] = ((), (1,))
-    row = first_of_each_class(subject.measured)[0]
-    same(tile(figure, 0, 0, gaps), subject.measured.pixels[row])
-    # With every group held nothing is left to draw; with none, draws differ.
+    row = first_of_each_class(source.measured)[0]
+    assert_same_image(tile(figure, 0, 0, gaps), source.measured.pixels[row])
+    # With every group held all columns are equal; with none held they differ.
     held = [tile(figure, 3, column, gaps) for column in range(1, 11)]
-    same(held[0], subject.measured.decode(subject.measured.means[row : row + 1])[0])
-    same(held[0], held[9])
+    assert_same_image(held[0], source.measured.decode(source.measured.means[row : row + 1])[0])
+    assert_same_image(held[0], held[9])
     assert np.abs(tile(figure, 0, 1, gaps) - tile(figure, 0, 2, gaps)).max() > 1e-4
 
 
 def test_code_usage_counts_every_place_of_every_image(others: dict[str, FigureSource]) -> None:
-    subject = others["codebook"]
-    figure = BY_NAME["code-usage"].render(subject).figure
-    x, _ = subject.measured.data.tensors()
+    source = others["codebook"]
+    figure = BY_NAME["code-usage"].render(source).figure
+    x, _ = source.measured.data.tensors()
     with torch.no_grad():
-        codes = subject.model.encode(x).codes
+        codes = source.model.encode(x).codes
     shares = np.sort(np.bincount(codes.flatten().numpy(), minlength=16))[::-1] / codes.numel()
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), shares[shares > 0])
 
 
-def test_the_same_figure_twice_is_the_same_and_random_numbers_are_left_alone(vae: FigureSource) -> None:
+def test_figures_are_reproducible_and_restore_the_rng_state(vae: FigureSource) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
     first, second = (sheet(BY_NAME["samples"].render(vae).figure) for _ in range(2))
@@ -488,12 +494,12 @@ def test_the_same_figure_twice_is_the_same_and_random_numbers_are_left_alone(vae
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_figure_that_a_model_cannot_have_is_refused_by_name(vae: FigureSource, runs: dict[str, Run]) -> None:
+def test_figures_that_do_not_apply_are_refused_by_name(vae: FigureSource, runs: dict[str, Run]) -> None:
     with pytest.raises(UserError, match=r"'held-groups' needs groups of latents, which VAE on digits does not have"):
         chosen(vae, ["held-groups"])
     with pytest.raises(UserError, match=r"only has 'scatter', but the figures are: training-curves, "):
         chosen(vae, ["scatter"])
-    # Without images there are figures still.
+    # Some figures need no images.
     names = [image.name for image in draw_figures(runs["vae"], None)]
     assert names == ["training-curves", "latent-plane", "latent-plane-quantiles", "samples"]
     other = replace(vae.model.spec, prior=Mixture(3)).build(vae.model.format)
@@ -502,30 +508,30 @@ def test_a_figure_that_a_model_cannot_have_is_refused_by_name(vae: FigureSource,
     ]
 
 
-def test_a_model_of_attributes_is_drawn_with_those_of_real_images() -> None:
+def test_a_model_conditioned_on_attributes_has_figures() -> None:
     tilts = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
     images = np.random.default_rng(0).integers(0, 255, (40, 1, 8, 8), np.uint8)
     data = ImageData("bars", images, attributes=tilts, attribute_names=("tilt",), splits={"test": range(40)})
-    subject = untrained(VAE(2, conditional=True), data)
-    names = [entry.render(subject).name for entry in chosen(subject)]
+    source = untrained(VAE(2, conditional=True), data)
+    names = [entry.render(source).name for entry in chosen(source)]
     assert {"samples", "latent-plane", "traversals", "interpolations"} <= set(names)
     assert not {"class-samples", "style-transfer", "latent-by-class"} & set(names)
 
 
 def test_coloured_images_without_labels_have_figures(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 255, (30, 3, 12, 10), np.uint8)
-    subject = untrained(VAE(3), ImageData("colours", images, splits={"test": range(30)}))
-    assert {entry.render(subject).name for entry in chosen(subject)} >= {"reconstructions", "map-pca", "map-tsne"}
+    source = untrained(VAE(3), ImageData("colours", images, splits={"test": range(30)}))
+    assert {entry.render(source).name for entry in chosen(source)} >= {"reconstructions", "map-pca", "map-tsne"}
 
 
 @pytest.mark.parametrize("labels", [[3], [3, 3], [1] * 12, list(range(10)), [0, 5] * 6])
-def test_few_images_and_few_classes_have_the_figures_that_they_can(labels: list[int], digits: ImageData) -> None:
+def test_few_images_and_few_classes_still_have_figures(labels: list[int], digits: ImageData) -> None:
     rows = [int(np.flatnonzero(digits.labels == label)[0]) for label in labels]
     data = replace(digits.take(np.array(rows)), splits={"test": range(len(rows))})
     for spec in (VAE(2), VAE(3), VAE(2, conditional=True), VAE(1, conditional=True), Ladder((1, 1), width=8)):
         torch.manual_seed(0)
-        subject = FigureSource(MeasuredModel(spec.build(data.format).eval(), data, title="few"))
-        drawn = [entry.render(subject).name for entry in chosen(subject)]
+        source = FigureSource(MeasuredModel(spec.build(data.format).eval(), data, title="few"))
+        drawn = [entry.render(source).name for entry in chosen(source)]
         assert {"reconstructions", "samples"} <= set(drawn)
 
 
@@ -543,25 +549,25 @@ COMPOSITIONS = [
 
 
 @pytest.mark.parametrize("spec", COMPOSITIONS, ids=lambda spec: spec.summary)
-def test_every_family_has_the_figures_that_it_can(spec: VAE | Ladder, digits: ImageData) -> None:
-    subject = untrained(spec, digits)
-    drawn = [entry.render(subject) for entry in chosen(subject)]
-    assert {"reconstructions", "samples"} <= {image.name for image in drawn}
-    for image in drawn:
-        image.figure.draw_without_rendering()
+def test_every_family_of_models_has_figures(spec: VAE | Ladder, digits: ImageData) -> None:
+    source = untrained(spec, digits)
+    drawn = [entry.render(source) for entry in chosen(source)]
+    assert {"reconstructions", "samples"} <= {drawn_figure.name for drawn_figure in drawn}
+    for drawn_figure in drawn:
+        drawn_figure.figure.draw_without_rendering()
 
 
-def test_forty_seven_classes_are_shown_twelve_at_a_time(digits: ImageData) -> None:
+def test_twelve_of_forty_seven_classes_are_shown(digits: ImageData) -> None:
     names = tuple(f"letter {index}" for index in range(47))
     labels = np.arange(len(digits)) % 47
     data = replace(digits, labels=labels, classes=names, splits={"test": range(len(digits))})
-    subject = untrained(VAE(2, conditional=True), data)
-    for entry in chosen(subject):
-        image = entry.render(subject)
-        figure = image.figure
+    source = untrained(VAE(2, conditional=True), data)
+    for entry in chosen(source):
+        drawn_figure = entry.render(source)
+        figure = drawn_figure.figure
         assert max(figure.get_size_inches()) < 13, entry.name
         if entry.name.startswith("class-") and entry.name not in ("class-interpolation", "class-usage"):
-            assert "The first 12 of 47 classes are shown." in image.caption, entry.name
+            assert "The first 12 of 47 classes are shown." in drawn_figure.caption, entry.name
 
 
 def test_images_of_another_shape_are_refused(vae: FigureSource) -> None:
@@ -580,12 +586,12 @@ def frames_of(path: Path) -> list[Any]:
     return frames
 
 
-def test_a_film_has_a_frame_an_epoch(cvae: FigureSource, others: dict[str, FigureSource], tmp_path: Path) -> None:
+def test_a_film_has_one_frame_per_epoch(cvae: FigureSource, others: dict[str, FigureSource], tmp_path: Path) -> None:
     write_film_of(cvae, tmp_path / "film.gif")
     frames = frames_of(tmp_path / "film.gif")
-    assert len(frames) == 3  # before training, and after each of two epochs
+    assert len(frames) == 3  # before training and after each of two epochs
     assert np.abs(frames[0] - frames[2]).max() > 50
-    # Two epochs of one model look alike, so it is the models that the frames show.
+    # Frames of the same model look alike, so the frames show the snapshots.
     (_, first), (_, last) = cvae.snapshots[0], cvae.snapshots[-1]
     write_film_of(replace(cvae, snapshots=[(0, last), (1, last), (2, first)]), tmp_path / "still.gif")
     still = frames_of(tmp_path / "still.gif")
@@ -595,7 +601,7 @@ def test_a_film_has_a_frame_an_epoch(cvae: FigureSource, others: dict[str, Figur
         write_film_of(others["ladder"], tmp_path / "none.gif")
 
 
-def test_the_command_writes_a_file_a_figure(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+def test_the_command_writes_one_file_per_figure(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
     cli(
         "train",
         "cvae",
@@ -615,24 +621,24 @@ def test_the_command_writes_a_file_a_figure(cli: Cli, digits_file: Path, tmp_pat
     assert sorted(done.stdout.split()) == sorted(f"run/figures/{name}" for name in names)
     cli("figures", "run", "--only", "latent-plane", "samples", "--format", "svg", "--out", "drawn", "--quiet")
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["latent-plane.svg", "samples.svg"]
-    # A model's file alone, which has no training to show.
+    # A model file alone has no training curves.
     cli("figures", "run/last.safetensors", "--data", f"npz:{digits_file}", "--only", "latent-plane", "--format", "pdf")
     assert (tmp_path / "run" / "figures" / "latent-plane.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_the_command_writes_one_page_of_several_runs(
+def test_the_command_writes_one_page_for_several_runs(
     runs: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Their images are not at hand under the name that they were trained by, which the page says."""
+    """The page reports that the images of the runs are not available."""
     page = tmp_path / "both.html"
     assert main(["report", *(str(run.folder) for run in runs.values()), "--out", str(page)]) == 0
     assert capsys.readouterr().out.split() == [str(page)]
     text = page.read_text()
     assert "vae and cvae on digits" in text
-    assert text.count("those at hand are not the ones it was trained on") == 2
-    # Training curves of both side by side, and for each the command that makes it again.
+    assert text.count("the images &#39;digits&#39; were in memory, and no file holds them") == 2
+    # Training curves of both side by side. No command repeats a run on images in memory, and the page says so.
     assert {f"Training curves of {name}, seed 0" for name in runs} <= set(re.findall('alt="([^"]*)"', text))
-    assert text.count("<span>--config</span>") == 2
+    assert text.count("no command has them") == 2
     for words, message in (
         (["report"], "no folder is named"),
         (["report", str(tmp_path)], "holds no run and no study"),
@@ -643,7 +649,7 @@ def test_the_command_writes_one_page_of_several_runs(
         assert len(stderr.splitlines()) == 1
 
 
-def test_what_is_wrong_is_one_line(
+def test_errors_are_one_line(
     digits_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -657,7 +663,7 @@ def test_what_is_wrong_is_one_line(
     for words, message in (
         (["run", "--only", "nothing"], "only has 'nothing', but the figures are"),
         (["run", "--film"], "models of earlier epochs (train with --snapshot-every 1)"),
-        (["run", "--only", "class-samples"], "a conditional model of classes"),
+        (["run", "--only", "class-samples"], "a class-conditional model"),
         (["absent"], "run is 'absent', which is no folder"),
         (["empty"], "no run"),
         (["run", "--data", "digits:x"], "data is 'digits:x'"),
@@ -667,7 +673,7 @@ def test_what_is_wrong_is_one_line(
         assert message in stderr
         assert len(stderr.strip().splitlines()) == 1, stderr
     assert not (tmp_path / "run" / "figures").exists()
-    # Other images under the same name, such as a folder that has grown.
+    # Other images under the same name, for example a folder that has grown.
     with np.load(digits_file) as stored:
         values = dict(stored)
     values["images"] = values["images"][::-1]
@@ -678,9 +684,9 @@ def test_what_is_wrong_is_one_line(
     assert code("run", "--only", "reconstructions") == 2
     lines = capsys.readouterr().err.splitlines()
     assert "has changed since run was trained on it" in lines[0]
-    assert "'reconstructions' needs images to show the model" in lines[1]
+    assert "'reconstructions' needs images to encode" in lines[1]
     assert code("run", "--film") == 2
-    # What needs no images is drawn all the same.
+    # Figures that need no images are still drawn.
     assert code("run") == 0
     drawn = {path.stem for path in (tmp_path / "run" / "figures").iterdir()}
     assert drawn == {"training-curves", "latent-plane", "latent-plane-quantiles", "samples"}

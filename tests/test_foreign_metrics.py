@@ -1,4 +1,4 @@
-"""Metrics of models with parts of a user's own: measured where the part allows it, refused in one line where not."""
+"""Metrics of models with custom parts: measured if the part supports it, otherwise refused in one line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from vaelab import VAE, LikelihoodSpec, Mlp, PosteriorSpec, PriorSpec, Trait
 from vaelab.contract import Likelihood, Network, Posterior, Prior, PriorSizes
 from vaelab.data import ImageData, ImageFormat
 from vaelab.errors import UserError
-from vaelab.metrics import posterior_means
 from vaelab.metrics.evidence import (
     annealed_bound,
     bidirectional_bounds,
@@ -35,6 +34,7 @@ from vaelab.metrics.evidence import (
     importance_bound,
     inference_gaps,
 )
+from vaelab.metrics.latent import posterior_means
 from vaelab.metrics.rate import decoder_use, elbo_parts
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
@@ -43,7 +43,7 @@ FORMAT = ImageFormat(1, 3, 4)
 
 
 class Dull(Distribution):
-    """A density and draws, and nothing else."""
+    """A distribution with only `rsample` and `log_prob`."""
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
 
@@ -58,7 +58,7 @@ class Dull(Distribution):
 
 
 class Strict(Dull):
-    """The same, with an error far from 0."""
+    """The same, but `log_prob` raises an error far from 0."""
 
     def log_prob(self, value: Tensor) -> Tensor:
         if bool((value.abs() > 2).any()):
@@ -97,7 +97,7 @@ class OwnPriorSpec(PriorSpec):
 
 
 class Squashed(Posterior):
-    """tanh of a normal, which has no mean in torch."""
+    """The tanh of a normal, which has no `mean` in torch."""
 
     def __init__(self, network: Network, latent: int) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ def plain(model: VAEModel, x: Tensor, prior: Distribution) -> Tensor:
 
 
 def test_a_uniform_prior_is_integrated_annealed_and_bounded(x: Tensor) -> None:
-    """Its density has no gradient, and is 0 outside the box."""
+    """The density has zero gradient and is 0 outside the box."""
     model = built(prior=OwnPriorSpec("box"))
     exact = plain(model, x, PRIORS["box"](2))
     torch.testing.assert_close(exact_evidence(model, x).log_p, exact, rtol=0, atol=0.05)
@@ -161,7 +161,7 @@ def test_a_uniform_prior_is_integrated_annealed_and_bounded(x: Tensor) -> None:
     assert abs(bidirectional_bounds(model, n_images=20, temperatures=30, chains=4).gap) < 0.3
 
 
-def test_a_likelihood_of_ones_own_is_measured(x: Tensor, data: ImageData) -> None:
+def test_a_custom_likelihood_is_measured(x: Tensor, data: ImageData) -> None:
     model = built(likelihood=LaplaceSpec())
     exact = plain(model, x, Independent(Normal(torch.zeros(2), 1.0), 1))
     torch.testing.assert_close(exact_evidence(model, x).log_p, exact, rtol=0, atol=0.05)
@@ -180,7 +180,7 @@ CHECKED = "model.* returns a distribution that refuses values outside its suppor
 
 
 @pytest.mark.parametrize(
-    ("parts", "measure", "says"),
+    ("parts", "measure", "message"),
     [
         ({"prior": OwnPriorSpec("checked box")}, lambda model, x, data: exact_evidence(model, x), CHECKED),
         ({"prior": OwnPriorSpec("checked box")}, lambda model, x, data: annealed_bound(model, x), CHECKED),
@@ -214,15 +214,15 @@ CHECKED = "model.* returns a distribution that refuses values outside its suppor
         ),
     ],
 )
-def test_what_a_foreign_part_lacks_is_named_in_one_line(
-    parts: dict[str, Any], measure: Callable[..., Any], says: str, x: Tensor, data: ImageData
+def test_missing_methods_of_a_custom_part_are_named_in_one_line(
+    parts: dict[str, Any], measure: Callable[..., Any], message: str, x: Tensor, data: ImageData
 ) -> None:
-    with pytest.raises(UserError, match=says) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         measure(built(**parts), x, data)
     assert "\n" not in str(caught.value)
 
 
-def test_a_model_of_ones_own_is_refused_where_its_density_is_not_known(x: Tensor) -> None:
+def test_a_custom_model_with_unknown_density_is_refused(x: Tensor) -> None:
     class Spec:
         traits: frozenset[Trait] = frozenset({Trait.one_latent, Trait.real_codes})
         summary = "Foreign"

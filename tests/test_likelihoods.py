@@ -1,4 +1,4 @@
-"""Likelihoods against mathematics: masses that sum to one, densities that integrate to one, samples that follow."""
+"""Likelihoods: masses sum to one, densities integrate to one, and samples follow them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def random_theta(likelihood: Any, *shape: int, channels: int = 1, size: int = 1,
 
 
 def lone_pixels(values: Tensor) -> Tensor:
-    """A batch of images of one grey pixel."""
+    """A batch of images with one grey pixel each."""
     return values.reshape(-1, 1, 1, 1)
 
 
@@ -60,7 +60,7 @@ def test_masses_of_a_grey_pixel_sum_to_one(part: Any, spread: float) -> None:
 
 @pytest.fixture(scope="module")
 def colour() -> tuple[Distribution, Tensor]:
-    """A colour pixel under a mixture of two, and its mass: all 256^3 colours in cells of 16 x 16 x 16 each."""
+    """A two-component mixture for a colour pixel, and its mass of all 256^3 colours in 16 x 16 x 16 cells."""
     likelihood = built(DiscretisedLogistic(components=2), channels=3)
     p = likelihood(random_theta(likelihood, 1, channels=3))
     cells = torch.zeros(16, 16, 16, dtype=torch.float64)
@@ -76,16 +76,16 @@ def test_masses_of_a_colour_pixel_sum_to_one(colour: tuple[Distribution, Tensor]
 
 
 @pytest.mark.parametrize("spread", [0.0, 1.0, 4.0, 30.0])
-def test_a_channel_summed_over_leaves_the_mass_of_those_before_it(spread: float) -> None:
-    """So that, grey pixels summing to one, colours do too; and no channel knows of a later one."""
+def test_summing_out_a_channel_leaves_the_mass_of_those_before_it(spread: float) -> None:
+    """Colours thus sum to one because grey pixels do, and no channel depends on a later one."""
     colour, two, grey = (built(DiscretisedLogistic(), channels) for channels in (3, 2, 1))
     theta = random_theta(colour, 1, channels=3, spread=spread)
     # logit, locations 1 2 3, scales 1 2 3, coefficients 21 31 32
-    each = theta.unflatten(1, (5, 10))
+    components = theta.unflatten(1, (5, 10))
     p, q, r = (
         colour(theta),
-        two(each[:, :, [0, 1, 2, 4, 5, 7]].flatten(1, 2)),
-        grey(each[:, :, [0, 1, 4]].flatten(1, 2)),
+        two(components[:, :, [0, 1, 2, 4, 5, 7]].flatten(1, 2)),
+        grey(components[:, :, [0, 1, 4]].flatten(1, 2)),
     )
     for red, green in ((0, 255), (255, 3), (100, 120)):
         blues = torch.cartesian_prod(LEVELS[red, None], LEVELS[green, None], LEVELS)[:, :, None, None]
@@ -104,7 +104,7 @@ def test_masses_of_two_categorical_channels_sum_to_one() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("theta", [0.0, 1e-8, 1e-3, -0.49, 0.51, 3.0, -17.0, 30.0, -30.0, 90.0])
 def test_continuous_bernoulli_integrates_to_one(theta: float, dtype: torch.dtype) -> None:
-    """In float32 torch's own integrates to 0.53 at a logit of 30."""
+    """torch's own distribution integrates to 0.53 at a logit of 30 in float32."""
     p = ContinuousBernoulli().build((1, 1, 1))(torch.full((1, 1, 1), theta, dtype=dtype))
     x = torch.linspace(0, 1, 200_001, dtype=torch.float64)
     density = p.log_prob(lone_pixels(x.to(dtype))).double().exp()
@@ -120,7 +120,7 @@ def test_continuous_bernoulli_is_smooth_where_its_formulas_meet() -> None:
     torch.testing.assert_close(score[0], score[1], atol=2e-9, rtol=0)
     torch.testing.assert_close(slope[0], slope[1], atol=1e-8, rtol=0)
     torch.testing.assert_close(p.mean[0], p.mean[1], atol=2e-7, rtol=0)
-    # The slope of an exponential family's score is x less the mean.
+    # The derivative of an exponential family's log-likelihood is x minus the mean.
     torch.testing.assert_close(slope, 0.3 - p.mean.flatten(), atol=2e-7, rtol=0)
 
 
@@ -134,12 +134,12 @@ def test_gaussians_integrate_to_one(part: Any) -> None:
 # Sigma.
 
 
-def test_learned_sigma_rests_where_its_square_is_the_mean_squared_error() -> None:
+def test_learned_sigma_is_optimal_at_the_root_mean_squared_error() -> None:
     likelihood = built(LearnedGaussian(), channels=3, size=4)
     theta, x = torch.randn(2, 5, 3, 4, 4, dtype=torch.float64), torch.rand(5, 3, 4, 4, dtype=torch.float64)
-    rest = (theta - x).square().mean().log() / 2
+    optimum = (theta - x).square().mean().log() / 2
     slopes = []
-    for log_sigma in (rest - 0.1, rest, rest + 0.1):
+    for log_sigma in (optimum - 0.1, optimum, optimum + 0.1):
         likelihood.log_sigma.data.copy_(log_sigma)
         loss = -likelihood(theta).log_prob(x).mean()
         slopes.append(torch.autograd.grad(loss, likelihood.log_sigma)[0].item())
@@ -150,24 +150,24 @@ def test_learned_sigma_rests_where_its_square_is_the_mean_squared_error() -> Non
 
 @pytest.fixture
 def batch() -> tuple[Any, Tensor, Tensor]:
-    """An optimal-sigma likelihood in training mode, with two draws for each of five colour images."""
+    """An optimal-sigma likelihood in training mode, with two draws for each of five colour images, and the images."""
     torch.manual_seed(0)
     likelihood = OptimalGaussian().build((3, 4, 4)).double().train()
     theta = torch.randn(2, 5, 3, 4, 4, dtype=torch.float64).requires_grad_()
     return likelihood, theta, torch.rand(5, 3, 4, 4, dtype=torch.float64)
 
 
-def test_optimal_sigma_scores_a_batch_as_its_closed_form(batch: tuple[Any, Tensor, Tensor]) -> None:
+def test_optimal_sigma_matches_its_closed_form(batch: tuple[Any, Tensor, Tensor]) -> None:
     likelihood, theta, x = batch
     error = (theta - x).square().mean()
     closed = 48 / 2 * (2 * math.pi * math.e * error).log()
     score = -likelihood(theta).log_prob(x)
     assert score.shape == (2, 5)
     torch.testing.assert_close(score.mean(), closed)
-    # Although sigma is held constant in the one and not in the other.
-    ours, theirs = torch.autograd.grad(score.mean(), theta)[0], torch.autograd.grad(closed, theta)[0]
-    assert theirs.abs().min() > 0
-    torch.testing.assert_close(ours, theirs)
+    # The gradients agree although only one of them treats sigma as a constant.
+    ours, reference = torch.autograd.grad(score.mean(), theta)[0], torch.autograd.grad(closed, theta)[0]
+    assert reference.abs().min() > 0
+    torch.testing.assert_close(ours, reference)
 
 
 def test_optimal_sigma_keeps_an_average_for_evaluation(batch: tuple[Any, Tensor, Tensor]) -> None:
@@ -184,11 +184,11 @@ def test_optimal_sigma_keeps_an_average_for_evaluation(batch: tuple[Any, Tensor,
 
     likelihood.eval()
     p = likelihood(theta)
-    one, all_of_them = p.log_prob(x[:1])[:, 0], p.log_prob(x)[:, 0]
-    assert torch.equal(one, all_of_them)  # the score of an image does not depend on its company
+    alone, together = p.log_prob(x[:1])[:, 0], p.log_prob(x)[:, 0]
+    assert torch.equal(alone, together)  # the score does not depend on the rest of the batch
     expected = torch.distributions.Normal(theta, math.sqrt(average)).log_prob(x).sum((-3, -2, -1))
     torch.testing.assert_close(p.log_prob(x), expected)
-    assert likelihood.variance.item() == pytest.approx(average, rel=1e-9)  # evaluation moves nothing
+    assert likelihood.variance.item() == pytest.approx(average, rel=1e-9)  # unchanged by evaluation
 
 
 def test_optimal_sigma_is_saved_with_the_model(batch: tuple[Any, Tensor, Tensor]) -> None:
@@ -215,19 +215,19 @@ def test_optimal_sigma_survives_a_perfect_image_and_a_batch_scored_twice(batch: 
 
 
 def agrees(counts: Tensor, mass: Tensor) -> bool:
-    """Whether counts come from a mass, by Pearson's statistic over cells that expect ten or more."""
+    """Whether counts agree with a mass, by Pearson's statistic over cells with expected counts of at least ten."""
     expected = mass * counts.sum()
     often = expected >= 10
-    # The rest is one cell more, so that nothing can hide there.
-    seen = torch.cat([counts[often], counts[~often].sum()[None]])
+    # All other cells are merged into one.
+    observed = torch.cat([counts[often], counts[~often].sum()[None]])
     meant = torch.cat([expected[often], expected[~often].sum()[None]])
-    statistic = ((seen - meant).square() / meant.clamp(min=1)).sum()
-    freedom = len(seen) - 1
+    statistic = ((observed - meant).square() / meant.clamp(min=1)).sum()
+    freedom = len(observed) - 1
     return bool(statistic < freedom + 5 * math.sqrt(2 * freedom) + 10)
 
 
 def histogram(pixels: Tensor) -> Tensor:
-    """How often each of the 256 values occurs."""
+    """The counts of the 256 values."""
     levels = pixels.flatten() * 255
     assert torch.allclose(levels, levels.round(), atol=1e-4)
     assert 0 <= levels.min() <= levels.max() <= 255.001
@@ -241,7 +241,7 @@ def test_samples_of_a_grey_pixel_follow_the_mass(part: Any, narrower: float) -> 
     likelihood = built(part)
     theta = random_theta(likelihood, 1, spread=1.5)
     if isinstance(part, DiscretisedLogistic):
-        theta[:, 2::3] -= narrower  # the scales: down to a bin or two, where half a bin would show
+        theta[:, 2::3] -= narrower  # the scales: one or two bins wide, so that an error of half a bin would show
     p = likelihood(theta)
     mass = p.log_prob(lone_pixels(LEVELS)).exp()
     assert agrees(histogram(p.sample((200_000,))), mass)
@@ -269,9 +269,9 @@ def test_samples_of_a_colour_pixel_follow_the_mass(colour: tuple[Distribution, T
         return torch.bincount((cell * torch.tensor([256, 16, 1])).sum(1), minlength=16**3).double()
 
     assert agrees(counts(draws), mass.flatten())
-    # Channels that are drawn apart from each other are told from this mass.
-    apart = torch.stack([draws[:, 0], draws[:, 1].roll(1), draws[:, 2].roll(2)], 1)
-    assert not agrees(counts(apart), mass.flatten())
+    # Independently drawn channels do not agree with this mass.
+    independent = torch.stack([draws[:, 0], draws[:, 1].roll(1), draws[:, 2].roll(2)], 1)
+    assert not agrees(counts(independent), mass.flatten())
 
 
 @pytest.mark.parametrize("theta", [0.0, 0.3, -4.0, 30.0])
@@ -288,7 +288,7 @@ def test_samples_of_the_continuous_bernoulli_follow_its_density(theta: float) ->
 
 
 @pytest.mark.parametrize("part", ALL)
-def test_the_mean_is_that_of_samples(part: Any) -> None:
+def test_the_mean_matches_samples(part: Any) -> None:
     torch.manual_seed(4)
     likelihood = built(part(), channels=3, size=2)
     theta = random_theta(likelihood, 2, channels=3, size=2, spread=0.7)
@@ -296,14 +296,14 @@ def test_the_mean_is_that_of_samples(part: Any) -> None:
     draws = p.sample((20_000,))
     assert draws.shape == (20_000, 2, 3, 2, 2)
     error = 5 * draws.std(0) / math.sqrt(20_000)
-    # Later channels of the logistic mixture follow the mean of earlier ones, which is nearly right.
+    # Later channels of the logistic mixture use the mean of earlier ones, which is an approximation.
     slack = 0.05 if part is DiscretisedLogistic else 1e-6
     assert ((p.mean - draws.mean(0)).abs() < error + slack).all()
 
 
 @pytest.mark.parametrize("theta", [-3.0, 0.0, 3.0])
 def test_the_mean_of_a_grey_logistic_mixture_counts_its_tails(theta: float) -> None:
-    """Locations far outside, as black pixels have them, count as black and no further."""
+    """Locations far below the range, typical of black pixels, count as black."""
     likelihood = built(DiscretisedLogistic(components=3))
     parameters = random_theta(likelihood, 1)
     parameters[:, 1] += theta
@@ -312,17 +312,17 @@ def test_the_mean_of_a_grey_logistic_mixture_counts_its_tails(theta: float) -> N
     assert p.mean.item() == pytest.approx(exact.item(), abs=1e-3)
 
 
-# The start, and what is extreme.
+# The start, and extremes.
 
 
-def test_a_fresh_decoder_starts_sanely() -> None:
+def test_an_untrained_decoder_starts_at_the_middle_of_the_range() -> None:
     for part in (ContinuousBernoulli(), DiscretisedLogistic(), DiscretisedLogistic(components=1), CategoricalPixels()):
         likelihood = built(part, channels=3)
         p = likelihood(torch.zeros(1, likelihood.outputs(3), 1, 1, dtype=torch.float64))
         torch.testing.assert_close(p.mean, torch.full((1, 3, 1, 1), 0.5, dtype=torch.float64))
     for part in GAUSSIANS:
         assert built(part(), channels=3)(torch.zeros(1, 3, 1, 1)).mean.abs().max() == 0
-    # A tenth of the range: the standard deviation of a logistic is pi / sqrt(3) of its scale.
+    # The scale is a tenth of the range; the standard deviation of a logistic is pi / sqrt(3) times its scale.
     lone = built(DiscretisedLogistic(components=1))
     mass = lone(torch.zeros(1, 3, 1, 1, dtype=torch.float64)).log_prob(lone_pixels(LEVELS)).exp()
     deviation = (mass * (LEVELS - 0.5).square()).sum().sqrt().item()
@@ -358,8 +358,8 @@ def test_scores_and_gradients_are_finite_at_the_extremes(
             assert p.sample().isfinite().all()
 
 
-def test_float32_is_as_good_as_float64() -> None:
-    """The tails of a narrow mixture, where a difference of two sigmoids would be 0 and its logarithm infinite."""
+def test_float32_matches_float64() -> None:
+    """In the tails of a narrow mixture, a difference of two sigmoids would be 0 and its logarithm infinite."""
     for part in (DiscretisedLogistic(), CategoricalPixels(), ContinuousBernoulli()):
         likelihood = built(part, channels=3, size=6)
         theta = random_theta(likelihood, 2, channels=3, size=6, spread=5)
@@ -397,21 +397,21 @@ def test_each_image_is_scored_under_its_own_parameters(part: Any) -> None:
         torch.testing.assert_close(p.expand((2,)).log_prob(x[b]), together[s, b].expand(2))
 
 
-def test_later_channels_follow_earlier_ones() -> None:
-    """The order of the coefficients: a_21, a_31, a_32."""
+def test_later_channels_depend_on_earlier_ones() -> None:
+    """Checks the order of the coefficients: a_21, a_31, a_32."""
     likelihood = built(DiscretisedLogistic(components=1), channels=3)
     theta = torch.zeros(1, 10, 1, 1, dtype=torch.float64)
     theta[:, 4:7] = -5  # narrow
     theta[:, 1] = 0.8  # red is near 0.9
-    theta[:, 9] = 20  # blue follows green, and nothing else follows
+    theta[:, 9] = 20  # only blue depends on green
     theta[:, 2] = -0.4  # green is near 0.3
     red, green, blue = likelihood(theta).sample((2000,)).reshape(-1, 3).unbind(1)
     assert red.mean().item() == pytest.approx(0.9, abs=0.01)
     assert green.mean().item() == pytest.approx(0.3, abs=0.01)
     assert blue.mean().item() == pytest.approx(0.3, abs=0.01)
-    follow = torch.corrcoef(torch.stack([red, green, blue]))
-    assert follow[1, 2] > 0.5
-    assert follow[0, 1:].abs().max() < 0.1
+    correlation = torch.corrcoef(torch.stack([red, green, blue]))
+    assert correlation[1, 2] > 0.5
+    assert correlation[0, 1:].abs().max() < 0.1
 
 
 # Names.
@@ -426,15 +426,15 @@ def test_names_of_scores(part: Any) -> None:
     mass = part in (DiscretisedLogistic, CategoricalPixels)
     assert likelihood.discrete(binary=False) == mass
     assert likelihood.discrete(binary=True) == (mass or part is Bernoulli)
-    # `parameters` stays what it is in torch.
+    # `parameters` is still the method of torch.
     assert all(isinstance(weight, torch.nn.Parameter) for weight in likelihood.parameters())
 
 
 @pytest.mark.parametrize("part", [*(part() for part in ALL), DiscretisedLogistic(components=3)])
-def test_pieces_return_from_json(part: Any) -> None:
+def test_specs_survive_json(part: Any) -> None:
     assert decode(LikelihoodSpec, encode(part)) == part
 
 
-def test_a_mixture_of_nothing_is_refused() -> None:
+def test_an_empty_mixture_is_refused() -> None:
     with pytest.raises(UserError, match=r"DiscretisedLogistic\.components is 0, but must be >= 1"):
         DiscretisedLogistic(components=0)

@@ -1,4 +1,4 @@
-"""Mathematics as the oracle: every number that a trace gives, against what it must be."""
+"""Every number of a trace against its mathematical definition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vaelab.contract import Latent, Prior, PriorSizes, Trace
 from vaelab.data import ImageFormat
 from vaelab.distributions import diagonal_normal
 from vaelab.likelihoods import Bernoulli
-from vaelab.metrics import importance_bound
+from vaelab.metrics.evidence import importance_bound
 from vaelab.models.vae import VAEModel
 from vaelab.schedules import Progress
 
@@ -22,7 +22,7 @@ PROGRESS = Progress(epoch=1, step=0, steps=1, epochs=1)
 
 
 def built(prior: Prior, latent: int) -> Prior:
-    """The prior of a plain model with so many dimensions."""
+    """The prior of an unconditional model with `latent` dimensions."""
     return prior.build(PriorSizes((1, 28, 28), latent, 0, None))
 
 
@@ -31,7 +31,7 @@ def latent_between(q, p, samples: int = 1) -> Latent:
     return Latent(q=q, code=z, z=z, p=p)
 
 
-def test_closed_form_kl_meets_sampled_kl() -> None:
+def test_closed_form_kl_matches_sampled_kl() -> None:
     torch.manual_seed(0)
     q = diagonal_normal(torch.randn(3, 2), torch.rand(3, 2) + 0.3)
     latent = latent_between(q, built(StandardNormal(), 2)(), samples=200_000)
@@ -57,7 +57,7 @@ def test_kl_gradients_are_mu_and_sigma_minus_its_inverse() -> None:
 
 
 def test_the_heads_are_the_mean_and_the_log_variance() -> None:
-    """KL = -0.5 sum(1 + logvar - mu^2 - exp(logvar)), read from the two heads of a whole model."""
+    """KL = -0.5 sum(1 + logvar - mu^2 - exp(logvar)), from the two heads of a complete model."""
     model = VAE().build(ImageFormat(1, 28, 28)).double()
     x = torch.rand(3, 1, 28, 28, dtype=torch.float64)
     h = model.network.encode(x, None)
@@ -84,7 +84,7 @@ def test_mixture_prior_integrates_to_one_and_starts_with_unit_scales() -> None:
     torch.testing.assert_close(scales, torch.ones_like(scales))
 
 
-def test_the_studys_loss_is_ours_in_value_and_gradient() -> None:
+def test_the_elbo_matches_the_studys_loss_in_value_and_gradient() -> None:
     """BCE summed over pixels / B, KL = -0.5 sum(1 + logvar - mu^2 - exp(logvar)) / B, total = BCE + beta KL."""
     torch.manual_seed(3)
     x = torch.rand(6, 1, 28, 28, dtype=torch.float64)
@@ -95,17 +95,19 @@ def test_the_studys_loss_is_ours_in_value_and_gradient() -> None:
 
     bce = binary_cross_entropy(logits.sigmoid(), x, reduction="sum") / len(x)
     kl = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum() / len(x)
-    theirs = bce + 0.3 * kl
+    reference_loss = bce + 0.3 * kl
 
     latent = latent_between(diagonal_normal(mean, (log_variance / 2).exp()), built(StandardNormal(), 2).double()())
     trace = Trace(x, Bernoulli().build((1, 28, 28))(logits[None]), (latent,))
-    ours = Elbo(beta=Constant(0.3))(trace, PROGRESS)
+    loss = Elbo(beta=Constant(0.3))(trace, PROGRESS)
 
-    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(loss, reference_loss)
     torch.testing.assert_close(trace.reconstruction.mean(), bce)
     torch.testing.assert_close(trace.kl.mean(), kl)
-    for mine, reference in zip(torch.autograd.grad(ours, inputs), torch.autograd.grad(theirs, inputs), strict=True):
-        torch.testing.assert_close(mine, reference)
+    for gradient, reference in zip(
+        torch.autograd.grad(loss, inputs), torch.autograd.grad(reference_loss, inputs), strict=True
+    ):
+        torch.testing.assert_close(gradient, reference)
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def exact_evidence(model: VAEModel, x: torch.Tensor) -> tuple[torch.Tensor, Mult
 def test_elbo_plus_gap_is_the_exact_evidence(linear_gaussian: VAEModel) -> None:
     """ELBO + KL(q || posterior) = log p(x), to 1e-8 nats.
 
-    The expectation over q of a quadratic is exact over the points mu +- sqrt(D) sigma_d e_d, equally weighted.
+    The mean over the points mu +- sqrt(D) sigma_d e_d is the exact expectation over q of a quadratic.
     """
     model = linear_gaussian
     x = torch.randn(5, 1, 3, 4, dtype=torch.float64)
@@ -148,7 +150,7 @@ def test_elbo_plus_gap_is_the_exact_evidence(linear_gaussian: VAEModel) -> None:
 
 
 def test_each_log_weight_plus_its_posterior_ratio_is_the_exact_evidence(linear_gaussian: VAEModel) -> None:
-    """log p(x, z) / q(z | x) + log q(z | x) / p(z | x) = log p(x) for every single z that the trace drew."""
+    """log p(x, z) / q(z | x) + log q(z | x) / p(z | x) = log p(x) for every draw z of the trace."""
     x = torch.randn(5, 1, 3, 4, dtype=torch.float64)
     log_p, posterior = exact_evidence(linear_gaussian, x)
     trace = linear_gaussian(x, None, 7)
@@ -167,7 +169,7 @@ def test_importance_bound_rises_with_samples_to_the_exact_evidence(linear_gaussi
 
 
 def test_iwae_loss_weighs_the_best_sample_most() -> None:
-    """A softmax of the positive loss would weigh the worst sample most."""
+    """A softmax of the positive loss would give the worst sample the largest weight."""
     log_weight = torch.tensor([[-100.0], [-90.0]], requires_grad=True)
 
     class Fixed:
@@ -181,7 +183,7 @@ def test_iwae_loss_weighs_the_best_sample_most() -> None:
     assert grad[0].abs() < 0.01
 
 
-def test_iwae_uses_as_many_samples_as_asked_for(linear_gaussian: VAEModel) -> None:
+def test_iwae_uses_the_given_number_of_samples(linear_gaussian: VAEModel) -> None:
     assert linear_gaussian(torch.randn(3, 1, 3, 4, dtype=torch.float64), None, 9).log_weight.shape == (9, 3)
 
 

@@ -1,4 +1,4 @@
-"""Networks and their parts: shapes, gradients, where a place of a map lies, and the same numbers in bf16."""
+"""Networks and their parts: shapes, gradients, positions of feature maps, and agreement in bf16."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vaelab.networks import Bottleneck, CellSpec, Depthwise, NetworkSpec, ResNet
 from vaelab.networks.attention import SelfAttention
 from vaelab.spec import words
 
-# The last leaves maps of a single pixel.
+# The last gives maps of a single pixel.
 IMAGES = ((1, 28, 28), (3, 9, 14), (2, 33, 17), (1, 3, 5))
 CELLS = (Bottleneck(), Depthwise())
 NETWORKS = [
@@ -36,7 +36,7 @@ def built(network: ResNet, image: tuple[int, int, int], condition: int = 0) -> N
 
 
 def loss(network: Network, head: nn.Module, x: Tensor, c: Tensor | None) -> Tensor:
-    """A number that depends on everything there is, and not on the sum of the outputs alone."""
+    """A scalar that depends on every output, and not only on their sum."""
     theta = network.decode(head(network.encode(x, c)), c).to(x.dtype)
     return (theta * torch.linspace(-1, 1, theta.numel(), dtype=x.dtype).view_as(theta)).sum() + theta.square().mean()
 
@@ -44,7 +44,9 @@ def loss(network: Network, head: nn.Module, x: Tensor, c: Tensor | None) -> Tens
 @pytest.mark.parametrize("image", IMAGES, ids=str)
 @pytest.mark.parametrize("condition", [0, 3])
 @pytest.mark.parametrize("spec", NETWORKS, ids=name)
-def test_any_image_passes_and_every_parameter_learns(spec: ResNet, condition: int, image: tuple[int, int, int]) -> None:
+def test_any_image_size_works_and_every_parameter_has_a_gradient(
+    spec: ResNet, condition: int, image: tuple[int, int, int]
+) -> None:
     network = built(spec, image, condition)
     rows, columns = (-(-n // 8) for n in image[1:])
     assert network.positions == (rows * columns if spec.spatial else 1)
@@ -82,54 +84,54 @@ def test_each_stage_has_its_cells_and_halves_the_image(blocks: int) -> None:
 
 
 def centre(weights: Tensor) -> Tensor:
-    """The centre of gravity of non-negative weights on pixels, (row, column)."""
+    """The centre of mass (row, column) of non-negative weights on pixels."""
     weights = weights / weights.sum()
     rows, columns = (torch.arange(n, dtype=weights.dtype) for n in weights.shape)
     return torch.stack([weights.sum(1) @ rows, weights.sum(0) @ columns])
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.kind)
-def test_a_place_of_the_map_lies_where_it_belongs(cell: CellSpec) -> None:
-    """Place p, row by row, sees the pixels around it and paints the pixels around it, in each of its dimensions."""
+def test_positions_of_the_map_match_positions_in_the_image(cell: CellSpec) -> None:
+    """Each dimension at a position, in row-major order, reads and writes mainly the pixels around that position."""
     image, stride, rows, columns = (1, 33, 17), 4, 9, 5
     network = built(ResNet((16, 16), cell=cell, spatial=True), image).double()
     head = network.head(2).double()
     x = torch.rand(1, *image, dtype=torch.float64, requires_grad=True)
-    code = head(network.encode(x, None))[0]
+    outputs = head(network.encode(x, None))[0]
     z = torch.randn(1, 2 * rows * columns, dtype=torch.float64)
     plain = network.decode(z, None)
     shifts: dict[str, list[Tensor]] = {"seen": [], "painted": []}
     for place, dimension in itertools.product(range(rows * columns), range(2)):
         index, row, column = 2 * place + dimension, place // columns, place % columns
-        (seen,) = torch.autograd.grad(code[index], x, retain_graph=True)
+        (read,) = torch.autograd.grad(outputs[index], x, retain_graph=True)
         changed = z.clone()
         changed[0, index] += 1
         painted = (network.decode(changed, None) - plain)[0].abs().sum(0).detach()
-        for what, weights in (("seen", seen[0, 0].abs()), ("painted", painted)):
+        for side, weights in (("seen", read[0, 0].abs()), ("painted", painted)):
             near = torch.zeros_like(weights, dtype=torch.bool)
             top, left = (max(0, stride * n - 2 * stride) for n in (row, column))
             near[top : stride * row + 2 * stride + 1, left : stride * column + 2 * stride + 1] = True
-            assert weights[near].mean() > 2 * weights[~near].mean(), (what, place, dimension)
-            # Places on the border have pixels on one side only, which draws their centres inwards.
+            assert weights[near].mean() > 2 * weights[~near].mean(), (side, place, dimension)
+            # Positions on the border have pixels on one side only, which shifts their centres inwards.
             if 0 < row < rows - 1 and 0 < column < columns - 1:
-                shifts[what].append(centre(weights) - stride * torch.tensor([row, column]))
-    for what, shift in shifts.items():
-        assert torch.stack(shift).mean(0).abs().max() < stride / 2, what
+                shifts[side].append(centre(weights) - stride * torch.tensor([row, column]))
+    for side, shift in shifts.items():
+        assert torch.stack(shift).mean(0).abs().max() < stride / 2, side
 
 
-def test_a_spatial_head_is_the_same_at_every_place() -> None:
-    """Feature maps that are shifted by a place give codes that are shifted by a place."""
+def test_a_spatial_head_is_the_same_at_every_position() -> None:
+    """Feature maps shifted by one position give outputs shifted by one position."""
     network = built(ResNet((8, 16), spatial=True), (1, 12, 16))
     head = network.head(5)
-    h = torch.randn(2, 12, 16)  # 3 x 4 places
-    codes = head(h.flatten(1)).view(2, 12, 5)
-    torch.testing.assert_close(head(h.roll(1, 1).flatten(1)).view(2, 12, 5), codes.roll(1, 1))
-    torch.testing.assert_close(head(h[:, :1].repeat(1, 12, 1).flatten(1)).view(2, 12, 5)[:, 7], codes[:, 0])
+    h = torch.randn(2, 12, 16)  # 3 x 4 positions
+    outputs = head(h.flatten(1)).view(2, 12, 5)
+    torch.testing.assert_close(head(h.roll(1, 1).flatten(1)).view(2, 12, 5), outputs.roll(1, 1))
+    torch.testing.assert_close(head(h[:, :1].repeat(1, 12, 1).flatten(1)).view(2, 12, 5)[:, 7], outputs[:, 0])
 
 
 @pytest.mark.parametrize("channels", [3, 16, 64])
 @pytest.mark.parametrize("cell", [*CELLS, Bottleneck(1.0), Depthwise(1)], ids=str)
-def test_cells_start_near_identity_and_deeper_stacks_nearer(cell: CellSpec, channels: int) -> None:
+def test_cells_start_near_the_identity_and_more_so_in_deeper_stacks(cell: CellSpec, channels: int) -> None:
     x = torch.randn(2, channels, 7, 5)
 
     def change(depth: int) -> Tensor:
@@ -142,7 +144,7 @@ def test_cells_start_near_identity_and_deeper_stacks_nearer(cell: CellSpec, chan
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.kind)
-def test_a_stack_of_many_cells_keeps_its_scale(cell: CellSpec) -> None:
+def test_a_stack_of_many_cells_preserves_the_scale(cell: CellSpec) -> None:
     torch.manual_seed(0)
     x = torch.randn(2, 32, 7, 7, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
@@ -153,14 +155,14 @@ def test_a_stack_of_many_cells_keeps_its_scale(cell: CellSpec) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.kind)
-def test_differences_reach_the_other_end_of_many_stages(cell: CellSpec) -> None:
+def test_differences_pass_through_many_stages(cell: CellSpec) -> None:
     network = built(ResNet((8, 16, 32, 32, 64), cell=cell), (3, 64, 64))
     assert network.encode(torch.rand(16, 3, 64, 64), None).std(0).mean() > 0.03
     assert network.decode(torch.randn(16, 2), None).std(0).mean() > 0.03
 
 
 @pytest.mark.parametrize("spec", NETWORKS, ids=name)
-def test_an_image_gets_the_same_numbers_alone_and_in_company(spec: ResNet) -> None:
+def test_outputs_do_not_depend_on_the_rest_of_the_batch(spec: ResNet) -> None:
     network = built(spec, (3, 9, 14))
     x = torch.rand(5, 3, 9, 14)
     h = network.encode(x, None)
@@ -187,7 +189,7 @@ def test_bf16_is_close_to_fp32(spec: ResNet) -> None:
         assert (half - full).norm() < 0.03 * full.norm()
 
 
-def test_attention_reads_from_all_places_and_knows_none() -> None:
+def test_attention_reads_from_all_positions_and_is_permutation_equivariant() -> None:
     torch.manual_seed(0)
     attention = SelfAttention(16).double()
     x = torch.randn(2, 16, 3, 5, dtype=torch.float64, requires_grad=True)
@@ -212,7 +214,7 @@ def test_attention_is_softmax_of_scaled_products() -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "says"),
+    ("make", "message"),
     [
         (lambda: ResNet(channels=()), "ResNet.channels is empty, but needs at least one"),
         (lambda: ResNet(channels=(8, 0)), "ResNet.channels[1] is 0, but must be >= 1"),
@@ -222,19 +224,19 @@ def test_attention_is_softmax_of_scaled_products() -> None:
         (lambda: Depthwise(factor=0), "Depthwise.factor is 0, but must be >= 1"),
     ],
 )
-def test_mistakes_are_named(make: Any, says: str) -> None:
+def test_invalid_settings_are_named(make: Any, message: str) -> None:
     with pytest.raises(UserError) as caught:
         make()
-    assert says in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_cells_return_from_json_within_their_network() -> None:
+def test_cells_survive_json_within_their_network() -> None:
     for cell in (*CELLS, Bottleneck(0.25), Depthwise(6)):
         network = ResNet((8,), 2, cell, attention=True, spatial=True)
         assert decode(ResNet, encode(network)) == network
 
 
-def test_the_command_lines_word_is_the_tag_in_json() -> None:
+def test_the_word_on_the_command_line_is_the_kind_in_json() -> None:
     choice: Any = tyro.cli(words(NetworkSpec)["resnet"], args=["--spatial", "cell:depthwise", "--cell.factor", "2"])
     assert choice == ResNet(spatial=True, cell=Depthwise(2))
     assert encode(choice)["kind"] == "resnet"

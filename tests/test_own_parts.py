@@ -1,4 +1,4 @@
-"""Parts and data that users bring in Python: what works, and what is refused before any training."""
+"""Custom parts and data in Python: supported uses, and refusals before any training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def pair() -> tuple[nn.Module, nn.Module]:
 
 
 def experiment(**changes: Any) -> vl.Experiment:
-    """A small experiment with the user's own modules."""
+    """A small experiment with custom modules."""
     plain = vl.Experiment(
         model=vl.VAE(latent=2, network=vl.Modules(*pair())), training=vl.Training(epochs=2, batch_size=16)
     )
@@ -55,8 +55,8 @@ def test_two_modules_train_resume_save_and_load(tmp_path: Path) -> None:
     assert weights_digest(vl.load(tmp_path / "model.safetensors", modules=pair())) == weights_digest(run.model)
 
     longer = vl.resume(tmp_path / "run", epochs=4, data=(X, Y), modules=pair())
-    whole = vl.train(experiment(training=vl.Training(epochs=4, batch_size=16)), tmp_path / "whole", data=(X, Y))
-    assert weights_digest(longer.model) == weights_digest(whole.model)
+    uninterrupted = vl.train(experiment(training=vl.Training(epochs=4, batch_size=16)), tmp_path / "whole", data=(X, Y))
+    assert weights_digest(longer.model) == weights_digest(uninterrupted.model)
 
 
 def test_modules_are_copied_so_that_two_models_do_not_share_weights() -> None:
@@ -67,13 +67,13 @@ def test_modules_are_copied_so_that_two_models_do_not_share_weights() -> None:
     assert next(second.network.parameters()).abs().sum() > 0
 
 
-def test_the_width_of_the_features_is_read_off_the_encoder() -> None:
+def test_the_width_of_the_features_is_inferred_from_the_encoder() -> None:
     assert vl.VAE(network=vl.Modules(*pair())).build(vl.ImageFormat(1, 8, 8)).network.features == 16
     with pytest.raises(vl.UserError, match="features is 9, but the encoder returns 16 numbers per image"):
         vl.VAE(network=vl.Modules(*pair(), features=9)).build(vl.ImageFormat(1, 8, 8))
 
 
-def test_a_conditional_model_gives_modules_of_one_argument_the_condition_beside_their_input(tmp_path: Path) -> None:
+def test_modules_with_one_argument_get_the_condition_concatenated_to_their_input(tmp_path: Path) -> None:
     encoder = nn.Sequential(nn.Conv2d(1 + 2, 4, 3, stride=2, padding=1), nn.ReLU())
     decoder = nn.Linear(2 + 2, 64)
     model = vl.VAE(latent=2, conditional=True, network=vl.Modules(encoder, decoder))
@@ -82,8 +82,8 @@ def test_a_conditional_model_gives_modules_of_one_argument_the_condition_beside_
     assert run.model.generate(y=[0, 1, 1]).shape == (3, 1, 8, 8)
 
 
-def test_modules_of_two_arguments_are_given_the_condition() -> None:
-    seen: list[Any] = []
+def test_modules_with_two_arguments_get_the_condition() -> None:
+    conditions: list[Any] = []
 
     class Encoder(nn.Module):
         def __init__(self) -> None:
@@ -91,13 +91,13 @@ def test_modules_of_two_arguments_are_given_the_condition() -> None:
             self.line = nn.Linear(64, 5)
 
         def forward(self, x: torch.Tensor, c: torch.Tensor | None) -> Any:
-            seen.append(c)
+            conditions.append(c)
             return self.line(x.flatten(1))
 
     network = vl.Modules(Encoder(), nn.Linear(2 + 2, 64))
     model = vl.VAE(latent=2, conditional=True, network=network).build(vl.ImageFormat(1, 8, 8, ("a", "b")))
     model.encode(X[:3, None] / 255, [0, 1, 1])
-    assert seen[-1].tolist() == [[1, 0], [0, 1], [0, 1]]
+    assert conditions[-1].tolist() == [[1, 0], [0, 1], [0, 1]]
 
 
 # Callables
@@ -114,7 +114,7 @@ def test_callables_are_objectives_and_schedules(tmp_path: Path) -> None:
     assert run.rows[1]["learning_rate"] == pytest.approx(run.rows[0]["learning_rate"] / 2)
     stored = json.loads((tmp_path / "run" / "experiment.json").read_text())["experiment"]
     assert stored["objective"]["name"].endswith(":doubled")
-    # The record is read without the function, and says so when it is needed.
+    # The record can be read without the function; using the function then raises an error.
     opened = vl.open_run(tmp_path / "run", modules=pair())
     assert opened.experiment == run.experiment
     with pytest.raises(vl.UserError, match="doubled is a Python function, which files cannot hold; pass it again"):
@@ -130,7 +130,7 @@ def test_a_number_is_a_constant_schedule() -> None:
         vl.Elbo(beta="high")  # type: ignore[arg-type]
 
 
-# Subclasses and classes of a user's own
+# Subclasses and custom classes
 
 
 @dataclass(frozen=True)
@@ -158,10 +158,10 @@ def test_a_subclass_is_written_under_its_own_name(tmp_path: Path) -> None:
     assert weights_digest(vl.load(tmp_path / "run", specs=specs)) != weights_digest(run.model)
 
 
-def test_a_class_of_a_function_trains(tmp_path: Path) -> None:
+def test_a_class_defined_in_a_function_trains(tmp_path: Path) -> None:
     @dataclass(frozen=True)
     class Local(vl.Mlp):
-        """Nothing can import it."""
+        """A class that cannot be imported."""
 
     run = vl.train(experiment(model=vl.VAE(network=Local(hidden=(8,)))), tmp_path / "run", data=X)
     assert type(run.model.spec.network) is Local
@@ -170,7 +170,7 @@ def test_a_class_of_a_function_trains(tmp_path: Path) -> None:
     assert type(vl.load(tmp_path / "run", specs=[Local]).spec.network) is Local
 
 
-def test_specs_in_tuples_and_options_return_from_json() -> None:
+def test_specs_in_tuples_and_optional_fields_survive_json() -> None:
     @dataclass(frozen=True)
     class Stack(vl.PriorSpec):
         first: vl.PriorSpec | None = None
@@ -187,7 +187,7 @@ def test_specs_in_tuples_and_options_return_from_json() -> None:
 
 
 class Pairs(Dataset[Any]):
-    """A map-style data set of (PIL image, label)."""
+    """A map-style dataset of (PIL image, label) pairs."""
 
     def __init__(self, sizes: tuple[int, ...] = (8,) * 20) -> None:
         self.sizes = sizes
@@ -229,7 +229,7 @@ def png(value: int) -> bytes:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_images_of_any_usual_form_become_image_data(x: Any, y: Any, shape: Any, classes: Any) -> None:
+def test_images_in_any_usual_format_become_image_data(x: Any, y: Any, shape: Any, classes: Any) -> None:
     data = vl.as_data(x, y)
     assert data.format.shape == shape
     assert data.classes == classes
@@ -245,13 +245,13 @@ def test_values_and_labels_keep_their_images() -> None:
     assert np.array_equal(floats.images, vl.as_data(X).images)
 
 
-def test_a_test_split_of_the_users_own() -> None:
+def test_a_given_test_split_is_used() -> None:
     data = vl.as_data(X, Y, test=(X[:10], Y[:10]))
     assert data.splits == {"train": range(60), "test": range(60, 70)}
     assert np.array_equal(data.split("test").images[:, 0], X[:10])
 
 
-def test_floats_of_more_than_256_levels_are_rounded_aloud() -> None:
+def test_floats_with_more_than_256_levels_are_rounded_with_a_warning() -> None:
     with pytest.warns(UserWarning, match="more than 256 levels"):
         vl.as_data(np.linspace(0, 1, 640).reshape(10, 8, 8))
     with warnings.catch_warnings():
@@ -259,13 +259,13 @@ def test_floats_of_more_than_256_levels_are_rounded_aloud() -> None:
         vl.as_data(torch.from_numpy(X).float() / 255)
 
 
-def test_attributes_are_floats_by_row() -> None:
+def test_attributes_are_rows_of_floats() -> None:
     data = vl.as_data(X, np.random.default_rng(0).random((60, 2)), attribute_names=("slant", "size"))
     assert data.format.attributes == ("slant", "size")
 
 
 @pytest.mark.parametrize(
-    ("x", "y", "says"),
+    ("x", "y", "message"),
     [
         (np.where(np.eye(8), np.nan, 0)[None].repeat(3, 0), None, "values that are NaN"),
         (np.full((3, 8, 8), 200.0), None, "runs from 200 to 200, but floating-point pixels must be in [0, 1]; divide"),
@@ -286,15 +286,17 @@ def test_attributes_are_floats_by_row() -> None:
         (X.astype("U"), None, "images must be uint8 in 0 to 255 or floats"),
     ],
 )
-def test_data_that_cannot_be_used_is_refused_in_one_line(x: Any, y: Any, says: str, tmp_path: Path) -> None:
+def test_invalid_data_is_refused_in_one_line(x: Any, y: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(vl.UserError) as caught:
         vl.train(experiment(), tmp_path / "run", data=(x, y))
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
 
 
-def test_the_record_of_data_in_memory_is_true(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_on_data_in_memory_resume_only_with_the_same_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = vl.train(experiment(model=vl.VAE(network=vl.Mlp(hidden=(8,)))), tmp_path / "run", data=(X, Y))
     assert run.experiment.data == vl.InMemory()
     assert run.load_data().digest == run.record.data_sha256
@@ -326,7 +328,7 @@ class BuildsNothing(vl.NetworkSpec):
 
 
 class Flat(vl.Network):
-    """The wrong number of pixels."""
+    """A network with the wrong number of pixels."""
 
     def __init__(self, sizes: vl.Sizes) -> None:
         super().__init__()
@@ -348,7 +350,7 @@ class WrongShape(vl.NetworkSpec):
 
 @dataclass(frozen=True)
 class Unstored(vl.Mlp):
-    """A field that JSON cannot hold."""
+    """A spec with a field that JSON cannot store."""
 
     layer: Any = nn.Linear(1, 1)
 
@@ -357,7 +359,7 @@ ENCODER, DECODER = pair()
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "message"),
     [
         ({"model": vl.VAE(network=BuildsNothing())}, "BuildsNothing.build returned NoneType, but must return"),
         ({"model": vl.VAE(network=WrongShape())}, "WrongShape"),
@@ -375,11 +377,11 @@ ENCODER, DECODER = pair()
     ],
 )
 def test_parts_that_break_the_contract_are_refused_before_any_training(
-    changes: dict[str, Any], says: str, tmp_path: Path
+    changes: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(vl.UserError) as caught:
         vl.train(experiment(**changes), tmp_path / "run", data=(X, Y))
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists(), "a failed attempt leaves no folder behind"
 
@@ -405,19 +407,19 @@ def test_inference_takes_arrays_and_lists_and_tracks_no_gradients() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "says"),
+    ("call", "message"),
     [
         (lambda model: model.encode(X[:2, None]), "x is torch.uint8, but must be real numbers in [0, 1]"),
         (lambda model: model.encode(X[:2, None].astype(float)), "pixels from 0 to 255, but they must be in [0, 1]"),
-        (lambda model: model.encode([["a"]]), "x is list, which is no array of numbers"),
+        (lambda model: model.encode([["a"]]), "x is list, which is not an array of numbers"),
         (lambda model: model.generate(), "n is None; give the number of images"),
     ],
 )
-def test_inference_refuses_what_it_cannot_take(call: Any, says: str) -> None:
+def test_inference_refuses_invalid_input(call: Any, message: str) -> None:
     model = vl.VAE(network=vl.Mlp(hidden=(8,))).build(vl.ImageFormat(1, 8, 8))
     with pytest.raises(vl.UserError) as caught:
         call(model)
-    assert says in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_loaded_model_has_weights_without_gradients(tmp_path: Path) -> None:

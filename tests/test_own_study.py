@@ -1,4 +1,4 @@
-"""Studies and parts that users write: they run, resume and are reported like the built-in ones."""
+"""Custom studies and parts run, resume and are reported like the built-in ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Ring(vl.NetworkSpec):
 
 @dataclass(frozen=True)
 class Silent(vl.ScheduleSpec):
-    # Without a docstring.
+    # No docstring, on purpose.
     def __call__(self, progress: Progress) -> float:
         return 0.5
 
@@ -52,18 +52,18 @@ def small(**model: Any) -> vl.Experiment:
 
 @dataclass(frozen=True)
 class Widths(vl.Study):
-    """A user's study: two widths, whose test totals are measured."""
+    """A custom study that measures the test totals of two widths."""
 
     widths: tuple[int, ...] = (1, 2)
     protocol: ClassVar[str] = "test split"
-    asked: ClassVar[list[str]] = []
+    measured: ClassVar[list[str]] = []
     fails: ClassVar[dict[str, BaseException]] = {}
 
     def plan(self, settings: vl.StudySettings) -> dict[str, vl.Experiment]:
         return {f"width-{width}": small(latent=width) for width in self.widths}
 
     def measure(self, case: vl.Run, settings: vl.StudySettings) -> dict[str, float]:
-        self.asked.append(case.folder.name)
+        self.measured.append(case.folder.name)
         if case.folder.name in self.fails:
             raise self.fails[case.folder.name]
         return {"total": vl.full_pass(case.model, settings.data.split("test")).total}
@@ -78,7 +78,7 @@ class Widths(vl.Study):
 
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
-    Widths.asked.clear()
+    Widths.measured.clear()
     Widths.fails.clear()
 
 
@@ -86,7 +86,7 @@ def settings(out: Path, **more: Any) -> vl.StudySettings:
     return vl.StudySettings(out, vl.as_data(X, Y, name="blots"), **more)
 
 
-def test_a_study_of_ones_own_trains_measures_and_reports(tmp_path: Path) -> None:
+def test_a_custom_study_trains_measures_and_reports(tmp_path: Path) -> None:
     results = vl.run_study(Widths(), settings(tmp_path, seeds=2, epochs=1, notice="Blots are not digits."))
     assert results == json.loads((tmp_path / "results.json").read_text())
     assert list(results["runs"]) == [f"width-{width}-seed{seed}" for seed in (0, 1) for width in (1, 2)]
@@ -111,31 +111,31 @@ def test_a_study_of_ones_own_trains_measures_and_reports(tmp_path: Path) -> None
     assert (tmp_path / "figures" / "first-images.png").exists()
 
 
-def test_a_study_of_ones_own_resumes_after_a_kill(tmp_path: Path) -> None:
+def test_a_custom_study_resumes_after_a_kill(tmp_path: Path) -> None:
     Widths.fails["width-2"] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         vl.run_study(Widths(), settings(tmp_path))
-    assert Widths.asked == ["width-1", "width-2"]
+    assert Widths.measured == ["width-1", "width-2"]
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/last.safetensors")}
     assert len(before) == 2
 
     Widths.fails.clear()
     results = vl.run_study(Widths(), settings(tmp_path))
-    assert Widths.asked == ["width-1", "width-2", "width-2"]
+    assert Widths.measured == ["width-1", "width-2", "width-2"]
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert list(results["runs"]) == ["width-1", "width-2"]
-    # Nothing is left to do, unless the weights are others.
+    # Nothing is left to do, unless the weights have changed.
     assert vl.run_study(Widths(), settings(tmp_path))["runs"] == results["runs"]
-    assert len(Widths.asked) == 3
+    assert len(Widths.measured) == 3
     spoilt = tmp_path / "width-1" / "last.safetensors"
     vl.save(vl.VAE(latent=1, network=Ring([16])).build(vl.as_data(X, Y).format), spoilt)
     assert vl.run_study(Widths(), settings(tmp_path))["runs"]["width-1"] != results["runs"]["width-1"]
-    assert Widths.asked[3:] == ["width-1"]
+    assert Widths.measured[3:] == ["width-1"]
     with pytest.raises(vl.UserError, match="other settings"):
         vl.run_study(Widths(), settings(tmp_path, epochs=3))
 
 
-def test_one_run_that_cannot_be_measured_does_not_cost_the_others(tmp_path: Path) -> None:
+def test_a_run_that_cannot_be_measured_does_not_stop_the_others(tmp_path: Path) -> None:
     Widths.fails["width-1"] = vl.UserError("width 1 is too narrow")
     study = Widths()
     results = vl.run_study(study, settings(tmp_path, epochs=1))
@@ -148,7 +148,7 @@ def test_one_run_that_cannot_be_measured_does_not_cost_the_others(tmp_path: Path
         vl.run_study(study, settings(tmp_path, epochs=1))
 
 
-def test_what_cannot_be_a_study_is_refused_before_training(tmp_path: Path) -> None:
+def test_invalid_studies_are_refused_before_training(tmp_path: Path) -> None:
     with pytest.raises(vl.UserError, match="data is of type tuple, but must be ImageData"):
         vl.StudySettings(tmp_path / "out", (X, Y))  # type: ignore[arg-type]
     with pytest.raises(vl.UserError, match="seeds is 0"):
@@ -168,8 +168,8 @@ def test_what_cannot_be_a_study_is_refused_before_training(tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
 
 
-def test_classes_that_no_module_holds_are_reported(tmp_path: Path) -> None:
-    """Such as those of a notebook's function: the study itself brings them to its report, and to the next command."""
+def test_classes_defined_in_a_function_are_reported(tmp_path: Path) -> None:
+    """As in a notebook: the study passes such classes to its report and to the next command."""
 
     @dataclass(frozen=True)
     class Local(Ring):
@@ -182,10 +182,10 @@ def test_classes_that_no_module_holds_are_reported(tmp_path: Path) -> None:
     for _ in range(2):
         vl.run_study(Locals(), settings(tmp_path, epochs=1))
         assert "Layers that a function defines." in (tmp_path / "report.html").read_text()
-    assert Widths.asked == ["local"]
+    assert Widths.measured == ["local"]
 
 
-def test_a_model_of_ones_own_joins_the_families(tmp_path: Path) -> None:
+def test_a_custom_model_joins_the_families_study(tmp_path: Path) -> None:
     beta = vl.Elbo(beta=Silent())
     modules = vl.Modules(nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU()), nn.Linear(2, 64))
     members = (
@@ -203,9 +203,9 @@ def test_a_model_of_ones_own_joins_the_families(tmp_path: Path) -> None:
     assert re.search(r"ring: the objective\.beta is the user&#39;s own, \S+:Silent, which has no docstring\.", page)
 
 
-def test_a_run_of_ones_own_parts_is_reported_with_what_is_known_of_it(tmp_path: Path) -> None:
+def test_a_run_with_custom_parts_is_reported(tmp_path: Path) -> None:
     def squared(trace: Any, progress: Progress) -> Any:
-        """Squares of both terms."""
+        """The squares of both terms."""
         return (trace.reconstruction + trace.kl.sum(0)).mean()
 
     runs = [vl.train(small(), tmp_path / f"ring-seed{seed}", data=vl.as_data(X, Y)) for seed in (0,)]
@@ -218,7 +218,7 @@ def test_a_run_of_ones_own_parts_is_reported_with_what_is_known_of_it(tmp_path: 
     assert "squared: the objective is the user&#39;s own, FunctionObjective(name=" in page
     assert "The figures of squared show no real images, since they are not at hand: the images &#39;blots&#39;" in page
     assert "Training curves of squared" in page
-    # Images in memory: no command makes the run again, and the page says so.
+    # With images in memory, no command repeats the run, and the page says so.
     assert "in Python, with the same objects; no command has them" in page
     assert read_folders([run.folder for run in runs]).commands == ()
     assert [part.room for part in own_parts(runs[1].experiment)] == ["data", "network", "objective"]
@@ -230,11 +230,11 @@ def test_the_command_of_a_plugins_run_imports_the_plugin(tmp_path: Path) -> None
     assert command.endswith(f"--out {tmp_path / 'ring-again'} --plugin {Ring.__module__}")
 
 
-def test_a_model_that_cannot_be_opened_costs_its_figures_alone(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_opened_loses_only_its_figures(tmp_path: Path) -> None:
     modules = vl.Modules(nn.Sequential(nn.Flatten(), nn.Linear(64, 8)), nn.Linear(2, 64))
     run = vl.train(small(network=modules), tmp_path / "modules", data=vl.as_data(X, Y))
-    found = vl.evaluate(run.model, vl.as_data(X, Y), only=["elbo"], budget=vl.Budget(n_images=10))
-    found.write(run.folder / "evaluation.json")
+    evaluation = vl.evaluate(run.model, vl.as_data(X, Y), only=["elbo"], budget=vl.Budget(n_images=10))
+    evaluation.write(run.folder / "evaluation.json")
     write_run_report([run.folder], tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
     assert "The figures of modules are left out: the model needs its own modules" in page
@@ -242,7 +242,7 @@ def test_a_model_that_cannot_be_opened_costs_its_figures_alone(tmp_path: Path) -
     assert f"{run.rows[-1]['test_total']:.2f}" in page
 
 
-def test_a_part_of_the_evaluation_of_ones_own_is_reported(tmp_path: Path) -> None:
+def test_a_custom_evaluation_part_is_reported(tmp_path: Path) -> None:
     run = vl.train(small(), tmp_path / "ring", data=vl.as_data(X, Y))
 
     def measure(measurement: Any) -> Section:

@@ -1,4 +1,4 @@
-"""Plots hold the numbers that they are given, and are readable."""
+"""Plots show the given numbers and are legible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from PIL import Image
 
-from vaelab import plots
 from vaelab.errors import UserError
 from vaelab.plots import (
     active_units,
@@ -52,14 +51,14 @@ TILTED = np.array([[0.04, 0.03], [0.03, 0.04]])
 
 
 def normal_in_the_plane(ticks: np.ndarray, mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """The density of a normal at every point of a window, rows z2, columns z1."""
+    """The density of a normal on a grid of ticks: rows z2, columns z1."""
     away = np.stack(np.meshgrid(*ticks), -1) - mean
     squared = np.einsum("...i,ij,...j->...", away, np.linalg.inv(covariance), away)
     return np.exp(-squared / 2) / (2 * np.pi * np.sqrt(np.linalg.det(covariance)))
 
 
 def posteriors(n: int, channels: int = 1, mean: tuple[float, float] = (1.0, -2.0)) -> Figure:
-    """A plot of true posteriors that are tilted normals, q shifted from them, and gaps that sum to the KL shown."""
+    """A plot of tilted normal true posteriors, with shifted q and gaps that sum to the KL in the title."""
     ticks = [
         np.stack([np.linspace(mean[0] - 1, mean[0] + 1, 40 + k), np.linspace(mean[1] - 1, mean[1] + 1, 40 + k)])
         for k in range(n)
@@ -67,7 +66,7 @@ def posteriors(n: int, channels: int = 1, mean: tuple[float, float] = (1.0, -2.0
     return true_posterior(
         rng.random((n, channels, 28, 28)),
         ticks,
-        [normal_in_the_plane(one, np.array(mean), TILTED) for one in ticks],
+        [normal_in_the_plane(window, np.array(mean), TILTED) for window in ticks],
         (np.array([(mean[0] + 0.4, mean[1])] * n), np.array([np.diag([0.01, 0.02])] * n)),
         (np.array([mean] * n), np.array([np.diag(1 / np.diag(np.linalg.inv(TILTED)))] * n)),
         np.array([[0.41, 107.22]] * n),
@@ -124,8 +123,8 @@ def drawn(request: pytest.FixtureRequest) -> tuple[Figure, np.ndarray]:
     return figure, pixels(figure)
 
 
-def test_no_letter_is_cut(drawn: tuple[Figure, np.ndarray]) -> None:
-    """The outermost pixels of a figure are background: nothing runs over its edge."""
+def test_nothing_is_cut_off(drawn: tuple[Figure, np.ndarray]) -> None:
+    """The outermost pixels of a figure are background, so nothing crosses the edge."""
     image = drawn[1]
     for side in (image[0], image[-1], image[:, 0], image[:, -1]):
         assert (side == 255).all()
@@ -158,7 +157,7 @@ def test_a_figure_fits_a_page(drawn: tuple[Figure, np.ndarray]) -> None:
 
 
 def test_the_same_figure_gives_the_same_file(tmp_path: Path) -> None:
-    """One second between them: no file holds its date."""
+    """The files are written a second apart, so they hold no date."""
     written: list[list[bytes]] = []
     for time_of in range(2):
         time.sleep(1.1 * time_of)
@@ -205,18 +204,18 @@ def lab(rgb: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_ten_classes_are_told_apart_with_any_colour_vision(vision: str) -> None:
-    seen = []
+def test_ten_classes_are_distinct_with_any_colour_vision(vision: str) -> None:
+    perceived = []
     for colour in class_colours(10):
         c = np.array(to_rgba(colour)[:3])
         linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
-        seen.append(lab(np.clip(np.array(VISION[vision]) @ linear, 0, 1)))
-    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) >= 16
-    # And each from white.
-    assert min(np.linalg.norm(a - lab(np.ones(3))) for a in seen) >= 20
+        perceived.append(lab(np.clip(np.array(VISION[vision]) @ linear, 0, 1)))
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(perceived, 2)) >= 16
+    # Each is also distinct from white.
+    assert min(np.linalg.norm(a - lab(np.ones(3))) for a in perceived) >= 20
 
 
-def test_further_classes_have_further_colours() -> None:
+def test_more_classes_have_more_colours() -> None:
     assert len(set(class_colours(47))) >= 45  # black has no darker shade
     assert class_colours(3) == class_colours(47)[:3]
 
@@ -235,7 +234,7 @@ def test_the_scatter_shows_each_image_in_its_classs_colour() -> None:
     assert [to_rgba(handle.get_color())[:3] for handle in handles[:10]] == [tuple(colour) for colour in colours]
     assert sorted(patch.radius for patch in axes.patches if isinstance(patch, Circle)) == [1, 2, 3]
 
-    # An ellipse reaches one standard deviation to each side; 150 images, evenly spaced, have one.
+    # An ellipse extends one standard deviation to each side; 150 evenly spaced images have one.
     centres = np.asarray(ellipses.get_offsets())
     rows = [int(np.flatnonzero((centre == APART).all(1))[0]) for centre in centres]
     assert len(rows) == 150
@@ -246,7 +245,7 @@ def test_the_scatter_shows_each_image_in_its_classs_colour() -> None:
     np.testing.assert_allclose(ellipses.get_edgecolors()[:, :3], colours[LABELS[rows]])
 
 
-def test_ellipses_are_as_wide_on_the_page_as_the_axis_says() -> None:
+def test_ellipses_match_the_scale_of_the_axes() -> None:
     figure = latent_scatter([[0.0, 0.0]], deviations=[[1.0, 0.5]], prior=True)
     image = pixels(figure).astype(int)
     blue = np.argwhere(image[..., 2] - image[..., 0] > 100)
@@ -254,22 +253,22 @@ def test_ellipses_are_as_wide_on_the_page_as_the_axis_says() -> None:
     np.testing.assert_allclose(np.ptp(blue, axis=0)[::-1], expected, atol=2)
 
 
-def test_class_names_stand_at_the_class_means() -> None:
+def test_class_names_are_at_the_class_means() -> None:
     figure = latent_scatter(APART, LABELS, DIGITS)
-    found = {text.get_text(): text for text in figure.axes[0].texts}
-    assert list(found) == list(DIGITS)
+    names = {text.get_text(): text for text in figure.axes[0].texts}
+    assert list(names) == list(DIGITS)
     for number, name in enumerate(DIGITS):
-        np.testing.assert_allclose(found[name].xy, APART[number == LABELS].mean(0))
-        assert found[name].get_position() == (0, 0)
+        np.testing.assert_allclose(names[name].xy, APART[number == LABELS].mean(0))
+        assert names[name].get_position() == (0, 0)
     assert not latent_scatter(APART, LABELS, DIGITS, centroids=False).axes[0].texts
     # A class without images is in the legend only.
-    some = latent_scatter(APART[LABELS < 9], LABELS[LABELS < 9], DIGITS)
-    assert [text.get_text() for text in some.axes[0].texts] == list(DIGITS[:9])
+    nine_classes = latent_scatter(APART[LABELS < 9], LABELS[LABELS < 9], DIGITS)
+    assert [text.get_text() for text in nine_classes.axes[0].texts] == list(DIGITS[:9])
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.05, 0.5, 0.8])
-def test_class_names_never_cover_each_other(scale: float) -> None:
-    """Also if classes mix: the names then form a ring, each in the direction of its class, with a line to it."""
+def test_class_names_never_overlap(scale: float) -> None:
+    """If classes mix, the names form a ring, each in the direction of its class and with a line to it."""
     centres = scale * RING
     means = np.concatenate([centres + offset for offset in ([0, 3], [0, -3], [3, 0], [-3, 0])])
     figure = latent_scatter(means, np.tile(np.arange(10), 4), GARMENTS)
@@ -291,13 +290,13 @@ def test_class_names_never_cover_each_other(scale: float) -> None:
                 assert offset @ centre > 0.8 * np.linalg.norm(offset) * np.linalg.norm(centre)
 
 
-def test_another_map_than_the_latent_plane_has_named_axes() -> None:
+def test_a_map_other_than_the_latent_plane_has_named_axes() -> None:
     axes = latent_scatter(APART, LABELS, DIGITS, axes=("UMAP 1", "UMAP 2"), prior=False, title="map").axes[0]
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("UMAP 1", "UMAP 2", "map")
     assert not axes.patches
 
 
-def test_many_points_are_an_image_within_a_vector_file() -> None:
+def test_many_points_are_rasterised_in_a_vector_file() -> None:
     few, many = (latent_scatter(np.zeros((n, 2))).axes[0].collections[0].get_rasterized() for n in (5_000, 60_000))
     assert (bool(few), bool(many)) == (False, True)
 
@@ -331,7 +330,7 @@ def test_the_aggregate_posterior_of_a_plane_is_a_density_with_the_priors_contour
     side = (right - left) / len(density)
     assert density.sum() * side**2 == pytest.approx(1, abs=0.01)
     assert (left, right) == (low, high)
-    # Its mean is the draws': rows go up with z2, columns with z1.
+    # Its mean is that of the draws: rows rise with z2, columns with z1.
     middle = left + side * (np.arange(len(density)) + 0.5)
     assert (density.sum(0) @ middle) * side**2 == pytest.approx(1, abs=0.03)
     assert (density.sum(1) @ middle) * side**2 == pytest.approx(0, abs=0.03)
@@ -360,7 +359,7 @@ def test_a_true_posterior_is_drawn_with_both_gaussians_over_it() -> None:
     for panel in figure.axes[1::2]:
         assert (panel.get_xlabel(), panel.get_ylabel(), panel.get_aspect()) == ("z1", "z2", 1)
         assert panel.get_title(loc="left") == "KL 107.63 nats =\n0.41 approximation\n+107.22 amortisation"
-        # The densest point is where the mean is: rows go up with z2, columns with z1.
+        # The densest point is the mean: rows rise with z2, columns with z1.
         (image,) = panel.images
         density, (left, right, low, _) = np.asarray(image.get_array()), image.get_extent()
         side = (right - left) / len(density)
@@ -372,7 +371,7 @@ def test_a_true_posterior_is_drawn_with_both_gaussians_over_it() -> None:
         # Tilted upwards, with the correlation of its covariance.
         rows, columns = np.nonzero(density > density.max() / 2)
         assert np.corrcoef(columns, rows)[0, 1] == pytest.approx(0.75, abs=0.05)
-        # Solid for q, dashed for the best Gaussian, each point one deviation from its mean, or two.
+        # Solid for q, dashed for the best Gaussian; each line is one or two deviations from its mean.
         best = 1 / np.diag(np.linalg.inv(TILTED))
         for number, line in enumerate(panel.lines):
             radius, dashed = 1 + number // 2, number % 2
@@ -381,7 +380,7 @@ def test_a_true_posterior_is_drawn_with_both_gaussians_over_it() -> None:
             away = (np.transpose(line.get_data()) - mean) ** 2 / variance
             np.testing.assert_allclose(away.sum(1), radius**2, rtol=1e-9)
         assert len(panel.lines) == 4
-        # The panel shows all ellipses and the posterior's flanks, without the empty rim of the window.
+        # The panel shows all ellipses and the tails of the posterior, without the empty margin of the window.
         for line in panel.lines:
             assert panel.get_xlim()[0] < line.get_xdata().min() < line.get_xdata().max() < panel.get_xlim()[1]
             assert panel.get_ylim()[0] < line.get_ydata().min() < line.get_ydata().max() < panel.get_ylim()[1]
@@ -397,14 +396,14 @@ def test_an_ellipse_of_a_full_covariance_is_tilted() -> None:
     points = np.transpose(line.get_data())
     np.testing.assert_allclose(np.einsum("ni,ij,nj->n", points, np.linalg.inv(TILTED), points), 1, rtol=1e-9)
     assert np.corrcoef(points.T)[0, 1] > 0.5
-    for change, says in (
-        ({"ticks": [window, window]}, r"ticks is of 2 images, but there are 1"),
+    for change, message in (
+        ({"ticks": [window, window]}, r"ticks has 2 entries, but images has 1"),
         ({"density": [density[:, :9]]}, r"density\[0\] has shape \(15, 9\), but must be \(T, T\) with T = 15"),
         ({"q": (np.zeros((1, 2)), -np.eye(2)[None])}, r"q\[1\] holds .* not positive definite"),
         ({"images": np.zeros((1, 2, 8, 8))}, r"images has 2 channels"),
     ):
         given = {"images": image, "ticks": [window], "density": [density], "q": plain, "best": plain, "gaps": gaps}
-        with pytest.raises(UserError, match=says):
+        with pytest.raises(UserError, match=message):
             true_posterior(**{**given, **change})
 
 
@@ -432,7 +431,7 @@ def test_the_aggregate_posterior_of_other_spaces_has_marginals_and_the_norm(dime
     assert f"{dimensions} degrees" in norm.get_xlabel() or dimensions == 1
 
 
-def test_active_units_are_sorted_and_told_from_the_rest() -> None:
+def test_active_units_are_sorted_and_coloured() -> None:
     variance, kl = [0.001, 0.8, 0.0, 0.3, 0.02], [0.01, 2.0, 0.0, 1.0, 0.1]
     above, below = active_units(variance, kl, threshold=0.01).axes
     order = [1, 3, 4, 0, 2]
@@ -449,8 +448,8 @@ def test_active_units_are_sorted_and_told_from_the_rest() -> None:
 
 
 def test_code_usage_states_perplexity_and_unused_codes() -> None:
-    even, one, half = [5, 5, 5, 5], [0, 7, 0, 0], [0, 2, 6, 0]
-    figure = code_usage([even, one, half])
+    even, single, half = [5, 5, 5, 5], [0, 7, 0, 0], [0, 2, 6, 0]
+    figure = code_usage([even, single, half])
     axes = figure.axes[0]
     *levels, uniform = axes.lines
     np.testing.assert_allclose(levels[0].get_ydata(), [0.25] * 4)
@@ -488,7 +487,7 @@ def test_latent_dimensions_shows_mean_and_spread_over_seeds() -> None:
     )
     assert [text.get_text() for text in above.get_legend().get_texts()] == ["total", "cross-entropy"]
     assert [label.get_text() for label in below.get_xticklabels()] == ["2", "4", "8"]
-    # Doubling is a step of one length.
+    # Doublings are equally spaced.
     steps = np.diff(below.transData.transform([[d, 10] for d in (2, 4, 8)])[:, 0])
     assert steps[0] == pytest.approx(steps[1])
     assert not latent_dimensions([2, 4], r[:2, :1], k[:2, :1], r[:2, :1]).axes[0].collections
@@ -512,7 +511,7 @@ def test_seed_curves_has_a_thin_line_per_seed_and_a_thick_mean() -> None:
 
 
 @pytest.mark.parametrize("up", [1, -1])
-def test_shape_maps_stand_where_they_were_measured(up: int) -> None:
+def test_shape_maps_are_drawn_at_their_coordinates(up: int) -> None:
     """A value is drawn at its z1 and z2, for rising and falling ticks."""
     z1, z2 = TICKS[:4], TICKS[::up]
     values = np.add.outer(10 * z2, z1)
@@ -523,8 +522,8 @@ def test_shape_maps_stand_where_they_were_measured(up: int) -> None:
     mesh = panel.collections[0]
     corners = mesh.get_coordinates()
     centres = (corners[:-1, :-1] + corners[1:, 1:]) / 2
-    shown = np.ma.filled(np.ma.reshape(mesh.get_array(), values.shape), np.nan)
-    np.testing.assert_allclose(shown, np.where(np.isnan(values), np.nan, centres @ [1, 10]))
+    values_drawn = np.ma.filled(np.ma.reshape(mesh.get_array(), values.shape), np.nan)
+    np.testing.assert_allclose(values_drawn, np.where(np.isnan(values), np.nan, centres @ [1, 10]))
     bars = [axes.get_ylabel() for axes in figure.axes[2:]]
     assert bars == ["slant (degrees)", "scale"]
 
@@ -537,8 +536,8 @@ def test_shape_maps_stand_where_they_were_measured(up: int) -> None:
     assert low < high
 
 
-def test_gaps_of_a_grid_set_groups_apart() -> None:
-    """Only the rows and columns named have white before them, and labels follow their images."""
+def test_gaps_separate_groups_of_a_grid() -> None:
+    """White gaps are only before the given rows and columns, and labels move with their images."""
     images = rng.uniform(0, 0.9, (4, 3, 1, 8, 10))
     figure = image_grid(images, list("abcd"), list("xyz"), gaps=((2,), (1, 2)))
     axes = figure.axes[0]
@@ -571,7 +570,7 @@ def flat_frame(shade: float, size: tuple[float, float] = (2, 1)) -> Figure:
     return Figure(figsize=size, facecolor=(shade, 0.2, 0.1))
 
 
-def test_a_film_is_read_back_as_it_was_drawn(tmp_path: Path) -> None:
+def test_a_film_stores_its_frames_and_durations(tmp_path: Path) -> None:
     def frames() -> Iterator[Figure]:
         for shade in (0.2, 0.6, 1.0):
             yield flat_frame(shade)
@@ -594,7 +593,7 @@ def test_a_film_is_read_back_as_it_was_drawn(tmp_path: Path) -> None:
 
 
 def test_colours_of_a_film_do_not_flicker(tmp_path: Path) -> None:
-    """What does not move has the same pixels in every frame, white stays white, and classes keep their colours."""
+    """Static pixels are the same in every frame, white stays white, and classes keep their colours."""
     plane = rng.random((15, 15, 1, 8, 8))
     drawn = []
 
@@ -608,20 +607,20 @@ def test_colours_of_a_film_do_not_flicker(tmp_path: Path) -> None:
     path = tmp_path / "film.gif"
     write_film(path, frames())
     with Image.open(path) as film:
-        shown = []
+        stored = []
         for number in range(film.n_frames):
             film.seek(number)
-            shown.append(np.asarray(film.convert("RGB")))
+            stored.append(np.asarray(film.convert("RGB")))
     same = (drawn[0] == drawn[2]).all(-1)
     assert 0.3 < same.mean() < 0.99
-    np.testing.assert_array_equal(shown[0][same], shown[2][same])
-    for before, after in zip(drawn, shown, strict=True):
+    np.testing.assert_array_equal(stored[0][same], stored[2][same])
+    for before, after in zip(drawn, stored, strict=True):
         assert (after[(before == 255).all(-1)] == 255).all()
         coloured = np.ptp(before.astype(int), -1) > 60
         assert np.abs(after[coloured].astype(int) - before[coloured]).max(-1).mean() < 12
 
 
-def test_frames_of_a_film_differ_in_their_data_alone() -> None:
+def test_frames_of_a_film_differ_only_in_their_data() -> None:
     first, last = (
         latent_frame(scale * APART, LABELS, DIGITS, rng.random((15, 15, 1, 8, 8)), epoch, (-4, 4))
         for scale, epoch in ((0.1, 0), (1.5, 30))
@@ -642,7 +641,7 @@ def test_frames_of_a_film_differ_in_their_data_alone() -> None:
 
 
 def test_a_frame_is_drawn_in_less_than_a_second() -> None:
-    """31 frames of 5,000 points take less than 20 s on one core, also on a busy one."""
+    """31 frames of 5,000 points take less than 20 s, even on a busy core."""
     many = np.random.default_rng(0).normal(size=(5_000, 2))
     labels = np.arange(5_000) % 10
     latent_frame(many, labels, DIGITS)
@@ -688,7 +687,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
 
 
 @pytest.mark.parametrize(("draw", "message"), WRONG)
-def test_what_does_not_fit_is_refused_by_name(
+def test_invalid_arguments_are_refused_by_name(
     draw: Callable[[], object], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -696,8 +695,3 @@ def test_what_does_not_fit_is_refused_by_name(
         draw()
     assert "\n" not in str(refused.value)
     assert not list(tmp_path.iterdir())
-
-
-def test_the_room_exports_its_functions_in_order() -> None:
-    assert plots.__all__ == sorted(plots.__all__)
-    assert all(getattr(plots, name).__doc__ for name in plots.__all__)

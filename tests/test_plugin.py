@@ -1,4 +1,4 @@
-"""A plugin package, installed with its entry point: a part of each kind, from training to the report."""
+"""An installed plugin package with a part of each kind, from training to the report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the plugin is installed into, with its entry point."""
+    """A folder with the installed plugin and its entry point."""
     folder = tmp_path_factory.mktemp("site")
     source = folder / "source"
     shutil.copytree(PLUGIN, source, ignore=shutil.ignore_patterns("__pycache__"))
@@ -34,7 +34,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(site: Path | None) -> dict[str, str]:
-    """The environment of a process that has the plugin, or has not."""
+    """The environment of a process with or without the plugin."""
     paths = [str(site)] if site else []
     paths += [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
@@ -56,7 +56,7 @@ def vaelab(words: str, folder: Path, site: Path | None, code: int = 0) -> subpro
 
 @pytest.fixture(scope="session")
 def trained(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the plugin's parts alone, from the command line."""
+    """A run with plugin parts only, from the command line."""
     folder = tmp_path_factory.mktemp("plugin")
     vaelab(f"{TRAIN} --out run", folder, installed)
     return folder
@@ -64,12 +64,12 @@ def trained(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copied(trained: Path, tmp_path: Path) -> Path:
-    """A folder of one test's with a copy of that run."""
+    """A copy of that run for one test."""
     shutil.copytree(trained / "run", tmp_path / "run")
     return tmp_path
 
 
-def test_a_killed_run_of_foreign_parts_resumes_bit_for_bit(installed: Path, trained: Path, tmp_path: Path) -> None:
+def test_a_killed_run_of_plugin_parts_resumes_bit_for_bit(installed: Path, trained: Path, tmp_path: Path) -> None:
     words = [sys.executable, "-m", "vaelab", *TRAIN.split(), "--out", "run", "--checkpoint-seconds", "0"]
     process = subprocess.Popen(words, cwd=tmp_path, env=command(installed), stderr=subprocess.DEVNULL)
     while not (tmp_path / "run" / "checkpoint.safetensors").exists():
@@ -78,15 +78,15 @@ def test_a_killed_run_of_foreign_parts_resumes_bit_for_bit(installed: Path, trai
     process.send_signal(signal.SIGKILL)
     process.wait()
     vaelab("train --resume run", tmp_path, installed)
-    killed, whole = (read_tensors(folder / "run" / "last.safetensors")[0] for folder in (tmp_path, trained))
-    assert killed.keys() == whole.keys()
-    assert all(killed[name].equal(whole[name]) for name in whole)
+    killed, uninterrupted = (read_tensors(folder / "run" / "last.safetensors")[0] for folder in (tmp_path, trained))
+    assert killed.keys() == uninterrupted.keys()
+    assert all(killed[name].equal(uninterrupted[name]) for name in uninterrupted)
 
 
-def test_foreign_parts_are_evaluated_drawn_and_reported(installed: Path, copied: Path) -> None:
-    shown = vaelab("evaluate run --only elbo evidence representation --samples 20 --few 4", copied, installed).stdout
-    assert "log p(x)" in shown
-    assert "annealing" in shown.lower() or "AIS" in shown
+def test_plugin_parts_are_evaluated_drawn_and_reported(installed: Path, copied: Path) -> None:
+    output = vaelab("evaluate run --only elbo evidence representation --samples 20 --few 4", copied, installed).stdout
+    assert "log p(x)" in output
+    assert "annealing" in output.lower() or "AIS" in output
     vaelab("figures run --only reconstructions latent-scatter samples training-curves", copied, installed)
     drawn = {path.stem for path in (copied / "run" / "figures").glob("*.png")}
     assert drawn == {"reconstructions", "latent-scatter", "samples", "training-curves"}
@@ -96,10 +96,10 @@ def test_foreign_parts_are_evaluated_drawn_and_reported(installed: Path, copied:
         assert name in page or f"bars.parts:{name}" in page
 
 
-def test_the_command_line_lists_foreign_parts(installed: Path, tmp_path: Path) -> None:
-    shown = vaelab("parts prior", tmp_path, installed).stdout
-    assert "student" in shown
-    assert "bars.parts" in shown
+def test_the_command_line_lists_plugin_parts(installed: Path, tmp_path: Path) -> None:
+    output = vaelab("parts prior", tmp_path, installed).stdout
+    assert "student" in output
+    assert "bars.parts" in output
     assert "student" not in vaelab("parts prior", tmp_path, None).stdout
     assert "bars" in vaelab("data list", tmp_path, installed).stdout
 
@@ -134,7 +134,7 @@ print(again.model.generate(2).shape)
     ["train --resume run", "evaluate run", "figures run", "report run", "evaluate run/last.safetensors --data digits"],
 )
 def test_without_the_plugin_one_line_names_the_class_and_the_remedies(words: str, copied: Path) -> None:
-    # A module of that name lies at hand, and must not be imported because a file says so.
+    # A module of that name exists, and must not be imported because a file names it.
     (copied / "bars").mkdir()
     (copied / "bars" / "__init__.py").write_text("open('imported', 'w')\n")
     (copied / "bars" / "parts.py").write_text("")
@@ -146,7 +146,7 @@ def test_without_the_plugin_one_line_names_the_class_and_the_remedies(words: str
     assert not (copied / "imported").exists()
 
 
-def test_a_plugin_is_named_on_the_command_line(copied: Path) -> None:
+def test_the_plugin_flag_imports_a_plugin(copied: Path) -> None:
     shutil.copytree(PLUGIN / "src" / "bars", copied / "bars")
     vaelab("train --resume run --epochs 5 --plugin bars.parts", copied, None)
     vaelab("train vae --plugin bars.parts --data bars network:tanh --epochs 1 --out second", copied, None)

@@ -1,4 +1,4 @@
-"""Posteriors against mathematics: densities, draws, gradients, and what codebooks do in training and out of it."""
+"""Posteriors: densities, draws and gradients, and codebooks in training and evaluation."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from vaelab.training.full_pass import CodeUse
 
 IMAGES = ImageFormat(1, 8, 8)
 
-# Small instances; whoever joins the union is tested with its defaults.
+# Small instances; new posteriors are tested with their defaults.
 SMALL: dict[type, Any] = {
     FlowPosterior: FlowPosterior(transforms=2, hidden=(8,), context=4),
     Codebook: Codebook(size=6),
@@ -59,7 +59,7 @@ def name(part: Any) -> str:
 
 
 def built(part: Any, latent: int = 2) -> Any:
-    """A posterior of a small network with features of three images, away from where its weights begin."""
+    """A posterior of a small network with the features of three images and perturbed weights."""
     torch.manual_seed(0)
     network = Mlp(hidden=(6,)).build(Sizes((1, 4, 4), latent, 0, 1))
     posterior = part.build(network, latent)
@@ -69,7 +69,7 @@ def built(part: Any, latent: int = 2) -> Any:
 
 
 def on_a_grid(q: Any) -> tuple[Tensor, Tensor]:
-    """Points of the plane and the mass that q gives to the cell of each, for every image."""
+    """Grid points and the probability mass of q in the cell of each, for every image."""
     line = torch.linspace(-6, 6, 300, dtype=torch.float64)
     points = torch.cartesian_prod(line, line)
     with torch.no_grad():
@@ -77,7 +77,7 @@ def on_a_grid(q: Any) -> tuple[Tensor, Tensor]:
 
 
 def moments(z: Tensor) -> Tensor:
-    """Both coordinates, their squares and their product, and a bounded function that tells bends apart."""
+    """Both coordinates, their squares and product, and a bounded function that detects curvature."""
     x, y = z.unbind(-1)
     return torch.stack([x, y, x * x, y * y, x * y, (2 * x).sin() * (2 * y).cos()], -1)
 
@@ -94,7 +94,7 @@ def test_a_real_posterior_integrates_to_one_and_its_draws_follow_it(part: Any) -
     error = drawn.std(0) / math.sqrt(len(drawn))
     assert ((drawn.mean(0) - expected).abs() < 4 * error).all()
 
-    # What embeddings are made of: for a flow a fixed average, close to the mean that has no closed form.
+    # The embedding: for a flow, a fixed average close to the mean, which has no closed form.
     mean = torch.einsum("nb,nd->bd", mass, points)
     spread = (torch.einsum("nb,nd->bd", mass, points.square()) - mean.square()).sqrt()
     assert ((q.mean - mean).abs() < 0.04 * spread).all()
@@ -102,7 +102,7 @@ def test_a_real_posterior_integrates_to_one_and_its_draws_follow_it(part: Any) -
 
 @pytest.mark.parametrize("part", REAL, ids=name)
 def test_the_mean_is_deterministic(part: Any) -> None:
-    """The same at every call, and it takes none of the caller's random numbers."""
+    """The same at every call, without using the caller's random numbers."""
     posterior, h = built(part)
     torch.manual_seed(1)
     one = posterior.distribution(h).mean
@@ -124,15 +124,15 @@ def test_a_posterior_expands(part: Any, latent: int) -> None:
     assert z.shape == (2, 4, 3, latent)
     assert_close(wide.log_prob(z), q.log_prob(z))
     assert_close(wide.mean, q.mean.expand(4, 3, latent))
-    # The noise is the wide batch's own.
+    # The draws of an expanded batch are independent.
     assert (z[:, 0] - z[:, 1]).abs().amin() > 0
-    # One image's posterior for many rows, as when a prior is made of posteriors.
+    # The posterior of one image for many rows, as in a VampPrior.
     single = posterior.distribution(h[:1])
     assert_close(single.expand((3,)).log_prob(z[0, 0]), single.log_prob(z[0, 0]))
 
 
 @pytest.mark.parametrize("part", UNION, ids=name)
-def test_a_gradient_through_z_reaches_every_head(part: Any) -> None:
+def test_a_gradient_through_z_reaches_every_parameter(part: Any) -> None:
     posterior, h = built(part)
     h.requires_grad_()
     z = posterior(h, 4).z
@@ -144,11 +144,11 @@ def test_a_gradient_through_z_reaches_every_head(part: Any) -> None:
 
 
 @pytest.mark.parametrize("part", REAL, ids=name)
-def test_draws_and_densities_agree_amid_a_network_in_bf16(part: Any) -> None:
-    """Under autocast z and log q(z) are float32, and what double precision makes of the same h and z.
+def test_draws_and_densities_agree_under_autocast(part: Any) -> None:
+    """Under autocast z and log q(z) are float32, and agree with double precision on the same h and z.
 
-    The heads of the diagonal Gaussian may be in bf16, since what they give is its moments, whatever they are; with
-    the others, draws and densities are made in several steps, which must not be rounded apart.
+    The heads of the diagonal Gaussian may run in bf16, since their outputs define its moments. The other posteriors
+    compute draws and densities in several steps, which must be rounded consistently.
     """
     posterior, _ = built(part, latent=3)
     h = torch.randn(5, 6).bfloat16()
@@ -177,8 +177,8 @@ def test_draws_and_densities_agree_amid_a_network_in_bf16(part: Any) -> None:
     assert_close(directly, outside, atol=1e-5, rtol=1e-5)
 
 
-def test_a_flows_density_is_its_normals_less_the_log_determinant() -> None:
-    """log q(z) = log N(e; 0, I) - log |det dz/de|, the derivative taken by automatic differentiation."""
+def test_a_flows_density_follows_the_change_of_variables() -> None:
+    """log q(z) = log N(e; 0, I) - log |det dz/de|, with the derivative by automatic differentiation."""
     posterior, h = built(SMALL[FlowPosterior], latent=3)
     q = posterior.distribution(h[:1])
     noise = torch.randn(20, 3, dtype=torch.float64)
@@ -189,8 +189,8 @@ def test_a_flows_density_is_its_normals_less_the_log_determinant() -> None:
         assert_close(q.log_prob(z)[0], expected)
 
 
-def test_a_flow_is_a_gaussian_that_is_bent() -> None:
-    """Moving the heads by a shift and a factor moves its draws by the same."""
+def test_a_flow_shifts_and_scales_like_a_gaussian_but_is_not_normal() -> None:
+    """Shifting and scaling the heads shifts and scales the draws."""
     posterior, h = built(SMALL[FlowPosterior])
     torch.manual_seed(0)
     before = posterior(h, 50).z
@@ -201,7 +201,7 @@ def test_a_flow_is_a_gaussian_that_is_bent() -> None:
     posterior.log_variance.bias.data.add_(2 * math.log(0.5))
     torch.manual_seed(0)
     assert_close(posterior(h, 50).z, centre + 0.5 * (before + 3.0 - centre))
-    # And bent it is: no normal has its third moment.
+    # The third moment is not that of a normal.
     z = posterior.distribution(h).rsample((20_000,)).detach()
     assert ((z - z.mean(0)) / z.std(0)).pow(3).mean(0).abs().max() > 0.1
 
@@ -209,7 +209,7 @@ def test_a_flow_is_a_gaussian_that_is_bent() -> None:
 # The full covariance.
 
 
-def test_full_gaussian_kl_is_torchs_and_the_sampled_one() -> None:
+def test_full_gaussian_kl_matches_torch_and_samples() -> None:
     posterior, h = built(FullGaussian(), latent=3)
     draw = posterior(h, 50_000)
     p = diagonal_normal(torch.randn(3, 3, dtype=torch.float64), torch.rand(3, 3, dtype=torch.float64) + 0.5)
@@ -222,7 +222,7 @@ def test_full_gaussian_kl_is_torchs_and_the_sampled_one() -> None:
     ratio = latent.log_ratio()
     assert ((ratio.mean(0) - theirs).abs() < 4 * ratio.std(0) / math.sqrt(50_000)).all()
 
-    # A prior of no batch, and one whose normals are no single event, to which the closed form does not apply.
+    # A prior without a batch, and one with two event dimensions, for which there is no closed form.
     zeros, identity = torch.zeros(3, dtype=torch.float64), torch.eye(3, dtype=torch.float64)
     q = MultivariateNormal(draw.q.mean, draw.q.covariance_matrix)
     theirs = kl_divergence(q, MultivariateNormal(zeros, identity))
@@ -240,7 +240,7 @@ def test_full_gaussian_scale_is_triangular_with_a_positive_diagonal(latent: int)
     below = scale[:, *torch.tril_indices(latent, latent, -1)]
     assert (below != 0).all()
     assert below.shape == (3, latent * (latent - 1) // 2)
-    # The parameters are read as they are named.
+    # The heads are read by name.
     assert_close(scale.diagonal(dim1=-2, dim2=-1), posterior.log_scale(10 * h).exp())
     assert_close(posterior.distribution(h).mean, posterior.mean(h))
 
@@ -249,7 +249,7 @@ def test_full_gaussian_scale_is_triangular_with_a_positive_diagonal(latent: int)
 
 
 def quantising(part: Any, spatial: bool = True, latent: int = 3, train: bool = False) -> VAEModel:
-    """A model with 2 x 2 places of a code each, or with one."""
+    """A model with 2 x 2 positions of one code each, or with one position."""
     torch.manual_seed(0)
     network = ResNet(channels=(4, 4), spatial=spatial)
     return VAE(latent, network=network, posterior=part, prior=UniformCodes()).build(IMAGES).train(train)
@@ -260,7 +260,7 @@ def images(n: int = 12) -> Tensor:
 
 
 def codebook(posterior: Any) -> Tensor:
-    """Every code's vector, as the decoder would read it: (K, latent)."""
+    """The vector of every code, as read by the decoder: (K, latent)."""
     codes = torch.arange(posterior.code_space.size)[:, None].expand(-1, posterior.code_space.slots)
     return posterior.read(codes).unflatten(1, (posterior.positions, -1))[:, 0].detach()
 
@@ -288,7 +288,7 @@ def test_each_vector_goes_to_the_nearest_code(train: bool, latent: int) -> None:
 @pytest.mark.parametrize("train", [False, True])
 @pytest.mark.parametrize("part", LEARNED, ids=name)
 def test_gradients_pass_straight_through_the_codebook(part: Any, train: bool) -> None:
-    """dz / dvector is the identity, for one codebook and for several in a row."""
+    """dz / dvector is the identity, for one codebook and for residual codebooks."""
     posterior = quantising(part, train=train).posterior
     vectors = torch.randn(5, 4, 3, requires_grad=True)
     quantised, _ = posterior.quantise(vectors, learn=train)
@@ -298,19 +298,19 @@ def test_gradients_pass_straight_through_the_codebook(part: Any, train: bool) ->
 
 
 @pytest.mark.parametrize("part", LEARNED, ids=name)
-def test_the_penalty_draws_vectors_to_their_codes(part: Any) -> None:
-    """commitment |vector - code|^2, summed over places and dimensions; its gradient is the vector's alone."""
+def test_the_penalty_pulls_vectors_to_their_codes(part: Any) -> None:
+    """commitment |vector - code|^2, summed over positions and dimensions, with a gradient for the vector only."""
     model = quantising(part, train=True)
     h = torch.randn(5, model.network.features, requires_grad=True)
     draw = model.posterior(h, 2)
     vectors = model.posterior.vector(h)
-    apart = vectors - draw.z[0].detach()
+    difference = vectors - draw.z[0].detach()
     assert draw.penalty.shape == (5,)
-    assert_close(draw.penalty, part.commitment * apart.square().sum(-1))
+    assert_close(draw.penalty, part.commitment * difference.square().sum(-1))
     (gradient,) = torch.autograd.grad(draw.penalty.sum(), h, retain_graph=True)
-    (expected,) = torch.autograd.grad(vectors, h, grad_outputs=2 * part.commitment * apart.detach())
+    (expected,) = torch.autograd.grad(vectors, h, grad_outputs=2 * part.commitment * difference.detach())
     assert_close(gradient, expected)
-    # Every objective pays it, and the reported numbers do not.
+    # Every objective adds it; the reported numbers exclude it.
     trace = model(images(), None, 1)
     assert_close(trace.penalised_reconstruction, trace.reconstruction + trace.penalty)
     assert (trace.penalty > 0).all()
@@ -335,7 +335,7 @@ def test_the_codebook_follows_moving_averages_of_its_vectors() -> None:
         assert_close(codebook(posterior), book, atol=1e-4, rtol=1e-4)
 
 
-def test_codes_come_to_the_middle_of_what_is_assigned_to_them() -> None:
+def test_codes_converge_to_the_mean_of_their_vectors() -> None:
     posterior = quantising(Codebook(size=3, decay=0.5), train=True).posterior
     middles = 4 * torch.eye(3)
     vectors = (middles + 0.01 * torch.randn(50, 3, 3)).flatten(0, 1)[:148].reshape(37, 4, 3)
@@ -345,7 +345,7 @@ def test_codes_come_to_the_middle_of_what_is_assigned_to_them() -> None:
 
 
 @pytest.mark.parametrize("part", DISCRETE, ids=name)
-def test_codebooks_move_in_training_and_never_otherwise(part: Any) -> None:
+def test_codebooks_change_only_in_training(part: Any) -> None:
     x = images()
     for train in (False, True):
         model = quantising(part, train=train)
@@ -360,7 +360,7 @@ def test_codebooks_move_in_training_and_never_otherwise(part: Any) -> None:
 
 @pytest.mark.parametrize("part", [Codebook, ResidualCodebook], ids=lambda part: part.__name__)
 def test_dead_codes_restart_at_vectors_of_the_batch(part: Any) -> None:
-    """A code far from everything becomes one of the vectors, or stays where it is with restart_below = 0."""
+    """A code far from all vectors becomes one of them, or stays where it is with restart_below = 0."""
     vectors = torch.randn(30, 4, 3)
     for restart_below in (0.5, 0.0):
         posterior = quantising(part(size=8, restart_below=restart_below), train=True).posterior
@@ -379,26 +379,26 @@ def test_dead_codes_restart_at_vectors_of_the_batch(part: Any) -> None:
 
 def test_a_restarted_code_is_one_of_the_batchs_vectors() -> None:
     posterior = quantising(Codebook(size=8, restart_below=0.5), train=True).posterior
-    codes = posterior.quantiser._codebook
-    for tensor in (codes.embed, codes.embed_avg):
+    codebook = posterior.quantiser._codebook
+    for tensor in (codebook.embed, codebook.embed_avg):
         tensor[0, 2:] = 1000.0
     vectors = torch.randn(30, 4, 3)
     posterior.quantise(vectors, learn=True)
     known = vectors.flatten(0, 1).tolist()
-    assert all(code in known for code in codes.embed[0, 2:].tolist())
+    assert all(code in known for code in codebook.embed[0, 2:].tolist())
 
 
-def test_restarts_die_out_however_large_the_codebook(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With fewer vectors in a batch than codes, a code that has just restarted is given time to be found."""
+def test_restarts_die_out_even_with_a_large_codebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more codes than vectors in a batch, a restarted code gets time to be assigned a vector."""
     posterior = quantising(Codebook(size=512), spatial=False, train=True).posterior
-    codes, replaced = posterior.quantiser._codebook, []
-    replace = codes.replace
+    codebook, replaced = posterior.quantiser._codebook, []
+    replace = codebook.replace
 
     def counted(samples: Tensor, batch_mask: Tensor, **rest: Any) -> None:
         replaced.append(int(batch_mask.sum()))
         replace(samples, batch_mask, **rest)
 
-    monkeypatch.setattr(codes, "replace", counted)
+    monkeypatch.setattr(codebook, "replace", counted)
     for _ in range(120):
         posterior.quantise(torch.randn(128, 1, 3), learn=True)
     assert sum(replaced) < 120 * 512 * 0.02
@@ -408,8 +408,8 @@ def test_restarts_die_out_however_large_the_codebook(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("spatial", [False, True])
 @pytest.mark.parametrize("train", [False, True])
 @pytest.mark.parametrize("part", DISCRETE, ids=name)
-def test_codes_read_as_the_decoder_read_them(part: Any, train: bool, spatial: bool, latent: int) -> None:
-    """z of a trace, the embedding and a look-up of the codes are the same numbers, bit for bit."""
+def test_codes_are_read_back_as_the_input_of_the_decoder(part: Any, train: bool, spatial: bool, latent: int) -> None:
+    """The z of a trace, the embedding and the look-up of the codes agree bit for bit."""
     model = quantising(part, spatial, latent, train)
     x, posterior = images(), model.posterior
     q = model.encode(x)
@@ -428,7 +428,7 @@ def test_codes_read_as_the_decoder_read_them(part: Any, train: bool, spatial: bo
 
 
 @pytest.mark.parametrize("part", DISCRETE, ids=name)
-def test_images_are_made_from_integers(part: Any) -> None:
+def test_images_are_generated_from_codes(part: Any) -> None:
     model = quantising(part)
     slots, size = model.posterior.code_space
     codes = torch.randint(size, (5, slots))
@@ -443,10 +443,10 @@ def test_images_are_made_from_integers(part: Any) -> None:
 
 
 @pytest.mark.parametrize("part", DISCRETE, ids=name)
-def test_codes_that_there_are_not_are_named(part: Any) -> None:
+def test_invalid_codes_are_named(part: Any) -> None:
     model = quantising(part)
     slots, size = model.posterior.code_space
-    for codes, says in (
+    for codes, message in (
         (
             torch.zeros(2, slots + 1, dtype=torch.long),
             f"codes has {slots + 1} codes per image, but",
@@ -456,12 +456,12 @@ def test_codes_that_there_are_not_are_named(part: Any) -> None:
     ):
         with pytest.raises(UserError) as caught:
             model.generate(2, given=codes)
-        assert says in str(caught.value)
+        assert message in str(caught.value)
         assert "\n" not in str(caught.value)
 
 
-def test_in_a_map_each_place_has_a_code_of_its_own() -> None:
-    """Changing the vector of one place changes the code and z of that place alone."""
+def test_each_position_of_a_map_has_its_own_code() -> None:
+    """Changing the vector at one position changes only the code and z at that position."""
     posterior = quantising(Codebook(size=50)).posterior
     vectors = torch.randn(9, 4, 3)
     changed = vectors.clone()
@@ -469,12 +469,12 @@ def test_in_a_map_each_place_has_a_code_of_its_own() -> None:
     (z, codes), (moved, others) = (posterior.quantise(v, learn=False) for v in (vectors, changed))
     assert torch.equal((codes != others).any(0), torch.tensor([False, False, True, False]))
     assert torch.equal((z != moved).any(0).any(-1), torch.tensor([False, False, True, False]))
-    # Flat, codes and vectors run place by place alike.
+    # Flattened codes and vectors have the same order of positions.
     for place in range(4):
         assert torch.equal(posterior.read(codes)[:, 3 * place : 3 * place + 3], z[:, place])
 
 
-def test_more_codebooks_in_a_row_leave_less_error() -> None:
+def test_more_residual_codebooks_leave_less_error() -> None:
     vectors, errors = torch.randn(100, 4, 3), []
     for levels in (1, 2, 3, 4):
         posterior = quantising(ResidualCodebook(size=16, levels=levels), train=True).posterior
@@ -486,7 +486,7 @@ def test_more_codebooks_in_a_row_leave_less_error() -> None:
     assert all(after < 0.6 * before for before, after in itertools.pairwise(errors))
 
 
-def test_each_codebook_in_a_row_quantises_what_those_before_it_left() -> None:
+def test_each_residual_codebook_quantises_the_remaining_error() -> None:
     posterior = quantising(ResidualCodebook(size=10, levels=3)).posterior
     vectors = torch.randn(20, 4, 3)
     quantised, codes = posterior.quantise(vectors, learn=False)
@@ -499,8 +499,8 @@ def test_each_codebook_in_a_row_quantises_what_those_before_it_left() -> None:
 
 
 @pytest.mark.parametrize("levels", [(3, 4, 5), (8, 8), (7,), (3,)])
-def test_finite_scalars_take_each_of_their_levels(levels: tuple[int, ...]) -> None:
-    """Each coordinate has as many values as it was given, evenly spaced, and every code is reached."""
+def test_finite_scalars_reach_each_level(levels: tuple[int, ...]) -> None:
+    """Each coordinate has the given number of evenly spaced values, and every code is reached."""
     posterior = quantising(FiniteScalar(levels=levels), latent=len(levels)).posterior
     vectors = 8 * torch.randn(20_000, 4, len(levels))
     quantised, codes = posterior.quantise(vectors, learn=False)
@@ -511,12 +511,12 @@ def test_finite_scalars_take_each_of_their_levels(levels: tuple[int, ...]) -> No
         assert values.abs().max() <= 1
     assert len(codes.unique()) == math.prod(levels) == FiniteScalar(levels=levels).size
     assert_close(posterior.read(codes), quantised.flatten(1), rtol=0, atol=1e-6)
-    # No two codes are one vector.
+    # No two codes have the same vector.
     assert len(codebook(posterior).unique(dim=0)) == math.prod(levels)
 
 
-def test_finite_scalars_pass_gradients_as_their_bound_does() -> None:
-    """Rounding passes the gradient on; the bound's slope falls off on both sides."""
+def test_gradients_of_finite_scalars_are_those_of_their_bound() -> None:
+    """Rounding passes the gradient through; the slope of the bound decreases on both sides."""
     posterior = quantising(FiniteScalar(levels=(5, 5)), latent=2).posterior
     line = torch.linspace(-3, 3, 61)[:, None, None].expand(-1, 4, 2).clone().requires_grad_()
     (slope,) = torch.autograd.grad(posterior.quantise(line, learn=False)[0].sum(), line)
@@ -545,7 +545,7 @@ def test_codes_under_autocast_are_those_of_full_precision(part: Any) -> None:
 
 
 @pytest.mark.parametrize("part", DISCRETE, ids=name)
-def test_a_saved_codebook_returns_bit_for_bit(part: Any, tmp_path: Path) -> None:
+def test_a_saved_codebook_is_restored_bit_for_bit(part: Any, tmp_path: Path) -> None:
     model, x = quantising(part, train=True), images()
     for _ in range(3):
         model(x)
@@ -562,7 +562,7 @@ def test_a_point_mass_is_certain() -> None:
     q = PointMass(codes, 4, vectors)
     assert (q.batch_shape, q.event_shape) == ((2,), (2,))
     assert torch.equal(q.log_prob(codes), torch.zeros(2, dtype=torch.float64))
-    # A single code that differs is another code.
+    # One different code makes a different value.
     other = torch.tensor([[1, 3], [3, 0]])
     assert torch.equal(q.log_prob(other), torch.tensor([-math.inf, 0.0], dtype=torch.float64))
     assert q.log_prob(torch.stack([codes, other, codes])).shape == (3, 2)
@@ -574,7 +574,7 @@ def test_a_point_mass_is_certain() -> None:
     assert q.log_prob(everything[:, None].expand(-1, 2, -1)).exp().sum(0).tolist() == [1, 1]
 
 
-# How a codebook is used.
+# Codebook usage.
 
 
 def test_perplexity_counts_the_codes_in_use() -> None:
@@ -584,7 +584,7 @@ def test_perplexity_counts_the_codes_in_use() -> None:
     assert CodeUse(((0, 7, 0, 0),)).dead == pytest.approx(0.75)
     assert CodeUse(((4, 4, 0, 0),)).perplexity == pytest.approx(2)
     assert CodeUse(((1, 3),)).perplexity == pytest.approx(4 / 3**0.75)
-    # Codebooks in a row are counted apart: one uses all of its codes, the other one.
+    # Residual codebooks are counted separately: the first uses all its codes, the second only one.
     assert CodeUse(((2, 2, 2, 2), (8, 0, 0, 0))).perplexity == pytest.approx((4 + 1) / 2)
     assert CodeUse(((2, 2, 2, 2), (8, 0, 0, 0))).dead == pytest.approx(3 / 8)
 

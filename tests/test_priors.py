@@ -1,4 +1,4 @@
-"""Priors against mathematics: what integrates to one, what draws follow, what conditions and temperatures do."""
+"""Priors: normalisation, draws, conditions and temperatures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ IMAGES = ImageFormat(1, 4, 4, ("a", "b", "c"))
 ATTRIBUTES = ImageFormat(1, 4, 4, attributes=("tilt", "size"))
 LABELS = torch.arange(3)
 
-# Small instances; whoever joins the union is tested with its defaults.
+# Small instances; new priors are tested with their defaults.
 SMALL: dict[type, Any] = {
     Mixture: Mixture(components=4),
     Vamp: Vamp(components=8),
@@ -48,7 +48,7 @@ SMALL: dict[type, Any] = {
 UNION = [SMALL.get(part) or part() for part in members(PriorSpec, own=True)]
 REAL = [part for part in UNION if not part.discrete]
 DISCRETE = [part for part in UNION if part.discrete]
-# Every real prior, without a condition and with one.
+# Every real prior, with and without a condition.
 CASES = [
     pytest.param(part, conditional, id=f"{type(part).__name__}-{'conditional' if conditional else 'plain'}")
     for part, conditional in itertools.product(REAL, (False, True))
@@ -60,19 +60,19 @@ def name(part: Any) -> str:
     return type(part).__name__
 
 
-def stirred(module: Any, size: float = 0.3) -> Any:
-    """Weights away from where they begin, so that nothing holds by their being zero or one."""
+def perturbed(module: Any, size: float = 0.3) -> Any:
+    """The module with perturbed weights, so that no test passes because of zeros or ones."""
     for parameter in module.parameters():
         parameter.data.add_(size * torch.randn_like(parameter))
     return module
 
 
 def small_model(part: Any, conditional: bool = False, images: ImageFormat = IMAGES, **parts: Any) -> VAEModel:
-    """A model of two latent dimensions in double precision, whose prior is well away from N(0, I)."""
+    """A model with two latent dimensions in double precision, whose prior differs clearly from N(0, I)."""
     torch.manual_seed(0)
     model = VAE(2, conditional, Mlp(hidden=(8,)), prior=part, **parts).build(images).double()
-    stirred(model.prior)
-    # Posteriors that differ from image to image, for priors that are made of them.
+    perturbed(model.prior)
+    # Posteriors that differ between images, for priors built from them.
     for head, factor in (("mean", 4.0), ("log_variance", 2.0)):
         if hasattr(model.posterior, head):
             getattr(model.posterior, head).weight.data.mul_(factor)
@@ -89,7 +89,7 @@ def density(model: VAEModel, conditional: bool) -> Any:
 
 
 def on_a_grid(p: Any, reach: float = 6.0, steps: int = 300) -> tuple[Tensor, Tensor]:
-    """Points of the plane and the mass that p gives to the cell of each, for every distribution of its batch."""
+    """Grid points and the probability mass of p in the cell of each, for every distribution of its batch."""
     line = torch.linspace(-reach, reach, steps, dtype=torch.float64)
     points = torch.cartesian_prod(line, line)
     with torch.no_grad():
@@ -97,20 +97,20 @@ def on_a_grid(p: Any, reach: float = 6.0, steps: int = 300) -> tuple[Tensor, Ten
 
 
 def moments(z: Tensor) -> Tensor:
-    """Both coordinates, their squares and their product, and a bounded function that tells modes apart."""
+    """Both coordinates, their squares and product, and a bounded function that distinguishes modes."""
     x, y = z.unbind(-1)
     return torch.stack([x, y, x * x, y * y, x * y, (2 * x).sin() * (2 * y).cos()], -1)
 
 
 @functools.cache
 def quadrature(part: Any, conditional: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """The mass on the whole grid, the mean and the moments of the small model's prior, each label's own."""
+    """The total mass on the grid, the mean and the moments of the small model's prior, per label."""
     points, mass = on_a_grid(density(small_model(part, conditional), conditional))
     return mass.sum(0), torch.einsum("nb,nd->bd", mass, points), torch.einsum("nb,nm->bm", mass, moments(points))
 
 
 def within_errors(drawn: Tensor, expected: Tensor, errors: float = 4) -> None:
-    """The averages over the first axis meet what is expected within so many standard errors."""
+    """The averages over the first axis equal the expected values within `errors` standard errors."""
     error = drawn.std(0) / math.sqrt(len(drawn))
     assert ((drawn.mean(0) - expected).abs() < errors * error).all(), (drawn.mean(0), expected, error)
 
@@ -132,7 +132,7 @@ def test_draws_follow_the_density(part: Any, conditional: bool) -> None:
 
 @pytest.mark.parametrize(("part", "conditional"), CASES)
 def test_each_draw_has_the_condition_of_its_own_row(part: Any, conditional: bool) -> None:
-    """log p(z | c) of many samples for each of three labels is that of each label alone."""
+    """log p(z | c) of many samples for three labels equals that for each label alone."""
     model = small_model(part, conditional)
     z, c = torch.randn(5, 3, 2, dtype=torch.float64), conditions(conditional)
     together = model.prior(c, model._infer).log_prob(z)
@@ -143,7 +143,7 @@ def test_each_draw_has_the_condition_of_its_own_row(part: Any, conditional: bool
 
 
 @pytest.mark.parametrize(("part", "conditional"), CASES)
-def test_temperature_draws_real_codes_to_the_centre(part: Any, conditional: bool) -> None:
+def test_temperature_pulls_real_latents_to_the_centre(part: Any, conditional: bool) -> None:
     model, c = small_model(part, conditional), conditions(conditional)
     rows = None if c is None else c.repeat(100, 1)
     cold, half, warm = (model.prior.draw(300, rows, model._infer, t) for t in (0.0, 0.5, 1.0))
@@ -154,7 +154,7 @@ def test_temperature_draws_real_codes_to_the_centre(part: Any, conditional: bool
     assert 0 < spread[0] < 0.6 * spread[1]
 
     if isinstance(part, Flow):
-        # The centre of the normal that the flow bends; the middle of its draws may hold no mass.
+        # The centre of the base normal; the mean of the draws may have no density.
         assert density(model, conditional).transform(centre).abs().max() < 1e-9
     else:
         assert_close(centre, quadrature(part, conditional)[1].expand(3, 2), atol=2e-3, rtol=0)
@@ -171,7 +171,7 @@ def test_temperature_multiplies_distances_from_the_mean(part: Any) -> None:
     assert_close(draw(0.3), draw(0.0) + 0.3 * (draw(1.0) - draw(0.0)))
 
 
-def test_temperature_narrows_the_normal_that_a_flow_bends() -> None:
+def test_temperature_narrows_the_base_normal_of_a_flow() -> None:
     model, rows = small_model(Flow(transforms=2, hidden=(8,)), True), one_hot(LABELS).double()
     transform, drawn = density(model, True).transform, {}
     for temperature in (0.3, 1.0):
@@ -181,8 +181,8 @@ def test_temperature_narrows_the_normal_that_a_flow_bends() -> None:
 
 
 @pytest.mark.parametrize("part", REAL, ids=name)
-def test_densities_are_in_full_precision_amid_a_network_in_bf16(part: Any) -> None:
-    """Under autocast log p is float32, and for priors without an encoder in them that of double precision."""
+def test_densities_are_in_full_precision_under_autocast(part: Any) -> None:
+    """Under autocast log p is float32, and for priors without an encoder it matches double precision."""
     model = small_model(part, True)
     single, c = copy.deepcopy(model).float(), one_hot(LABELS)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
@@ -198,14 +198,14 @@ def test_densities_are_in_full_precision_amid_a_network_in_bf16(part: Any) -> No
 
 @pytest.mark.parametrize("part", [part for part in REAL if part != StandardNormal()], ids=name)
 def test_real_priors_learn(part: Any) -> None:
-    """-log p of three tight clusters falls well below what N(0, I) gives them, towards their entropy."""
+    """-log p of three tight clusters falls well below that of N(0, I), towards their entropy."""
     torch.manual_seed(0)
     labels = LABELS.repeat(40)
     z = torch.tensor([[2.0, 2.0], [-2.0, 1.0], [0.0, -2.0]])[labels] + 0.3 * torch.randn(120, 2)
     model = VAE(2, True, Mlp(hidden=(8,)), prior=part).build(IMAGES)
     normal = -diagonal_normal(torch.zeros(2), torch.ones(2)).log_prob(z).mean()
     entropy = math.log(2 * math.pi * math.e * 0.3**2)
-    # The encoder learns along, for priors that are made of posteriors.
+    # Priors built from posteriors also train the encoder.
     weights = [*model.prior.parameters(), *model.network.parameters(), *model.posterior.parameters()]
     optimiser = torch.optim.Adam(weights, 0.05)
     for _ in range(150):
@@ -222,7 +222,7 @@ def test_real_priors_learn(part: Any) -> None:
 
 def discrete(part: Any, slots: int, condition: int = 0, size: int = 4) -> Any:
     torch.manual_seed(1)
-    return stirred(part.build(PriorSizes((1, 4, 4), 2, condition, CodeSpace(slots, size)))).double().eval()
+    return perturbed(part.build(PriorSizes((1, 4, 4), 2, condition, CodeSpace(slots, size)))).double().eval()
 
 
 def all_codes(slots: int, size: int = 4) -> Tensor:
@@ -269,8 +269,8 @@ def test_a_point_mass_is_slots_log_size_from_uniform_codes(slots: int) -> None:
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_no_code_is_known_before_its_turn(training: bool) -> None:
-    """Changing a code leaves the logits of its own slot and of all before it, and changes all after it."""
+def test_logits_depend_only_on_earlier_codes(training: bool) -> None:
+    """Changing a code changes the logits of all later slots and of no others."""
     prior = discrete(AutoregressiveCodes(width=16, heads=2), slots=5).train(training)
     codes = torch.randint(4, (6, 5))
     with torch.no_grad():
@@ -293,7 +293,7 @@ def test_logits_are_the_same_whether_codes_come_one_by_one_or_together() -> None
 
 
 def test_positions_matter() -> None:
-    """One layer of attention sees the codes before the last as a set, but for where they stand."""
+    """Without positions, one layer of attention would see the codes before the last as a set."""
     prior = discrete(AutoregressiveCodes(layers=1, width=16, heads=2), slots=4)
     one, other = (prior.next_logits(torch.tensor([[a, b, 2, 0]]), None)[0, 3] for a, b in ((0, 1), (1, 0)))
     assert (one - other).abs().max() > 1e-3
@@ -321,7 +321,7 @@ def test_cold_codes_are_the_likeliest_slot_by_slot(temperature: float) -> None:
 
 
 def test_temperature_divides_the_logits_of_codes() -> None:
-    """At a half, a code is drawn as its probability squared."""
+    """At a temperature of 1/2, codes are drawn in proportion to their squared probability."""
     prior, n = discrete(AutoregressiveCodes(width=16, heads=2), slots=1), 9000
     squared = prior().log_prob(all_codes(1)).exp().detach().square()
     expected = squared / squared.sum()
@@ -338,7 +338,7 @@ def test_temperature_makes_no_difference_to_uniform_codes() -> None:
 
 
 def test_logits_in_bf16_still_give_probabilities() -> None:
-    """A transformer may compute in bf16; its logits become float32, and the codes' probabilities sum to one."""
+    """The transformer may run in bf16; its logits become float32 and the probabilities of codes sum to one."""
     prior, c = discrete(AutoregressiveCodes(width=16, heads=2), 2, 3).float(), one_hot(LABELS).float()
     codes = all_codes(2)[:, None].expand(-1, 3, -1)
     exact = prior(c).log_prob(codes)
@@ -353,7 +353,7 @@ def test_logits_in_bf16_still_give_probabilities() -> None:
 @pytest.mark.parametrize("condition", [0, 4])
 @pytest.mark.parametrize("part", [part for part in DISCRETE if part != UniformCodes()], ids=name)
 def test_discrete_priors_learn(part: Any, condition: int) -> None:
-    """The second code follows from the first, and both from the condition where there is one."""
+    """The second code is a function of the first, and both of the condition, if any."""
     torch.manual_seed(0)
     prior = part.build(PriorSizes((1, 4, 4), 2, condition, CodeSpace(3, 4)))
     weights = list(prior.parameters())
@@ -377,8 +377,8 @@ REAL_POSTERIORS = [part() for part in members(PosteriorSpec, own=True) if not pa
 
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("posterior", REAL_POSTERIORS, ids=name)
-def test_vamp_is_the_mean_of_the_models_own_posteriors(posterior: Any, conditional: bool) -> None:
-    """p(z) = 1/K sum_k q(z | u_k), the u_k images with pixels in [0, 1] and conditions of their own."""
+def test_vamp_is_a_mixture_of_the_models_posteriors(posterior: Any, conditional: bool) -> None:
+    """p(z) = 1/K sum_k q(z | u_k), with pseudo-inputs u_k of pixels in [0, 1] and their own conditions."""
     model = small_model(Vamp(components=4), conditional, posterior=posterior)
     z = 2 * torch.randn(6, 3, 2, dtype=torch.float64)
     images = model.prior.pictures.sigmoid()
@@ -390,12 +390,12 @@ def test_vamp_is_the_mean_of_the_models_own_posteriors(posterior: Any, condition
     c = conditions(conditional)
     assert_close(model.prior(c, model._infer).log_prob(z), torch.stack(parts).logsumexp(0) - math.log(4))
 
-    # It is the model's own: what the encoder learns moves it, and what moves it teaches the encoder.
+    # The prior shares the encoder: changes of the encoder change the prior, and its gradient reaches the encoder.
     before = model.prior(c, model._infer).log_prob(z)
     before.sum().backward()
     for part in (model.network.encoder, model.posterior, model.prior):
         assert all(parameter.grad.abs().sum() > 0 for parameter in part.parameters())
-    stirred(model.network.encoder)
+    perturbed(model.network.encoder)
     assert ((model.prior(c, model._infer).log_prob(z) - before).abs() > 1e-6).all()
 
 
@@ -411,7 +411,7 @@ def test_vamp_is_the_same_for_every_label(posterior: Any) -> None:
 
 
 def test_missing_labels_are_drawn_for_new_images() -> None:
-    """At one code there is one image a class; None and -1 give each of them about equally often."""
+    """A fixed z gives one image per class; None and -1 give each image about equally often."""
     model, n = small_model(ConditionalNormal(), True).eval(), 300
     z = torch.zeros(n, 2, dtype=torch.float64)
     of_class = model.decode(z[:3], LABELS).mean
@@ -430,7 +430,7 @@ def test_missing_labels_are_drawn_for_new_images() -> None:
     shares.append(drawn[1::2].bincount(minlength=3) / (n / 2))
     for share in shares:
         assert ((share - 1 / 3).abs() < 0.2).all()
-    # Codes are drawn under the label that was drawn for their image.
+    # Latents are drawn under the label that was drawn for their image.
     centres = model.decode(model.prior(one_hot(LABELS).double()).mean, LABELS).mean
     coldest = model.generate(n, temperature=0.0)
     assert ((coldest[:, None] - centres).abs().flatten(2).amax(-1).amin(1) < 1e-12).all()
@@ -445,7 +445,7 @@ def test_an_unknown_label_is_the_condition_of_zeros(part: Any) -> None:
     assert_close(model.encode(x, unknown).mean, model.posterior.distribution(model.network.encode(x, zeros)).mean)
     trace, y = model(x, unknown, 2), torch.tensor([0, 1, -1, 2])
     assert_close(trace.latents[0].p.log_prob(z[None]), model.prior(zeros, model._infer).log_prob(z[None]))
-    # Among known labels it stands for its own image alone.
+    # Among known labels it affects only its own image.
     assert_close(model.encode(x, y).mean[2], model.encode(x, unknown).mean[2])
     assert (model.encode(x, y).mean[3] - model.encode(x, unknown).mean[3]).abs().max() > 1e-6
 
@@ -458,7 +458,7 @@ def test_attributes_are_a_continuous_condition(part: Any) -> None:
     assert model(x, a, 3).total.isfinite().all()
     assert model.generate(4, a).shape == (4, 1, 4, 4)
 
-    # As they are, without a lookup: h and z see the numbers themselves.
+    # Attributes are used directly, without an embedding.
     z, c = torch.randn(4, 2, dtype=torch.float64), a.double()
     assert_close(model.decode(z, a).mean, model.likelihood(model.network.decode(z, c)).mean)
     assert_close(model.encode(x, a).mean, model.posterior.distribution(model.network.encode(x, c)).mean)
@@ -468,7 +468,7 @@ def test_attributes_are_a_continuous_condition(part: Any) -> None:
 
 @pytest.mark.parametrize("call", ["forward", "encode", "decode", "generate"])
 @pytest.mark.parametrize(
-    ("images", "y", "says"),
+    ("images", "y", "message"),
     [
         (ATTRIBUTES, None, "y is None, but the model is conditional; give a row of 2 attributes for each image"),
         (ATTRIBUTES, torch.zeros(4), "y has shape (4,), but must be (4, 2): one row of 2 attributes per image"),
@@ -479,7 +479,7 @@ def test_attributes_are_a_continuous_condition(part: Any) -> None:
     ],
     ids=["none", "flat", "wide", "few", "labels-nested", "labels-few"],
 )
-def test_conditions_of_another_shape_are_named(call: str, images: ImageFormat, y: Tensor | None, says: str) -> None:
+def test_conditions_of_another_shape_are_named(call: str, images: ImageFormat, y: Tensor | None, message: str) -> None:
     model = small_model(ConditionalNormal(), True, images)
     x, z = torch.rand(4, 1, 4, 4, dtype=torch.float64), torch.zeros(4, 2, dtype=torch.float64)
     calls = {
@@ -490,5 +490,5 @@ def test_conditions_of_another_shape_are_named(call: str, images: ImageFormat, y
     }
     with pytest.raises(UserError) as caught:
         calls[call]()
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)

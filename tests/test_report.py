@@ -1,4 +1,4 @@
-"""The report as its reader has it: opened from disk in a real browser, on a screen, a phone and paper."""
+"""The report as readers see it: opened from disk in a real browser, on a screen, a phone and paper."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ CLAIMS = Claims(
 
 @pytest.fixture(scope="module")
 def folder(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study's folder: the VAE with two seeds, the CVAE with one, and claims."""
+    """The folder of a study: a VAE with two seeds, a CVAE with one, and claims."""
     out = tmp_path_factory.mktemp("study")
     for name, seed in (("vae", 0), ("vae", 1), ("cvae", 0)):
         experiment = replace(PRESETS[name][1], data=Npz(str(digits_file)))
@@ -107,15 +107,15 @@ def folder(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def _few_figures() -> Iterator[None]:
-    """Some of the gallery, drawn as always; that all of it can be drawn is tested elsewhere."""
+    """Draw only a few of the figures; test_figures.py draws all of them."""
 
-    def some(run: Any, data: ImageData | None, only: Sequence[str] = ()) -> list[DrawnFigure]:
+    def draw_few(run: Any, data: ImageData | None, only: Sequence[str] = ()) -> list[DrawnFigure]:
         return draw_figures(
             run, data, [entry.name for entry in chosen(FigureSource.of_run(run, data)) if entry.name in FEW]
         )
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(collect, "draw_figures", some)
+        patch.setattr(collect, "draw_figures", draw_few)
         yield
 
 
@@ -128,22 +128,24 @@ def page(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with started() as one:
-        yield one
+    with started() as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="module")
 def evaluated(folder: Path, digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The study with its first VAE and its CVAE evaluated, in two parts, with little budget."""
+    """The study with two parts of an evaluation of its first VAE and its CVAE, on a small budget."""
     study = tmp_path_factory.mktemp("evaluated") / "study"
     shutil.copytree(folder, study)
     for name in ("vae-seed0", "cvae-seed0"):
         model = load(study / name)
-        subject = Measurement(MeasuredModel(model, digits, title=name), Budget(n_images=40, n_costly=2, n_samples=5))
-        found = measure_parts(subject, ("elbo", "representation"), f"vaelab evaluate runs/{name} --images 40")
+        measurement = Measurement(
+            MeasuredModel(model, digits, title=name), Budget(n_images=40, n_costly=2, n_samples=5)
+        )
+        evaluation = measure_parts(measurement, ("elbo", "representation"), f"vaelab evaluate runs/{name} --images 40")
         with pytest.raises(UserError) as grey:
-            measure_parts(subject, ["evidence"])
-        replace(found, left_out={"evidence": str(grey.value)}).write(study / name / "evaluation.json")
+            measure_parts(measurement, ["evidence"])
+        replace(evaluation, left_out={"evidence": str(grey.value)}).write(study / name / "evaluation.json")
     return study
 
 
@@ -159,7 +161,7 @@ def cells(table: Table) -> dict[str, tuple[str, ...]]:
 
 
 def a_run(experiment: Experiment, *totals: tuple[float, float], epochs: int = 30) -> Trained:
-    """A run that has come so far, of which there are no files."""
+    """A run with the given totals, without files."""
     record = Record(experiment, Digits().load().format, "cross-entropy", "0" * 64)
     names = ("reconstruction", "kl")
     rows = [
@@ -175,7 +177,7 @@ def a_run(experiment: Experiment, *totals: tuple[float, float], epochs: int = 30
     return Trained(RunFolder(Path("nowhere")), record, rows)
 
 
-# What the page tells.
+# The content of the page.
 
 
 def test_runs_that_differ_by_their_seed_share_a_row(folder: Path) -> None:
@@ -201,21 +203,23 @@ def test_runs_that_differ_by_their_seed_share_a_row(folder: Path) -> None:
         ({"model": replace(PRESETS["vae"][1].model, latent=3)}, None),
     ],
 )
-def test_the_studys_own_row_stands_beside_its_model_alone(change: dict[str, Any], row: tuple[str, ...] | None) -> None:
+def test_the_studys_own_row_is_shown_only_with_its_own_model(
+    change: dict[str, Any], row: tuple[str, ...] | None
+) -> None:
     run = a_run(replace(PRESETS["vae"][1], **change), (140.0, 6.0))
     assert cells(numbers_of([Group("mine", (run,))])).get("mine, the study") == row
 
 
 def test_columns_that_some_models_have_are_empty_for_the_others() -> None:
-    plain, codes = a_run(PRESETS["vae"][1], (140.0, 6.0)), a_run(PRESETS["vq-vae"][1], (60.0, 200.0))
-    codes.rows[-1]["test_code_perplexity"] = 91.5
-    table = numbers_of([Group("a", (plain,)), Group("b", (codes,))])
+    plain, vq_vae = a_run(PRESETS["vae"][1], (140.0, 6.0)), a_run(PRESETS["vq-vae"][1], (60.0, 200.0))
+    vq_vae.rows[-1]["test_code_perplexity"] = 91.5
+    table = numbers_of([Group("a", (plain,)), Group("b", (vq_vae,))])
     assert table.columns[-1] == "perplexity"
     assert [cells(table)[name][-1] for name in ("a, test", "b, test", "b, train, last epoch")] == ["", "91.50", ""]
     assert {len(row) for row in table.rows} == {len(table.columns)}
 
 
-def test_a_run_under_way_and_a_copy_do_not_blur_the_spread(folder: Path, tmp_path: Path) -> None:
+def test_unfinished_runs_and_copies_do_not_affect_the_spread(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "study")
     short = tmp_path / "study" / "vae-seed1" / "metrics.csv"
     short.write_text("\n".join(short.read_text().splitlines()[:2]) + "\n")
@@ -225,17 +229,17 @@ def test_a_run_under_way_and_a_copy_do_not_blur_the_spread(folder: Path, tmp_pat
     contents = read_folders([tmp_path / "study", tmp_path / "study" / "vae-seed0"])
     named = {group.name: group.seeds for group in contents.groups}
     assert named == {"vae": [0], "copy": [0], "vae (1 of 2 epochs)": [1], "cvae": [0]}
-    assert any("begun has not done an epoch" in notice for notice in contents.notices)
+    assert any("begun has not completed an epoch" in notice for notice in contents.notices)
 
 
-def test_groups_of_one_name_are_told_apart(folder: Path, tmp_path: Path) -> None:
+def test_groups_with_the_same_name_are_distinguished(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "vae-seed0"
     shutil.copytree(folder / "cvae-seed0", other)
     names = [group.name for group in read_folders([folder / "vae-seed0", other]).groups]
     assert names == [f"vae ({folder / 'vae-seed0'})", f"vae ({other})"]
 
 
-def test_the_pages_command_makes_the_same_weights(folder: Path, tmp_path: Path) -> None:
+def test_the_command_on_the_page_reproduces_the_weights(folder: Path, tmp_path: Path) -> None:
     from vaelab.cli import main
 
     shutil.copytree(folder / "vae-seed1", tmp_path / "vae")
@@ -245,7 +249,7 @@ def test_the_pages_command_makes_the_same_weights(folder: Path, tmp_path: Path) 
     assert again.read_bytes() == (tmp_path / "vae" / "last.safetensors").read_bytes()
 
 
-def test_a_studys_command_stands_for_its_runs(folder: Path, tmp_path: Path) -> None:
+def test_the_command_of_a_study_replaces_those_of_its_runs(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "cvae-seed0", tmp_path / "alone")
     commands = read_folders([folder, tmp_path / "alone"]).commands
     assert commands[0] == CLAIMS.about["command"]
@@ -253,8 +257,8 @@ def test_a_studys_command_stands_for_its_runs(folder: Path, tmp_path: Path) -> N
     assert "alone/experiment.json" in commands[1]
 
 
-def test_an_evaluation_of_other_weights_is_left_out_aloud(evaluated: Path, tmp_path: Path) -> None:
-    """Such as of a run that was prolonged since: the page is written, says so, and shows none of its numbers."""
+def test_an_evaluation_of_other_weights_is_left_out_with_a_notice(evaluated: Path, tmp_path: Path) -> None:
+    """For example after resuming the run: the page is written with a notice and without the old numbers."""
     run = tmp_path / "vae-seed0"
     shutil.copytree(evaluated / "vae-seed0", run)
     own = read_evaluation(run / "evaluation.json")
@@ -267,13 +271,13 @@ def test_an_evaluation_of_other_weights_is_left_out_aloud(evaluated: Path, tmp_p
     assert f"vaelab evaluate {run}" in text
     assert "Measured" not in text
     assert own.sections[0].findings[0] not in text
-    # One that cannot be read is a mistake, and named.
+    # An unreadable evaluation is an error that names the file.
     (run / "evaluation.json").write_text("{")
     with pytest.raises(UserError, match=r"evaluation\.json cannot be read as JSON"):
         write_run_report([run], tmp_path / "broken.html", draw=lambda run: [])
 
 
-def test_an_evaluation_alone_needs_no_name_at_each_number(evaluated: Path, tmp_path: Path) -> None:
+def test_a_single_evaluation_does_not_repeat_the_name_of_the_run(evaluated: Path, tmp_path: Path) -> None:
     write_run_report([evaluated / "cvae-seed0"], tmp_path / "page.html", draw=lambda run: [])
     text = (tmp_path / "page.html").read_text()
     assert '<th scope="row">rate<span' in text
@@ -281,7 +285,7 @@ def test_an_evaluation_alone_needs_no_name_at_each_number(evaluated: Path, tmp_p
     assert "last measured by vaelab evaluate runs/cvae-seed0 --images 40, on " in text
 
 
-def test_a_studys_ready_table_is_shown(tmp_path: Path, folder: Path) -> None:
+def test_the_table_of_a_study_is_shown(tmp_path: Path, folder: Path) -> None:
     table = Table("Ready", ("nats", "total"), (("VAE", "1.00 ± 0.25"),), "As it was measured.")
     results = {"table": encode(table), "about": {"notice": "These are not MNIST.", "command": "vaelab study paper"}}
     (tmp_path / "results.json").write_text(json.dumps(results))
@@ -298,10 +302,10 @@ def test_a_studys_ready_table_is_shown(tmp_path: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_images_that_are_not_at_hand_are_missed_aloud(
+def test_missing_images_are_reported_on_the_page(
     gone: bool, folder: Path, digits: ImageData, digits_file: Path, tmp_path: Path
 ) -> None:
-    """The page is written all the same: without the figures that show real images, and it says so."""
+    """The page is written without the figures that show real images, and says so."""
     own = tmp_path / "own.npz"
     shutil.copytree(folder / "vae-seed0", tmp_path / "run")
     record = tmp_path / "run" / "experiment.json"
@@ -316,18 +320,18 @@ def test_images_that_are_not_at_hand_are_missed_aloud(
     assert "Latent scatter" not in text
 
 
-def test_what_was_run_is_told(page: Path, folder: Path) -> None:
+def test_the_page_describes_the_runs(page: Path, folder: Path) -> None:
     text = page.read_text()
     record = json.loads((folder / "vae-seed0" / "experiment.json").read_text())
     started_ = RunFolder(folder / "vae-seed0").events()[0]
-    told = (
+    facts = (
         record["data_sha256"],
         record["vaelab"],
         started_["machine"],
         "vaelab report study --out report.html",
         "UTC",
     )
-    for fact in (*told, "VAE(latent=2, conditional=True", "Elbo(beta=Linear(epochs=10"):
+    for fact in (*facts, "VAE(latent=2, conditional=True", "Elbo(beta=Linear(epochs=10"):
         assert fact in text, fact
     settings = re.search(r"<pre>(.*?)</pre>", text, re.S)
     assert settings is not None
@@ -335,36 +339,36 @@ def test_what_was_run_is_told(page: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("write", "says"),
+    ("write", "message"),
     [
         ({}, "holds no run and no study"),
         ({"claims.json": "{"}, "cannot be read as JSON"),
         ({"claims.json": '{"claims": [{"name": "a", "says": "b", "verdict": "maybe", "checks": []}]}'}, "verdict"),
         ({"claims.json": '{"claims": [], "format": 99}'}, "format 99"),
         ({"results.json": '{"table": {"caption": "a"}}'}, "table: columns"),
-        ({"begun/experiment.json": json.dumps(encode(a_run(PRESETS["vae"][1], (1.0, 1.0)).record))}, "done an epoch"),
+        ({"begun/experiment.json": json.dumps(encode(a_run(PRESETS["vae"][1], (1.0, 1.0)).record))}, "has completed"),
     ],
 )
-def test_a_folder_that_cannot_be_told_of_is_named(write: dict[str, str], says: str, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_reported_is_named(write: dict[str, str], message: str, tmp_path: Path) -> None:
     for name, text in write.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    with pytest.raises(UserError, match=re.escape(says)) as caught:
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
         read_folders([tmp_path])
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_no_folder_is_a_mistake() -> None:
+def test_an_empty_list_of_folders_is_refused() -> None:
     with pytest.raises(UserError, match="no folder"):
         read_folders([])
 
 
-def test_claims_return_from_json(folder: Path) -> None:
+def test_claims_survive_json(folder: Path) -> None:
     assert read_claims(folder / "claims.json") == CLAIMS
 
 
-def test_what_would_refute_a_claim_is_told() -> None:
+def test_checks_state_what_would_refute_them() -> None:
     check = CheckOutcome("x", (1.0,), 1.0, unit="nats")
     assert replace(check, at_least=1.5).refuted == "below 1.5 nats"
     assert replace(check, at_least=0.0, at_most=1234567.0).refuted == "below 0 nats or above 1,234,567 nats"
@@ -376,12 +380,12 @@ def test_what_would_refute_a_claim_is_told() -> None:
 
 
 def outline(svg: str) -> np.ndarray:
-    """The points of a formula, in ems, upwards."""
+    """The points of a formula in ems, with y upwards."""
     path = ET.fromstring(svg)[0].attrib["d"]
     return np.array(re.findall(r"-?\d+\.\d+", path), float).reshape(-1, 2) * [1, -1] / 100
 
 
-def test_letters_stand_on_the_line_of_the_text() -> None:
+def test_letters_are_on_the_baseline() -> None:
     x, p, b = (outline(formula(letter, letter)) for letter in "xpb")
     assert abs(x[:, 1].min()) < 0.03
     assert p[:, 1].min() < -0.15
@@ -392,7 +396,7 @@ def test_letters_stand_on_the_line_of_the_text() -> None:
 
 
 def test_a_fraction_is_drawn_as_one() -> None:
-    """The numerator above the bar, the denominator below it, and the bar as wide as the wider of them."""
+    """The numerator is above the bar, the denominator below, and the bar is as wide as the wider of them."""
     points = outline(formula(r"\frac{x}{y}", "x over y"))
     assert points[:, 1].max() > 0.6
     assert points[:, 1].min() < -0.15
@@ -400,7 +404,7 @@ def test_a_fraction_is_drawn_as_one() -> None:
     assert np.ptp(points[:, 0]) < 2 * np.ptp(plain[:, 0]) < np.ptp(outline(formula("x/y", "x over y"))[:, 0]) * 1.5
 
 
-def test_the_drawing_is_as_wide_as_it_says() -> None:
+def test_a_drawing_has_its_stated_width() -> None:
     for text in ("x", r"\log p_\theta(x|z)", r"\sum_{i=1}^{L} \mu_i^2"):
         svg = formula(text, "a < b")
         root = ET.fromstring(svg)
@@ -412,7 +416,7 @@ def test_the_drawing_is_as_wide_as_it_says() -> None:
         assert root.attrib["aria-label"] == "a < b"
 
 
-def test_a_formula_that_cannot_be_set_is_named() -> None:
+def test_a_formula_that_cannot_be_typeset_is_named() -> None:
     with pytest.raises(UserError, match=r"tex is '\\\\frac\{a'") as caught:
         formula(r"\frac{a", "")
     assert "\n" not in str(caught.value)
@@ -437,12 +441,12 @@ def test_the_page_opens_from_disk(browser: Any, page: Path, width: int, scheme: 
         assert tab.locator("img").count() == 7
         assert broken_images(tab) == []
         assert overflow(tab) <= 0
-        # Text by WCAG 2's level AA, in either scheme.
+        # Text meets level AA of WCAG 2 in either colour scheme.
         lowest, text = contrasts(tab, "body *:not(svg):not(svg *)")[0]
         assert lowest >= 4.5, text
         background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
         assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
-        # Formulas: there, in the text's colour, within the window, and not shrunk to nothing.
+        # Formulas are visible, in the colour of the text, and within the window.
         drawn = contrasts(tab, ".formula path")
         assert len(drawn) == len(SYMBOLS) + sum(len(step.formulas) for step in STEPS)
         assert drawn[0][0] >= 7
@@ -453,16 +457,16 @@ def test_the_page_opens_from_disk(browser: Any, page: Path, width: int, scheme: 
             assert place["x"] + place["width"] <= width
 
 
-def test_runs_stand_side_by_side_or_one_below_the_other(browser: Any, page: Path) -> None:
-    for width, beside in ((1440, True), (390, False)):
+def test_runs_are_side_by_side_or_stacked(browser: Any, page: Path) -> None:
+    for width, side_by_side in ((1440, True), (390, False)):
         with opened(browser, page, width) as (tab, _):
             first, second = [figure.bounding_box() for figure in tab.locator("#figure-1 figure").all()]
-            assert (first["y"] == second["y"]) == beside
+            assert (first["y"] == second["y"]) == side_by_side
             assert tab.locator("#figure-1 .of").all_inner_texts() == ["vae", "cvae"]
 
 
-def test_the_page_is_in_order(browser: Any, page: Path) -> None:
-    """For those who hear it or go by its headings: levels in order, names of tables and images, links that lead."""
+def test_the_page_is_accessible(browser: Any, page: Path) -> None:
+    """For screen readers and navigation: heading levels in order, named tables and images, valid links."""
     with opened(browser, page) as (tab, _):
         levels = [int(name[1]) for name in tab.locator("h1, h2, h3, h4").evaluate_all("all => all.map(h => h.tagName)")]
         assert levels[0] == 1
@@ -479,12 +483,12 @@ def test_the_page_is_in_order(browser: Any, page: Path) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-def test_claims_are_told_with_what_would_refute_them(browser: Any, page: Path, width: int) -> None:
+def test_claims_are_shown_with_what_would_refute_them(browser: Any, page: Path, width: int) -> None:
     with opened(browser, page, width) as (tab, _):
-        shown = tab.locator("#claims").inner_text()
+        text = tab.locator("#claims").inner_text()
         verdicts = tab.locator(".verdicts td").all_inner_texts()
         assert [verdict.strip() for verdict in verdicts] == ["reproduced", "not reproduced", "undecided"]
-        told = (
+        details = (
             "0.83",
             "0.81, 0.85",
             "0.576 to 1.084",
@@ -492,20 +496,20 @@ def test_claims_are_told_with_what_would_refute_them(browser: Any, page: Path, w
             "halfway from chance to one",
             "accuracy on pixels",
         )
-        for words in (*told, "Fours and nines overlap.", "one seed, no interval", "above -0.5 nats", "mnist-alone"):
-            assert words in shown, words
-        # By its sign as well as by its word and colour.
+        for words in (*details, "Fours and nines overlap.", "one seed, no interval", "above -0.5 nats", "mnist-alone"):
+            assert words in text, words
+        # Verdicts differ by symbol as well as by word and colour.
         signs = tab.locator(".verdicts .verdict path").evaluate_all("all => all.map(p => p.getAttribute('d'))")
         assert len(set(signs)) == 3
-        # On a phone each cell says what it is.
+        # On a phone each cell has a label.
         label = tab.locator(".checks td").first.evaluate("cell => getComputedStyle(cell, '::before').content")
         assert (label == '"measured"') == (width == 390)
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-def test_evaluations_are_told_run_beside_run(browser: Any, evaluated: Path, evaluated_page: Path, width: int) -> None:
+def test_evaluations_of_runs_are_side_by_side(browser: Any, evaluated: Path, evaluated_page: Path, width: int) -> None:
     names = {"vae, seed 0": "vae-seed0", "cvae": "cvae-seed0"}
-    found: dict[str, Evaluation] = {
+    evaluations: dict[str, Evaluation] = {
         name: read_evaluation(evaluated / folder / "evaluation.json") for name, folder in names.items()
     }
     with opened(browser, evaluated_page, width) as (tab, complaints):
@@ -515,27 +519,27 @@ def test_evaluations_are_told_run_beside_run(browser: Any, evaluated: Path, eval
         assert headings == ["Measured: elbo", "Measured: representation", "Not measured"]
         tables = tab.locator("#measured table").all()
         for place, table in enumerate(tables):
-            # Of each quantity a row a run, one below the other, with all that was measured of it.
-            shown = [row.locator("th, td").all_inner_texts() for row in table.locator("tbody tr").all()]
-            sections = {name: evaluation.sections[place] for name, evaluation in found.items()}
+            # One row per quantity and run, runs of a quantity in successive rows, with all measured values.
+            rows = [row.locator("th, td").all_inner_texts() for row in table.locator("tbody tr").all()]
+            sections = {name: evaluation.sections[place] for name, evaluation in evaluations.items()}
             wanted = {
                 f"{number.name}, {name}": (number.how, *number.cells[1:])
                 for name, section in sections.items()
                 for number in section.numbers
             }
-            assert len(shown) == len(wanted) >= 8
-            for head, *rest in shown:
+            assert len(rows) == len(wanted) >= 8
+            for head, *rest in rows:
                 quantity, _, how = head.partition("\n")
                 assert (how.strip(), *rest) == wanted[quantity]
-            firsts = [head.partition("\n")[0] for head, *_ in shown]
-            assert [one.rpartition(", ")[2] for one in firsts[:2]] == ["seed 0", "cvae"]
+            firsts = [head.partition("\n")[0] for head, *_ in rows]
+            assert [first.rpartition(", ")[2] for first in firsts[:2]] == ["seed 0", "cvae"]
             assert firsts[0].removesuffix(", vae, seed 0") == firsts[1].removesuffix(", cvae")
-            # Within its own box the last column can be reached.
+            # The last column can be scrolled into view within its box.
             table.locator("td").last.scroll_into_view_if_needed()
             place_of = table.locator("td").last.bounding_box()
             assert place_of["x"] + place_of["width"] <= width
         text = tab.locator("#measured").inner_text()
-        for name, evaluation in found.items():
+        for name, evaluation in evaluations.items():
             for section in evaluation.sections:
                 for finding in section.findings:
                     assert f"{name}: {finding}" in text
@@ -553,7 +557,7 @@ def test_evaluations_are_told_run_beside_run(browser: Any, evaluated: Path, eval
 def test_the_page_prints_well(browser: Any, page: Path) -> None:
     import pypdfium2
 
-    # A reader who works in the dark prints on white paper.
+    # Printing from the dark scheme gives white paper.
     with opened(browser, page, 1440, "dark") as (tab, _):
         document = pypdfium2.PdfDocument(io.BytesIO(tab.pdf(format="A4")))
         tab.emulate_media(media="print")
@@ -566,15 +570,15 @@ def test_the_page_prints_well(browser: Any, page: Path) -> None:
     pages = [sheet.get_textpage().get_text_range() for sheet in document]
     text = " ".join(" ".join(pages).split())
     for words in (
-        "Claims put to the test on npz",
+        "Claims tested on npz",
         "not reproduced",
         "halfway from chance to one",
-        "Run it again",
+        "Commands to reproduce the results",
         "± ",
     ):
         assert words in text, words
-    # The heading, and no list of contents.
-    assert text.count("Where the loss comes from") == 1
+    # Only the heading, without a table of contents.
+    assert text.count("Derivation of the loss") == 1
     for sheet in document:
         image = np.asarray(sheet.render(scale=0.5).to_pil().convert("L"))
         assert image[0, 0] == 255
@@ -591,12 +595,12 @@ def test_a_page_without_runs_has_no_empty_sections(browser: Any, tmp_path: Path)
         assert tab.locator("#results tbody th").inner_text() == "<script>alert(1)</script>"
         assert "a < b & c" in tab.locator("#run").inner_text()
         headings = tab.locator("h2").all_inner_texts()
-        assert headings == ["Results", "Where the loss comes from", "What was run"]
+        assert headings == ["Results", "Derivation of the loss", "Run details"]
         assert all(tab.locator(target).count() for target in tab.locator("a").evaluate_all("a => a.map(x => x.hash)"))
 
 
-def test_the_page_forbids_what_is_not_in_it(browser: Any, page: Path, tmp_path: Path) -> None:
-    """Its own policy: were a script or a far image to come into it, the browser would leave it alone."""
+def test_the_page_blocks_external_content(browser: Any, page: Path, tmp_path: Path) -> None:
+    """Its content security policy makes the browser ignore injected scripts and remote images."""
     changed = tmp_path / "changed.html"
     intruder = '<img src="http://127.0.0.1:9/x.png" alt="far"><script>document.title = "taken"</script>'
     changed.write_text(page.read_text().replace("<main>", f"<main>{intruder}"))

@@ -1,4 +1,4 @@
-"""How good samples are, on points whose distances, shares and copies are known exactly."""
+"""Sample metrics on points with known distances, shares and copies."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from vaelab.data import Digits
 from vaelab.errors import UserError
-from vaelab.metrics import ImageClassifier, samples
+from vaelab.metrics import samples
 from vaelab.metrics.intervals import bootstrap_interval
+from vaelab.metrics.samples import ImageClassifier
 
 Array = NDArray[np.float64]
 
@@ -35,8 +36,8 @@ def rotation(features: int) -> Array:
 # The Fréchet distance.
 
 
-def test_frechet_is_the_closed_form_of_two_gaussians() -> None:
-    """In one dimension (m1 - m2)^2 + (s1 - s2)^2; in two the trace of the root by trace and determinant."""
+def test_frechet_matches_the_closed_form_of_two_gaussians() -> None:
+    """In one dimension (m1 - m2)^2 + (s1 - s2)^2; in two, the trace of the root from trace and determinant."""
     one = samples.frechet_between(np.array([1.0]), np.array([[4.0]]), np.array([-2.0]), np.array([[0.25]]))
     assert one == pytest.approx(9 + 1.5**2)
     a, b = covariance(2), covariance(2, seed=1)
@@ -46,7 +47,7 @@ def test_frechet_is_the_closed_form_of_two_gaussians() -> None:
     assert two == pytest.approx(0.25 + np.trace(a + b) - 2 * root)
 
 
-def test_frechet_is_the_root_of_the_product_in_many_dimensions() -> None:
+def test_frechet_uses_the_root_of_the_product_in_many_dimensions() -> None:
     from scipy.linalg import sqrtm
 
     a, b = covariance(30), covariance(30, seed=1)
@@ -55,8 +56,8 @@ def test_frechet_is_the_root_of_the_product_in_many_dimensions() -> None:
     assert samples.frechet_between(np.zeros(30), b, np.zeros(30), a) == pytest.approx(exact)
 
 
-def test_frechet_of_covariances_without_an_inverse() -> None:
-    """Lines in the plane: the root of a product of projections on lines at an angle has the trace |cos|."""
+def test_frechet_of_singular_covariances() -> None:
+    """For projections onto lines in the plane, the root of the product has trace |cos| of their angle."""
     line = np.array([1.0, 0.0])
     turned = np.array([0.6, 0.8])
     distance = samples.frechet_between(np.zeros(2), np.outer(line, line), np.zeros(2), np.outer(turned, turned))
@@ -65,51 +66,51 @@ def test_frechet_of_covariances_without_an_inverse() -> None:
     assert point == pytest.approx(2)
 
 
-def test_frechet_of_sets_follows_translation_and_scale() -> None:
+def test_frechet_of_sets_follows_shift_and_scale() -> None:
     real = normal(400, 5) @ normal(5, 5, seed=1) + 3
     shift = np.array([1.0, -2.0, 0.0, 0.5, 0.0])
-    found = samples.frechet_distance(real, real + shift)
-    assert found.distance == pytest.approx(5.25)
-    assert (found.n_real, found.n_samples) == (400, 400)
-    # Twice as large: the means are |m| apart and each deviation differs by itself.
+    result = samples.frechet_distance(real, real + shift)
+    assert result.distance == pytest.approx(5.25)
+    assert (result.n_real, result.n_samples) == (400, 400)
+    # At twice the scale the means differ by m, and each deviation by itself.
     exact = (real.mean(0) ** 2).sum() + real.var(0, ddof=1).sum()
     assert samples.frechet_distance(real, 2 * real).distance == pytest.approx(exact)
     other = normal(300, 5, seed=2)
-    whole = samples.frechet_distance(real, other)
-    assert (whole.n_real, whole.n_samples) == (400, 300)
+    expected = samples.frechet_distance(real, other)
+    assert (expected.n_real, expected.n_samples) == (400, 300)
     moved = (7 * features[::-1] @ rotation(5) - 40 for features in (real, other))
-    assert samples.frechet_distance(*moved).distance == pytest.approx(49 * whole.distance)
+    assert samples.frechet_distance(*moved).distance == pytest.approx(49 * expected.distance)
 
 
 @pytest.mark.parametrize("features", [1, 3, 60])
-def test_frechet_of_a_set_and_itself_is_zero_and_never_below(features: int) -> None:
+def test_frechet_of_a_set_and_itself_is_zero_and_not_negative(features: int) -> None:
     for seed in range(20):
         real = 100 + normal(200, features, seed=seed)
         real[:, 0] = 5
         assert 0 <= samples.frechet_distance(real, real[::-1]).distance < 1e-6
 
 
-def test_frechet_of_equal_laws_is_the_bias_that_falls_with_the_number_of_images() -> None:
-    """Of standard normals (F + F (F + 1) / 4) (1 / N + 1 / M) to first order: of the means, and of the covariances."""
+def test_the_bias_of_frechet_falls_with_the_number_of_images() -> None:
+    """For standard normals (F + F (F + 1) / 4) (1 / N + 1 / M) to first order: the parts of means and covariances."""
     for number in (500, 2000):
         exact = (4 + 5) * 2 / number
-        found = [
+        distances = [
             samples.frechet_distance(normal(number, 4, seed=2 * k), normal(number, 4, seed=2 * k + 1)).distance
             for k in range(60)
         ]
-        assert np.mean(found) == pytest.approx(exact, rel=0.15)
+        assert np.mean(distances) == pytest.approx(exact, rel=0.15)
 
 
-def test_a_frechet_interval_is_as_wide_as_other_images_differ() -> None:
+def test_a_frechet_interval_has_its_nominal_coverage() -> None:
     def draw(seed: int) -> tuple[Array, Array]:
         return normal(300, 3, seed=2 * seed), 1.3 * normal(200, 3, seed=2 * seed + 1) + 0.5
 
-    found = np.array([samples.frechet_distance(*draw(seed)).distance for seed in range(300)])
+    distances = np.array([samples.frechet_distance(*draw(seed)).distance for seed in range(300)])
     intervals = [samples.frechet_interval(*draw(seed), level=0.9, seed=seed) for seed in range(100)]
     widths = np.array([one.high - one.low for one in intervals])
-    assert np.median(widths) == pytest.approx(2 * 1.645 * found.std(), rel=0.15)
-    # 90 of 100 on average, with a standard deviation of 3.
-    assert 80 <= sum(one.low <= found.mean() <= one.high for one in intervals) <= 99
+    assert np.median(widths) == pytest.approx(2 * 1.645 * distances.std(), rel=0.15)
+    # The expected number is 90 of 100, with a standard deviation of 3.
+    assert 80 <= sum(one.low <= distances.mean() <= one.high for one in intervals) <= 99
     again = samples.frechet_interval(*draw(0), level=0.9, seed=0)
     assert again == intervals[0] != samples.frechet_interval(*draw(0), level=0.9, seed=1)
     wider = samples.frechet_interval(*draw(0), level=0.99)
@@ -122,60 +123,58 @@ def test_a_frechet_interval_is_as_wide_as_other_images_differ() -> None:
 
 
 def test_kernel_distance_by_hand() -> None:
-    """All real at 1 and all samples at 0: k is 8 and 1 within, 1 across."""
-    found = samples.kernel_distance(np.ones((8, 1)), np.zeros((12, 1)), block=4)
-    assert (found.squared_mmd, found.standard_error) == (7, 0)
-    assert (found.blocks, found.block) == (2, 4)
-    # In two dimensions the product is halved: k(1, 1) of ones is (2 / 2 + 1)^3, of twos (8 / 2 + 1)^3, across 3^3.
+    """All real points are 1 and all samples 0: k is 8 and 1 within the sets, and 1 between them."""
+    result = samples.kernel_distance(np.ones((8, 1)), np.zeros((12, 1)), block=4)
+    assert (result.squared_mmd, result.standard_error) == (7, 0)
+    assert (result.blocks, result.block) == (2, 4)
+    # In two dimensions the product is halved: k is (2 / 2 + 1)^3 for ones, (8 / 2 + 1)^3 for twos, 3^3 between them.
     wide = samples.kernel_distance(np.ones((8, 2)), np.full((8, 2), 2.0), block=2)
     assert wide.squared_mmd == 8 + 125 - 2 * 27
 
 
 @pytest.mark.parametrize(("block", "error"), [(2, 0.11), (50, 0.04)])
 @pytest.mark.parametrize("shift", [0.0, 0.5])
-def test_kernel_distance_is_the_difference_of_three_moments_however_small_the_blocks(
-    block: int, error: float, shift: float
-) -> None:
-    """In one dimension k is a sum over moments: 3 of the first, 3 of the second and 1 of the third."""
+def test_kernel_distance_matches_three_moments_for_any_block_size(block: int, error: float, shift: float) -> None:
+    """In one dimension k is a sum over moments with weights 3, 3 and 1."""
     exact = 3 * shift**2 + 3 * shift**4 + (shift**3 + 3 * shift / 4) ** 2
     real, drawn = normal(10_000, 1) / 2, normal(10_000, 1, seed=1) / 2 + shift
-    found = samples.kernel_distance(real, drawn, block)
-    assert found.squared_mmd == pytest.approx(exact, abs=3 * found.standard_error)
-    assert found.standard_error < error
-    assert found.blocks == 10_000 // block
+    result = samples.kernel_distance(real, drawn, block)
+    assert result.squared_mmd == pytest.approx(exact, abs=3 * result.standard_error)
+    assert result.standard_error < error
+    assert result.blocks == 10_000 // block
 
 
-def test_the_error_of_a_kernel_distance_is_its_spread_over_other_images() -> None:
-    found = [samples.kernel_distance(normal(400, 3, seed=k), 1.2 * normal(400, 3, seed=k + 900)) for k in range(200)]
-    assert (found[0].blocks, found[0].block) == (10, 40)
-    spread = np.std([one.squared_mmd for one in found])
-    assert np.sqrt(np.mean([one.standard_error**2 for one in found])) == pytest.approx(spread, rel=0.15)
+def test_the_standard_error_of_kernel_distance_is_its_spread_over_images() -> None:
+    results = [samples.kernel_distance(normal(400, 3, seed=k), 1.2 * normal(400, 3, seed=k + 900)) for k in range(200)]
+    assert (results[0].blocks, results[0].block) == (10, 40)
+    spread = np.std([one.squared_mmd for one in results])
+    assert np.sqrt(np.mean([one.standard_error**2 for one in results])) == pytest.approx(spread, rel=0.15)
 
 
-def test_kernel_distance_is_the_same_however_features_are_turned() -> None:
+def test_kernel_distance_is_invariant_to_rotation() -> None:
     real, drawn = normal(200, 6), normal(150, 6, seed=1) + 0.3
-    found = samples.kernel_distance(real, drawn)
+    result = samples.kernel_distance(real, drawn)
     turned = samples.kernel_distance(real @ rotation(6), drawn @ rotation(6))
-    assert turned.squared_mmd == pytest.approx(found.squared_mmd)
-    assert samples.kernel_distance(real, drawn, seed=1) != found
+    assert turned.squared_mmd == pytest.approx(result.squared_mmd)
+    assert samples.kernel_distance(real, drawn, seed=1) != result
 
 
 # Precision, recall, density and coverage.
 
 
-def four(found: samples.PrecisionRecall) -> tuple[float, float, float, float]:
-    return found.precision, found.recall, found.density, found.coverage
+def four(result: samples.PrecisionRecall) -> tuple[float, float, float, float]:
+    return result.precision, result.recall, result.density, result.coverage
 
 
 def test_neighbours_of_points_on_a_line_by_hand() -> None:
     """Balls of k = 1: real 0, 1, 3, 7 reach 1, 1, 2, 4; samples 0.5, 4.5, 20 reach 4, 4, 15.5."""
     real, drawn = np.array([[0.0], [1.0], [3.0], [7.0]]), np.array([[0.5], [4.5], [20.0]])
-    found = samples.precision_recall(real, drawn, neighbours=1)
-    assert found.real_balls.tolist() == [2, 2, 0]
-    assert found.covered.tolist() == [True, True, True, True]
-    assert found.reached.tolist() == [True, True, True, True]
+    result = samples.precision_recall(real, drawn, neighbours=1)
+    assert result.real_balls.tolist() == [2, 2, 0]
+    assert result.covered.tolist() == [True, True, True, True]
+    assert result.reached.tolist() == [True, True, True, True]
     far = samples.precision_recall(real, drawn[1:], neighbours=1)
-    # Now 4.5 and 20 are each other's neighbours: balls of 15.5 reach every real image.
+    # Now 4.5 and 20 are neighbours of each other: balls of radius 15.5 reach every real image.
     assert far.real_balls.tolist() == [2, 0]
     assert far.reached.tolist() == [True, True, True, True]
     assert far.covered.tolist() == [False, False, True, True]
@@ -186,31 +185,31 @@ def test_neighbours_of_points_on_a_line_by_hand() -> None:
     assert four(two)[2:] == pytest.approx((2 / 6, 2 / 4))
 
 
-def test_a_set_and_itself_agree_and_far_sets_share_nothing() -> None:
+def test_equal_sets_agree_and_distant_sets_share_nothing() -> None:
     real = 50 + normal(300, 8)
     same = samples.precision_recall(real, real[::-1])
-    # Each sample lies in its own ball and, edges included, in the five that reach to it, on average.
+    # On average each sample is in its own ball and in five others, edges included.
     assert four(same) == pytest.approx((1, 1, 6 / 5, 1))
     assert four(samples.precision_recall(real, real + 100)) == (0, 0, 0, 0)
-    # Images that repeat have balls without a width, which hold an image that is the same.
+    # Repeated images have balls of radius zero, which still contain identical images.
     repeated = np.repeat(real[:20], 10, axis=0)
     assert four(samples.precision_recall(repeated, real[:20].repeat(6, axis=0))) == pytest.approx((1, 1, 2, 1))
 
 
-def test_density_and_coverage_of_one_law_are_what_they_must_be_on_average() -> None:
+def test_density_and_coverage_of_equal_distributions_match_their_expectation() -> None:
     for real, drawn, k in ((60, 90, 5), (80, 40, 3)):
-        found = [
+        results = [
             samples.precision_recall(normal(real, 2, seed=2 * t), normal(drawn, 2, seed=2 * t + 1), k)
             for t in range(300)
         ]
-        coverages, densities = np.array([(one.coverage, one.density) for one in found]).T
+        coverages, densities = np.array([(one.coverage, one.density) for one in results]).T
         assert abs(densities.mean() - 1) < 3 * densities.std() / math.sqrt(300)
-        assert abs(coverages.mean() - found[0].expected_coverage) < 3 * coverages.std() / math.sqrt(300)
+        assert abs(coverages.mean() - results[0].expected_coverage) < 3 * coverages.std() / math.sqrt(300)
     one = samples.precision_recall(normal(4, 1), normal(3, 1), 2)
     assert one.expected_coverage == pytest.approx(1 - 3 * 2 / (6 * 5))
 
 
-def test_a_mode_that_is_left_out_costs_recall_and_nonsense_costs_precision() -> None:
+def test_a_missing_mode_lowers_recall_and_noise_lowers_precision() -> None:
     centres = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 30.0], [30.0, 30.0]])
     real = centres[np.arange(800) % 4] + normal(800, 2)
     drawn = centres[np.arange(800) % 3] + normal(800, 2, seed=1)
@@ -219,9 +218,9 @@ def test_a_mode_that_is_left_out_costs_recall_and_nonsense_costs_precision() -> 
     assert dropped.recall == pytest.approx(0.75, abs=0.03)
     assert dropped.coverage == pytest.approx(0.75, abs=0.03)
     assert not dropped.covered[3::4].any()
-    whole = centres[np.arange(800) % 4] + normal(800, 2, seed=1)
-    whole[:200] = 1000 + 100 * normal(200, 2, seed=2)
-    nonsense = samples.precision_recall(real, whole)
+    all_modes = centres[np.arange(800) % 4] + normal(800, 2, seed=1)
+    all_modes[:200] = 1000 + 100 * normal(200, 2, seed=2)
+    nonsense = samples.precision_recall(real, all_modes)
     assert nonsense.precision == pytest.approx(0.75, abs=0.03)
     assert nonsense.density == pytest.approx(0.75, abs=0.06)
     assert nonsense.coverage > 0.85
@@ -229,26 +228,26 @@ def test_a_mode_that_is_left_out_costs_recall_and_nonsense_costs_precision() -> 
     assert shares.low < nonsense.precision < shares.high
 
 
-def test_neighbours_depend_on_distances_alone() -> None:
+def test_neighbours_depend_only_on_distances() -> None:
     real, drawn = normal(200, 5), 1.2 * normal(150, 5, seed=1)
-    found = four(samples.precision_recall(real, drawn))
+    expected = four(samples.precision_recall(real, drawn))
     order = np.random.default_rng(0).permutation(200)
-    assert four(samples.precision_recall(real[order], drawn[::-1])) == pytest.approx(found)
+    assert four(samples.precision_recall(real[order], drawn[::-1])) == pytest.approx(expected)
     turn = 3 * rotation(5)
-    assert four(samples.precision_recall(real @ turn + 1000, drawn @ turn + 1000)) == pytest.approx(found)
+    assert four(samples.precision_recall(real @ turn + 1000, drawn @ turn + 1000)) == pytest.approx(expected)
 
 
-def test_many_points_are_compared_a_part_at_a_time() -> None:
-    """So many that their distances come in several blocks; on a line the answer is known."""
+def test_many_points_are_compared_in_blocks() -> None:
+    """Enough points for several blocks of distances; on a line the answer is known."""
     line = np.arange(6000.0)[:, None]
     # A step of 1 up to 2000, then a step of 3.
     drawn = np.concatenate([np.arange(2000.0), np.arange(2000.0, 5000.0, 3)])[:, None] + 0.25
-    found = samples.precision_recall(line, drawn, neighbours=1)
-    # A sample at j + 1/4 is in the balls of j and j + 1, of width 1; the last of all reaches 3 from 4997 + 1/4.
-    assert (found.precision, found.density) == (1, 2)
-    assert np.flatnonzero(found.reached).tolist() == list(range(5001))
+    result = samples.precision_recall(line, drawn, neighbours=1)
+    # A sample at j + 1/4 is in the balls of j and j + 1, of radius 1; the last one reaches 3 from 4997 + 1/4.
+    assert (result.precision, result.density) == (1, 2)
+    assert np.flatnonzero(result.reached).tolist() == list(range(5001))
     covered = [j for j in range(4999) if j <= 2000 or (j - 2000) % 3 < 2]
-    assert np.flatnonzero(found.covered).tolist() == covered
+    assert np.flatnonzero(result.covered).tolist() == covered
 
 
 # Copies.
@@ -257,24 +256,24 @@ def test_many_points_are_compared_a_part_at_a_time() -> None:
 def test_the_nearest_training_image_and_its_distance() -> None:
     training = np.random.default_rng(0).uniform(size=(300, 1, 6, 6))
     images = training[[17, 203]] + np.array([0.0, 0.01]).reshape(2, 1, 1, 1)
-    found = samples.nearest_training(images, training, neighbours=20)
-    assert found.index.tolist() == [17, 203]
-    assert found.distance[0] == 0
-    assert found.distance[1] == pytest.approx(0.06)
+    nearest = samples.nearest_training(images, training, neighbours=20)
+    assert nearest.index.tolist() == [17, 203]
+    assert nearest.distance[0] == 0
+    assert nearest.distance[1] == pytest.approx(0.06)
     others = np.sort(np.linalg.norm((training - images[1]).reshape(300, -1), axis=1))[:20]
-    assert found.relative.tolist() == pytest.approx([0, 0.06 / others.mean()])
+    assert nearest.relative.tolist() == pytest.approx([0, 0.06 / others.mean()])
     single = samples.nearest_training(images.astype(np.float32), training.astype(np.float32), neighbours=20)
     assert single.index.tolist() == [17, 203]
     assert single.distance[0] == 0
-    # Fifty times the same image is no nearer to one of them.
+    # An image repeated fifty times is not relatively nearer to one of the copies.
     blank = samples.nearest_training(np.zeros((1, 4)), np.zeros((50, 4)))
     assert (blank.distance[0], blank.relative[0]) == (0, 1)
 
 
-def test_copies_are_found_and_fresh_draws_are_not() -> None:
+def test_copies_are_detected_and_fresh_draws_are_not() -> None:
     training, held_out, fresh = normal(3000, 12), normal(1000, 12, seed=1), normal(1000, 12, seed=2)
     innocent = samples.memorisation(fresh, training, held_out)
-    # Standard deviations: of the ranks (1 / 6000)^(1/2), of the share and the threshold 0.003 each.
+    # Standard deviations: (1 / 6000)^(1/2) of the mean rank, 0.003 each of the share and the threshold.
     assert innocent.rank == pytest.approx(0.5, abs=0.04)
     assert innocent.relative_rank == pytest.approx(0.5, abs=0.04)
     assert innocent.near == pytest.approx(0.01, abs=0.014)
@@ -283,49 +282,49 @@ def test_copies_are_found_and_fresh_draws_are_not() -> None:
     assert (near_copies.rank, near_copies.relative_rank, near_copies.near) == (1, 1, 1)
     assert near_copies.copies == 0
     np.testing.assert_array_equal(near_copies.of_samples.index, np.arange(500))
-    some = samples.memorisation(np.concatenate([training[40:90], fresh[:950]]), training, held_out)
-    assert some.copies == 0.05
-    assert some.near == pytest.approx(0.06, abs=0.014)
-    # Copies are first of all, the rest as innocent as before.
-    assert some.rank == pytest.approx(0.05 + 0.95 * innocent.rank, abs=0.01)
+    with_copies = samples.memorisation(np.concatenate([training[40:90], fresh[:950]]), training, held_out)
+    assert with_copies.copies == 0.05
+    assert with_copies.near == pytest.approx(0.06, abs=0.014)
+    # Copies come first; the other samples are unchanged.
+    assert with_copies.rank == pytest.approx(0.05 + 0.95 * innocent.rank, abs=0.01)
     assert samples.memorisation(training, training, held_out).copies == 1
     swapped = samples.memorisation(held_out, training, fresh)
     assert swapped.rank == pytest.approx(1 - innocent.rank)
 
 
-def test_smooth_samples_are_near_and_no_copies() -> None:
+def test_smooth_samples_are_near_but_not_copies() -> None:
     training, held_out = normal(3000, 12), normal(800, 12, seed=1)
     blurred = samples.memorisation(0.5 * normal(800, 12, seed=2), training, held_out)
     assert blurred.rank > 0.9
     assert blurred.relative_rank < 0.6
 
 
-def test_what_counts_as_near_is_a_quantile_of_held_out_images() -> None:
+def test_the_threshold_for_near_is_a_quantile_of_held_out_distances() -> None:
     training = np.zeros((50, 1))
-    found = samples.memorisation(np.array([[0.5], [1.0], [3.0], [9.0]]), training, np.arange(101.0)[:, None], 0.03)
-    assert found.threshold == 3
-    assert found.near == 0.75
-    # Of 101 held-out distances 100, 99 and a half, 97 and a half and 91 and a half are larger, ties by half.
-    assert found.rank == pytest.approx((100 + 99.5 + 97.5 + 91.5) / 404)
+    result = samples.memorisation(np.array([[0.5], [1.0], [3.0], [9.0]]), training, np.arange(101.0)[:, None], 0.03)
+    assert result.threshold == 3
+    assert result.near == 0.75
+    # Of 101 held-out distances 100, 99.5, 97.5 and 91.5 are larger, with ties counted by half.
+    assert result.rank == pytest.approx((100 + 99.5 + 97.5 + 91.5) / 404)
 
 
-# Classes that were asked for.
+# Requested classes.
 
 
-def test_classes_are_counted_as_asked_and_read() -> None:
-    asked, read = np.array([0, 0, 0, 1, 2, 2]), np.array([0, 2, 0, 1, 0, 0])
-    found = samples.conditional_accuracy(asked, read, classes=3)
-    assert found.confusion.tolist() == [[2, 0, 1], [0, 1, 0], [2, 0, 0]]
-    assert found.per_class.tolist() == pytest.approx([2 / 3, 1, 0])
-    assert found.mean == pytest.approx(5 / 9)
-    assert found.worst == 0
+def test_requested_and_predicted_classes_are_counted() -> None:
+    requested, predicted = np.array([0, 0, 0, 1, 2, 2]), np.array([0, 2, 0, 1, 0, 0])
+    result = samples.conditional_accuracy(requested, predicted, classes=3)
+    assert result.confusion.tolist() == [[2, 0, 1], [0, 1, 0], [2, 0, 0]]
+    assert result.per_class.tolist() == pytest.approx([2 / 3, 1, 0])
+    assert result.mean == pytest.approx(5 / 9)
+    assert result.worst == 0
 
 
 # From images.
 
 
 def test_images_are_compared_by_the_features_of_a_classifier() -> None:
-    """Any network has features; this one has learned nothing."""
+    """Features of an untrained classifier suffice."""
     data = Digits().load()
     images = data.split("train").tensors()[0][:800]
     with torch.random.fork_rng():
@@ -337,7 +336,7 @@ def test_images_are_compared_by_the_features_of_a_classifier() -> None:
     assert fine.frechet.distance < poor.frechet.distance
     assert fine.kernel.squared_mmd < poor.kernel.squared_mmd
     assert fine.neighbours.precision > 0.7
-    # Noise lies far off and apart, where its own large balls may reach back.
+    # Noise is far away and spread out, so its large balls may reach real images.
     assert (poor.neighbours.precision, poor.neighbours.density, poor.neighbours.coverage) == (0, 0, 0)
     features = classifier.features(real), classifier.features(others)
     assert fine.frechet == samples.frechet_distance(*features)
@@ -345,7 +344,7 @@ def test_images_are_compared_by_the_features_of_a_classifier() -> None:
     assert four(fine.neighbours) == four(samples.precision_recall(*features, neighbours=3))
 
 
-# What cannot be measured is refused in one line.
+# Invalid input is refused in one line.
 
 POINTS = normal(60, 2)
 LABELS = np.arange(60) % 3
@@ -353,7 +352,7 @@ EYE = np.eye(2)
 
 
 @pytest.mark.parametrize(
-    ("measure", "says"),
+    ("measure", "message"),
     [
         (lambda: samples.frechet_distance(POINTS[:2], POINTS), "real has 2 images of 2 features, but a covariance"),
         (lambda: samples.frechet_distance(POINTS, normal(20, 30)), "samples has points of shape (30,), but real of"),
@@ -386,10 +385,10 @@ EYE = np.eye(2)
     ],
 )
 @pytest.mark.filterwarnings("ignore:divide by zero")
-def test_what_cannot_be_measured_is_refused(measure: Any, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As users call it, with no check of shapes before the function's own.
+def test_invalid_input_is_refused(measure: Any, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As for users, without the shape checks of the tests.
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(UserError) as caught:
         measure()
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -6,8 +6,7 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from vaelab import Constant, Cosine, Cyclical, Linear
 from vaelab.schedules import Progress

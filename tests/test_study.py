@@ -1,4 +1,4 @@
-"""The study end to end on real digits, and its figures and report as a reader sees them."""
+"""The study end to end on real digits, with its figures and report."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_table_is_a_full_pass_with_the_final_weights(study: Path, digits: Im
     assert results["about"]["reconstruction_is"] == "cross-entropy"
 
 
-def test_the_studys_own_table_is_consistent() -> None:
+def test_the_table_of_the_study_is_consistent() -> None:
     for model in ("vae", "cvae"):
         numbers = PAPER[model]
         assert numbers["reconstruction"] + numbers["kl"] == pytest.approx(numbers["total"])
@@ -54,7 +54,7 @@ def test_the_studys_own_table_is_consistent() -> None:
         assert 100 * (1 - PAPER["cvae"][name] / PAPER["vae"][name]) == pytest.approx(percent, abs=0.06)
 
 
-def test_the_paper_recipe_is_the_studys() -> None:
+def test_the_paper_recipe_matches_the_study() -> None:
     for model in ("vae", "cvae"):
         experiment = study_experiment(model, Recipe.paper, n_images=60_000, epochs=None)
         training = experiment.training
@@ -72,7 +72,7 @@ def test_the_fast_recipe_takes_a_quarter_of_the_epochs_or_fewer() -> None:
     assert fast.model == study_experiment("vae", Recipe.paper, n_images=60_000, epochs=None).model
 
 
-def test_a_study_that_was_done_is_not_done_again(study: Path, digits_file: Path, cli: Cli) -> None:
+def test_a_finished_study_is_not_repeated(study: Path, digits_file: Path, cli: Cli) -> None:
     before = {path: path.stat().st_mtime_ns for path in study.rglob("last.safetensors")}
     results = json.loads((study / "results.json").read_text())
     cli("study", "paper", "--out", study, "--data", f"npz:{digits_file}", "--epochs", "3", "--seeds", "2")
@@ -87,7 +87,7 @@ def test_a_study_that_was_done_is_not_done_again(study: Path, digits_file: Path,
         assert "other settings" in cli("study", "paper", *words, code=2).stderr
 
 
-def test_the_fallback_is_said_on_screen_and_in_the_report(cli: Cli, tmp_path: Path) -> None:
+def test_the_fallback_is_reported_on_screen_and_in_the_report(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     blocked = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
     words = ["--data", "auto", "--data-dir", "empty", "--epochs", "1", "--recipe", "fast", "--out", "out"]
@@ -109,14 +109,14 @@ def test_the_report_is_self_contained(study: Path) -> None:
     assert results["about"]["command"] in re.sub("<[^>]+>", "", page)
 
 
-def test_the_figures_are_files_of_some_size(study: Path) -> None:
+def test_the_figures_are_not_empty(study: Path) -> None:
     for name in ("training-curves-vae", "training-curves-cvae"):
         with Image.open(study / "figures" / f"{name}.png") as image:
             assert image.width > 1000
             assert len(image.getcolors(1 << 20)) > 50
 
 
-def test_training_curves_hold_the_numbers_they_were_given() -> None:
+def test_training_curves_show_the_given_numbers() -> None:
     epoch = np.arange(1, 21)
     r, k, beta = 160 - epoch, 6 + np.sin(epoch), np.minimum(1, epoch / 10)
     figure = training_curves(epoch, r, k, beta, r + 1, k + 1, reconstruction_is="cross-entropy", title="VAE")
@@ -130,15 +130,15 @@ def test_training_curves_hold_the_numbers_they_were_given() -> None:
     for axes, values in zip(panels, (r, k, r / k, beta), strict=True):
         np.testing.assert_allclose(axes.lines[0].get_ydata(), values)
     np.testing.assert_allclose(panels[0].lines[1].get_ydata(), r + 1)
-    # The shade covers the epochs whose beta is below one.
+    # The shaded area covers the epochs with beta below one.
     (shade,) = panels[0].patches
     assert (shade.get_x(), shade.get_x() + shade.get_width()) == (1, 10)
     constant = training_curves(epoch, r, k, np.ones(20))
     assert not constant.axes[0].patches
 
 
-def test_no_letter_of_a_figure_is_cut(study: Path, tmp_path: Path) -> None:
-    """The outermost pixels of a figure are background: nothing runs over its edge."""
+def test_nothing_in_a_figure_is_cut_off(study: Path, tmp_path: Path) -> None:
+    """The outermost pixels of a figure are background, so nothing crosses the edge."""
     for path in (study / "figures").glob("*.png"):
         with Image.open(path) as image:
             pixels = np.asarray(image.convert("L"))
@@ -146,7 +146,7 @@ def test_no_letter_of_a_figure_is_cut(study: Path, tmp_path: Path) -> None:
         assert (edges == 255).all(), path.name
 
 
-def test_image_grid_holds_the_images_in_their_places() -> None:
+def test_image_grid_shows_the_images_in_their_places() -> None:
     images = np.random.default_rng(0).random((2, 3, 1, 4, 5))
     figure = image_grid(images, ["a", "b"], ["x", "y", "z"], "row", "column")
     sheet = figure.axes[0].images[0].get_array()
@@ -156,7 +156,7 @@ def test_image_grid_holds_the_images_in_their_places() -> None:
     assert colour.axes[0].images[0].get_array().shape == (4, 10, 3)
 
 
-def test_svg_is_well_formed_and_alike_each_time(tmp_path: Path) -> None:
+def test_svg_is_well_formed_and_reproducible(tmp_path: Path) -> None:
     figure = image_grid(np.zeros((1, 1, 1, 4, 4)), title="a < b")
     ET.fromstring(to_svg(figure))
     assert to_svg(figure) == to_svg(figure)
@@ -164,8 +164,8 @@ def test_svg_is_well_formed_and_alike_each_time(tmp_path: Path) -> None:
     assert (tmp_path / "deep" / "figure.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_mnist_learns_as_it_should(mnist: ImageData, tmp_path: Path) -> None:
-    """16,000 real digits, once: the total goes from about 540 nats per image to under 190."""
+def test_training_on_mnist_lowers_the_total(mnist: ImageData, tmp_path: Path) -> None:
+    """One pass over 16,000 real digits lowers the total from about 540 nats per image to below 190."""
     from dataclasses import replace
 
     from vaelab import train
@@ -183,32 +183,32 @@ def test_mnist_learns_as_it_should(mnist: ImageData, tmp_path: Path) -> None:
     assert run.rows[-1]["test_total"] < 190
 
 
-def test_the_families_study_measures_what_each_model_has(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
-    """Rows of three kinds: grey pixels, a density with its bound, codes with a prior fitted after training."""
+def test_the_families_study_measures_each_kind_of_model(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+    """Three kinds of rows: grey pixels, a density with its bound, and a codebook with a prior fitted after training."""
     rows = ["vae", "vq-vae", "davidson-d2", "vq-vae-prior-after"]
     words = ["study", "families", "--data", f"npz:{digits_file}", "--epochs", "1", "--samples", "20", "--out", "out"]
-    shown = cli(*words, "--only", *rows).stdout
+    output = cli(*words, "--only", *rows).stdout
     results = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
     assert list(results) == rows
     assert (tmp_path / "out" / "samples.png").stat().st_size > 10_000
     for name, row in results.items():
         assert row["total"] == pytest.approx(row["reconstruction"] + row["kl"]), name
-        assert name in shown
+        assert name in output
 
-    grey, codes, density, fitted = results.values()
+    grey, codebook, density, fitted = results.values()
     assert grey["reconstruction_is"] == "cross-entropy"
     assert not {"log_p", "bits_per_dimension"} & grey.keys()
-    assert "(cross-entropy)" in shown
-    # A log-likelihood is negative here, and no worse than the ELBO.
+    assert "(cross-entropy)" in output
+    # The log-likelihood is negative here and not below the ELBO.
     assert -density["total"] - 1 < density["log_p"] < 0
     assert density["samples"] == 20
     assert density["bits_per_dimension"] == pytest.approx(density["total"] / (784 * np.log(2)))
-    assert codes["kl"] == pytest.approx(49 * np.log(128), rel=1e-5)
-    assert 1 <= codes["perplexity"] <= 128
-    assert fitted["kl"] < codes["kl"]
-    assert fitted["reconstruction"] == pytest.approx(codes["reconstruction"], rel=1e-3)
+    assert codebook["kl"] == pytest.approx(49 * np.log(128), rel=1e-5)
+    assert 1 <= codebook["perplexity"] <= 128
+    assert fitted["kl"] < codebook["kl"]
+    assert fitted["reconstruction"] == pytest.approx(codebook["reconstruction"], rel=1e-3)
 
-    # What is there is not trained or measured again, and other rows join it.
+    # Existing rows are not trained or measured again, and new rows are added.
     before = {name: (tmp_path / "out" / name / "measured.json").stat().st_mtime_ns for name in rows}
     cli(*words, "--only", *rows)
     assert before == {name: (tmp_path / "out" / name / "measured.json").stat().st_mtime_ns for name in rows}

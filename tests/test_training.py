@@ -1,4 +1,4 @@
-"""Training as users run it: real processes, killed at any moment, and folders that are never left half written."""
+"""Training as users run it: real processes, killed at any time, and run folders that stay consistent."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_a_run_folder_holds_what_it_promises(digits: ImageData, tmp_path: Path) -> None:
+def test_a_run_folder_holds_the_documented_files(digits: ImageData, tmp_path: Path) -> None:
     run = train(small("cvae"), tmp_path / "run", data=digits)
     with (tmp_path / "run" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -108,10 +108,10 @@ def test_the_experiment_file_alone_rebuilds_the_model(digits: ImageData, tmp_pat
 def test_best_weights_are_those_of_the_lowest_test_total(
     digits: ImageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Totals are prescribed: the lowest comes after the second of three epochs."""
+    """With given totals, the lowest after the second of three epochs."""
     train(small(epochs=2), tmp_path / "two", data=digits)
     totals = iter([Totals(50, 5), Totals(30, 3), Totals(40, 4)])
-    monkeypatch.setattr("vaelab.training.loop.measure", lambda *_, **__: next(totals))
+    monkeypatch.setattr("vaelab.training.epoch.measure", lambda *_, **__: next(totals))
     train(small(epochs=3), tmp_path / "three", data=digits)
     best, last = tmp_path / "three" / "best.safetensors", tmp_path / "three" / "last.safetensors"
     assert best.read_bytes() == (tmp_path / "two" / "last.safetensors").read_bytes()
@@ -121,7 +121,7 @@ def test_best_weights_are_those_of_the_lowest_test_total(
 @pytest.mark.parametrize("name", ["vae", "cvae", "beta-vae"])
 def test_a_seed_gives_the_same_weights_bit_for_bit(name: str, digits: ImageData, tmp_path: Path) -> None:
     first = train(small(name, seed=3), tmp_path / "a", data=digits)
-    torch.randn(7)  # the caller's own random numbers make no difference
+    torch.randn(7)  # the RNG state of the caller does not matter
     second = train(small(name, seed=3), tmp_path / "b", data=digits)
     other = train(small(name, seed=4), tmp_path / "c", data=digits)
     assert same(first.model.state_dict(), second.model.state_dict())
@@ -129,7 +129,7 @@ def test_a_seed_gives_the_same_weights_bit_for_bit(name: str, digits: ImageData,
     assert [row["test_total"] for row in first.rows] == [row["test_total"] for row in second.rows]
 
 
-def test_training_leaves_the_callers_random_numbers_alone(digits: ImageData, tmp_path: Path) -> None:
+def test_training_restores_the_rng_state_of_the_caller(digits: ImageData, tmp_path: Path) -> None:
     torch.manual_seed(5)
     expected = torch.randn(3)
     torch.manual_seed(5)
@@ -151,20 +151,20 @@ def start(*words: str | Path) -> subprocess.Popen[bytes]:
 
 def checkpoints(folder: Path, count: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until the run has written `count` checkpoints."""
-    seen, last, deadline = 0, None, time.monotonic() + 120
-    while seen < count and process.poll() is None and time.monotonic() < deadline:
+    written, last, deadline = 0, None, time.monotonic() + 120
+    while written < count and process.poll() is None and time.monotonic() < deadline:
         try:
             now = (folder / "checkpoint.safetensors").stat().st_ino
         except FileNotFoundError:
             now = None
-        seen, last = seen + (now is not None and now != last), now
+        written, last = written + (now is not None and now != last), now
         time.sleep(0.001)
 
 
 def test_a_run_killed_at_several_moments_ends_bit_identical(
     cli: Cli, digits_file: Path, digits: ImageData, tmp_path: Path
 ) -> None:
-    """SIGKILL before the first step, within epochs and between them; resumed each time."""
+    """SIGKILL before the first step, within epochs and between them, resuming each time."""
     words = ["train", "cvae", "--data", f"npz:{digits_file}", "--snapshot-every", "1", *COMMAND]
     cli(*words, "--out", tmp_path / "whole")
 
@@ -218,20 +218,20 @@ STATEFUL = {
 def test_stopped_after_any_checkpoint_it_ends_bit_identical(
     state: str, digits: ImageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each checkpoint of the run, the one after an epoch's last step among them, is one that it can go on from."""
-    from vaelab.training import loop
+    """The run can resume from each of its checkpoints, including the one after the last step of an epoch."""
+    from vaelab.training import epoch
 
     experiment = STATEFUL[state]
     training = replace(experiment.training, batch_size=100, checkpoint_seconds=0.0)
     experiment = replace(experiment, training=training)
     train(experiment, tmp_path / "whole", data=digits)
-    written = loop.write_checkpoint
+    written = epoch.write_checkpoint
 
     def write_and_stop(*arguments: object) -> None:
         written(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "write_checkpoint", write_and_stop)
+    monkeypatch.setattr(epoch, "write_checkpoint", write_and_stop)
     stops = 0
     while stops < 50:
         try:
@@ -272,7 +272,7 @@ def test_a_second_process_on_the_same_folder_is_refused(cli: Cli, digits_file: P
         process.communicate()
 
 
-def test_resuming_continues_for_more_epochs(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+def test_resuming_adds_more_epochs(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
     cli("train", "vae", "--data", f"npz:{digits_file}", "--epochs", "1", "--out", tmp_path / "run")
     cli("train", "--resume", tmp_path / "run", "--epochs", "2")
     cli("train", "vae", "--data", f"npz:{digits_file}", "--epochs", "2", "--out", tmp_path / "whole")
@@ -280,7 +280,7 @@ def test_resuming_continues_for_more_epochs(cli: Cli, digits_file: Path, tmp_pat
     assert "can only be prolonged" in cli("train", "--resume", tmp_path / "run", "--epochs", "1", code=2).stderr
 
 
-def test_a_run_goes_on_only_with_its_own_images(digits: ImageData, tmp_path: Path) -> None:
+def test_a_run_resumes_only_with_its_own_images(digits: ImageData, tmp_path: Path) -> None:
     train(small(epochs=1), tmp_path / "run", data=digits)
     record = (tmp_path / "run" / "experiment.json").read_bytes()
     flipped = replace(digits, images=digits.images[..., ::-1].copy())
@@ -291,7 +291,7 @@ def test_a_run_goes_on_only_with_its_own_images(digits: ImageData, tmp_path: Pat
     assert (tmp_path / "run" / "experiment.json").read_bytes() == record
 
 
-def test_a_run_whose_schedule_spans_it_is_not_prolonged(digits: ImageData, tmp_path: Path) -> None:
+def test_a_run_whose_schedule_spans_it_is_not_extended(digits: ImageData, tmp_path: Path) -> None:
     experiment = small(epochs=1)
     decaying = Adam(schedule=Cosine(start=1.0, stop=0.0))
     experiment = replace(experiment, training=replace(experiment.training, optimiser=decaying))
@@ -301,27 +301,27 @@ def test_a_run_whose_schedule_spans_it_is_not_prolonged(digits: ImageData, tmp_p
         train(longer, tmp_path / "run", data=digits, resume=True)
 
 
-def test_a_compiled_run_learns_and_is_saved_as_any_other(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
-    """Compiled kernels add in another order, so numbers agree but for rounding; names and files are the same."""
+def test_a_compiled_run_trains_and_is_saved_like_any_other(process: Cli, digits_file: Path, tmp_path: Path) -> None:
+    """Compiled kernels sum in another order, so numbers agree up to rounding; names and files are the same."""
     words = ["train", "vae", "--data", f"npz:{digits_file}", "--precision", "fp32", "--epochs", "1"]
-    cli(*words, "--out", "plain")
-    cli(*words, "--out", "compiled", "--compile")
+    process(*words, "--out", "plain")
+    process(*words, "--out", "compiled", "--compile")
     plain, compiled = open_run(tmp_path / "plain"), open_run(tmp_path / "compiled")
     assert compiled.model.state_dict().keys() == plain.model.state_dict().keys()
     assert compiled.rows[0]["test_total"] == pytest.approx(plain.rows[0]["test_total"], rel=1e-3)
-    cli("train", "--resume", "compiled", "--epochs", "2")
+    process("train", "--resume", "compiled", "--epochs", "2")
     assert len(open_run(tmp_path / "compiled").rows) == 2
 
 
-def test_a_run_goes_on_whatever_is_kept_on_the_way(digits: ImageData, tmp_path: Path) -> None:
-    """A study from before there were snapshots is not refused for having none."""
+def test_a_run_resumes_with_another_snapshot_setting(digits: ImageData, tmp_path: Path) -> None:
+    """Runs from versions without snapshots can still be resumed."""
     first = train(small(epochs=2), tmp_path / "run", data=digits)
     settings = replace(small(epochs=2).training, snapshot_every=1)
     again = train(replace(small(epochs=2), training=settings), tmp_path / "run", data=digits, resume=True)
     assert again.rows == first.rows
 
 
-def test_a_finished_run_is_not_trained_over(cli: Cli, digits: ImageData, tmp_path: Path) -> None:
+def test_a_finished_run_is_not_overwritten(cli: Cli, digits: ImageData, tmp_path: Path) -> None:
     train(small(epochs=1), tmp_path / "run", data=digits)
     with pytest.raises(UserError, match="already holds a run; continue it with resume=True"):
         train(small(epochs=1), tmp_path / "run", data=digits)
@@ -340,7 +340,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(digi
         train(steep, folder, data=digits)
     assert not (folder / "last.safetensors").exists()
 
-    # The same within a run that has a good checkpoint: its settings are changed beneath it.
+    # The same in a run with a good checkpoint, by changing its stored settings.
     record = json.loads((tmp_path / "run" / "experiment.json").read_text())
     record["experiment"]["training"]["epochs"] = 3
     record["experiment"]["training"]["optimiser"]["learning_rate"] = 1e38
@@ -352,7 +352,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(digi
 
 
 def test_a_full_disk_is_one_line_and_loses_nothing(digits: ImageData, digits_file: Path, tmp_path: Path) -> None:
-    """The system itself refuses to write files beyond a size, as a full disk or a quota would."""
+    """A file size limit of the system makes writes fail, like a full disk or a quota."""
     run = tmp_path / "run"
     train(small(epochs=1), run, data=digits)
     before = {path.name: path.read_bytes() for path in run.glob("*.safetensors")}
@@ -381,16 +381,16 @@ def test_a_full_disk_is_one_line_and_loses_nothing(digits: ImageData, digits_fil
     assert {path.name: path.read_bytes() for path in run.glob("*.safetensors")} == before
 
 
-def test_a_cut_checkpoint_is_named(digits: ImageData, tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_named(digits: ImageData, tmp_path: Path) -> None:
     train(small(epochs=1), tmp_path / "run", data=digits)
     file = tmp_path / "run" / "last.safetensors"
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"last\.safetensors is not a whole safetensors file"):
+    with pytest.raises(UserError, match=r"last\.safetensors is not a complete safetensors file"):
         load(tmp_path / "run")
 
 
 def test_nothing_is_ever_unpickled(digits: ImageData, tmp_path: Path) -> None:
-    """No module of the project names pickle or torch.load, and a pickle in place of a model is refused."""
+    """No module of the package uses pickle or torch.load, and a pickle in place of a model is refused."""
     import vaelab
 
     for source in Path(vaelab.__file__).parent.rglob("*.py"):
@@ -399,7 +399,7 @@ def test_nothing_is_ever_unpickled(digits: ImageData, tmp_path: Path) -> None:
         assert "import pickle" not in text
         assert "allow_pickle=True" not in text
     torch.save({"a": 1}, tmp_path / "model.safetensors")
-    with pytest.raises(UserError, match="not a whole safetensors file"):
+    with pytest.raises(UserError, match="not a complete safetensors file"):
         load(tmp_path / "model.safetensors")
 
 
@@ -420,7 +420,7 @@ def test_a_file_from_a_newer_version_is_refused(digits: ImageData, tmp_path: Pat
 
 
 def test_a_full_pass_sees_every_image_once(digits: ImageData, tmp_path: Path) -> None:
-    """Whatever the batches: an evaluation that returns within its loop would see the first batch alone."""
+    """For any batch size: an evaluation that returned inside its loop would see only the first batch."""
     model = train(small(epochs=1), tmp_path / "run", data=digits).model
     test = digits.split("test")
     x = torch.from_numpy(test.images).float() / 255
@@ -429,40 +429,40 @@ def test_a_full_pass_sees_every_image_once(digits: ImageData, tmp_path: Path) ->
         exact_kl = -0.5 * (1 + q.variance.log() - q.mean**2 - q.variance).sum(-1).mean().item()
     for batch_size in (7, 60, 500):
         assert full_pass(model, test, batch_size=batch_size).kl == pytest.approx(exact_kl, rel=1e-5)
-    few, many = full_pass(model, test, samples=1), full_pass(model, test, samples=400)
-    assert few.reconstruction == pytest.approx(many.reconstruction, rel=0.02)
-    assert few == full_pass(model, test, samples=1)
+    single, many = full_pass(model, test, samples=1), full_pass(model, test, samples=400)
+    assert single.reconstruction == pytest.approx(many.reconstruction, rel=0.02)
+    assert single == full_pass(model, test, samples=1)
 
 
-def test_every_image_is_trained_on_once_an_epoch_in_an_order_of_its_own(
+def test_every_image_is_trained_on_once_per_epoch_in_a_new_order(
     digits: ImageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vaelab.training import loop
+    from vaelab.training import epoch
 
-    _order, orders = loop._order, []
-    monkeypatch.setattr(loop, "_order", lambda *asked: orders.append(_order(*asked)) or orders[-1])
+    image_order, orders = epoch.image_order, []
+    monkeypatch.setattr(epoch, "image_order", lambda *arguments: orders.append(image_order(*arguments)) or orders[-1])
     train(small(epochs=3), tmp_path / "run", data=digits)
     assert [sorted(order.tolist()) for order in orders] == [list(range(300))] * 3
     assert len({tuple(order.tolist()) for order in orders}) == 3
 
-    assert sorted(_order(0, 1, 1000).tolist()) == list(range(1000))
-    assert _order(0, 1, 1000).tolist() != _order(0, 2, 1000).tolist()
-    assert _order(0, 1, 1000).tolist() != _order(1, 1, 1000).tolist()
+    assert sorted(image_order(0, 1, 1000).tolist()) == list(range(1000))
+    assert image_order(0, 1, 1000).tolist() != image_order(0, 2, 1000).tolist()
+    assert image_order(0, 1, 1000).tolist() != image_order(1, 1, 1000).tolist()
 
 
-def test_training_teaches(digits: ImageData, tmp_path: Path) -> None:
+def test_training_lowers_the_test_total(digits: ImageData, tmp_path: Path) -> None:
     run = train(replace(small(epochs=25), objective=Elbo()), tmp_path / "run", data=digits)
     assert run.rows[-1]["test_total"] < 0.6 * run.rows[0]["test_total"]
     importance = train(replace(small(epochs=3), objective=Iwae(samples=5)), tmp_path / "iwae", data=digits)
     assert importance.rows[-1]["test_total"] < importance.rows[0]["test_total"]
 
 
-def test_binary_pixels_are_named_a_likelihood(digits: ImageData, tmp_path: Path) -> None:
-    # The first thousand rows being binary does not make the rest so.
-    few = replace(
+def test_scores_of_binary_pixels_are_named_a_likelihood(digits: ImageData, tmp_path: Path) -> None:
+    # Leading binary rows do not make the data binary.
+    mixed = replace(
         digits, images=np.where(np.arange(360)[:, None, None, None] < 300, 255, digits.images).astype(np.uint8)
     )
-    assert train(small(epochs=1), tmp_path / "mixed", data=few).record.reconstruction_is == "cross-entropy"
+    assert train(small(epochs=1), tmp_path / "mixed", data=mixed).record.reconstruction_is == "cross-entropy"
     static = replace(small(epochs=1), binarisation=Static())
     assert train(static, tmp_path / "static", data=digits).record.reconstruction_is == "negative log-likelihood"
     binary = replace(small(epochs=1), binarisation=Dynamic())
@@ -488,14 +488,14 @@ def test_precisions_agree(digits: ImageData, tmp_path: Path) -> None:
 
 
 def test_an_absent_device_is_named() -> None:
-    with pytest.raises(UserError, match="device is 'cuda:77', which is not at hand"):
+    with pytest.raises(UserError, match="device is 'cuda:77', which is not available"):
         choose_device("cuda:77")
     with pytest.raises(UserError, match="device is 'gpu'"):
         choose_device("gpu")
 
 
-def test_the_moving_average_is_what_is_tested_and_saved(digits: ImageData, tmp_path: Path) -> None:
-    """One step an epoch, so that runs of one, two and three epochs show the weights after each step."""
+def test_the_moving_average_is_tested_and_saved(digits: ImageData, tmp_path: Path) -> None:
+    """With one step per epoch, runs of one, two and three epochs give the weights after each step."""
     plain = replace(small("vae"), objective=Elbo())
     plain = replace(plain, training=replace(plain.training, batch_size=300))
     steps = []
@@ -509,16 +509,16 @@ def test_the_moving_average_is_what_is_tested_and_saved(digits: ImageData, tmp_p
         name: 0.9 * (0.9 * first + 0.1 * second) + 0.1 * third
         for (name, first), second, third in zip(steps[0].items(), steps[1].values(), steps[2].values(), strict=True)
     }
-    found = weights(tmp_path / "averaged")
+    actual = weights(tmp_path / "averaged")
     for name, tensor in expected.items():
-        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-6)
-    assert not same(found, steps[2])
+        torch.testing.assert_close(actual[name], tensor, rtol=1e-4, atol=1e-6)
+    assert not same(actual, steps[2])
     assert run.rows[-1]["test_total"] == pytest.approx(
         full_pass(run.model, digits.split("test"), bf16=run.experiment.training.precision != "fp32").total, rel=1e-2
     )
 
 
-def test_gradients_are_clipped_and_outliers_left_out(digits: ImageData, tmp_path: Path) -> None:
+def test_gradients_are_clipped_and_outliers_skipped(digits: ImageData, tmp_path: Path) -> None:
     from vaelab.training.optimiser import clip_gradient
 
     weight = torch.nn.Parameter(torch.zeros(4))
@@ -538,13 +538,13 @@ def test_gradients_are_clipped_and_outliers_left_out(digits: ImageData, tmp_path
     assert not clip_gradient([weight], torch.tensor(torch.inf), Adam(gradient_skip=5.0))
 
     strict = small("vae", optimiser=Adam(gradient_skip=1e-6))
-    with pytest.raises(UserError, match=r"every step of epoch 1 was left out"):
+    with pytest.raises(UserError, match=r"every step of epoch 1 was skipped"):
         train(strict, tmp_path / "none", data=digits)
-    some = train(small("vae", optimiser=Adam(gradient_skip=1500.0)), tmp_path / "some", data=digits)
-    assert {"skipped_steps"} <= some.rows[0].keys()
+    run = train(small("vae", optimiser=Adam(gradient_skip=1500.0)), tmp_path / "some", data=digits)
+    assert {"skipped_steps"} <= run.rows[0].keys()
 
 
-def test_codebook_use_and_bits_stand_in_every_row(digits: ImageData, tmp_path: Path) -> None:
+def test_codebook_use_and_bits_are_in_every_row(digits: ImageData, tmp_path: Path) -> None:
     spec = VAE(4, network=ResNet((4, 4), spatial=True), posterior=Codebook(8), prior=UniformCodes())
     experiment = replace(small("vq-vae"), model=spec)
     rows = train(experiment, tmp_path / "vq", data=digits).rows
@@ -553,12 +553,12 @@ def test_codebook_use_and_bits_stand_in_every_row(digits: ImageData, tmp_path: P
         assert 0 <= row["test_dead_codes"] < 1
         assert row["test_kl"] == pytest.approx(49 * np.log(8), rel=1e-5)
         assert row["test_bits_per_dimension"] == pytest.approx(row["test_total"] / (784 * np.log(2)), rel=1e-6)
-    # Grey pixels under a Bernoulli likelihood have no bits, for it is no mass of theirs.
+    # Grey pixels have no bits per dimension under a Bernoulli likelihood, which is not a mass on grey levels.
     assert "test_bits_per_dimension" not in train(small("vae"), tmp_path / "grey", data=digits).rows[0]
 
 
 def test_a_prior_is_fitted_after_training(cli: Cli, digits_file: Path, digits: ImageData, tmp_path: Path) -> None:
-    """The rest of the model keeps its weights bit for bit, and the codes cost fewer nats."""
+    """The other weights stay the same bit for bit, and the KL of the codes falls."""
     words = ["--data", f"npz:{digits_file}", "--epochs", "2", "--batch-size", "20"]
     cli("train", "vq-vae", *words, "--latent", "4", "--network.channels", "8", "8", "--out", "codes")
     fit = [
@@ -582,7 +582,7 @@ def test_a_prior_is_fitted_after_training(cli: Cli, digits_file: Path, digits: I
     assert fitted[-1]["test_reconstruction"] == pytest.approx(plain["test_reconstruction"], rel=1e-3)
     assert load(tmp_path / "fitted").generate(3).shape == (3, 1, 28, 28)
     assert "already holds a run" in cli(*fit, code=2).stderr
-    # A prior for real codes: by default a flow.
+    # The default prior for real latents is a flow.
     cli("train", "vae", *words, "--out", "plane")
     cli("fit-prior", "plane", "--out", "flowing", "--epochs", "1")
     experiment = read_experiment(tmp_path / "flowing" / "experiment.json")
@@ -591,7 +591,7 @@ def test_a_prior_is_fitted_after_training(cli: Cli, digits_file: Path, digits: I
     assert same(same_start, weights(tmp_path / "plane"))
 
 
-def test_a_run_can_begin_with_the_weights_of_another(digits: ImageData, tmp_path: Path) -> None:
+def test_a_run_can_start_from_the_weights_of_another(digits: ImageData, tmp_path: Path) -> None:
     first = train(small("vae", epochs=3), tmp_path / "first", data=digits)
     onward = replace(small("vae", epochs=1), objective=Elbo(beta=Constant(0.1)), start=str(tmp_path / "first"))
     second = train(onward, tmp_path / "second", data=digits)
@@ -601,8 +601,8 @@ def test_a_run_can_begin_with_the_weights_of_another(digits: ImageData, tmp_path
         train(other, tmp_path / "third", data=digits)
 
 
-def test_attributes_condition_a_model_too(digits: ImageData, cli: Cli, tmp_path: Path) -> None:
-    """Continuous conditions: here how bright either half is, which generated images then follow."""
+def test_a_model_can_be_conditioned_on_attributes(digits: ImageData, cli: Cli, tmp_path: Path) -> None:
+    """Here the attributes are the brightness of either half, which generated images follow."""
     light = np.random.default_rng(0).uniform(size=(360, 2)).astype(np.float32)
     images = digits.images * np.repeat(light, 14, axis=1)[:, None, :, None]
     arrays = {"images": images.astype(np.uint8), "attributes": light, "attribute_names": np.array(["top", "bottom"])}
@@ -619,7 +619,7 @@ def test_attributes_condition_a_model_too(digits: ImageData, cli: Cli, tmp_path:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_trains(name: str, digits: ImageData, tmp_path: Path) -> None:
-    """Two steps of each on real digits, in place of the data it is for: numbers, a saved model, images from it."""
+    """Two steps on real digits instead of the data of the preset: finite totals, a saved model, generated images."""
     few = replace(digits, splits={"train": range(24), "test": range(300, 308)})
     run = train(preset(name, data="digits", epochs=1, batch_size=12), tmp_path / "run", data=few)
     assert np.isfinite(run.rows[-1]["test_total"])
@@ -628,8 +628,8 @@ def test_every_preset_trains(name: str, digits: ImageData, tmp_path: Path) -> No
     assert again.generate(2).isfinite().all()
 
 
-def test_hidden_labels_teach_what_an_unknown_one_is(digits: ImageData, tmp_path: Path) -> None:
-    """Without them the condition of zeros is never met in training."""
+def test_dropped_labels_train_the_condition_of_unknown_labels(digits: ImageData, tmp_path: Path) -> None:
+    """Without dropped labels the condition of zeros never occurs in training."""
     totals = {}
     for share in (0.0, 0.5):
         experiment = replace(small("cvae", epochs=20, batch_size=30, drop_labels=share), objective=Elbo())

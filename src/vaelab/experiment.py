@@ -11,7 +11,7 @@ import tyro
 from annotated_types import Ge, Gt, Lt
 
 from vaelab._version import __version__
-from vaelab.codec import decode, encode
+from vaelab.codec import decode
 from vaelab.data import AnyBinarisation, AnySource, Grey, ImageFormat, Mnist
 from vaelab.errors import UserError
 from vaelab.files import FORMAT, read_json
@@ -51,7 +51,7 @@ class Training(Spec):
     epochs: Annotated[int, Ge(1)] = 30
     """Passes over the training images."""
     batch_size: Annotated[int, Ge(1)] = 128
-    """Images a step."""
+    """Images per step."""
     seed: Annotated[int, Ge(0), Lt(2**63)] = 0
     """Decides initial weights, data order and noise."""
     optimiser: Annotated[Adam, tyro.conf.arg(name="")] = Adam()
@@ -154,6 +154,3 @@ def read_experiment(path: Path, specs: Sequence[type[Spec]] = ()) -> Experiment:
     if isinstance(values, dict) and "experiment" in values:
         return decode(Record, values, str(path), specs).experiment
     return decode(Experiment, values, str(path), specs)
-
-
-__all__ = ["Adam", "Experiment", "Record", "Training", "encode", "read_experiment", "read_record"]

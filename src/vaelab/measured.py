@@ -11,14 +11,14 @@ from typing import Any, final
 import numpy as np
 import torch
 from jaxtyping import Float
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from vaelab.data import BinarisationSpec, Grey, ImageData, ImageFormat
 from vaelab.errors import UserError
-from vaelab.metrics import posterior_means
 from vaelab.metrics.densities import mean_of, sample_of
 from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
+from vaelab.metrics.latent import posterior_means
 from vaelab.models.model import Model
 from vaelab.spec import Trait
 
@@ -220,7 +220,7 @@ class MeasuredModel:
         return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
     @torch.no_grad()
-    def decode(self, z: NDArray[Any] | Tensor, y: Tensor | int | None = None) -> Float[NDArray[np.float32], "N C H W"]:
+    def decode(self, z: ArrayLike | Tensor, y: Tensor | int | None = None) -> Float[NDArray[np.float32], "N C H W"]:
         """Decoded images: the mean of p(x | z), computed in batches.
 
         Args:

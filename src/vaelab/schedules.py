@@ -19,7 +19,7 @@ from vaelab.spec import Spec, any_of, qualified_name
 
 @dataclass(frozen=True)
 class Progress:
-    """The position of a training run: `epoch` counts from 1, `step` of `steps` within the epoch from 0."""
+    """The position of a training run: `epoch` counts from 1, and `step`, of `steps` per epoch, from 0."""
 
     epoch: int
     step: int
@@ -30,7 +30,7 @@ class Progress:
 
     @property
     def elapsed(self) -> float:
-        """Epochs elapsed, a real number that rises with every step."""
+        """Epochs elapsed, a real number that increases with every step."""
         return self.epoch - 1 + self.step / self.steps
 
     @property
@@ -42,11 +42,13 @@ class Progress:
 class ScheduleSpec(Spec, room=True):
     """Base of the schedule specs.
 
-    Where a schedule is expected, a number stands for a `Constant` and a callable for a `FunctionSchedule`.
+    Where a schedule is expected, a number is wrapped as a `Constant` and a callable as a `FunctionSchedule`.
     """
 
     spans_run: ClassVar[bool] = True
     """Whether it depends on the total number of epochs, so that a run with it cannot be prolonged."""
+
+    accepts: ClassVar[str] = "a number or a callable"
 
     @classmethod
     def coerce(cls, value: Any) -> Any:
@@ -164,7 +166,7 @@ class Cosine(ScheduleSpec):
 
 @dataclass(frozen=True)
 class FunctionSchedule(ScheduleSpec):
-    """Callable of the progress of training, for use in Python; a file holds only its name."""
+    """Callable `(progress) -> value`, for use in Python; a file holds only its name."""
 
     name: str
     """`module:function`."""

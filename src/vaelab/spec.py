@@ -76,6 +76,8 @@ class Spec(ABC):
     """The abstract class of the room that it belongs to; None for settings that are no choice."""
     python_only: ClassVar[bool] = False
     """It holds objects that flags cannot give, so it is no word on the command line."""
+    accepts: ClassVar[str] = ""
+    """The simpler values that `coerce` takes, for messages."""
     json_names: ClassVar[Mapping[str, str]] = {}
     """Fields that have another name in JSON."""
 
@@ -131,8 +133,9 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
     # bool is a subclass of int, but `epochs=True` is a mistake.
     mistaken = isinstance(value, bool) and bool not in accepted
     if accepted and None not in accepted and (not isinstance(value, tuple(accepted)) or mistaken):
-        names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in accepted)
-        raise UserError(f"{where} is {value!r}, but must be of type {names}")
+        names = ["None" if kind is type(None) else kind.__name__ for kind in accepted]
+        simpler = [kind.accepts for kind in accepted if _is_spec(kind) and kind.accepts]
+        raise UserError(f"{where} is {value!r}, but must be of type {' or '.join([*names, *simpler])}")
     for bound in bounds:
         sign, holds = _RULES[type(bound)]
         limit = getattr(bound, type(bound).__name__.lower())

@@ -5,6 +5,7 @@ Nothing here imports torch before a command runs, so that help is quick.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 is success, 2 bad input, 130 an interruption, 141 a reader that closed the pipe, 1 a fault in vaelab.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # In an output that is not UTF-8, a letter that it lacks becomes a question mark instead of an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         code = _run(words)
         sys.stdout.flush()
@@ -72,6 +77,3 @@ def _run(words: list[str]) -> int:
 def _complain(message: str) -> int:
     print(f"vaelab: {message}", file=sys.stderr)
     return 2
-
-
-__all__ = ["main"]

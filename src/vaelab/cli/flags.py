@@ -128,6 +128,10 @@ def _walk(cls: Any, default: Any, prefix: str, needs: tuple[str, ...]) -> Iterat
             continue
         text = next((extra.help for extra in settings if extra.help), "")
         metavar = next((extra.metavar for extra in settings if extra.metavar), _metavar(hint))
+        if hint is bool and value is True:
+            # A switch that is on by default is given to turn it off.
+            start, dot, last = path.rpartition(".")
+            path, text = f"{start}{dot}no_{last}", f"Turn {last} off"
         yield Flag("--" + path.replace("_", "-"), hint, metavar, cls, field.name, text, value, needs)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,8 +25,9 @@ def print_help(prog: str, title: str, default: Any, common: Sequence[str], words
     known = grammar(type(default), default)
     given = {word for word in words if word in known.words}
     by_name = {flag.name: flag for flag in known.flags if known.active(flag.needs, given)}
-    names = ["--" + name.replace("_", "-") for name in common]
-    print(f"usage: {prog} --out DIR [FLAGS] [WORDS]\n{title[:1].upper()}{title[1:]}\n")
+    names = [f"--{off}{name.replace('_', '-')}" for name in common for off in ("", "no-")]
+    print(f"usage: {prog} --out DIR [FLAGS] [WORDS]")
+    print(textwrap.fill(f"{title[:1].upper()}{title[1:]}", WIDTH), end="\n\n")
     print("\n".join(flag_lines([by_name[name] for name in names if name in by_name])))
     print("\nWords choose parts (* the default); `vaelab parts ROOM` lists their fields:")
     print("\n".join(room_lines(known, given)))
@@ -52,13 +52,12 @@ def flag_lines(flags: Sequence[Flag]) -> list[str]:
 
 
 def room_lines(known: Grammar, given: set[str]) -> list[str]:
-    """A line per word of each room that is in use; one line per room whose words several fields take."""
-    rooms = [room for room in known.rooms if known.active(room.needs, given)]
-    sharing = Counter(tuple(room.words.values()) for room in rooms)
+    """A line per word of each room that is in use; one line for the model, for schedules and for parts of parts."""
     lines = []
-    for room in rooms:
-        nested = not room.path or "." in room.path
-        lines += [short_line(room)] if nested or sharing[tuple(room.words.values())] > 1 else word_lines(room)
+    for room in known.rooms:
+        if known.active(room.needs, given):
+            short = room.path in ("", "schedule") or "." in room.path
+            lines += [short_line(room)] if short else word_lines(room)
     return lines
 
 

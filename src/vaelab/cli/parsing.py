@@ -90,11 +90,12 @@ def parse(command: type[T], prog: str, words: Sequence[str], default: T | None =
 
 
 def _paragraph(box: str) -> str:
-    """The first paragraph of a framed message."""
-    lines = []
+    """The first paragraph of a framed message; the frame is of ASCII if the output is not UTF-8."""
+    lines: list[str] = []
     for line in box.splitlines()[1:]:
         text = line.strip("│╭╰╮╯ ")
-        if not text or set(text) <= {"─"}:
+        if text and not set(text) <= {"─", "-"}:
+            lines.append(text)
+        elif lines:
             break
-        lines.append(text)
     return " ".join(lines) or "the command line cannot be read"

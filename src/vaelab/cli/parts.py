@@ -104,7 +104,7 @@ def traits(spec: type[Spec]) -> str:
     room: Any = spec.room
     hints = get_type_hints(room, include_extras=True)
     names = [name for name, hint in hints.items() if get_origin(hint) is ClassVar and name in vars(room)]
-    return "; ".join(f"{name}: {_value(getattr(spec, name))}" for name in names if name not in ("kind", "room"))
+    return "; ".join(f"{name}: {_value(getattr(spec, name))}" for name in names if name not in Spec.__annotations__)
 
 
 def _value(value: Any) -> str:

@@ -24,4 +24,4 @@ class InMemory(SourceSpec):
         Raises:
             UserError: always; the images must be given again.
         """
-        raise UserError(f"the images {self.name!r} were in memory, and no file holds them; give them again as data=...")
+        raise UserError(f"the images {self.name!r} were in memory, and no file holds them; give them again with data=")

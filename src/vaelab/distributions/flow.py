@@ -30,13 +30,13 @@ class FlowDistribution(NormalizingFlow):  # type: ignore[misc]
 
     @property
     def event_shape(self) -> torch.Size:
-        """(D,), that of the base: the transform keeps the width, and its batch shape is ignored."""
+        """(D,), the event shape of the base, without the batch shape of the transform."""
         shape: torch.Size = self.base.event_shape
         return shape
 
     @property
     def mean(self) -> Float[Tensor, "*B D"]:
-        """Average over 64 fixed quasi-random points, since the mean has no closed form; the same at each call."""
+        """An average over 64 fixed quasi-random points, since the mean has no closed form; the same at each call."""
         uniform = SobolEngine(self.event_shape[-1], scramble=True, seed=0).draw(_POINTS)
         normal = torch.special.ndtri(uniform.clamp(1e-4, 1 - 1e-4)).to(self.base.mean)
         points = normal.view(_POINTS, *(1 for _ in self.batch_shape), -1).expand(-1, *self.batch_shape, -1)

@@ -16,7 +16,7 @@ def diagonal_normal(mean: Tensor, scale: Tensor, event_dims: int = 1) -> Distrib
 
     log p(x) = -1/2 sum_i [((x_i - mean_i) / scale_i)^2 + log(2 pi) + 2 log scale_i], in nats.
 
-    Arguments are not validated: validation would make an accelerator wait in every training step.
+    Arguments are not validated, since validation would synchronise an accelerator in every training step.
     """
     return Independent(Normal(mean, scale, validate_args=False), event_dims, validate_args=False)
 
@@ -35,8 +35,8 @@ def _full_to_diagonal(q: torch.distributions.MultivariateNormal, p: Any) -> Tens
     r"""KL(N(m, S) || N(n, diag(s^2))) = 1/2 sum_i [(S_ii + (m_i - n_i)^2) / s_i^2 - 1 + log s_i^2] - 1/2 log det S."""
     if not isinstance(p.base_dist, Normal) or p.reinterpreted_batch_ndims != 1:
         raise NotImplementedError
-    # The KL between the two diagonals is right except for log det S, in place of which it has sum_i log S_ii.
-    of_diagonals = kl_divergence(Independent(Normal(q.mean, q.stddev, validate_args=False), 1), p)
+    # The KL between the diagonal parts has sum_i log S_ii instead of log det S; the rest is the same.
+    diagonal_kl = kl_divergence(Independent(Normal(q.mean, q.stddev, validate_args=False), 1), p)
     log_det = 2 * q.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-    kl: Tensor = of_diagonals + (q.variance.log().sum(-1) - log_det) / 2
+    kl: Tensor = diagonal_kl + (q.variance.log().sum(-1) - log_det) / 2
     return kl

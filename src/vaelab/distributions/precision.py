@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def as_float32(values: Tensor) -> Tensor:
-    """Cast float16 and bfloat16 to float32, since densities need it; float32 and float64 pass unchanged."""
+    """Cast float16 and bfloat16 to float32, which densities need; return float32 and float64 unchanged."""
     return values.float() if values.element_size() < 4 else values
 
 

@@ -3,8 +3,11 @@
 This front page imports no torch.
 """
 
-from vaelab.evaluation.budget import Budget
-from vaelab.evaluation.parts import PARTS, Part, chosen
-from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
-
-__all__ = ["PARTS", "Budget", "Evaluation", "Number", "Part", "Section", "chosen", "read_evaluation"]
+from vaelab.evaluation.budget import Budget as Budget
+from vaelab.evaluation.parts import PARTS as PARTS, Part as Part, chosen as chosen
+from vaelab.evaluation.results import (
+    Evaluation as Evaluation,
+    Number as Number,
+    Section as Section,
+    read_evaluation as read_evaluation,
+)

@@ -14,8 +14,8 @@ from torch import Tensor
 from vaelab.errors import UserError
 from vaelab.evaluation.budget import Budget
 from vaelab.measured import MeasuredModel
-from vaelab.metrics import ImageClassifier, train_classifier
 from vaelab.metrics.evidence import AnnealedEvidence, Quadrature, annealed_bound, exact_evidence, refuse_broken_weights
+from vaelab.metrics.samples import ImageClassifier, train_classifier
 from vaelab.models.model import Model
 from vaelab.spec import Trait
 

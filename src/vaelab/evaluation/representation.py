@@ -8,7 +8,7 @@ from vaelab.errors import UserError
 from vaelab.evaluation.collect import collect
 from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Number, Section
-from vaelab.metrics import chance_accuracy, class_silhouette, knn_accuracy
+from vaelab.metrics.latent import chance_accuracy, class_silhouette, knn_accuracy
 from vaelab.metrics.representation import LabelCurve, cluster_information, label_curve, linear_probe
 
 # Most images of each split; the neighbours and the probe use those of the training split.

@@ -1,10 +1,8 @@
-"""The figures of a trained model: from a model and images to arrays, drawn by `vaelab.plots`.
+"""Figures of a trained model: arrays computed from the model and its images, drawn by `vaelab.plots`.
 
-This front page imports neither torch nor matplotlib.
+Importing this package imports neither torch nor matplotlib.
 """
 
-from vaelab.figures.drawing import chosen, draw, draw_figures
-from vaelab.figures.entries import ENTRIES
-from vaelab.figures.entry import DrawnFigure, FigureEntry, Need
-
-__all__ = ["ENTRIES", "DrawnFigure", "FigureEntry", "Need", "chosen", "draw", "draw_figures"]
+from vaelab.figures.drawing import chosen as chosen, draw as draw, draw_figures as draw_figures
+from vaelab.figures.entries import ENTRIES as ENTRIES
+from vaelab.figures.entry import DrawnFigure as DrawnFigure, FigureEntry as FigureEntry, Need as Need

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 def chosen(source: FigureSource, only: Sequence[str] = (), figures: Sequence[FigureEntry] = ()) -> list[FigureEntry]:
-    """The figures whose requirements a model meets, or those named, in their own order.
+    """The figures whose requirements a model meets, or the figures named, in the order of `ENTRIES` and `figures`.
 
     Args:
         source: the model and its images.
-        only: names; none for all figures that the model can have.
-        figures: entries besides the built-in ones.
+        only: names of figures; empty for every figure that the model can have.
+        figures: additional entries.
 
     Raises:
-        UserError: there is no figure of a name, one that is named has a requirement that the model does not meet, or
-            a further entry has the name of another one.
+        UserError: a name in `only` is unknown, the model does not meet a requirement of a named figure, or two entries
+            have the same name.
     """
     known: dict[str, FigureEntry] = {}
     for entry in (*ENTRIES, *figures):
         if entry.name in known:
-            raise UserError(f"figures has {entry.name!r}, but there is a figure of this name; choose another")
+            raise UserError(f"figures has {entry.name!r}, but a figure of this name exists; choose another name")
         known[entry.name] = entry
     for name in only:
         if name not in known:
@@ -50,25 +50,24 @@ def draw(
     figures: Sequence[FigureEntry] = (),
     left_out: Callable[[str], None] = warnings.warn,
 ) -> Iterator[DrawnFigure]:
-    """Draw the `chosen` figures one by one.
+    """Draw the figures of `chosen`, one at a time.
 
     Args:
         source: the model and its images.
-        only: names; none for all figures that the model can have.
-        figures: entries besides the built-in ones.
-        left_out: called with a sentence about each figure that meets its requirements and still cannot be drawn of
-            this model.
+        only: names of figures; empty for every figure that the model can have.
+        figures: additional entries.
+        left_out: called with a sentence about each figure that cannot be drawn although its requirements are met.
 
     Raises:
-        UserError: as `chosen`, or a figure named in `only` cannot be drawn.
+        UserError: as in `chosen`, or a figure named in `only` cannot be drawn.
     """
     for entry in chosen(source, only, figures):
         try:
             drawn = entry.render(source)
-        except UserError as why:
+        except UserError as error:
             if entry.name in only:
                 raise
-            left_out(f"figure {entry.name!r} is left out: {why}")
+            left_out(f"figure {entry.name!r} is left out: {error}")
         else:
             yield drawn
 
@@ -81,17 +80,17 @@ def draw_figures(
     figures: Sequence[FigureEntry] = (),
     left_out: Callable[[str], None] = warnings.warn,
 ) -> list[DrawnFigure]:
-    """Draw every figure that a run's model can have, or those named, in the order of `ENTRIES`.
+    """Draw every figure that a run's model can have, or the figures named, in the order of `ENTRIES`.
 
     Args:
-        run: a finished training.
-        data: images with a split `test`; None for the figures that need none.
-        only: names of figures.
-        figures: your own figures, drawn along with the built-in ones; see `FigureEntry`.
-        left_out: called with a sentence about each figure that cannot be drawn of this model.
+        run: a finished run.
+        data: images with a split `test`; None to draw only figures that need no images.
+        only: names of figures; empty for every figure that the model can have.
+        figures: your own entries, drawn after the built-in ones; see `FigureEntry`.
+        left_out: called with a sentence about each figure that cannot be drawn although its requirements are met.
 
     Raises:
-        UserError: there is no figure of a name, one that is named cannot be drawn, or the images do not fit the model
+        UserError: a name is unknown or used twice, a named figure cannot be drawn, or the images do not fit the model
             or have no test split.
     """
     from vaelab.figures.source import FigureSource

@@ -1,7 +1,7 @@
 """The list of figures.
 
-A new one is a function from arrays to a Figure in `vaelab.plots`, a function from a `FigureSource` to those arrays in a
-module of this room, and an entry here.
+A new figure needs a function from arrays to a Figure in `vaelab.plots`, a function from a `FigureSource` to that Figure
+and its caption in a module of this package, and an entry here.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ ENTRIES = (
     ),
     FigureEntry(
         "latent-plane",
-        "decoded points of the plane over [-3, 3] both ways",
+        "decoded points of the plane over [-3, 3] x [-3, 3]",
         plane.latent_plane,
         (_PLANE, _NORMAL, Need.conditions),
     ),
@@ -116,7 +116,7 @@ ENTRIES = (
     ),
     FigureEntry(
         "class-interpolation",
-        "one path through the latent space under two labels",
+        "paths through the latent space under two labels",
         classes.class_interpolation,
         (_CLASSES, _REAL, Need.two_classes),
     ),

@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 
 class Need(Enum):
-    """A requirement of a figure on the model or its images; the value is its wording in messages."""
+    """A requirement of a figure on the model or its images; the value is the text used in messages."""
 
-    rows = "the metrics of a training, epoch by epoch"
-    images = "images to show the model"
-    several = "at least ten images to show the model"
+    rows = "training metrics, one row per epoch"
+    images = "images to encode"
+    several = "at least ten images to encode"
     labels = "labelled images"
-    two_classes = "images of two classes"
+    two_classes = "images of at least two classes"
     plane = "one latent of two real numbers"
     real_codes = "one latent of real numbers"
     deep = "more than two latent dimensions"
-    deviations = "a posterior whose mean and deviations are known"
+    deviations = "a posterior with known mean and standard deviation"
     gaussian = "a Gaussian posterior"
     normal_prior = "a standard normal prior"
-    classes = "a conditional model of classes"
+    classes = "a class-conditional model"
     groups = "groups of latents"
     codebook = "codes from a codebook"
     umap = "the package umap-learn (pip install 'vaelab[maps]')"
-    conditions = "images whose attributes can be given to a sample"
+    conditions = "images with attributes on which to condition samples"
     snapshots = "models of earlier epochs (train with --snapshot-every 1)"
 
 
@@ -43,9 +43,9 @@ class DrawnFigure:
     """A figure with its caption.
 
     Args:
-        name: of its entry.
-        figure: not yet written to a file.
-        caption: what it shows and what to look for.
+        name: the name of its entry.
+        figure: the matplotlib figure.
+        caption: its content, and what to look for.
     """
 
     name: str
@@ -55,19 +55,19 @@ class DrawnFigure:
 
 @dataclass(frozen=True)
 class FigureEntry:
-    """A figure that can be drawn of a trained model.
+    """A figure of trained models: name, requirements and drawing function.
 
-    `vaelab.draw_figures` draws your own entries along with the built-in ones.
+    `vaelab.draw_figures` draws your own entries after the built-in ones.
 
     Args:
-        name: on the command line and in file names: lower-case letters, digits and dashes.
-        shows: one line about its content.
-        draw: a function from a `FigureSource` to a matplotlib figure and its caption. It is called with a fixed seed
-            and with the model in inference mode.
-        needs: requirements on the model and its images; a model that lacks one does not have the figure.
+        name: its name on the command line and in file names: lower-case letters, digits and dashes.
+        shows: its content, in one line.
+        draw: a function from a `FigureSource` to a matplotlib figure and its caption, called with a fixed seed and
+            with the model in inference mode.
+        needs: requirements on the model and its images, all of which must be met.
 
     Raises:
-        UserError: a name of other characters.
+        UserError: the name has other characters.
 
     >>> import vaelab as vl
     >>> from matplotlib.figure import Figure
@@ -91,10 +91,10 @@ class FigureEntry:
             raise UserError(f"name is {self.name!r}, but must be lower-case letters, digits and dashes")
 
     def check(self, source: FigureSource) -> None:
-        """Refuse a model or images that lack a requirement.
+        """Raise an error unless every requirement is met.
 
         Raises:
-            UserError: the message names the figure and everything that is missing.
+            UserError: a requirement is not met; the message names the figure and everything missing.
         """
         missing = [need.value for need in self.needs if need not in source.has]
         if missing:
@@ -105,11 +105,11 @@ class FigureEntry:
             )
 
     def render(self, source: FigureSource) -> DrawnFigure:
-        """Draw the figure, with a fixed seed, in inference mode; the RNG state is restored.
+        """Draw the figure with a fixed seed and in inference mode; restores the RNG state.
 
         Raises:
-            UserError: a requirement is missing, a distribution of the model lacks a method that the figure needs, or
-                the function returned something else than a figure and a caption.
+            UserError: a requirement is not met, a distribution of the model lacks a method that the figure needs, or
+                `draw` returned something other than a figure and a caption.
         """
         from matplotlib.figure import Figure
 
@@ -119,12 +119,12 @@ class FigureEntry:
         try:
             with eval_mode(source.model), source.measured.seeded():
                 drawn = self.draw(source)
-        except NotImplementedError as lack:
-            # Torch's distributions raise it for means, draws or densities that they do not have.
+        except NotImplementedError as error:
+            # Torch's distributions raise it for means, samples and densities that they do not implement.
             raise UserError(
                 f"figure {self.name!r} needs a method that a distribution of this model lacks "
-                f"({lack or 'such as mean or log_prob'})"
-            ) from lack
+                f"({error or 'such as mean or log_prob'})"
+            ) from error
         if not (isinstance(drawn, tuple) and len(drawn) == 2 and isinstance(drawn[0], Figure)):
             raise UserError(
                 f"figure {self.name!r}: draw returned {type(drawn).__name__}, but must return a matplotlib Figure and "

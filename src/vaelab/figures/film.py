@@ -1,4 +1,4 @@
-"""A film of the latent space over a training."""
+"""A film of the latent space during training."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from vaelab.models.files import load
 from vaelab.plots import latent_frame, write_film
 
 NEEDS = (Need.plane, Need.images, Need.snapshots)
-# Enough images for a moving cloud; a film encodes them once per epoch.
-_MOST = 1250
+# Approximate number of images; few, since the model of every frame encodes all of them.
+_IMAGES = 1250
 _FRAME_SECONDS, _LAST_SECONDS = 0.4, 3.0
 
 
 def check(source: FigureSource) -> None:
-    """Refuse a model that cannot have a film.
+    """Raise an error if the model cannot have a film.
 
     Raises:
-        UserError: more than two latent dimensions, no images, or a training that kept no models of earlier epochs.
+        UserError: the latent is not two-dimensional, there are no images, or no models of earlier epochs were kept.
     """
     missing = [need.value for need in NEEDS if need not in source.has]
     if missing:
@@ -37,18 +37,18 @@ def check(source: FigureSource) -> None:
 
 
 def write_film_of(source: FigureSource, path: Path) -> None:
-    """Write a GIF with one frame per epoch: the posterior means of test images, and the decoded plane.
+    """Write a GIF with one frame per snapshot: posterior means of test images, and the decoded plane.
 
     Raises:
-        UserError: as `check`, or the file cannot be written.
+        UserError: as in `check`, or the file cannot be written.
     """
     check(source)
     measured = source.measured
-    if measured.n_images > _MOST:
-        measured = measured.take(slice(None, None, measured.n_images // _MOST))
+    if measured.n_images > _IMAGES:
+        measured = measured.take(slice(None, None, measured.n_images // _IMAGES))
     epochs = [(epoch, measured.with_model(load(file))) for epoch, file in source.snapshots]
     means = [snapshot.means for _, snapshot in epochs]
-    # All frames have one scale, which cuts off a few distant points so that the others are not too small.
+    # All frames share one scale. It cuts off a few outliers, which would shrink the rest.
     limit = float(max(np.quantile(np.abs(points), 0.999) for points in means))
 
     title = f"{source.title}{decoded_as(source)}"

@@ -14,10 +14,10 @@ _SIDE = 10
 
 
 def reconstructions(source: FigureSource) -> tuple[Figure, str]:
-    """Real images above the decoded images of their posterior means."""
+    """Real images above their reconstructions, decoded from the posterior means."""
     measured = source.measured
     firsts = first_of_each_class(measured)
-    rows, more = np.array(firsts[:_SIDE]), len(firsts) > _SIDE
+    rows, truncated = np.array(firsts[:_SIDE]), len(firsts) > _SIDE
     originals = measured.pixels[rows].numpy()
     decoded = measured.decode(measured.means[rows], None if measured.condition is None else measured.condition[rows])
     labels = measured.labels
@@ -29,25 +29,25 @@ def reconstructions(source: FigureSource) -> tuple[Figure, str]:
         "" if labels is None else "class",
         f"{source.title}: reconstructions",
     )
-    which = "" if labels is None else f", the first of each class{' up to the tenth' if more else ''},"
+    which = "" if labels is None else f", the first of each {'of the first ten classes' if truncated else 'class'},"
     return figure, (
-        f"Test images{which} above the decoded images of their posterior means. Look for details that are lost, and "
-        "for images that come back as another class."
+        f"Test images{which} above their reconstructions, decoded from the posterior means. Look for lost details, and "
+        "for images reconstructed as another class."
     )
 
 
 def samples(source: FigureSource) -> tuple[Figure, str]:
-    """Mean images at draws from the prior."""
+    """Mean images decoded from draws of the prior."""
     count, spec, measured = _SIDE * _SIDE, source.model.spec, source.measured
     condition = None
     if spec.conditional and not source.model.format.classes:
-        # Attributes cannot be made up, so those of real images are drawn at random.
+        # There is no distribution of attributes to sample from, so those of real images are drawn.
         assert measured.condition is not None
         condition = measured.condition[torch.randint(len(measured.condition), (count,))]
-    drawn = source.model.generate(count, condition).unflatten(0, (_SIDE, _SIDE)).numpy(force=True)
-    figure = image_grid(drawn, title=f"{source.title}: samples from the prior")
-    conditions = " The condition of each is drawn too." if spec.conditional else ""
+    images = source.model.generate(count, condition).unflatten(0, (_SIDE, _SIDE)).numpy(force=True)
+    figure = image_grid(images, title=f"{source.title}: samples from the prior")
+    conditions = " The conditions are drawn too." if spec.conditional else ""
     return figure, (
-        f"{count} mean images at draws of z from the prior, without selection.{conditions} Look for images of no "
-        "class: there the prior has mass, but no image is encoded."
+        f"{count} mean images decoded from draws of z from the prior, without selection.{conditions} Look for images "
+        "that belong to no class: their z lie where the prior has mass but no image is encoded."
     )

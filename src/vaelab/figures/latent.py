@@ -1,4 +1,4 @@
-"""Figures of the posteriors of real images: where they lie, how wide they are, and whether they fill the prior."""
+"""Figures of the posteriors of real images: their positions, their widths, and the aggregate posterior."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from torch import Tensor
 
 from vaelab.figures.entry import Need
 from vaelab.figures.source import FigureSource
-from vaelab.metrics import active_units as find_active_units
-from vaelab.plots import active_units as draw_active_units
-from vaelab.plots import aggregate_posterior as draw_aggregate_posterior
-from vaelab.plots import class_panels
-from vaelab.plots import latent_scatter as draw_latent_scatter
+from vaelab.metrics.latent import active_units as find_active_units
+from vaelab.plots import (
+    active_units as draw_active_units,
+    aggregate_posterior as draw_aggregate_posterior,
+    class_panels,
+    latent_scatter as draw_latent_scatter,
+)
 
 _ELLIPSES = 150
 _THRESHOLD = 0.01
@@ -28,20 +30,18 @@ def latent_scatter(source: FigureSource) -> tuple[Figure, str]:
         prior=Need.normal_prior in source.has,
         title=f"{source.title}: posterior means",
     )
-    what = f"Posterior means of {len(data):,} test images"
+    summary = f"Posterior means of {len(data):,} test images"
     if data.labels is None:
-        return figure, f"{what}. Look for clusters, and for regions left empty."
+        return figure, f"{summary}. Look for clusters, and for empty regions."
     if Need.classes in source.has:
-        look_for = (
-            "The model is given the class. Look for classes that overlap: z then holds only the rest of the image."
-        )
+        look_for = "The model is given the class. Look for overlapping classes: z then carries no class information."
     else:
-        look_for = "No label was used in training. Look for classes that form clusters, and for those that overlap."
-    return figure, f"{what}, coloured by class, with each class's name at its centroid. {look_for}"
+        look_for = "No label was used in training. Look for classes that form clusters, and for classes that overlap."
+    return figure, f"{summary}, coloured by class, with the name of each class at its centroid. {look_for}"
 
 
 def posterior_ellipses(source: FigureSource) -> tuple[Figure, str]:
-    """Some posteriors, each as the ellipse of one standard deviation about its mean."""
+    """Posteriors of up to 150 images as ellipses of one standard deviation about their means."""
     measured, data = source.measured, source.measured.data
     rows = np.linspace(0, len(data) - 1, min(_ELLIPSES, len(data))).astype(int)
     figure = draw_latent_scatter(
@@ -54,30 +54,30 @@ def posterior_ellipses(source: FigureSource) -> tuple[Figure, str]:
         title=f"{source.title}: posteriors",
     )
     return figure, (
-        f"The posteriors of {len(rows)} test images as ellipses of one standard deviation about their means. Look for "
-        "their size relative to the distance between classes: the decoder cannot distinguish images whose ellipses "
-        "overlap."
+        f"Posteriors of {len(rows)} test images as ellipses of one standard deviation about their means. Compare their "
+        "size with the distance between classes. Look for ellipses that overlap: the decoder cannot distinguish their "
+        "images."
     )
 
 
 def latent_by_class(source: FigureSource) -> tuple[Figure, str]:
-    """One panel per class: its posterior means over those of all others."""
+    """One panel per class: its posterior means over those of all other classes."""
     data = source.measured.data
     assert data.labels is not None
     figure = class_panels(source.measured.means, data.labels, data.classes, title=f"{source.title}: class by class")
     return figure, (
-        "One panel per class: the posterior means of its images over those of all others in grey. Look for classes "
-        "that fill the same region, which are mixed, and for classes with a region to themselves, which are separate."
+        "One panel per class: the posterior means of its images over those of all other classes in grey. Look for "
+        "classes that fill the same region, which are mixed, and for classes that occupy separate regions."
     )
 
 
 def aggregate_posterior(source: FigureSource) -> tuple[Figure, str]:
-    """One draw from the posterior of each image, all together against N(0, I)."""
+    """The aggregate posterior, by one draw from the posterior of each image, against the prior N(0, I)."""
     figure = draw_aggregate_posterior(source.measured.draws, title=f"{source.title}: aggregate posterior")
     return figure, (
-        f"One draw from q(z | x) for each of {source.measured.n_images:,} test images, all together, against the prior "
-        "N(0, I). Look for holes, where the prior has mass but no image is encoded, and for marginals narrower or "
-        "wider than the normal curve."
+        f"The aggregate posterior, by one draw from q(z | x) for each of {source.measured.n_images:,} test images, and "
+        "the prior N(0, I). Look for holes, where the prior has mass but no image is encoded, and for marginals "
+        "narrower or wider than the normal curve."
     )
 
 
@@ -90,11 +90,14 @@ def active_units(source: FigureSource) -> tuple[Figure, str]:
         return (latent.kl_by_dimension()[0],)
 
     (nats,) = source.measured.map_images(kl)
-    # If the KL has no parts by dimension, the variances are shown alone.
+    # A KL that does not split into dimensions has one column.
     by_dimension = nats.mean(0) if nats.shape[1] == len(units.variance) else None
+    below, quantities = ("", "a variance")
+    if by_dimension is not None:
+        below, quantities = " Below: the KL of each dimension.", "variance and KL"
     figure = draw_active_units(units.variance, by_dimension, _THRESHOLD, title=f"{source.title}: active units")
     return figure, (
         f"{units.count} of {len(units.variance)} dimensions are active: the variance of their posterior mean over "
-        f"images is above {_THRESHOLD} (Burda et al. 2016, section 5.2). Below, the KL of each. Look for dimensions "
-        "that the model does not use: no variance, no nats."
+        f"images is above {_THRESHOLD} (Burda et al. 2016, section 5.2).{below} Look for dimensions that the model "
+        f"does not use, with {quantities} near zero."
     )

@@ -1,4 +1,4 @@
-"""Paths through the latent space: one dimension at a time, and from one image to another."""
+"""Paths through the latent space: along one dimension, and between two images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REACH = np.linspace(-3, 3, 11)
 
 
 def linear(start: NDArray[Any], stop: NDArray[Any], steps: int = STEPS) -> NDArray[Any]:
-    """Points on the straight line between two codes, ends included, (steps, D).
+    """Points on the straight line between two latents, ends included, (steps, D).
 
     >>> linear(np.zeros(1, np.float32), np.ones(1, np.float32), 3).ravel().tolist()
     [0.0, 0.5, 1.0]
@@ -29,17 +29,18 @@ def linear(start: NDArray[Any], stop: NDArray[Any], steps: int = STEPS) -> NDArr
 
 
 def spherical(start: NDArray[Any], stop: NDArray[Any], steps: int = STEPS) -> NDArray[Any]:
-    """Points on the great circle between two codes, their length going evenly from one's to the other's.
+    """Points on the great circle between two latents, with linearly interpolated norm, (steps, D).
 
-    (sin((1 - t) w) a / |a| + sin(t w) b / |b|) / sin(w), w the angle between a and b (Shoemake 1985; White 2016),
-    times (1 - t) |a| + t |b|. Codes that lie in one line with the origin leave the circle undetermined: then the
-    line is taken.
+        z(t) = ((1 - t) |a| + t |b|) (sin((1 - t) w) a / |a| + sin(t w) b / |b|) / sin(w)
+
+    w is the angle between a and b (Shoemake 1985; White 2016). If a, b and the origin are collinear, the great circle
+    is undetermined and the points are those of `linear`.
 
     >>> a, b = np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
     >>> np.round(np.linalg.norm(spherical(a, b, 5), axis=1), 6).tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0]
     """
-    # In double precision: near opposite codes the angle's sine is a small difference.
+    # In double precision, since sin(w) is small for nearly opposite latents.
     a, b = start.astype(np.float64), stop.astype(np.float64)
     lengths = np.linalg.norm(a), np.linalg.norm(b)
     if min(lengths) == 0:
@@ -54,52 +55,54 @@ def spherical(start: NDArray[Any], stop: NDArray[Any], steps: int = STEPS) -> ND
 
 
 def traversals(source: FigureSource) -> tuple[Figure, str]:
-    """One dimension varied at a time from the code of a real image, the others held."""
+    """One dimension varied at a time, the others fixed at the posterior mean of a real image."""
     means = source.measured.means
     row = first_of_each_class(source.measured)[0]
-    used = np.argsort(-means.var(0), kind="stable")[:_DIMENSIONS]
-    codes = np.repeat(means[row][None], len(used) * len(_REACH), 0).reshape(len(used), len(_REACH), -1)
-    for line, dimension in enumerate(used):
-        codes[line, :, dimension] = _REACH
-    images = source.measured.decode(codes.reshape(-1, codes.shape[-1]), source.measured.condition_of(row))
+    dimensions = np.argsort(-means.var(0), kind="stable")[:_DIMENSIONS]
+    z = np.repeat(means[row][None], len(dimensions) * len(_REACH), 0).reshape(len(dimensions), len(_REACH), -1)
+    for line, dimension in enumerate(dimensions):
+        z[line, :, dimension] = _REACH
+    images = source.measured.decode(z.reshape(-1, z.shape[-1]), source.measured.condition_of(row))
     figure = image_grid(
-        images.reshape(*codes.shape[:2], *images.shape[1:]),
-        [f"z{dimension + 1}" for dimension in used],
+        images.reshape(*z.shape[:2], *images.shape[1:]),
+        [f"z{dimension + 1}" for dimension in dimensions],
         [f"{value:.1f}" for value in _REACH],
         "dimension",
-        "its value, the others held",
+        "value, other dimensions fixed",
         f"{source.title}: one dimension at a time",
     )
-    most = (
-        f" The {_DIMENSIONS} whose posterior means vary most are shown, the most first." if means.shape[1] > 10 else ""
+    selection = (
+        f" The {_DIMENSIONS} dimensions whose posterior means vary most are shown, in decreasing order."
+        if means.shape[1] > 10
+        else ""
     )
     return figure, (
-        "Each row varies one dimension of z from -3 to 3 and holds the others at the code of one real image. Look "
-        f"for what changes along a row, and whether it is one property or several at once.{most}"
+        "Each row varies one dimension of z from -3 to 3 and fixes the others at the posterior mean of one real image. "
+        f"Look for the property that changes along a row, and for rows in which several change at once.{selection}"
     )
 
 
 def _pairs(source: FigureSource) -> list[tuple[str, int, int]]:
-    """Pairs of images to go between: name, row and row."""
+    """Pairs of images to interpolate between: name and both rows."""
     labels, classes = source.measured.labels, source.measured.data.classes
     if labels is None:
         return [(f"{a} to {a + 1}", a, a + 1) for a in range(0, 8, 2)]
     rows = {classes[labels[row]]: row for row in typical_of_each_class(source.measured)}
     names = list(rows)
     if source.model.spec.conditional or len(names) == 1:
-        # Within a class, since one label holds along the path.
+        # Within a class, since the label is constant along the path.
         pairs = []
         for name in names[:4]:
             of_class = np.flatnonzero(labels == classes.index(name))
             pairs.append((f"{name} to {name}", int(of_class[0]), int(of_class[-1])))
         return pairs
-    known = [(a, b) for a, b in (("3", "8"), ("4", "9"), ("1", "7"), ("0", "6")) if a in rows and b in rows]
-    chosen = known or list(zip(names[::2], names[1::2], strict=False))[:4]
-    return [(f"{a} to {b}", rows[a], rows[b]) for a, b in chosen]
+    digits = [(a, b) for a, b in (("3", "8"), ("4", "9"), ("1", "7"), ("0", "6")) if a in rows and b in rows]
+    selected = digits or list(zip(names[::2], names[1::2], strict=False))[:4]
+    return [(f"{a} to {b}", rows[a], rows[b]) for a, b in selected]
 
 
 def interpolations(source: FigureSource) -> tuple[Figure, str]:
-    """Ten steps between the codes of two real images, on the line and on the sphere."""
+    """Ten steps between the posterior means of two real images, linear and spherical."""
     means = source.measured.means
     rows, names = [], []
     for name, a, b in _pairs(source):
@@ -113,12 +116,12 @@ def interpolations(source: FigureSource) -> tuple[Figure, str]:
         names,
         ["from", *(str(step + 1) for step in range(STEPS)), "to"],
         "",
-        "steps between the two codes",
+        "steps between the two posterior means",
         f"{source.title}: interpolations",
         gaps=(range(2, len(rows), 2), (1, STEPS + 1)),
     )
     return figure, (
-        "Ten steps between the posterior means of two real images, which stand at the ends: on the straight line, "
-        "and on the great circle, which keeps the codes' distance from the origin. Look for sudden changes, and for "
-        "classes that lie on the way."
+        "Ten steps between the posterior means of two real images, which are at the ends of the row: along the "
+        "straight line, and along the great circle, with the norm interpolated. Look for sudden changes, and for other "
+        "classes along the path."
     )

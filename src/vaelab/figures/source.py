@@ -1,4 +1,4 @@
-"""The source of figures: a trained model, the images that it is shown, and its training."""
+"""The source of figures: a trained model, its images and its training metrics."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from vaelab.training import Run
 from vaelab.training.folder import RunFolder
 
 MOST = 5000
-"""Images that a figure uses at most."""
+"""Maximum number of images of a figure."""
 
 
 @dataclass(frozen=True)
 class FigureSource:
-    """A trained model with the images of its figures: the argument of every figure's `draw`.
+    """A trained model with its images: the argument of the function `FigureEntry.draw`.
 
     Args:
-        measured: the model and images that it was not trained on, of which at most 5,000 are used; without images for
-            the figures that need none.
-        rows: one row per epoch, as in metrics.csv.
-        reconstruction_is: the name of the rows' reconstruction.
+        measured: the model and images that it was not trained on, of which at most 5,000 are used; without images,
+            only figures that need none can be drawn.
+        rows: training metrics, one row per epoch, as in metrics.csv.
+        reconstruction_is: name of the reconstruction in `rows`, such as "cross-entropy".
         snapshots: the epochs whose models were kept, with their files.
     """
 
@@ -46,14 +46,14 @@ class FigureSource:
 
     @classmethod
     def of_run(cls, run: Run, data: ImageData | None) -> FigureSource:
-        """The model of a run with the test split of the data that it was trained on, or of other data.
+        """The model of a run, with the test split of `data`.
 
         Args:
-            run: a finished training.
-            data: images with a split `test`; None for the figures that need none.
+            run: a finished run.
+            data: images with a split `test`; None to draw only figures that need no images.
 
         Raises:
-            UserError: images that the model does not take, or without a test split.
+            UserError: the images do not fit the model or have no test split.
         """
         spec, experiment = run.model.spec, run.experiment
         kind = ("C" if spec.conditional else "") + type(spec).__name__
@@ -68,19 +68,19 @@ class FigureSource:
 
     @property
     def model(self) -> Model:
-        """The model."""
+        """The trained model."""
         return self.measured.model
 
     @property
     def title(self) -> str:
-        """The name of the model, for titles of figures."""
+        """Name of the model in the titles of figures."""
         return self.measured.title
 
     @cached_property
     def has(self) -> frozenset[Need]:
         """The requirements that the model and its images meet.
 
-        Of a model or part that is not this package's own only its traits are known.
+        Only the traits of models and parts from outside this package are known.
         """
         model, measured = self.model, self.measured
         spec, format, traits = model.spec, model.format, model.spec.traits
@@ -90,7 +90,7 @@ class FigureSource:
         posterior = getattr(spec, "posterior", None)
         # A hierarchy or a foreign model has no single posterior.
         code_space = getattr(getattr(model, "posterior", None), "code_space", None)
-        found = {
+        met = {
             Need.rows: bool(self.rows),
             Need.images: measured.has_data,
             Need.several: measured.n_images >= 10,
@@ -109,11 +109,11 @@ class FigureSource:
             Need.umap: importlib.util.find_spec("umap") is not None,
             Need.snapshots: bool(self.snapshots),
         }
-        return frozenset(need for need, there in found.items() if there)
+        return frozenset(need for need, is_met in met.items() if is_met)
 
 
 def _short(name: str) -> str:
-    """The name of a data set for a title: of a path its last part, at most forty characters."""
+    """The name of a data set, shortened for titles: the last component of a path, at most forty characters."""
     kind, colon, path = name.partition(":")
     last = f"{kind}{colon}{Path(path).name}" if path else name
     return last if len(last) <= 40 else f"{last[:24]}…{last[-15:]}"

@@ -1,4 +1,4 @@
-"""The figure of a training."""
+"""The training curves of a run."""
 
 from __future__ import annotations
 

@@ -125,15 +125,3 @@ class CategoricalPixels(LikelihoodSpec):
 
 
 AnyLikelihood = Annotated[LikelihoodSpec, any_of(LikelihoodSpec)]
-
-__all__ = [
-    "AnyLikelihood",
-    "Bernoulli",
-    "CategoricalPixels",
-    "ContinuousBernoulli",
-    "DiscretisedLogistic",
-    "GaussianPixels",
-    "LearnedGaussian",
-    "LikelihoodSpec",
-    "OptimalGaussian",
-]

@@ -11,7 +11,7 @@ from torch.distributions import Distribution, Independent, constraints
 
 from vaelab.contract import Likelihood
 
-# Below it the formulas lose digits, so series in theta replace them; at it both agree to 1e-9.
+# For smaller |theta| the formulas lose digits, so series replace them; at this value both agree to 1e-9.
 _SMALL = 0.5
 
 
@@ -40,7 +40,7 @@ class ContinuousBernoulli(Distribution):
     """The continuous Bernoulli distribution of a number in [0, 1], parameterised by its logit.
 
     torch's ContinuousBernoulli clamps the probability: in float32 logits beyond about 15 have no effect, and the
-    density integrates to 0.53 at a logit of 30, a value that black pixels reach in training.
+    density integrates to 0.53 at a logit of 30, a magnitude that black pixels reach in training.
 
     Args:
         logits: theta, of any shape.

@@ -14,7 +14,7 @@ from vaelab.likelihoods.logistic_mixture import LogisticMixture
 
 # At theta = 0 the scale is a tenth of the range from black to white, which is 2 in `LogisticMixture`.
 _LOG_SCALE = math.log(0.2)
-# Largest change of the log scale either way: down to 0.0009, where one bin holds nearly all the mass, up to 44.
+# Largest change of the log scale. Scales lie between 0.0009, where one bin has nearly all the mass, and 44.
 _REACH = 5.4
 
 
@@ -27,8 +27,8 @@ class DiscretisedLogisticLikelihood(Likelihood):
     theta holds, for each of K components, a logit, C locations, C log scales and C (C - 1) / 2 coefficients.
     At theta = 0 components have equal weights, their locations are spread evenly from black to white (a single
     one is at mid-grey), their scale is a tenth of that range, and channels do not depend on each other. theta is
-    added to these locations. Log scales are bounded smoothly, to 5.4 tanh(theta / 5.4) about their start; the
-    paper's code clamps them at -7, which is close to the same. Coefficients are tanh(theta), as in that code.
+    added to these locations. Log scales are their value at theta = 0 plus 5.4 tanh(theta / 5.4), a smooth bound
+    similar to the clamp at -7 in the paper's code. Coefficients are tanh(theta), as in that code.
 
     Args:
         components: K, number of logistics.

@@ -17,9 +17,9 @@ class LearnedGaussianLikelihood(NormalPixels):
     r"""Independent normal pixels with one learned sigma.
 
     p(x | z) = N(x; theta, sigma^2 I), including the normaliser, with log sigma one parameter for all pixels: Dai and
-    Wipf (2019). The negative log-likelihood is lowest where sigma^2 is the mean squared error of a pixel, so no weight
-    between reconstruction and KL has to be chosen. Training starts at sigma = 0.1, as in `GaussianPixels`; theta = 0
-    is a black image.
+    Wipf (2019). The negative log-likelihood is lowest where sigma^2 is the mean squared error of a pixel, so the weight
+    between reconstruction and KL does not have to be chosen. Training starts at sigma = 0.1, the default of
+    `GaussianPixels`; theta = 0 is a black image.
     """
 
     def __init__(self) -> None:

@@ -8,10 +8,10 @@ LEVELS = 256
 
 
 def to_levels(x: Tensor) -> Tensor:
-    """Pixels in [0, 1] as whole numbers from 0 to 255, in the floating type of x."""
+    """Convert pixels in [0, 1] to whole numbers from 0 to 255, in the floating type of x."""
     return (x * (LEVELS - 1)).round()
 
 
 def to_pixels(levels: Tensor) -> Tensor:
-    """Whole numbers from 0 to 255 as pixels in [0, 1]."""
+    """Convert whole numbers from 0 to 255 to pixels in [0, 1]."""
     return levels / (LEVELS - 1)

@@ -12,7 +12,7 @@ from torch.nn.functional import logsigmoid, softplus
 
 from vaelab.likelihoods.levels import LEVELS, to_levels, to_pixels
 
-# Half the distance between two neighbouring values, on the scale from -1 to 1 of these formulas.
+# Half the distance between neighbouring values, on the scale from -1 to 1 that these formulas use.
 _HALF = 1 / (LEVELS - 1)
 
 
@@ -76,7 +76,7 @@ class LogisticMixture(Distribution):
         """The expected image before discretisation, with values beyond black and white clipped.
 
         A logistic clipped to [-1, 1] has the mean s [log(1 + e^{(m + 1) / s}) - log(1 + e^{(m - 1) / s})] - 1.
-        Later channels are conditioned on the mean of the earlier ones, so only for them is this an approximation.
+        Later channels are conditioned on the mean of the earlier ones, which for them is an approximation.
         """
         means = self.location[..., :0, :, :]
         for c in range(self.channels):

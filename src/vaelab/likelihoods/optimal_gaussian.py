@@ -13,7 +13,7 @@ from vaelab.distributions import diagonal_normal
 from vaelab.likelihoods.gaussian import NormalPixels
 
 # The variance of rounding to 256 values: a narrower density would reward precision that stored pixels lack.
-_LEAST = 1 / 255**2 / 12
+_MIN_VARIANCE = 1 / 255**2 / 12
 # Weight of a new batch in the moving average after the first twenty.
 _RATE = 0.05
 
@@ -30,11 +30,11 @@ class OptimalGaussianLikelihood(NormalPixels):
     Training uses this sigma. It is held constant in the backward pass: the derivative of the loss with respect to
     sigma is zero at the optimum, so the gradient of the weights is the same (envelope theorem).
 
-    The training loss is not a density of x: sigma depends on x, so it does not integrate to one, and it depends on
-    which images share a batch. Therefore `variance` keeps a moving average of the MSE (the plain average of the first
-    twenty batches, after which each new one has weight 1/20). In evaluation mode (`module.eval()`) that is sigma^2,
-    which gives a proper density; reported numbers use it. Each `log_prob` of a distribution made in training mode
-    updates the average, as a forward pass through batch normalisation does.
+    The training loss is not a density of x: sigma depends on x and on the other images of the batch, so it does not
+    integrate to one. Evaluation mode (`module.eval()`) therefore uses a moving average of the MSE, `variance`, as
+    sigma^2, which gives a proper density; reported numbers use it. It is the plain average of the first twenty batches,
+    after which each new one has weight 1/20. Each `log_prob` of a distribution made in training mode updates it, as a
+    forward pass updates batch normalisation.
 
     sigma^2 is clamped to at least the variance of rounding to 256 values. theta = 0 is a black image.
     """
@@ -57,26 +57,26 @@ class OptimalGaussianLikelihood(NormalPixels):
     @torch.no_grad()
     def observe(self, error: Tensor) -> Tensor:
         """sigma^2 of a batch with errors x - theta, (S, B, C, H, W); updates the moving average."""
-        variance = error.square().mean().clamp(min=_LEAST)
+        variance = error.square().mean().clamp(min=_MIN_VARIANCE)
         # A batch with a non-finite error is ignored: the optimiser skips its step as well.
         finite = variance.isfinite()
         self.batches += finite
-        # The first batch has weight 1, so it replaces the initial value. Nothing here waits for a device.
-        # The buffer is replaced, not changed in place: distributions made earlier still hold the old one.
+        # The first batch has weight 1, so it replaces the initial value. Nothing here synchronises the device.
+        # The buffer is replaced, not changed in place: distributions made earlier still use the old one.
         moved = self.variance.lerp(variance.to(self.variance.dtype), (1 / self.batches).clamp(min=_RATE))
         self.variance = torch.where(finite, moved, self.variance)
         return variance
 
 
 class _Training(Independent):  # type: ignore[type-arg]  # not generic in every supported torch
-    """Normal pixels that are scored with the batch's sigma and sampled with the moving average's."""
+    """Normal pixels, scored with the sigma of the batch and sampled with that of the moving average."""
 
     def __init__(self, mean: Tensor, scale: Tensor, likelihood: OptimalGaussianLikelihood) -> None:
         super().__init__(Normal(mean, scale, validate_args=False), 3, validate_args=False)
         self.likelihood = likelihood
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> _Training:
-        """The same distribution, repeated to a larger batch."""
+        """The same distribution, expanded to a larger batch."""
         shape = (*batch_shape, *self.event_shape)
         return _Training(self.mean.expand(shape), self.stddev.expand(shape), self.likelihood)
 

@@ -23,32 +23,31 @@ if TYPE_CHECKING:
 
 
 class ModelSpec(Spec, room=True):
-    """Base of the models."""
+    """Base of the model specs."""
 
     conditional: bool = False
-    """Give the model the label, or for images without labels the attributes."""
+    """Condition the model on the label, or for images without labels on the attributes."""
     likelihood: AnyLikelihood = Bernoulli()
 
     @property
     def traits(self) -> frozenset[Trait]:
-        """The properties that objectives, figures and evidence can rely on; none are known by default."""
+        """Properties that objectives, figures and evidence may require; by default none."""
         return frozenset()
 
     @abstractmethod
     def build(self, format: ImageFormat) -> Model:
-        """The model with fresh weights, drawn from torch's global generator: a `vaelab.models.model.Model`."""
+        """Build the model, a `vaelab.models.model.Model` with fresh weights from torch's global generator."""
 
     @property
     def summary(self) -> str:
-        """The model in a few words, for messages."""
+        """A short description of the model, for messages."""
         return type(self).__name__
 
     def check(self, format: ImageFormat) -> None:
-        """Refuse, before anything is built, what cannot be composed.
+        """Check that the parts fit each other and the images, before anything is built.
 
         Raises:
-            UserError: a conditional model of images without labels or attributes, or parts that do not go
-                together.
+            UserError: a conditional model of images without labels or attributes, or parts that do not fit each other.
         """
         if self.conditional and not format.condition_size:
             raise UserError(
@@ -60,7 +59,7 @@ class ModelSpec(Spec, room=True):
 
 @dataclass(frozen=True)
 class VAE(ModelSpec):
-    """A variational autoencoder with one latent z.
+    """Variational autoencoder with one latent z.
 
     >>> model = VAE(latent=2, conditional=True).build(ImageFormat(1, 28, 28, ("cat", "dog")))
     >>> model.generate(3).shape
@@ -68,9 +67,9 @@ class VAE(ModelSpec):
     """
 
     latent: Annotated[int, Ge(1)] = 2
-    """Dimensions of z; with a network that keeps a map of latents, of each place."""
+    """Dimensions of z; with a map of latents, per position of the map."""
     conditional: bool = False
-    """Give encoder and decoder the label, or for images without labels the attributes: a CVAE."""
+    """Condition encoder and decoder on the label, or for images without labels on the attributes: a CVAE."""
     network: AnyNetwork = Conv()
     posterior: AnyPosterior = Gaussian()
     prior: AnyPrior = StandardNormal()
@@ -78,28 +77,28 @@ class VAE(ModelSpec):
 
     @property
     def traits(self) -> frozenset[Trait]:
-        """The properties that objectives, figures and evidence can rely on."""
+        """Properties that objectives, figures and evidence may require."""
         reparameterised = {Trait.reparameterised_prior} if self.prior.reparameterised else set()
         real = set() if self.posterior.discrete else {Trait.real_codes}
         return self.posterior.traits | {Trait.one_latent} | real | reparameterised
 
     @property
     def summary(self) -> str:
-        """The model in a few words, for messages."""
+        """A short description of the model, for messages."""
         return f"VAE with posterior {type(self.posterior).__name__} and prior {type(self.prior).__name__}"
 
     def check(self, format: ImageFormat) -> None:
-        """Refuse, before anything is built, what cannot be composed.
+        """Check that the parts fit each other and the images, before anything is built.
 
         >>> from vaelab import UniformCodes
         >>> VAE(prior=UniformCodes()).check(ImageFormat(1, 28, 28))
         Traceback (most recent call last):
         ...
         vaelab.errors.UserError: prior is UniformCodes, over integers, but posterior is Gaussian, over real numbers; \
-choose both alike
+choose two of the same kind
 
         Raises:
-            UserError: a prior of another kind of code than the posterior's, or one that needs a conditional model.
+            UserError: prior and posterior over different spaces, or a prior that needs a conditional model.
         """
         super().check(format)
         prior, posterior = type(self.prior).__name__, type(self.posterior).__name__
@@ -107,7 +106,7 @@ choose both alike
             over = {True: "over integers", False: "over real numbers"}
             raise UserError(
                 f"prior is {prior}, {over[self.prior.discrete]}, but posterior is {posterior}, "
-                f"{over[self.posterior.discrete]}; choose both alike"
+                f"{over[self.posterior.discrete]}; choose two of the same kind"
             )
         if self.prior.needs_condition and not self.conditional:
             raise UserError(
@@ -117,10 +116,10 @@ choose both alike
             )
 
     def build(self, format: ImageFormat) -> VAEModel:
-        """The model with fresh weights, drawn from torch's global generator.
+        """Build the model, with fresh weights from torch's global generator.
 
         Raises:
-            UserError: the parts, or a part and the images, do not go together.
+            UserError: the parts do not fit each other or the images.
         """
         from vaelab.models.vae import VAEModel
 
@@ -130,9 +129,9 @@ choose both alike
 
 @dataclass(frozen=True)
 class Ladder(ModelSpec):
-    """A top-down hierarchical VAE: groups of latents at several resolutions, each given all above it.
+    """Top-down hierarchical VAE: groups of latents at several resolutions, each conditioned on all those above it.
 
-    Vahdat and Kautz (2020), NVAE; Child (2021), VDVAE; Sonderby et al. (2016), ladder VAE.
+    p(z) = prod_l p(z_l | z_<l): Sonderby et al. (2016), ladder VAE; Vahdat and Kautz (2020), NVAE; Child (2021), VDVAE.
 
     >>> import torch
     >>> model = Ladder(groups=(1, 2), width=8).build(ImageFormat(1, 28, 28))
@@ -141,37 +140,37 @@ class Ladder(ModelSpec):
     """
 
     groups: tuple[Annotated[int, Ge(0)], ...] = (1, 2, 2)
-    """Groups of latents at each resolution, from the coarsest; the finest is half the image's, each other half
-    of the next."""
+    """Number of groups at each resolution, coarsest first; the finest resolution is half the image's, each other one
+    half of the next."""
     latent: Annotated[int, Ge(1)] = 4
     """Channels of z in each group."""
     width: Annotated[int, Ge(4)] = 32
-    """Channels of the maps that are passed down."""
+    """Channels of the maps in encoder and decoder."""
     cells: Annotated[int, Ge(1)] = 1
-    """Residual cells before each group, and as many after each halving in the encoder."""
+    """Number of residual cells before each group, and after each halving in the encoder."""
     cell: AnyCell = Bottleneck()
     conditional: bool = False
-    """Give encoder and decoder the label, or for images without labels the attributes."""
+    """Condition encoder and decoder on the label, or for images without labels on the attributes."""
     likelihood: AnyLikelihood = Bernoulli()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.groups or self.groups[0] < 1:
             raise UserError(
-                f"Ladder.groups is {self.groups}, but needs numbers of groups from the coarsest resolution on, "
+                f"Ladder.groups is {self.groups}, but needs a number of groups per resolution, coarsest first, "
                 "the first of them >= 1"
             )
 
     @property
     def traits(self) -> frozenset[Trait]:
-        """The properties that objectives, figures and evidence can rely on."""
+        """Properties that objectives, figures and evidence may require."""
         return frozenset({Trait.real_codes})
 
     def build(self, format: ImageFormat) -> LadderModel:
-        """The model with fresh weights, drawn from torch's global generator.
+        """Build the model, with fresh weights from torch's global generator.
 
         Raises:
-            UserError: a conditional model of images without labels.
+            UserError: a conditional model of images without labels or attributes.
         """
         from vaelab.models.ladder import LadderModel
 
@@ -180,5 +179,3 @@ class Ladder(ModelSpec):
 
 
 AnyModel = Annotated[ModelSpec, any_of(ModelSpec)]
-
-__all__ = ["VAE", "AnyModel", "Ladder", "ModelSpec"]

@@ -1,4 +1,4 @@
-"""A model as one file: safetensors for the weights, JSON in its header for the composition."""
+"""Models saved as one file: weights in safetensors, the composition as JSON in the header."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from vaelab.spec import Spec
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
-    """Write tensors and what is to be known of them, atomically and without pickle.
+    """Write tensors and metadata to a safetensors file, atomically.
 
     Raises:
         UserError: the file cannot be written.
     """
-    # safetensors stores the plain layout; reading copies into whatever layout a module uses.
+    # safetensors stores contiguous tensors; loading copies them into the memory format of a module.
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     header = json.dumps({"format": FORMAT, "vaelab": __version__, **about})
     write_atomically(path, to_bytes(plain, {"vaelab": header}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write_tensors` wrote.
+    """Read the tensors and metadata that `write_tensors` wrote.
 
     Raises:
-        UserError: the file is absent, is not one of this project's, or was written by a newer version.
+        UserError: the file is absent or damaged, was not written by vaelab, or was written by a newer version.
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist; name a .safetensors file or a run folder")
@@ -50,16 +50,16 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             header = (file.metadata() or {}).get("vaelab")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is not a whole safetensors file ({error})") from None
+        raise UserError(f"{path} is not a complete safetensors file ({error})") from None
     if header is None:
-        raise UserError(f"{path} holds weights, but not of a vaelab model; its header names no composition")
+        raise UserError(f"{path} holds weights, but not of a vaelab model: its header has no composition")
     about = json.loads(header)
     check_format(about, path)
     return tensors, about
 
 
 def weights_digest(model: Model) -> str:
-    """sha256 over a model's weights and their names: whether two models are the same."""
+    """sha256 of a model's weights and their names, to tell whether two models are the same."""
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
         plain = tensor.detach().cpu().contiguous()
@@ -69,7 +69,7 @@ def weights_digest(model: Model) -> str:
 
 
 def save(model: Model, path: str | Path) -> None:
-    """Save a model as one `.safetensors` file that `load` rebuilds it from, bit for bit.
+    """Save a model to one `.safetensors` file, from which `load` rebuilds it bit for bit.
 
     Raises:
         UserError: the file cannot be written.
@@ -79,26 +79,26 @@ def save(model: Model, path: str | Path) -> None:
 
 
 def load(path: str | Path, *, specs: Sequence[type[Spec]] = (), modules: tuple[Any, Any] | None = None) -> Model:
-    """A saved model, on the CPU, for inference: in evaluation mode, its weights without gradients.
+    """Load a saved model on the CPU, for inference: in evaluation mode, without gradients for its weights.
 
-    `model.requires_grad_(True)` brings the gradients back.
+    `model.requires_grad_(True)` turns gradients on.
 
     Args:
-        path: a file that `save` wrote, or a run folder, of which the last weights are taken
-            (`best.safetensors` in it holds those with the lowest total on held-out data).
-        specs: the spec classes of parts that are not this package's own, if they are not imported yet.
+        path: a file that `save` wrote, or a run folder, whose last weights are loaded (its `best.safetensors` has the
+            weights with the lowest total on the test split).
+        specs: spec classes from outside this package that are not imported yet.
         modules: encoder and decoder of a model whose network is `Modules`.
 
     Raises:
-        UserError: the file is absent, damaged, was written by a newer version, or needs a class or modules that are
-            not at hand.
+        UserError: the file is absent or damaged, was written by a newer version, or needs a class or modules that are
+            not given.
     """
     file = _file(path)
     tensors, about = read_tensors(file)
     format = decode(ImageFormat, about.get("images"), f"{file}: images")
     spec: ModelSpec = decode(ModelSpec, about.get("model"), f"{file}: model", specs)
     spec = with_modules(spec, modules)
-    # The fresh weights are overwritten at once: the caller's random numbers are left as they were.
+    # The fresh weights are overwritten, so they must not advance the caller's generator.
     with torch.random.fork_rng(devices=[]):
         model = spec.build(format)
     try:
@@ -111,10 +111,10 @@ def load(path: str | Path, *, specs: Sequence[type[Spec]] = (), modules: tuple[A
 
 
 def with_modules(spec: ModelSpec, modules: tuple[Any, Any] | None) -> ModelSpec:
-    """The composition with the encoder and decoder that a file cannot hold.
+    """Add to a spec the encoder and decoder that files cannot hold; None adds nothing.
 
     Raises:
-        UserError: its network takes no modules of a user's.
+        UserError: the network of the spec is not `Modules`.
     """
     if modules is None:
         return spec
@@ -128,10 +128,10 @@ def with_modules(spec: ModelSpec, modules: tuple[Any, Any] | None) -> ModelSpec:
 
 
 def begin_with(model: Model, path: str | Path) -> None:
-    """Give a model the weights of a saved one; their priors may differ.
+    """Initialise a model with the weights of a saved one; only the priors may differ.
 
     Raises:
-        UserError: the file is absent or damaged, or the weights are of another composition.
+        UserError: the file is absent or damaged, or the compositions differ in more than the prior.
     """
     file = _file(path)
     network = getattr(model.spec, "network", None)
@@ -147,12 +147,12 @@ def begin_with(model: Model, path: str | Path) -> None:
         raise UserError(
             f"start is {str(path)!r}, whose model differs in {', '.join(differing)}; only the prior may differ"
         )
-    # A prior of another kind keeps its fresh weights; one of the same kind is taken over.
+    # A different prior keeps its fresh weights.
     fresh = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("prior.")}
     given = {name: tensor for name, tensor in saved.state_dict().items() if not name.startswith("prior.")}
     model.load_state_dict(given | fresh if differing else saved.state_dict())
 
 
 def _file(path: str | Path) -> Path:
-    """The file of weights; of a run folder, the last ones."""
+    """The given file, or the last weights of a run folder."""
     return Path(path) / "last.safetensors" if Path(path).is_dir() else Path(path)

@@ -1,4 +1,4 @@
-"""The hierarchical variational autoencoder: groups of latents at several resolutions, drawn from the top down."""
+"""The hierarchical variational autoencoder, with groups of latents at several resolutions, drawn from the top down."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from vaelab.networks.conditions import as_planes
 if TYPE_CHECKING:
     from vaelab.models import Ladder
 
-# z of a group, from its number, the mean and the scale of its prior, and the map that came down to it.
+# A function that returns z of a group, given its index, the mean and scale of its prior, and the top-down map.
 Pick = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 
 
 class Group(nn.Module):
-    """One group of latents: a prior and a posterior at one place of the way down.
+    """A group of latents in the top-down pass, with its prior and its posterior.
 
-    The prior is read from the map that comes down; the posterior is what the encoder's map of that resolution
-    would change in it, N(mean + scale x shift, scale x stretch): the residual normal of Vahdat and Kautz (2020),
-    section 3.2, but for the shift, which here is in units of the prior's scale, so that the KL is
-    1/2 sum [shift^2 + stretch^2 - log stretch^2 - 1]. A group that the image says nothing about costs no nats.
+    The prior is computed from the top-down map, the posterior from that map and the encoder's map of the same
+    resolution, relative to the prior: q = N(mean + scale x shift, (scale x stretch)^2), the residual normal of Vahdat
+    and Kautz (2020), section 3.2. Here the shift is in units of the prior's scale, so that
+    KL = 1/2 sum [shift^2 + stretch^2 - log stretch^2 - 1] nats.
 
     Args:
         spec: the composition.
-        depth: cells on the whole way down.
+        depth: number of cells in the whole top-down pass.
     """
 
     def __init__(self, spec: Ladder, depth: int) -> None:
@@ -46,17 +46,17 @@ class Group(nn.Module):
         self.compare = spec.cell.build(spec.width, depth)
         self.residual = nn.Conv2d(spec.width, 2 * spec.latent, 1)
         self.project = nn.Conv2d(spec.latent, spec.width, 1)
-        # Both begin near N(0, I), which is where a deep stack is stable.
+        # Both start near N(0, I), where a deep stack is stable.
         for layer in (self.prior, self.residual):
             layer.weight.data.mul_(0.1)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def read_prior(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and scale of p(z | what came down), (N, latent, H, W)."""
+        """Mean and scale of p(z_l | z_<l), (N, latent, H, W), from the top-down map h."""
         return _mean_and_scale(self.prior(gelu(h)))
 
     def read_posterior(self, h: Tensor, e: Tensor, mean: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and scale of q(z | x, what came down), from the encoder's map e and the prior's mean and scale."""
+        """Mean and scale of q(z_l | z_<l, x), from the top-down map h, the encoder's map e and the prior's moments."""
         h = self.compare(self.merge(torch.cat([h, e], 1)))
         shift, stretch = _mean_and_scale(self.residual(gelu(h)))
         return mean + scale * shift, scale * stretch
@@ -65,10 +65,10 @@ class Group(nn.Module):
 class LadderModel(Model):
     """p(x, z) = p(x | z) prod_l p(z_l | z_<l), with q(z | x) = prod_l q(z_l | z_<l, x) drawn in the same order.
 
-    Bottom-up, an encoder halves the image once a resolution and keeps the map of each. Top-down, a learned map
-    passes the groups of the coarsest resolution, is doubled, passes those of the next, and becomes the image.
-    Vahdat and Kautz (2020), figure 2b; Child (2021), figure 3; residual cells of either, without batch
-    normalisation. Args: see `Model`.
+    Bottom-up, the encoder halves the image once per resolution and keeps each map. Top-down, a learned map passes
+    through the groups of the coarsest resolution, is upsampled to the next, and so on up to the image. Vahdat and Kautz
+    (2020), figure 2b; Child (2021), figure 3; with the residual cells of either, without batch normalisation. Args: see
+    `Model`.
     """
 
     def __init__(self, spec: Ladder, format: ImageFormat) -> None:
@@ -77,7 +77,7 @@ class LadderModel(Model):
         colours, height, width = format.shape
         levels, depth = len(spec.groups), sum(spec.groups) * (spec.cells + 1)
 
-        # (H, W) of each resolution, the coarsest first.
+        # (H, W) of each resolution, coarsest first, and of the image.
         self.extents: list[tuple[int, int]] = [(height, width)]
         for _ in range(levels):
             above = self.extents[0]
@@ -86,14 +86,14 @@ class LadderModel(Model):
         def cells() -> nn.Sequential:
             return nn.Sequential(*(spec.cell.build(spec.width, levels * spec.cells) for _ in range(spec.cells)))
 
-        # Bottom-up, the finest first: a halving and its cells for each resolution.
+        # Bottom-up, finest first: a halving and its cells for each resolution.
         self.halve = nn.ModuleList(
             nn.Conv2d(spec.width if level else colours + condition, spec.width, 3, stride=2, padding=1)
             for level in range(levels)
         )
         self.encoder = nn.ModuleList(cells() for _ in range(levels))
 
-        # Top-down: the coarsest map is learned; each resolution begins with a convolution of the map before it.
+        # Top-down: the coarsest map is learned; each resolution starts with a convolution of the map above it.
         self.top = nn.Parameter(0.1 * torch.randn(spec.width, *self.extents[0]))
         self.enter = nn.ModuleList(nn.Conv2d(spec.width, spec.width, 3, padding=1) for _ in range(levels))
         self.conditions = nn.ModuleList(nn.Linear(condition, spec.width) for _ in range(levels if condition else 0))
@@ -109,10 +109,10 @@ class LadderModel(Model):
         return tuple(self.spec.latent * self.extents[level][0] * self.extents[level][1] for level in self.level_of)
 
     def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
-        """Encode, draw `samples` codes of every group for each image and decode them."""
+        """Encode the images, draw `samples` latents of each group per image and decode them."""
         c = self._condition(y, len(x))
         latents: list[Latent] = []
-        # Each draw goes its own way down, with the maps of its own image.
+        # One top-down pass per draw, each with the maps of its image.
         maps = [e.repeat(samples, 1, 1, 1) for e in self._encode(self._checked(x), c)]
         repeated = None if c is None else c.repeat(samples, 1)
 
@@ -127,9 +127,9 @@ class LadderModel(Model):
         return Trace(x, self.likelihood(as_float32(theta).unflatten(0, (samples, -1))), tuple(latents))
 
     def _infer(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Distribution:
-        """q(z | x) of all groups in a row, each at the means of those above it; its `.mean` is the embedding, (B, D).
+        """q(z | x) over all groups, concatenated, each given the means above it; `.mean` is the embedding, (B, D).
 
-        Without those means there is no such distribution in closed form: a group's posterior depends on draws above.
+        The exact q(z | x) has no closed form, since the posterior of a group depends on the draws of those above.
         """
         maps = self._encode(x, c)
         moments: list[tuple[Tensor, Tensor]] = []
@@ -144,7 +144,7 @@ class LadderModel(Model):
         return diagonal_normal(torch.cat(means, 1), torch.cat(scales, 1))
 
     def compile_networks(self, mode: str) -> None:
-        """Compile the cells of the encoder and the two ways through each group."""
+        """Compile the encoder's cells, the last cells and the layers of each group."""
         for module in (*self.encoder, self.after, *(part for group in self.groups for part in group.children())):
             module.compile(mode=mode)
 
@@ -165,7 +165,7 @@ class LadderModel(Model):
         return torch.cat(drawn, 1)
 
     def _held(self, given: Tensor | None) -> tuple[Tensor, ...]:
-        """The first groups' codes, of which those given must be whole."""
+        """Split the given latents into those of the first groups; each group must be complete."""
         if given is None:
             return ()
         for count in range(1, len(self.widths) + 1):
@@ -174,11 +174,11 @@ class LadderModel(Model):
         sums = [sum(self.widths[:count]) for count in range(1, len(self.widths) + 1)]
         raise UserError(
             f"given has {given.shape[1]} dimensions, but the first groups of latents have {', '.join(map(str, sums))} "
-            "together; give whole groups"
+            "together; give complete groups"
         )
 
     def _encode(self, x: Tensor, c: Tensor | None) -> list[Tensor]:
-        """The encoder's map at each resolution, the coarsest first."""
+        """The encoder's map at each resolution, coarsest first."""
         # Pixels in [-1, 1] suit layers without normalisation better than those in [0, 1].
         e = as_planes(2 * x - 1, c).contiguous(memory_format=torch.channels_last)
         maps: list[Tensor] = []
@@ -188,7 +188,7 @@ class LadderModel(Model):
         return maps
 
     def _descend(self, n: int, c: Tensor | None, pick: Pick) -> Tensor:
-        """The way down for n images, with z of each group as `pick` says; the likelihood's parameters."""
+        """Run the top-down pass for n images, with z of each group from `pick`; return the likelihood's parameters."""
         h, index = self.top.expand(n, -1, -1, -1), 0
         for level, count in enumerate(self.spec.groups):
             if level:
@@ -212,12 +212,12 @@ class LadderModel(Model):
         return group
 
     def _normal(self, mean: Tensor, scale: Tensor, samples: int) -> Distribution:
-        """Of batch shape (S, B), over the group's z in a row."""
+        """A diagonal normal over the flattened z of a group, of batch shape (S, B)."""
         flat = (part.flatten(1).unflatten(0, (samples, -1)) for part in (mean, scale))
         return diagonal_normal(*flat)
 
 
 def _mean_and_scale(parameters: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and scale from a convolution's output; log scales within -5 and 5, softly, as NVAE's are."""
+    """Mean and scale from the output of a convolution; log scales are bounded smoothly to (-5, 5), as in NVAE."""
     mean, log_scale = as_float32(parameters).chunk(2, 1)
     return mean, (5 * torch.tanh(log_scale / 5)).exp()

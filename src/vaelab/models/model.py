@@ -1,4 +1,4 @@
-"""The base of the models: conditions, traces, embeddings and images."""
+"""The base class of models: the forward pass, and encoding, decoding and generation with checks of their input."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 class Model(nn.Module):
-    """p(x, z) with its posterior q(z | x); every factor given the condition in a conditional model.
+    """A joint distribution p(x, z) with a posterior q(z | x), both given the condition c in a conditional model.
 
-    B images of (C, H, W), N latents z of D dimensions, K numbers of a condition: one per class for labelled images,
-    otherwise one per attribute. A label of -1 is an unknown one: its condition is all zeros.
+    B images of (C, H, W), N latents z of D dimensions, K dimensions of the condition: one per class for labelled
+    images, otherwise one per attribute. A label of -1 means unknown, and its condition is zero.
 
     `forward` is for training. `encode`, `decode` and `generate` are for inference: they take arrays and lists as well
     as tensors, on any device, and track no gradients unless asked to.
 
     Args:
-        spec: the composition that this module realises.
-        format: the shape of an image, the names of classes and attributes.
+        spec: the composition.
+        format: the shape of an image, and the names of classes and attributes.
     """
 
     likelihood: Likelihood
@@ -50,7 +50,7 @@ class Model(nn.Module):
     @property
     @abstractmethod
     def widths(self) -> tuple[int, ...]:
-        """Dimensions of each latent's z, from the first that is drawn to the last."""
+        """Dimensions of each latent, in the order in which they are drawn."""
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
@@ -62,7 +62,7 @@ class Model(nn.Module):
             samples: S.
 
         Raises:
-            UserError: the images have another shape than the model's, or a conditional model has no labels.
+            UserError: images of a shape other than the model's, or missing labels for a conditional model.
         """
 
     def encode(self, x: Any, y: Any = None, *, gradients: bool = False) -> Distribution:
@@ -71,7 +71,7 @@ class Model(nn.Module):
         Args:
             x: images in [0, 1], (B, C, H, W).
             y: for a conditional model, labels (B,) or attributes (B, A).
-            gradients: track them.
+            gradients: track gradients.
 
         Raises:
             UserError: as `forward`, or pixels outside [0, 1].
@@ -86,10 +86,10 @@ class Model(nn.Module):
         Args:
             z: latents, (N, D).
             y: for a conditional model, labels (N,) or attributes (N, A).
-            gradients: track them.
+            gradients: track gradients.
 
         Raises:
-            UserError: z of another width than the model's latent, or a conditional model without labels.
+            UserError: z is not (N, D), or missing labels for a conditional model.
         """
         z = self._tensor(z, "z")
         if z.ndim != 2 or not z.is_floating_point():
@@ -105,20 +105,20 @@ class Model(nn.Module):
     def generate(
         self, n: int | None = None, y: Any = None, given: Any = None, temperature: float = 1.0
     ) -> Float[Tensor, "N C H W"]:
-        """`n` new images: the mean of p(x | z) at draws of the prior.
+        """Generate `n` images: the means of p(x | z) at draws z of the prior.
 
         Args:
-            n: the number of images; None for one per label of `y`.
-            y: a label for each, or one for all, or attributes (N, A); a model of labels draws those that are missing
-                (None, or -1) uniformly.
-            given: latents (N, D) to decode instead of draws. A hierarchical model also takes the first latents
-                alone, (N, as many dimensions as they have together), and draws the rest; a model with a codebook
-                also takes codes, integers (N, slots).
+            n: number of images; None for one per label of `y`.
+            y: a label per image, or one for all, or attributes (N, A); missing labels (None, or -1) are drawn
+                uniformly.
+            given: latents (N, D) to decode instead of draws. A hierarchical model also takes only the latents of its
+                first groups, (N, their dimensions), and draws the rest; a model with a codebook also takes codes,
+                integers (N, slots).
             temperature: below 1, draws stay closer to the prior's centre.
 
         Raises:
-            UserError: n < 1, temperature < 0, latents or labels of another number than n, a label that is no
-                class, or a model of attributes without them.
+            UserError: n < 1, temperature < 0, a number of latents or labels other than n, a label that is not a class,
+                or missing attributes.
         """
         if y is not None and not isinstance(y, int):
             y = self._tensor(y, "y")
@@ -141,7 +141,7 @@ class Model(nn.Module):
 
     @abstractmethod
     def compile_networks(self, mode: str) -> None:
-        """Compile the networks in place, under the names by which their weights are saved."""
+        """Compile the networks in place, without changing the names of saved weights."""
 
     @abstractmethod
     def _infer(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Distribution:
@@ -149,32 +149,32 @@ class Model(nn.Module):
 
     @abstractmethod
     def _decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Tensor:
-        """Parameters of the likelihood at a z of every latent."""
+        """Parameters of the likelihood at z, all latents concatenated."""
 
     @abstractmethod
     def _draw(self, n: int, c: Tensor | None, given: Tensor | None, temperature: float) -> Float[Tensor, "N D"]:
-        """The z of every latent: drawn from the prior, or completed from the part that is given."""
+        """z, all latents concatenated: drawn from the prior, or completed from the given part."""
 
     def _read(self, codes: Tensor) -> Tensor:
-        """The codebook's vectors for codes."""
+        """Look up codes in the codebook."""
         raise UserError("given holds integers, but the model has no codebook; give real numbers of shape (N, D)")
 
     def _tensor(self, values: Any, name: str) -> Tensor:
-        """An array, a list or a tensor as a tensor on the model's device; real numbers in its precision."""
+        """Convert an array or a list to a tensor on the model's device, real numbers to the model's precision."""
         try:
             tensor = torch.as_tensor(values, device=self.device)
         except (TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"{name} is {type(values).__name__}, which is no array of numbers ({error})") from None
+            raise UserError(f"{name} is {type(values).__name__}, which is not an array of numbers ({error})") from None
         weights = next(self.parameters()).dtype
-        # A list of floats is float32, an array of NumPy float64: both mean the numbers, not the precision.
+        # The float64 of a NumPy array is a default, not a choice; a tensor keeps its precision.
         return tensor if isinstance(values, Tensor) or not tensor.is_floating_point() else tensor.to(weights)
 
     def _checked(self, x: Tensor, values: bool = False) -> Tensor:
-        """The images, if they are such as the model takes; a training step does not wait for their values."""
+        """Check images; `values` also checks the pixels, which synchronises the device and is off in training."""
         if tuple(x.shape[1:]) != self.format.shape:
             raise UserError(
                 f"x has images of shape {tuple(x.shape[1:])}, but the model takes {self.format.shape}; "
-                "bring them to that shape"
+                "resize or reshape them"
             )
         if not x.is_floating_point():
             raise UserError(f"x is {x.dtype}, but must be real numbers in [0, 1]; divide bytes by 255")
@@ -185,7 +185,7 @@ class Model(nn.Module):
         return x
 
     def _completed(self, y: Tensor | int | None, n: int) -> Tensor | None:
-        """Labels for all: one given for all is repeated, those that are missing are drawn uniformly."""
+        """Labels for n images: a single label is repeated, and missing ones are drawn uniformly."""
         if isinstance(y, int) or (isinstance(y, Tensor) and y.ndim == 0):
             y = torch.full((n,), int(y), device=self.device)
         if not self.spec.conditional or not self.format.classes:
@@ -196,7 +196,7 @@ class Model(nn.Module):
         return torch.where(y == -1, drawn, y)
 
     def _labels(self, y: Any) -> Tensor | None:
-        """Labels that a user gave, checked; a training step does not wait for this."""
+        """Check labels given by a user; training skips this check, which synchronises the device."""
         if y is None:
             return None
         given = self._tensor(y, "y")
@@ -228,10 +228,10 @@ class Model(nn.Module):
 
 
 def built(spec: Any, base: type[nn.Module], *arguments: Any) -> Any:
-    """The module that a spec builds.
+    """Build the module of a spec.
 
     Raises:
-        UserError: it is no module of the contract.
+        UserError: the module is not an instance of `base`.
     """
     module = spec.build(*arguments)
     if not isinstance(module, base):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class VAEModel(Model):
     """p(x, z) = p(x | z) p(z) with the posterior q(z | x).
 
-    Kingma and Welling (2014); conditional after Sohn, Lee and Yan (2015), with a prior that may ignore the
-    label. Args: see `Model`.
+    Kingma and Welling (2014); conditional as in Sohn, Lee and Yan (2015), with a prior that may ignore the condition.
+    Args: see `Model`.
     """
 
     def __init__(self, spec: VAE, format: ImageFormat) -> None:
@@ -38,42 +38,42 @@ class VAEModel(Model):
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Dimensions of z, all places of the network's together."""
+        """Dimensions of z, all positions of the network together."""
         return (self.spec.latent * self.network.positions,)
 
     def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
-        """Encode, draw `samples` codes an image and decode them."""
+        """Encode the images, draw `samples` latents per image and decode them."""
         c = self._condition(y, len(x))
         draw = self.posterior(self.network.encode(self._checked(x), c), samples)
         latent = Latent(draw.q, draw.code, draw.z, draw.penalty, p=self.prior(c, self._infer))
         return Trace(x, self._likelihood_at(draw.z, c), (latent,))
 
     def likelihood_at(self, z: Float[Tensor, "S B D"], y: Tensor | None = None) -> Distribution:
-        """p(x | z) at S codes for each of B images, of batch shape (S, B).
+        """p(x | z) at S latents for each of B images, of batch shape (S, B).
 
         Args:
-            z: what the decoder reads.
+            z: latents, (S, B, D).
             y: for a conditional model, labels (B,) or attributes (B, A).
 
         Raises:
-            UserError: a conditional model has no labels.
+            UserError: missing labels for a conditional model.
         """
         return self._likelihood_at(z, self._condition(self._labels(y), z.shape[1]))
 
     def prior_of(self, y: Tensor | None, n: int) -> Distribution:
-        """p(z), or p(z | y) for each of n images, of batch shape () or (n,).
+        """p(z), of batch shape (), or p(z | y) for each of n images, of batch shape (n,).
 
         Raises:
-            UserError: a conditional model has no labels.
+            UserError: missing labels for a conditional model.
         """
         p: Distribution = self.prior(self._condition(self._labels(y), n), self._infer)
         return p
 
     def posterior_of(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None) -> Distribution:
-        """q(z | x), as `encode`, but also for pixels outside [0, 1], which a Gaussian likelihood draws.
+        """q(z | x), also for pixels outside [0, 1], which draws of a Gaussian likelihood may have.
 
         Raises:
-            UserError: images of another shape, or a conditional model has no labels.
+            UserError: images of a shape other than the model's, or missing labels for a conditional model.
         """
         return self._infer(self._checked(x), self._condition(self._labels(y), len(x)))
 
@@ -83,7 +83,7 @@ class VAEModel(Model):
         self.network.decode = torch.compile(self.network.decode, mode=mode)  # type: ignore[method-assign]
 
     def _likelihood_at(self, z: Float[Tensor, "S B D"], c: Float[Tensor, "B K"] | None) -> Distribution:
-        # The label of an image goes with each of its draws.
+        # Draws are the outer dimension, so the conditions of the batch repeat.
         repeated = None if c is None else c.repeat(len(z), 1)
         theta = self.network.decode(z.flatten(0, 1), repeated).unflatten(0, (len(z), -1))
         p: Distribution = self.likelihood(as_float32(theta))
@@ -95,13 +95,13 @@ class VAEModel(Model):
     def _draw(self, n: int, c: Tensor | None, given: Tensor | None, temperature: float) -> Float[Tensor, "N D"]:
         if given is None:
             given = self.prior.draw(n, c, self._infer, temperature)
-        # Real codes are what the decoder reads; the integers of a codebook are looked up in it.
+        # Real latents are decoded directly; integers are looked up in the codebook.
         return given if given.is_floating_point() else self._read(given)
 
     def _read(self, codes: Tensor) -> Tensor:
         return super()._read(codes) if self.posterior.code_space is None else self.posterior.read(codes)
 
     def _infer(self, x: Tensor, c: Tensor | None) -> Distribution:
-        """q(z | x, c), also for priors that are built from posteriors of pseudo-inputs."""
+        """q(z | x, c), also at the pseudo-inputs of a prior."""
         q: Distribution = self.posterior.distribution(self.network.encode(x, c))
         return q

@@ -41,7 +41,7 @@ class CellSpec(Spec, room=True):
 
 @dataclass(frozen=True)
 class Conv(NetworkSpec):
-    """Convolutional network with strided convolutions and their transposes, as in this project's first study."""
+    """Convolutional network with strided convolutions and their transposes, that of this project's first study."""
 
     channels: tuple[Width, ...] = (32, 64, 128)
     """Channels after each halving of the image; kernels are 4 x 4, the last 3 x 3."""
@@ -52,7 +52,11 @@ class Conv(NetworkSpec):
             raise UserError("Conv.channels is empty, but needs at least one number of channels")
 
     def build(self, sizes: Sizes) -> Network:
-        """Build the network, with fresh weights."""
+        """Build the network, with fresh weights.
+
+        Raises:
+            UserError: the image is too small to be halved once per layer.
+        """
         from vaelab.networks.conv import ConvNetwork
 
         return ConvNetwork(self.channels, sizes)
@@ -114,7 +118,7 @@ class ResNet(NetworkSpec):
     blocks: Annotated[int, Ge(1)] = 1
     """Number of cells after each halving."""
     cell: AnyCell = Bottleneck()
-    """Kind of cell."""
+    """The residual cell."""
     attention: bool = False
     """Self-attention between the positions of the smallest map, in encoder and decoder."""
     spatial: bool = False
@@ -153,9 +157,9 @@ class Modules(NetworkSpec):
     features: Annotated[int, Ge(1)] | None = field(default=None, repr=False)
     """F, width of the encoder's output; None to infer it."""
     encoder_name: str = ""
-    """Class of the encoder, set automatically."""
+    """Class of the encoder; set automatically."""
     decoder_name: str = ""
-    """Class of the decoder, set automatically."""
+    """Class of the decoder; set automatically."""
     python_only: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -173,7 +177,7 @@ class Modules(NetworkSpec):
         """Build the network, with copies of the two modules.
 
         Raises:
-            UserError: the modules are missing, as after reading a file, or do not fit the sizes.
+            UserError: the modules do not fit the sizes, or are missing because the spec was read from a file.
         """
         if self.encoder is None or self.decoder is None:
             raise UserError(
@@ -187,16 +191,3 @@ class Modules(NetworkSpec):
 
 
 AnyNetwork = Annotated[NetworkSpec, any_of(NetworkSpec)]
-
-__all__ = [
-    "AnyCell",
-    "AnyNetwork",
-    "Bottleneck",
-    "CellSpec",
-    "Conv",
-    "Depthwise",
-    "Mlp",
-    "Modules",
-    "NetworkSpec",
-    "ResNet",
-]

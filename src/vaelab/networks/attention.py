@@ -1,4 +1,4 @@
-"""Self-attention between all places of a map."""
+"""Self-attention between the positions of a map."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from vaelab.networks.cells import GroupNorm
 
 
 class SelfAttention(nn.Module):
-    """x + W softmax(q k^T / sqrt(C)) v, each place of a map reading from all others.
+    """Residual self-attention between the positions of a map, x + W softmax(q k^T / sqrt(C)) v.
 
-    Vaswani et al. (2017), equation 1, with one head over the places of an image as in Wang et al. (2018); the
-    map is normalised first, and q, k and v are 1x1 convolutions of it. It knows nothing of where a place lies:
-    permuted places give permuted results.
+    Vaswani et al. (2017), equation 1, with one head over the positions of an image (Wang et al. 2018). q, k and v are
+    1x1 convolutions of the normalised map. There is no position embedding, so the layer is permutation equivariant.
 
     Args:
         channels: C of the map.
@@ -27,9 +26,9 @@ class SelfAttention(nn.Module):
         self.project = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
-        """The map and what its places read from one another."""
-        places = self.qkv(self.normalise(x)).flatten(2).transpose(1, 2)  # (N, H W, 3 C)
-        q, k, v = places.unsqueeze(1).chunk(3, dim=-1)  # one head
-        read = scaled_dot_product_attention(q, k, v).squeeze(1)
-        y: Tensor = x + self.project(read.transpose(1, 2).unflatten(2, x.shape[2:]))
+        """The map plus its attention branch."""
+        positions = self.qkv(self.normalise(x)).flatten(2).transpose(1, 2)  # (N, H W, 3 C)
+        q, k, v = positions.unsqueeze(1).chunk(3, dim=-1)  # one head
+        attended = scaled_dot_product_attention(q, k, v).squeeze(1)
+        y: Tensor = x + self.project(attended.transpose(1, 2).unflatten(2, x.shape[2:]))
         return y

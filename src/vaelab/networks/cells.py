@@ -1,4 +1,4 @@
-"""Residual cells, x -> x + f(x): maps of one shape to maps of the same shape, made to be stacked deeply."""
+"""Residual cells, x + f(x): they keep the shape of a map and can be stacked deeply."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from vaelab.distributions import as_float32
 class GroupNorm(nn.GroupNorm):
     """Group normalisation (Wu and He 2018) in at most eight groups, each of at least eight channels.
 
-    Groups of a single channel would be bad company for a small map: one number less its own mean is nothing,
-    and no gradient would pass. Channels that do not divide so are one group.
+    Smaller groups fail on small maps: a single value minus its mean is zero and passes no gradient. If the channels
+    cannot be divided in this way, they form one group.
 
-    It computes in float32 at least, as CUDA's autocast lets it, and on a CPU bf16 would take up to three times as long.
+    Computes in at least float32, as CUDA's autocast does; on a CPU, bf16 takes up to three times as long.
 
     Args:
         channels: C of the map.
@@ -28,20 +28,20 @@ class GroupNorm(nn.GroupNorm):
         super().__init__(groups, channels)
 
     def forward(self, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
-        """The map with mean 0 and variance 1 in each group, then scaled and shifted channel by channel."""
+        """The map, normalised to mean 0 and variance 1 in each group, then scaled and shifted per channel."""
         return super().forward(as_float32(x))
 
 
 class BottleneckCell(nn.Module):
-    """x + f(x), f of four convolutions 1x1, 3x3, 3x3, 1x1 with GELU before each and fewer channels between.
+    """x + f(x), with f four convolutions 1x1, 3x3, 3x3, 1x1, a GELU before each (Child 2021, figure 3).
 
-    Child (2021), figure 3. There is no normalisation; what keeps a stack of `depth` cells from growing is that
-    each last convolution begins 1 / sqrt(depth) times as large, and without a bias to add up.
+    There is no normalisation. To keep the activations of a stack of `depth` cells bounded, the weights of the last
+    convolution are initially scaled by 1 / sqrt(depth) and its bias is zero.
 
     Args:
         channels: C of the map.
-        inner: channels between.
-        depth: cells in the whole stack.
+        inner: channels of the inner convolutions.
+        depth: number of cells in the stack.
     """
 
     def __init__(self, channels: int, inner: int, depth: int) -> None:
@@ -64,28 +64,28 @@ class BottleneckCell(nn.Module):
 
 
 class SqueezeExcite(nn.Module):
-    """Each channel times a number in (0, 1), drawn from the means of all channels (Hu, Shen and Sun 2018).
+    """Squeeze-and-excitation: a gate in (0, 1) per channel, computed from all channel means (Hu et al. 2018).
 
     Args:
-        channels: C of the map; a sixteenth of them, but at least four, stand between.
+        channels: C of the map; the hidden layer has C / 16 units, but at least four.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         inner = max(4, channels // 16)
-        # SiLU for the paper's ReLU: of so few units none may die.
+        # SiLU instead of the paper's ReLU: with so few units, dead ones would matter.
         self.gate = nn.Sequential(nn.Linear(channels, inner), nn.SiLU(), nn.Linear(inner, channels), nn.Sigmoid())
 
     def forward(self, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
-        """The map, its channels weighed."""
+        """The map times its gates."""
         y: Tensor = x * self.gate(x.mean((2, 3)))[:, :, None, None]
         return y
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """A 5x5 convolution of each channel with a kernel of its own, on a CPU always in its input's precision.
+    """A depthwise 5x5 convolution, one kernel per channel, which ignores autocast on a CPU.
 
-    oneDNN's gradient of it takes 1.5 to 3 times as long in bf16 as in fp32.
+    oneDNN's gradient takes 1.5 to 3 times as long in bf16 as in fp32.
 
     Args:
         channels: C of the map.
@@ -95,26 +95,25 @@ class DepthwiseConv2d(nn.Conv2d):
         super().__init__(channels, channels, 5, padding=2, groups=channels)
 
     def forward(self, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "N C H W"]:
-        """The map, filtered."""
+        """The filtered map."""
         with torch.autocast("cpu", enabled=False):
             return super().forward(x)
 
 
 class DepthwiseCell(nn.Module):
-    """x + f(x), f with one 5x5 convolution a channel between two 1x1 convolutions that widen and narrow.
+    """x + f(x), with f a depthwise 5x5 convolution between two 1x1 convolutions (Vahdat and Kautz 2020, figure 3a).
 
-    Vahdat and Kautz (2020), figure 3a: normalise, 1x1 to `inner` channels, normalise, SiLU, depthwise 5x5,
-    normalise, SiLU, 1x1 back, normalise, squeeze and excite. Group normalisation stands for the paper's batch
-    normalisation: it keeps no running statistics, so that an image gets the same numbers in training and in
-    evaluation, whatever else is in its batch.
+    f is: normalise, 1x1 to `inner` channels, normalise, SiLU, depthwise 5x5, normalise, SiLU, 1x1 back, normalise,
+    squeeze and excite. Group normalisation replaces the paper's batch normalisation: without running statistics, the
+    output for an image depends neither on the rest of its batch nor on the mode.
 
-    The last normalisation would undo any scale of the projection before it, so its own gain is what begins small:
-    0.1, the paper's weight on f, over sqrt(depth).
+    The last normalisation would undo a scaled initialisation of the layer before it, so its gain is scaled instead: it
+    starts at 0.1 / sqrt(depth), where 0.1 is the paper's weight on f.
 
     Args:
         channels: C of the map.
-        inner: channels between.
-        depth: cells in the whole stack.
+        inner: channels of the depthwise convolution.
+        depth: number of cells in the stack.
     """
 
     def __init__(self, channels: int, inner: int, depth: int) -> None:

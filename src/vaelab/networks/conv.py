@@ -1,4 +1,4 @@
-"""The convolutional networks of the first study, for any image size and number of channels."""
+"""The convolutional network of the first study, for any image size and number of channels."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from vaelab.networks.transposed import TransposedConv2d
 
 
 def _kernel(layer: int, layers: int) -> int:
-    """4 x 4 everywhere but in the innermost layer, where 3 x 3 brings 7 pixels to 4."""
+    """Kernel size: 4, except in the innermost layer, where 3 takes 7 pixels to 4."""
     return 3 if layer == layers - 1 else 4
 
 
 class ConvNetwork(Network):
-    """Convolutions of stride 2 down to a few pixels, and their transposes back.
+    """Convolutions of stride 2 down to a few pixels, and transposed convolutions back.
 
-    For 28 x 28 grey images and channels (32, 64, 128) these are the tables of the study::
+    For 28 x 28 grey images and channels (32, 64, 128), as in the study::
 
         encoder  Conv 4x4 s2 -> 32 x 14 x 14, Conv 4x4 s2 -> 64 x 7 x 7, Conv 3x3 s2 -> 128 x 4 x 4,
-                 ReLU each, flattened to 2048 features
-        decoder  Linear D -> 2048, ConvT 3x3 s2 -> 64 x 7 x 7, ConvT 4x4 s2 -> 32 x 14 x 14, ReLU each,
+                 each with ReLU, flattened to 2048 features
+        decoder  Linear D -> 2048, ConvT 3x3 s2 -> 64 x 7 x 7, ConvT 4x4 s2 -> 32 x 14 x 14, each with ReLU,
                  ConvT 4x4 s2 -> 1 x 28 x 28
 
-    Other sizes round down at each 4 x 4 layer; the decoder pads its output so that it meets them again.
-    A condition is broadcast to planes behind the image's channels, and written behind z.
+    Other sizes are rounded down at each 4 x 4 layer, and the decoder pads its outputs to the same sizes. The condition
+    is appended to the image as planes, and to z.
 
     Args:
-        channels: after each halving, from the image inwards.
-        sizes: what the network is built for.
+        channels: number of channels after each halving, from the image inwards.
+        sizes: the sizes that the network is built for.
 
     Raises:
-        UserError: the image is too small to be halved once a layer.
+        UserError: the image is too small to be halved once per layer.
     """
 
     def __init__(self, channels: tuple[int, ...], sizes: Sizes) -> None:
@@ -75,7 +75,7 @@ class ConvNetwork(Network):
             ]
         self.up = nn.Sequential(*up[:-1])
 
-        # Channels last is the layout in which convolutions in bf16 are fast, on CPUs and on GPUs.
+        # Convolutions in bf16 are fastest in the channels-last layout, on CPUs and on GPUs.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:

@@ -1,4 +1,4 @@
-"""Fully connected networks."""
+"""The fully connected network."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vaelab.networks.conditions import with_condition
 
 
 class MlpNetwork(Network):
-    """Linear layers with ReLU between them; the condition is written behind the pixels and behind z.
+    """Linear layers with ReLU between them; the condition is appended to the pixels and to z.
 
-    The encoder of Kingma and Welling (2014), appendix C, with ReLU. With no hidden layers the decoder is affine,
-    and with normal pixels the model is probabilistic PCA.
+    Kingma and Welling (2014), appendix C, with ReLU. Without hidden layers the decoder is affine, and with normal
+    pixels the model is probabilistic PCA.
 
     Args:
-        hidden: widths of the encoder's layers; the decoder's are these in reverse.
-        sizes: what the network is built for.
+        hidden: widths of the encoder's hidden layers; the decoder's are these in reverse.
+        sizes: the sizes that the network is built for.
     """
 
     def __init__(self, hidden: tuple[int, ...], sizes: Sizes) -> None:
@@ -44,7 +44,7 @@ class MlpNetwork(Network):
         self.decoder = nn.Sequential(*decoder[:-1])
 
     def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
-        """Features h of each image; with no hidden layers, the pixels and the condition themselves."""
+        """Features h of each image; without hidden layers, the pixels and the condition."""
         h: Tensor = self.encoder(with_condition(torch.flatten(x, 1), c))
         return h
 

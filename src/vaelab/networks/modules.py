@@ -1,4 +1,4 @@
-"""A network made of two plain modules."""
+"""A network made of two `nn.Module`s."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from vaelab.errors import UserError
 from vaelab.networks.conditions import as_planes, with_condition
 
 Part = nn.Module | Callable[[Sizes], nn.Module]
-"""A module, or a function of the sizes that makes one."""
+"""A module, or a function of the sizes that returns one."""
 
 
 class ModulesNetwork(Network):
-    """Two modules that a user wrote: h = encoder(x), flattened, and theta = decoder(z), brought to (N, P, H, W).
+    """A user's encoder and decoder: h = encoder(x), flattened, and theta = decoder(z), reshaped to (N, P, H, W).
 
-    A module whose `forward` takes two arguments is given the condition, (B, K) or None, as the second one. In a
-    conditional model, a module that takes one argument gets the condition as K planes behind the image's channels, or
-    as K numbers behind z.
+    A module whose `forward` takes two arguments is given the condition, (B, K) or None, as the second one. For a module
+    that takes one argument, the condition is appended to the image as K planes, or to z as K numbers.
 
     Args:
-        encoder, decoder: the modules, which are copied, or functions of the sizes that make them.
-        features: F, or None to read it off the encoder's output.
+        encoder, decoder: the modules, which are copied, or functions of the sizes that return them.
+        features: F, or None to infer it from the encoder's output.
         sizes: the sizes that the network is built for.
 
     Raises:
@@ -38,17 +37,17 @@ class ModulesNetwork(Network):
 
     def __init__(self, encoder: Part, decoder: Part, features: int | None, sizes: Sizes) -> None:
         super().__init__()
-        self.encoder = _made(encoder, sizes, "encoder")
-        self.decoder = _made(decoder, sizes, "decoder")
+        self.encoder = _instantiate(encoder, sizes, "encoder")
+        self.decoder = _instantiate(decoder, sizes, "decoder")
         self.output = (sizes.parameters, *sizes.image[1:])
         self._takes = {name: _takes_condition(getattr(self, name)) for name in ("encoder", "decoder")}
-        # One image through both: what does not fit is refused here, and lazy layers get their shapes.
+        # A forward pass on one image finds modules that do not fit, and gives lazy layers their shapes.
         c = torch.zeros(1, sizes.condition) if sizes.condition else None
         training = self.training
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             self.eval()
-            h = self._tried("encoder", torch.zeros(1, *sizes.image), c)
-            self._tried("decoder", torch.zeros(1, sizes.latent), c)
+            h = self._output("encoder", torch.zeros(1, *sizes.image), c)
+            self._output("decoder", torch.zeros(1, sizes.latent), c)
             self.train(training)
         self.features = h.shape[1]
         if features is not None and features != self.features:
@@ -64,8 +63,8 @@ class ModulesNetwork(Network):
         theta = self.decoder(z, c) if self._takes["decoder"] else self.decoder(with_condition(z, c))
         return torch.reshape(theta, (len(z), *self.output))
 
-    def _tried(self, name: str, x: Tensor, c: Tensor | None) -> Tensor:
-        """The module's output for one image or one z.
+    def _output(self, name: str, x: Tensor, c: Tensor | None) -> Tensor:
+        """The module's output for one image or one z, flattened to (1, ...).
 
         Raises:
             UserError: the module fails, or its output has another shape.
@@ -90,8 +89,8 @@ class ModulesNetwork(Network):
         return torch.flatten(y, 1)
 
 
-def _made(part: Part, sizes: Sizes, name: str) -> nn.Module:
-    """A copy of the module that was given, or the module that the function makes."""
+def _instantiate(part: Part, sizes: Sizes, name: str) -> nn.Module:
+    """A copy of a given module, or the module that a given function returns."""
     if isinstance(part, nn.Module):
         return copy.deepcopy(part)
     module = part(sizes)

@@ -13,7 +13,7 @@ _PADDING = [1, 1]
 
 
 def _gradients(grad: Tensor, image: Tensor, weight: Tensor, which: list[bool]) -> tuple[Any, ...]:
-    """Gradients of conv2d(image, weight), stride 2 and padding 1, for (image, weight, bias); None if not asked."""
+    """Gradients of conv2d(image, weight), stride 2 and padding 1, for (image, weight, bias) where `which` is true."""
     gradients: tuple[Any, ...] = torch.ops.aten.convolution_backward(
         grad, image, weight, None, _STRIDE, _PADDING, [1, 1], False, [0, 0], 1, which
     )
@@ -21,11 +21,11 @@ def _gradients(grad: Tensor, image: Tensor, weight: Tensor, which: list[bool]) -
 
 
 class _Adjoint(torch.autograd.Function):
-    """The transposed convolution as what it is by definition: the adjoint of a convolution.
+    """The transposed convolution, computed as the adjoint of a convolution.
 
-    oneDNN's own transposed convolution takes up to twelve times as long in bf16 (5.2 against 0.4 ms for
-    128 x 4 x 4 -> 64 x 7 x 7, batch 128, on two AVX-512 cores), while the gradient of an ordinary
-    convolution, which is the same sum, is fast. In fp32 a whole training step gains some 6 %.
+    The gradient of an ordinary convolution is the same sum as oneDNN's transposed convolution, which in bf16 takes up
+    to twelve times as long (5.2 against 0.4 ms for 128 x 4 x 4 -> 64 x 7 x 7, batch 128, on two AVX-512 cores). In fp32
+    a training step is about 6 % faster.
     """
 
     @staticmethod
@@ -47,16 +47,16 @@ class _Adjoint(torch.autograd.Function):
 
 
 class TransposedConv2d(nn.ConvTranspose2d):
-    """`torch.nn.ConvTranspose2d` of stride 2 and padding 1 that meets a given output size.
+    """`torch.nn.ConvTranspose2d` with stride 2, padding 1 and a given output size.
 
     Args:
-        inputs, outputs: channels.
+        inputs, outputs: numbers of channels.
         kernel: height and width of the kernel.
-        size: (H, W) of the output; an odd size is met by padding the output by one pixel.
+        size: (H, W) of the output, reached by an output padding of 0 or 1.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, size: tuple[int, int]) -> None:
-        # What stride 2 gives from the input that a convolution with this kernel would leave of `size`.
+        # The convolution rounds sizes down; the padding is the remainder.
         height, width = size
         padding = ((height + 2 - kernel) % 2, (width + 2 - kernel) % 2)
         super().__init__(inputs, outputs, kernel, stride=2, padding=1, output_padding=padding)
@@ -65,10 +65,10 @@ class TransposedConv2d(nn.ConvTranspose2d):
     def forward(  # type: ignore[override]
         self, x: Float[Tensor, "N I h w"]
     ) -> Float[Tensor, "N O H W"]:
-        """The enlarged maps."""
+        """The upsampled maps."""
         if x.device.type != "cpu":
             return super().forward(x)
-        # A function of our own is not cast by autocast, so it asks for the precision itself.
+        # Autocast does not apply to a custom autograd function, so cast explicitly.
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
         assert self.bias is not None
         y: Tensor = _Adjoint.apply(x.to(dtype), self.weight.to(dtype), *self.size)  # type: ignore[no-untyped-call]

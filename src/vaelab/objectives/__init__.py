@@ -7,36 +7,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from vaelab.objectives.capacity import Capacity
-from vaelab.objectives.dip import DipI, DipII
-from vaelab.objectives.dreg import Dreg
-from vaelab.objectives.elbo import Elbo
-from vaelab.objectives.factor import Factor
-from vaelab.objectives.free_bits import FreeBits
-from vaelab.objectives.function import FunctionObjective
-from vaelab.objectives.geco import Geco
-from vaelab.objectives.info import Info
-from vaelab.objectives.iwae import Iwae
-from vaelab.objectives.objective import Loss, ObjectiveSpec
-from vaelab.objectives.total_correlation import TotalCorrelation
+from vaelab.objectives.capacity import Capacity as Capacity
+from vaelab.objectives.dip import DipI as DipI, DipII as DipII
+from vaelab.objectives.dreg import Dreg as Dreg
+from vaelab.objectives.elbo import Elbo as Elbo
+from vaelab.objectives.factor import Factor as Factor
+from vaelab.objectives.free_bits import FreeBits as FreeBits
+from vaelab.objectives.function import FunctionObjective as FunctionObjective
+from vaelab.objectives.geco import Geco as Geco
+from vaelab.objectives.info import Info as Info
+from vaelab.objectives.iwae import Iwae as Iwae
+from vaelab.objectives.objective import Loss as Loss, ObjectiveSpec as ObjectiveSpec
+from vaelab.objectives.total_correlation import TotalCorrelation as TotalCorrelation
 from vaelab.spec import any_of
 
 AnyObjective = Annotated[ObjectiveSpec, any_of(ObjectiveSpec)]
-
-__all__ = [
-    "AnyObjective",
-    "Capacity",
-    "DipI",
-    "DipII",
-    "Dreg",
-    "Elbo",
-    "Factor",
-    "FreeBits",
-    "FunctionObjective",
-    "Geco",
-    "Info",
-    "Iwae",
-    "Loss",
-    "ObjectiveSpec",
-    "TotalCorrelation",
-]

@@ -33,5 +33,5 @@ class Capacity(ObjectiveSpec):
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
-        away = trace.kl.sum(0).mean() - self.capacity(progress)
-        return trace.penalised_reconstruction.mean() + self.gamma * away.abs()
+        excess = trace.kl.sum(0).mean() - self.capacity(progress)
+        return trace.penalised_reconstruction.mean() + self.gamma * excess.abs()

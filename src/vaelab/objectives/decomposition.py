@@ -36,8 +36,8 @@ def stratified_log_weights(
 ) -> Float[Tensor, "batch batch"]:
     """Log weights, row i for z_i, of q(z_i | x_j) in the estimate of q(z_i) over all images from a batch.
 
-    Chen et al. (2018), appendix C.2: the image that z_i was drawn for has weight 1/N, the others in the batch stand for
-    the rest of the images; each row sums to one.
+    Chen et al. (2018), appendix C.2: the image that z_i was drawn for has weight 1/N, and the other images of the batch
+    represent the rest; each row sums to one.
 
     >>> stratified_log_weights(3, 10).exp().sum(1)
     tensor([1., 1., 1.])
@@ -45,7 +45,7 @@ def stratified_log_weights(
     if batch == 1:
         return torch.zeros(1, 1, dtype=dtype, device=device)
     others = batch - 1
-    # Created on the device: a copy from the host would make an accelerator wait.
+    # Created on the device, since a copy from the host would synchronise an accelerator.
     weights = torch.full((batch, batch), 1 / others, dtype=dtype, device=device)
     for part in (weights.diagonal(1), weights[-1, 0]):
         part.fill_((images - others) / (images * others))

@@ -1,4 +1,4 @@
-"""DIP-VAE: a penalty that draws the covariance of the aggregate posterior to the identity."""
+"""DIP-VAE, a penalty that pulls the covariance of the aggregate posterior towards the identity."""
 
 from __future__ import annotations
 

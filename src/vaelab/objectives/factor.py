@@ -17,8 +17,8 @@ class Factor(ObjectiveSpec):
     """FactorVAE, a penalty on the total correlation estimated by a discriminator (Kim and Mnih 2018).
 
     loss = -ELBO + gamma E_q(z)[log D(z) / (1 - D(z))], with D trained to distinguish draws of q(z) from draws whose
-    dimensions are permuted across the batch: Kim and Mnih (2018), equation 2 and algorithm 2. The discriminator belongs
-    to the objective: the run's optimiser trains it and checkpoints hold it, but the saved model does not.
+    dimensions are permuted across the batch: Kim and Mnih (2018), equation 2 and algorithm 2. The discriminator is part
+    of the objective: the run's optimiser trains it, and checkpoints contain it, but the saved model does not.
     """
 
     gamma: Annotated[float, Ge(0)] = 10.0

@@ -18,9 +18,9 @@ class FactorLoss(nn.Module):
     """-ELBO + gamma E[logit D(z)], plus the discriminator's cross-entropy.
 
     Kim and Mnih (2018), algorithm 2, with both updates from one backward pass: in the model's term the discriminator's
-    weights are detached, in the discriminator's term the latents are. Two things differ from the paper: dimensions are
-    permuted within the model's batch instead of a second one, and one optimiser, with the run's learning rate and
-    clipping, trains both.
+    weights are detached, in the discriminator's term the latents are. There are two differences from the paper:
+    dimensions are permuted within the model's batch instead of a second one, and one optimiser, with the run's learning
+    rate and clipping, trains both.
 
     Args:
         gamma: weight of the total correlation.

@@ -21,9 +21,9 @@ class FreeBits(ObjectiveSpec):
     """Evidence lower bound with free bits: a floor below which the KL is not penalised (Kingma et al. 2016).
 
     loss = E_q[-log p(x | z)] + beta sum_j max(floor, E_x KL_j), in nats per image: Kingma et al. (2016),
-    "Improved Variational Inference with Inverse Autoregressive Flow", equation 15, with one group per dimension. If
-    prior or posterior are not independent normals, and in a hierarchy, whose latents have thousands of dimensions,
-    the whole latent is one group.
+    "Improved Variational Inference with Inverse Autoregressive Flow", equation 15, with one group per dimension. The
+    whole latent is one group if prior or posterior is not a normal with independent dimensions, and in a hierarchy,
+    whose latents have thousands of dimensions.
     """
 
     floor: Annotated[float, Ge(0)] = 0.5

@@ -16,7 +16,7 @@ class Geco(ObjectiveSpec):
 
     loss = KL + lambda C, C = E_q[-log p(x | z)] - tolerance in nats per image, and lambda <- lambda exp(rate C_ma)
     with C_ma a moving average of C: Rezende and Viola (2018), "Taming VAEs", algorithm 1. The multiplier is
-    part of the objective's state, which checkpoints hold.
+    part of the objective's state, which checkpoints contain.
     """
 
     tolerance: float = 100.0

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from vaelab.contract import Trace
 from vaelab.schedules import Progress
 
-# Bound on |log lambda|: with a constraint that cannot be met the multiplier would grow without limit.
-_LARGEST = 10.0
+# Bound on |log lambda|: with a constraint that cannot be met, the multiplier would grow without limit.
+_MAX_LOG = 10.0
 
 
 class GecoLoss(nn.Module):
@@ -44,6 +44,6 @@ class GecoLoss(nn.Module):
         loss = (trace.kl.sum(0) + trace.penalty).mean() + self.log_multiplier.exp() * smoothed
         # The optimiser skips a batch with a non-finite loss, so such a batch does not change this state either.
         finite = now.isfinite()
-        self.log_multiplier.add_(torch.where(finite, self.rate * average, 0.0)).clamp_(-_LARGEST, _LARGEST)
+        self.log_multiplier.add_(torch.where(finite, self.rate * average, 0.0)).clamp_(-_MAX_LOG, _MAX_LOG)
         self.average.copy_(torch.where(finite, average, self.average))
         return loss

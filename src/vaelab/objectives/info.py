@@ -26,7 +26,7 @@ class Info(ObjectiveSpec):
     """
 
     alpha: Annotated[float, Le(1)] = 1.0
-    """1 minus the weight of the KL; at 1 mutual information between x and z is not penalised."""
+    """1 minus the weight of the KL; at 1 the mutual information between x and z is not penalised."""
     weight: Annotated[float, Ge(0)] = 1000.0
     """lambda, nats per unit of squared discrepancy."""
     samples: Annotated[int, Ge(1)] = 1
@@ -34,7 +34,7 @@ class Info(ObjectiveSpec):
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes})
 
     def requirements(self) -> frozenset[Trait]:
-        """The traits needed; without a KL, a learned prior gets its gradient through reparameterised draws only."""
+        """The traits that the model must have; with alpha = 1, a prior learns through reparameterised draws only."""
         return self.needs | ({Trait.reparameterised_prior} if self.alpha == 1 else set())
 
     def beta(self, progress: Progress) -> float:
@@ -49,7 +49,7 @@ class Info(ObjectiveSpec):
         z = latent.code.flatten(0, 1)
         samples, batch = latent.code.shape[:2]
         drawn = latent.p.expand((batch,))
-        # Reparameterised draws, where there are any, also train a learned prior.
+        # Reparameterised draws also train a learned prior.
         priors = (drawn.rsample if drawn.has_rsample else drawn.sample)((samples,)).flatten(0, 1)
         weight = self.alpha + self.weight - 1
         return trace.cost(1 - self.alpha).mean() + weight * squared_mmd(z, priors)

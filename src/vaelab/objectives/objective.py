@@ -1,4 +1,4 @@
-"""The base of the objectives."""
+"""The base class of objectives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Loss(Protocol):
-    """A function to minimise, of a trace and the progress of training."""
+    """A loss to minimise, as a function of a trace and the progress of training."""
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
@@ -25,13 +25,15 @@ class ObjectiveSpec(Spec, room=True):
     """Base of the objective specs.
 
     A subclass defines `__call__`, or `build` if the loss has state or weights. Where an objective is expected, a
-    callable `(trace, progress) -> loss` stands for a `FunctionObjective`.
+    callable `(trace, progress) -> loss` is wrapped as a `FunctionObjective`.
     """
 
     samples: int = 1
     """Draws of z per image."""
     needs: ClassVar[frozenset[Trait]] = frozenset()
     """The traits that the model must have."""
+
+    accepts: ClassVar[str] = "a callable"
 
     @classmethod
     def coerce(cls, value: Any) -> Any:
@@ -57,12 +59,12 @@ class ObjectiveSpec(Spec, room=True):
         """The loss, a scalar in nats.
 
         Raises:
-            TypeError: the loss has state or weights, and is the module that `build` returns.
+            TypeError: the loss has state or weights; it is the module that `build` returns.
         """
         raise TypeError(f"{type(self).__name__} has state or weights; call the module that build(latent) returns")
 
     def requirements(self) -> frozenset[Trait]:
-        """The traits that the model must have, given the values of the fields; by default `needs`."""
+        """The traits that the model must have with these settings; by default `needs`."""
         return self.needs
 
     def check(self, traits: frozenset[Trait], model: str) -> None:

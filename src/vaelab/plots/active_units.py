@@ -15,20 +15,20 @@ from vaelab.plots.style import BLUE, GREY, ORANGE, styled
 
 
 def active_units(variance: ArrayLike, kl: ArrayLike | None = None, threshold: float = 0.01, title: str = "") -> Figure:
-    """Bars of the variance over images of each dimension's posterior mean, highest first, and of its KL below.
+    """Bars of the variance of each dimension's posterior mean over images, in descending order, and of its KL.
 
-    A dimension is active if Var_x(E[z given x]) is above the threshold (Burda, Grosse and Salakhutdinov 2016,
-    section 5.2); inactive ones are grey.
+    A dimension is active if Var_x(E[z | x]) is above the threshold (Burda, Grosse and Salakhutdinov 2016, section
+    5.2); inactive dimensions are grey.
 
     Args:
-        variance: of the posterior means over images, (D,).
+        variance: variance of the posterior means over images, (D,).
         kl: KL of each dimension to the prior, averaged over images, nats, (D,); None if the KL does not split into
             dimensions.
         threshold: variance above which a dimension counts as active.
         title: title of the figure.
 
     Raises:
-        UserError: the arrays do not fit each other, a variance is negative, or the threshold is not positive.
+        UserError: the shapes of the arrays do not match, a variance is negative, or the threshold is not positive.
     """
     spread, nats = checked_arrays(variance=(variance, "D"), kl=(np.zeros_like(variance) if kl is None else kl, "D"))
     if spread.min() < 0:
@@ -36,7 +36,7 @@ def active_units(variance: ArrayLike, kl: ArrayLike | None = None, threshold: fl
     if not threshold > 0:
         raise UserError(f"threshold is {threshold:g}, but must be > 0, since the axis is logarithmic")
     order = np.argsort(-spread, kind="stable")
-    place = np.arange(1, len(order) + 1)
+    positions = np.arange(1, len(order) + 1)
     active = spread[order] > threshold
     colours = np.where(active, BLUE, GREY)
     with styled():
@@ -44,7 +44,7 @@ def active_units(variance: ArrayLike, kl: ArrayLike | None = None, threshold: fl
         ratios = (3, 2) if kl is not None else (1,)
         panels = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios, squeeze=False)[:, 0]
         above, last = panels[0], panels[-1]
-        above.bar(place, spread[order], color=colours, width=0.8)
+        above.bar(positions, spread[order], color=colours, width=0.8)
         above.axhline(threshold, color=ORANGE, lw=1.2)
         above.set_yscale("log")
         floor = min([threshold, *spread[spread > 0]])
@@ -56,14 +56,14 @@ def active_units(variance: ArrayLike, kl: ArrayLike | None = None, threshold: fl
         ]
         above.legend(handles=keys, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, ncols=2)
         if kl is not None:
-            last.bar(place, nats[order], color=colours, width=0.8)
+            last.bar(positions, nats[order], color=colours, width=0.8)
             last.set_ylabel("KL (nats)")
             last.set_ylim(bottom=min(0.0, float(nats.min())))
         last.set_xlim(0.2, len(order) + 0.8)
         for axes in panels:
             axes.grid(False, axis="x")
         if len(order) <= 32:
-            last.set_xticks(place, [f"{number + 1}" for number in order], size=9 if len(order) <= 20 else 7)
+            last.set_xticks(positions, [f"{number + 1}" for number in order], size=9 if len(order) <= 20 else 7)
             last.set_xlabel("latent dimension, sorted by variance")
         else:
             last.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -18,19 +18,21 @@ _MARGINALS = 8
 
 
 def aggregate_posterior(z: ArrayLike, title: str = "") -> Figure:
-    """The aggregate posterior q(z), the average of q(z given x) over images, compared with p(z) = N(0, I).
+    """The aggregate posterior compared with the prior p(z) = N(0, I).
 
-    The ELBO contains KL(q(z), p(z)), and samples from the prior are good only where q(z) has mass (Hoffman and Johnson
-    2016). Two dimensions are drawn as the density, the prior's contours at radius 1, 2 and 3, and both marginals;
-    other numbers as the marginals of the first eight dimensions and the distribution of the squared norm of z, which
-    is chi-squared with D degrees of freedom under the prior.
+        q(z) = 1/N sum_n q(z | x_n)
+
+    The ELBO contains KL(q(z) || p(z)), and samples from the prior are good only where q(z) has mass (Hoffman and
+    Johnson 2016). In two dimensions the figure shows the density, the prior's contours at radius 1, 2 and 3, and both
+    marginals; otherwise the marginals of the first eight dimensions and the distribution of the squared norm of z,
+    which under the prior is chi-squared with D degrees of freedom.
 
     Args:
-        z: one draw from q(z given x) per image, (N, D).
+        z: one draw from q(z | x) per image, (N, D).
         title: title of the figure.
 
     Raises:
-        UserError: `z` has another shape, or values that are not finite.
+        UserError: `z` has the wrong shape, or values that are not finite.
     """
     (draws,) = checked_arrays(z=(z, "N D"))
     with styled():
@@ -44,7 +46,7 @@ def _plane(z: Floats) -> Figure:
     reach = max(3.6, float(np.quantile(np.abs(z), 0.999)))
     bins = int(np.clip(2 * len(z) ** (1 / 3), 16, 80))
     edges = np.linspace(-reach, reach, bins + 1)
-    # Divided by the number of all draws, including those beyond the edges.
+    # Normalised by all draws, including those beyond the edges.
     density = np.histogram2d(z[:, 0], z[:, 1], [edges, edges])[0].T / len(z) / (edges[1] - edges[0]) ** 2
     figure = Figure(figsize=(6, 4.6), layout="constrained")
     plane = figure.subplots()
@@ -68,15 +70,15 @@ def _plane(z: Floats) -> Figure:
 
 def _marginals(z: Floats) -> Figure:
     count, dimensions = z.shape
-    shown = min(dimensions, _MARGINALS)
-    across = min(4, shown)
-    rows = -(-shown // across)
-    reach = max(3.6, float(np.quantile(np.abs(z[:, :shown]), 0.999)))
+    n_panels = min(dimensions, _MARGINALS)
+    across = min(4, n_panels)
+    rows = -(-n_panels // across)
+    reach = max(3.6, float(np.quantile(np.abs(z[:, :n_panels]), 0.999)))
     edges = np.linspace(-reach, reach, int(np.clip(2 * count ** (1 / 3), 16, 60)) + 1)
     figure = Figure(figsize=(6, 1.35 * rows + 2.4), layout="constrained")
     grid = figure.add_gridspec(rows + 1, across, height_ratios=[1] * rows + [1.35])
     first: Axes | None = None
-    for dimension in range(shown):
+    for dimension in range(n_panels):
         row, column = divmod(dimension, across)
         axes = figure.add_subplot(grid[row, column], sharex=first, sharey=first)
         first = first or axes
@@ -87,15 +89,17 @@ def _marginals(z: Floats) -> Figure:
 
     squared = (z**2).sum(1)
     axes = figure.add_subplot(grid[rows, :])
-    far = max(float(np.quantile(squared, 0.999)), dimensions + 4 * sqrt(2 * dimensions))
+    limit = max(float(np.quantile(squared, 0.999)), dimensions + 4 * sqrt(2 * dimensions))
     # The density of chi-squared with one degree of freedom is unbounded at zero.
     start = 0.05 if dimensions == 1 else 1e-9
-    x = np.linspace(start, far, 400)
-    heights, sides = np.histogram(squared, np.linspace(0, far, len(edges)))
+    x = np.linspace(start, limit, 400)
+    heights, sides = np.histogram(squared, np.linspace(0, limit, len(edges)))
     axes.stairs(heights / count / (sides[1] - sides[0]), sides, fill=True, color=PALE_BLUE)
     axes.plot(x, _chi_squared(x, dimensions), color=ORANGE)
-    of = "one degree" if dimensions == 1 else f"{dimensions} degrees"
-    axes.set(xlabel=f"squared norm of z; curve: chi-squared with {of} of freedom", ylabel="density", xlim=(0, far))
+    degrees = "one degree" if dimensions == 1 else f"{dimensions} degrees"
+    axes.set(
+        xlabel=f"squared norm of z; curve: chi-squared with {degrees} of freedom", ylabel="density", xlim=(0, limit)
+    )
     figure.legend(handles=_keys("N(0, 1)"), loc="outside lower center", ncols=2)
     return figure
 
@@ -116,4 +120,4 @@ def _chi_squared(x: Floats, degrees: int) -> Floats:
 
 
 def _keys(prior: str) -> list[Patch | Line2D]:
-    return [Patch(color=BLUE, alpha=0.5, label="q(z), drawn"), Line2D([], [], color=ORANGE, label=f"prior {prior}")]
+    return [Patch(color=BLUE, alpha=0.5, label="draws from q(z)"), Line2D([], [], color=ORANGE, label=f"prior {prior}")]

@@ -1,4 +1,4 @@
-"""Checks of the arrays that a plot is given."""
+"""Checks of array arguments."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Floats = NDArray[np.float64]
 
 
 def checked_arrays(**arrays: tuple[ArrayLike, str]) -> list[Floats]:
-    """The arrays as floats, after a check of their shapes; a letter is a size that is the same in all shapes.
+    """Arrays as float64, after a check of their shapes; a letter is a size that all shapes share.
 
     Raises:
-        UserError: an array has another shape, or values that are not finite.
+        UserError: an array has the wrong shape, is empty, or has values that are not finite.
 
     >>> means, labels = checked_arrays(means=([[0, 1], [2, 3]], "N 2"), labels=([0, 1], "N"))
     >>> checked_arrays(means=([[0, 1], [2, 3]], "N 2"), labels=([0, 1, 2], "N"))
@@ -26,9 +26,9 @@ def checked_arrays(**arrays: tuple[ArrayLike, str]) -> list[Floats]:
     """
     sizes: dict[str, int] = {}
     checked: list[Floats] = []
-    for name, (values, wanted) in arrays.items():
+    for name, (values, expected) in arrays.items():
         array = np.asarray(values, float)
-        letters = wanted.split()
+        letters = expected.split()
         fits = array.ndim == len(letters) and array.size > 0
         fits = fits and all(
             size == (int(letter) if letter.isdigit() else sizes.setdefault(letter, size))
@@ -46,21 +46,23 @@ def checked_arrays(**arrays: tuple[ArrayLike, str]) -> list[Floats]:
 
 
 def class_numbers(labels: ArrayLike, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Labels (N,) as integers, each the index of a class in `classes`.
+    """Labels as integers, (N,), each the index of a class.
 
     Raises:
-        UserError: a label is not such an index.
+        UserError: a label is not the index of a class.
     """
-    (given,) = checked_arrays(labels=(labels, "N"))
-    numbers = given.astype(np.int64)
-    bad = given[(numbers != given) | (numbers < 0) | (numbers >= len(classes))]
-    if bad.size:
-        raise UserError(f"labels holds {bad[0]:g}, but must number the {len(classes)} classes from 0; name every class")
+    (values,) = checked_arrays(labels=(labels, "N"))
+    numbers = values.astype(np.int64)
+    invalid = values[(numbers != values) | (numbers < 0) | (numbers >= len(classes))]
+    if invalid.size:
+        raise UserError(
+            f"labels holds {invalid[0]:g}, but must number the {len(classes)} classes from 0; name every class"
+        )
     return numbers
 
 
 def check_channels(images: Floats) -> None:
-    """Refuse images (..., C, H, W) that are neither grey nor RGB.
+    """Raise an error unless images (..., C, H, W) are grey or RGB.
 
     Raises:
         UserError: C is neither 1 nor 3.

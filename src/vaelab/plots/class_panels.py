@@ -24,18 +24,18 @@ def class_panels(
 ) -> Figure:
     """One panel per class: its points in colour over the points of all other classes in grey.
 
-    If a model separates classes, the coloured points cover a part of the grey ones; if it mixes them, as a conditional
-    model does, they cover all.
+    If the model separates the classes, the coloured points cover part of the grey ones; if it mixes them, as a
+    conditional model does, they cover all.
 
     Args:
-        means: means of q(z given x), (N, 2).
+        means: means of q(z | x), (N, 2).
         labels: class of each image, (N,), counted from 0.
         classes: names of the classes, in order.
         axes: names of the two dimensions.
         title: title of the figure.
 
     Raises:
-        UserError: the arrays do not fit each other, or a label has no class.
+        UserError: the shapes of the arrays do not match, or a label is not the index of a class.
     """
     points = checked_arrays(means=(means, "N 2"), labels=(labels, "N"))[0]
     numbers = class_numbers(labels, classes)
@@ -51,8 +51,8 @@ def class_panels(
         for panel, name, number, colour in zip(
             panels, classes, range(len(classes)), itertools.cycle(class_colours(10)), strict=False
         ):
-            own = numbers == number
-            for rows, shade, layer in ((~own, GREY, 2), (own, colour, 3)):
+            members = numbers == number
+            for rows, shade, layer in ((~members, GREY, 2), (members, colour, 3)):
                 panel.scatter(
                     *points[rows].T, s=size, color=shade, lw=0, zorder=layer, rasterized=len(points) > MANY_POINTS // 10
                 )

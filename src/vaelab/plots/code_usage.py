@@ -1,4 +1,4 @@
-"""The usage of the codes of a discrete latent space."""
+"""Code usage of a discrete latent space."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from vaelab.plots.style import DASHES, class_colours, styled
 
 
 def code_usage(counts: ArrayLike, title: str = "") -> Figure:
-    """The share of images per code, most used first, one line per level, with perplexity and unused codes.
+    """Relative frequency of each code, most used first, one line per level, with perplexity and unused codes.
 
-    Perplexity is exp(-sum_k p_k log p_k): K if all K codes are used equally, 1 if only one is used (van den Oord et
-    al. 2017).
+        perplexity = exp(-sum_k p_k log p_k)
+
+    It is K if all K codes are used equally, and 1 if only one is used (van den Oord et al. 2017).
 
     Args:
-        counts: number of times that each code was used, (L, K) for L levels, or (K,) for one.
+        counts: number of uses of each code, (L, K) for L levels, or (K,) for one.
         title: title of the figure.
 
     Raises:
-        UserError: `counts` has another shape, a negative count, or a level without counts.
+        UserError: `counts` has the wrong shape, a negative count, or a level without counts.
     """
-    given = np.asarray(counts, float)
-    (levels,) = checked_arrays(counts=(given[None] if given.ndim == 1 else given, "L K"))
+    array = np.asarray(counts, float)
+    (levels,) = checked_arrays(counts=(array[None] if array.ndim == 1 else array, "L K"))
     if levels.min() < 0 or not levels.sum(1).all():
         raise UserError("counts holds a negative number or a level of zeros; count the codes of some images")
     codes = levels.shape[1]
@@ -50,7 +51,7 @@ def code_usage(counts: ArrayLike, title: str = "") -> Figure:
         axes.axhline(1 / codes, color="#777777", lw=1, ls=(0, (1, 2)), label=f"uniform: perplexity {codes}")
         axes.set_yscale("log")
         axes.set_xlim(0, codes + 1)
-        axes.set(xlabel="code, most used first", ylabel="share of use")
+        axes.set(xlabel="code, most used first", ylabel="relative frequency")
         figure.legend(loc="outside lower center", handlelength=3)
         if title:
             axes.set_title(title)

@@ -15,29 +15,29 @@ from vaelab.errors import UserError
 from vaelab.files import write_atomically
 from vaelab.plots.style import styled
 
-# Number of greys among the 256 colours of the palette; images, text and background need no more.
+# Greys among the 256 colours of the palette; images, text and background need no more.
 _GREYS = 40
 
 
 def write_film(path: Path, figures: Iterable[Figure], seconds: float = 0.3, hold: float = 2.0) -> None:
-    """Write figures as the frames of a GIF that repeats.
+    """Write figures as the frames of a looping GIF.
 
-    All frames share one palette, so that no colour flickers. `figures` may be a generator: each figure is drawn when it
-    is yielded, and only its pixels are kept.
+    All frames share one palette, so that colours do not flicker. `figures` may be a generator: each figure is rendered
+    when it is yielded, and only its pixels are kept.
 
     Args:
         path: the file; its suffix is .gif.
-        figures: the frames, all of one size.
+        figures: the frames, all of the same size.
         seconds: duration of each frame.
         hold: additional duration of the last frame, seconds.
 
     Raises:
-        UserError: there are no frames or frames of different sizes, a duration is too short, the suffix is another, or
-            the file cannot be written.
+        UserError: there are no frames, their sizes differ, a duration is too short, the suffix is not .gif, or the
+            file cannot be written.
     """
     if path.suffix.lower() != ".gif":
         raise UserError(f"film {path} has the suffix {path.suffix!r}; end its name in .gif")
-    # Players slow down frames that are shorter than two hundredths of a second.
+    # Players slow down frames that are shorter than 0.02 seconds.
     if not seconds >= 0.02 or not hold >= 0:
         raise UserError(f"seconds is {seconds} and hold is {hold}; give at least 0.02 seconds per frame and hold >= 0")
     frames = [_draw(figure) for figure in figures]
@@ -46,7 +46,7 @@ def write_film(path: Path, figures: Iterable[Figure], seconds: float = 0.3, hold
     height, width, _ = frames[0].shape
     if odd := next((frame.shape for frame in frames if frame.shape != frames[0].shape), None):
         raise UserError(
-            f"figures has frames of {width} x {height} and {odd[1]} x {odd[0]} pixels; make all of one size"
+            f"figures has frames of {width} x {height} and {odd[1]} x {odd[0]} pixels; make them the same size"
         )
     first, *others = _with_one_palette(np.stack(frames))
     each = round(seconds * 1000)
@@ -64,7 +64,7 @@ def write_film(path: Path, figures: Iterable[Figure], seconds: float = 0.3, hold
 
 
 def _draw(figure: Figure) -> NDArray[np.uint8]:
-    """The figure's pixels at its resolution, (H, W, 3)."""
+    """Pixels of a figure at its resolution, (H, W, 3)."""
     buffer = io.BytesIO()
     with styled():
         figure.savefig(buffer, format="rgba")
@@ -75,8 +75,8 @@ def _draw(figure: Figure) -> NDArray[np.uint8]:
 def _with_one_palette(frames: NDArray[np.uint8]) -> list[Image.Image]:
     """Frames (T, H, W, 3) as images with one palette: evenly spaced greys, and colours fitted to the coloured pixels.
 
-    A palette fitted to all pixels would consist of greys, of which a film of decoded images has a hundred times more,
-    and would merge the colours of classes.
+    A palette fitted to all pixels would be mostly grey, since a film of decoded images has a hundred times more grey
+    pixels than coloured ones, and would merge the colours of classes.
     """
     greys = np.linspace(0, 255, _GREYS).round().repeat(3).reshape(-1, 3)
     coloured = frames[frames.max(-1) - frames.min(-1) > 24]
@@ -85,7 +85,7 @@ def _with_one_palette(frames: NDArray[np.uint8]) -> list[Image.Image]:
         palette = np.concatenate([greys, np.reshape(reduced.getpalette() or [], (-1, 3))])[:256].astype(np.float32)
     else:
         palette = greys.astype(np.float32)
-    # A pixel's colour is one integer, an index into a table of nearest entries, so each colour is matched only once.
+    # Colours packed into integers index a table of nearest entries, so each colour is matched only once.
     packed = frames[..., 0].astype(np.int32) << 16
     packed |= frames[..., 1].astype(np.int32) << 8
     packed |= frames[..., 2]

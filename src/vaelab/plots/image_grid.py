@@ -15,7 +15,7 @@ from vaelab.plots.style import styled
 
 Gaps = tuple[Sequence[int], Sequence[int]]
 
-# In points: the width of a page, its height without a caption, the largest useful side of an image, and the margin.
+# In points: page width, page height without a caption, largest useful side of an image, margin.
 _WIDTH, _HEIGHT, _LARGEST, _EDGE = 432.0, 576.0, 110.0, 5.0
 
 
@@ -28,18 +28,19 @@ def image_grid(
     title: str = "",
     gaps: Gaps = ((), ()),
 ) -> Figure:
-    """Images in rows and columns, without gaps except those of `gaps`.
+    """A grid of images, without space between them except at `gaps`.
 
     Args:
         images: values in [0, 1], (R, K, C, H, W), C = 1 for grey or 3 for RGB.
-        rows, columns: one label per row and one per column, or none.
-        row_axis, column_axis: the quantity that varies from row to row, and from column to column.
+        rows, columns: one label per row and one per column; empty for none.
+        row_axis, column_axis: the quantities that vary over rows and over columns.
         title: title of the figure.
-        gaps: rows and columns with a white gap before them, which separates groups: ((2, 4), (1,)) separates pairs of
-            rows, and the first column from the others.
+        gaps: rows and columns with a white gap before them: ((2, 4), (1,)) separates pairs of rows, and the first
+            column from the others.
 
     Raises:
-        UserError: the images have another shape, the labels another number, or a gap is not between two images.
+        UserError: the images have the wrong shape, the number of labels does not match, or a gap is not between two
+            images.
     """
     (images,) = checked_arrays(images=(images, "R K C H W"))
     r, k, colours, h, w = images.shape
@@ -52,7 +53,7 @@ def image_grid(
     sheet, tops, lefts = tile(images, gaps)
     height, width = sheet.shape[:2]
     with styled():
-        # The sheet fills the part of a page that its labels leave free, so that no letter is cut.
+        # The sheet fills the part of the page that the labels leave free, so that no label is cut off.
         line = 9 * LINE_HEIGHT
         left = _EDGE + max(map(text_width, rows), default=0.0) + 5 * bool(rows) + (line + 4) * bool(row_axis)
         scale = min(max(_WIDTH - left - _EDGE, 150) / width, (_HEIGHT - 4 * line) / height, _LARGEST / max(h, w))
@@ -61,7 +62,7 @@ def image_grid(
         scale = min(scale, max(_HEIGHT - 3 * line - names, 150) / height)
         below = _EDGE + (names + 5) * bool(columns) + (line + 4) * bool(column_axis)
         above = _EDGE + (10 * LINE_HEIGHT + 6) * bool(title)
-        # Text that is centred on a narrow sheet is wider than the sheet.
+        # Text centred on a narrow sheet can be wider than the sheet.
         across = max(
             text_width(title, 10), text_width(column_axis), 0 if upright else _width_for(columns, lefts + w / 2, scale)
         )
@@ -77,7 +78,7 @@ def image_grid(
             cmap="gray",
             vmin=0,
             vmax=1,
-            # Sharp pixels, except on sheets so large that nearest would skip some.
+            # Sharp pixels, except on large sheets, where nearest would skip some.
             interpolation="nearest" if max(height, width) < 1000 else "antialiased",
         )
         axes.grid(False)
@@ -96,7 +97,7 @@ def image_grid(
 
 
 def tile(images: Floats, gaps: Gaps = ((), ())) -> tuple[Floats, Floats, Floats]:
-    """Images (R, K, C, H, W) as one sheet (height, width, C), and the positions of their rows and columns in pixels.
+    """Images (R, K, C, H, W) as one sheet (height, width, C), with the positions of rows and columns in pixels.
 
     Raises:
         UserError: a gap is not between two images.
@@ -105,10 +106,10 @@ def tile(images: Floats, gaps: Gaps = ((), ())) -> tuple[Floats, Floats, Floats]
     gap = max(2, round(max(h, w) / 7))
     starts = []
     for name, before, count, size in (("rows", gaps[0], r, h), ("columns", gaps[1], k, w)):
-        if bad := [place for place in before if not 0 < place < count]:
-            raise UserError(f"gaps names {bad[0]} among {name}, but must lie between two of the {count} {name}")
-        places = np.arange(count)
-        starts.append(places * size + gap * np.isin(places, before).cumsum())
+        if invalid := [index for index in before if not 0 < index < count]:
+            raise UserError(f"gaps has {invalid[0]} for {name}, but a gap must lie between two of the {count} {name}")
+        indices = np.arange(count)
+        starts.append(indices * size + gap * np.isin(indices, before).cumsum())
     tops, lefts = starts
     sheet = np.ones((tops[-1] + h, lefts[-1] + w, colours))
     for row, top in zip(images, tops, strict=True):
@@ -117,14 +118,14 @@ def tile(images: Floats, gaps: Gaps = ((), ())) -> tuple[Floats, Floats, Floats]
     return sheet, tops, lefts
 
 
-def _labels_touch(labels: Sequence[str], places: Floats) -> bool:
-    """Whether there is no space between two neighbouring labels at these places."""
+def _labels_touch(labels: Sequence[str], positions: Floats) -> bool:
+    """Whether two neighbouring labels at these positions have no space between them."""
     widths = np.array([text_width(label) for label in labels])
-    return bool(len(widths) and ((widths[1:] + widths[:-1]) / 2 + 4 > np.diff(places)).any())
+    return bool(len(widths) and ((widths[1:] + widths[:-1]) / 2 + 4 > np.diff(positions)).any())
 
 
 def _width_for(labels: Sequence[str], centres: Floats, scale: float) -> float:
-    """The width at which the first and the last label lie within the sheet."""
+    """The width at which the first and the last label fit within the sheet."""
     if not labels:
         return 0.0
     middle = (centres[0] + centres[-1]) / 2
@@ -135,5 +136,5 @@ def _width_for(labels: Sequence[str], centres: Floats, scale: float) -> float:
 
 
 def _label_size(cell: float) -> float:
-    """The font size, in points, of a line that fits an image of this height."""
+    """Font size, in points, of a line of text that fits an image of this height."""
     return float(np.clip(0.8 * cell, 4, 9))

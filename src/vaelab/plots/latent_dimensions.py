@@ -20,9 +20,9 @@ def latent_dimensions(
     reconstruction_is: str = "reconstruction",
     title: str = "",
 ) -> Figure:
-    """Total, reconstruction and, in a panel below, KL against latent dimensions on an axis of powers of two.
+    """Total and reconstruction, and KL in a second panel, against the number of latent dimensions, on a log axis.
 
-    Lines are means over seeds, bands are one standard deviation over seeds (n - 1), points are single seeds.
+    Lines are means over seeds, bands one sample standard deviation (n - 1), points single seeds.
 
     Args:
         dimensions: numbers of latent dimensions, (M,).
@@ -31,7 +31,7 @@ def latent_dimensions(
         title: title of the figure.
 
     Raises:
-        UserError: the arrays do not fit each other, or a number of dimensions is below 1.
+        UserError: the shapes of the arrays do not match, or a number of dimensions is below 1.
     """
     d, r, k, t = checked_arrays(
         dimensions=(dimensions, "M"), reconstruction=(reconstruction, "M S"), kl=(kl, "M S"), total=(total, "M S")

@@ -27,23 +27,24 @@ def latent_frame(
     reach: float = 3.0,
     prior: bool = True,
 ) -> Figure:
-    """The latent plane after an epoch: the images' means on the left, the decoded plane on the right.
+    """The latent plane after an epoch: posterior means on the left, the decoded plane on the right.
 
     Everything except the data has the same position in every frame. Class names follow the class means.
 
     Args:
-        means: means of q(z given x), (N, 2).
+        means: means of q(z | x), (N, 2).
         labels: class of each image, (N,), counted from 0; None for unlabelled images.
         classes: names of the classes, in order.
-        plane: decoded images with values in [0, 1], (R, R, C, H, W), the highest z2 first, or none.
+        plane: decoded images with values in [0, 1], (R, R, C, H, W), the highest z2 first; None to leave it out.
         epoch: number of the epoch.
-        limits: limits of both axes on the left, the same for all frames of a film.
+        limits: limits of both axes of the left panel, the same for all frames of a film.
         title: title of the figure.
-        reach: the points of the plane are evenly spaced from -reach to reach.
+        reach: half-width of the decoded plane, whose points are evenly spaced from -reach to reach.
         prior: whether to draw circles of N(0, I) at radius 1, 2 and 3.
 
     Raises:
-        UserError: the arrays do not fit each other, a label has no class, or the limits do not rise.
+        UserError: the shapes of the arrays do not match, a label is not the index of a class, or the limits do not
+            ascend.
     """
     (points,) = checked_arrays(means=(means, "N 2"))
     numbers = None
@@ -51,7 +52,7 @@ def latent_frame(
         checked_arrays(means=(means, "N 2"), labels=(labels, "N"))
         numbers = class_numbers(labels, classes)
     if not limits[0] < limits[1]:
-        raise UserError(f"limits is {limits}, but must rise; give the lowest and the highest value to show")
+        raise UserError(f"limits is {limits}, but must ascend; give the lowest and the highest value of the axes")
     with styled():
         # Fixed positions: an automatic layout would change with the width of labels from frame to frame.
         wide, high = (8.4 if plane is not None else 4.4, 4.7)

@@ -17,7 +17,7 @@ from vaelab.plots.arrays import Floats, checked_arrays, class_numbers
 from vaelab.plots.names import class_means, write_names
 from vaelab.plots.style import BLUE, class_colours, styled
 
-# A vector file with more points would be slow to open, so more are rasterized.
+# More points are rasterized, since a vector file of them would be slow to open.
 MANY_POINTS = 10_000
 # More ellipses could not be distinguished.
 _ELLIPSES = 150
@@ -35,21 +35,21 @@ def latent_scatter(
 ) -> Figure:
     """One point per image, in the colour of its class, with the name of each class at the mean of its points.
 
-    Points are drawn in the order given, so that no class hides another if the images are shuffled.
+    Points are drawn in the given order, so that no class hides another if the images are shuffled.
 
     Args:
-        means: means of q(z given x), or positions in another map of two dimensions, (N, 2).
+        means: means of q(z | x), or positions in another two-dimensional map, (N, 2).
         labels: class of each image, (N,), counted from 0.
         classes: names of the classes, in order.
-        deviations: standard deviations of q(z given x), (N, 2); up to 150 images, evenly spaced among those given, get
-            an ellipse of one standard deviation.
+        deviations: standard deviations of q(z | x), (N, 2), drawn as ellipses of one standard deviation for up to 150
+            evenly spaced images.
         centroids: whether to write names at the class means.
         axes: names of the two dimensions, such as ("UMAP 1", "UMAP 2").
         prior: whether to draw circles of N(0, I) at radius 1, 2 and 3.
         title: title of the figure.
 
     Raises:
-        UserError: the arrays do not fit each other, or a label has no class.
+        UserError: the shapes of the arrays do not match, or a label is not the index of a class.
     """
     (points,) = checked_arrays(means=(means, "N 2"))
     numbers, colours = None, [BLUE]
@@ -92,7 +92,7 @@ def latent_scatter(
 def draw_points(
     axes: Axes, points: Floats, labels: NDArray[np.int64] | None, colours: Sequence[str], faint: bool = False
 ) -> None:
-    """Draw points (N, 2) in the colours of their classes; more points are drawn smaller."""
+    """Draw points (N, 2) in the colours of their classes, the smaller the more there are."""
     axes.scatter(
         points[:, 0],
         points[:, 1],
@@ -106,20 +106,20 @@ def draw_points(
 
 
 def draw_prior(axes: Axes) -> Line2D:
-    """Draw circles of N(0, I) at radius 1, 2 and 3; returns their key for the legend."""
+    """Draw circles of N(0, I) at radius 1, 2 and 3; returns their legend entry."""
     for radius in (1, 2, 3):
         axes.add_patch(Circle((0, 0), radius, fill=False, ec="#777777", lw=0.8, zorder=3))
     return Line2D([], [], color="#777777", lw=0.8, label="N(0, I),\nr = 1, 2, 3")
 
 
 def class_keys(classes: Sequence[str], colours: Sequence[str]) -> list[Line2D]:
-    """Keys for the legend: one dot per class in its colour."""
+    """Legend entries: one dot per class in its colour."""
     dots = zip(classes, colours, strict=True)
     return [Line2D([], [], ls="", marker="o", ms=5, mew=0, color=colour, label=name) for name, colour in dots]
 
 
 def _draw_ellipses(axes: Axes, centres: Floats, deviations: Floats, colours: Floats) -> None:
-    """Draw contours of diagonal normals at one standard deviation s, 2 s wide along each axis."""
+    """Draw diagonal Gaussians as ellipses of one standard deviation, two standard deviations wide along each axis."""
     axes.add_collection(
         EllipseCollection(
             2 * deviations[:, 0],

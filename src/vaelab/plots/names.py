@@ -1,4 +1,4 @@
-"""Names written into a plot at given positions, without overlaps."""
+"""Names at given positions of a plot, without overlaps."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ LINE_HEIGHT = 1.25
 
 @functools.lru_cache(maxsize=1024)
 def text_width(text: str, size: float = 9, weight: str = "normal") -> float:
-    """An upper bound of the width of a line of text, in points, the unit of `size`."""
+    """An upper bound on the width of a line of text, in points, the unit of `size`."""
     if not text.strip():
         return 0.0
     outline = TextPath((0, 0), text, prop=FontProperties(size=size, weight=weight))
-    # Hinting, which fits letters to pixels, makes them a few percent wider than their outlines.
+    # Hinting, which aligns letters with pixels, makes them a few percent wider than their outlines.
     return 1.06 * float(outline.get_extents().width)
 
 
@@ -38,24 +38,24 @@ def class_means(means: Floats, labels: NDArray[np.int64], count: int) -> Floats:
         return np.asarray(sums / np.bincount(labels, minlength=count)[:, None])
 
 
-def write_names(axes: Axes, places: Floats, names: Sequence[str], size: float = 9) -> list[Annotation]:
-    """Write each name at its place (N, 2), in data coordinates.
+def write_names(axes: Axes, positions: Floats, names: Sequence[str], size: float = 9) -> list[Annotation]:
+    """Write each name at its position (N, 2), in data coordinates; names without a finite position are left out.
 
-    Names that would overlap are moved apart, and a thin line connects each to its place. If most of them are close
+    Names that would overlap are moved apart, and a thin line connects each to its position. If most of them are close
     together, as those of classes that a conditional model mixes, they are arranged on a ring around the points. Call
-    it after limits and layout are final, since these decide which names overlap.
+    this function after limits and layout are final, since these determine which names overlap.
     """
-    shown = [(place, name) for place, name in zip(places, names, strict=True) if np.isfinite(place).all()]
-    if not shown:
+    labels = [(point, name) for point, name in zip(positions, names, strict=True) if np.isfinite(point).all()]
+    if not labels:
         return []
-    # In points, the unit of font sizes, for any resolution.
+    # In points, the unit of font sizes, at any resolution.
     scale = 72 / axes.figure.dpi
-    centres = np.array([axes.transData.transform(place) for place, _ in shown]) * scale
-    half = np.array([[text_width(name, size, "bold") / 2 + 2, LINE_HEIGHT * size / 2] for _, name in shown])
+    centres = np.array([axes.transData.transform(point) for point, _ in labels]) * scale
+    half = np.array([[text_width(name, size, "bold") / 2 + 2, LINE_HEIGHT * size / 2] for _, name in labels])
     window = np.array(axes.get_window_extent().get_points()) * scale
     moved = _separated(_on_ring(centres, half, window), half, window)
     texts = []
-    for ((x, y), name), offset in zip(shown, moved - centres, strict=True):
+    for ((x, y), name), offset in zip(labels, moved - centres, strict=True):
         far = bool(np.hypot(*offset) > size)
         line = {"arrowstyle": "-", "lw": 0.6, "color": "#333333", "shrinkA": 0, "shrinkB": 0}
         text = axes.annotate(
@@ -77,14 +77,14 @@ def write_names(axes: Axes, places: Floats, names: Sequence[str], size: float = 
 
 
 def _overlaps(centres: Floats, half: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """For each pair of boxes: the vector between the centres, the depth of overlap per axis, whether they overlap."""
+    """For each pair of boxes: the vector between centres, the depth of the overlap per axis, whether they overlap."""
     gap = centres[:, None] - centres[None]
     depth = half[:, None] + half[None] - np.abs(gap)
     return gap, depth, (depth > 0).all(-1) & ~np.eye(len(centres), dtype=bool)
 
 
 def _on_ring(centres: Floats, half: Floats, window: Floats) -> Floats:
-    """Centres moved onto a ring in the window, if most boxes overlap and all are close together."""
+    """Centres of boxes, moved onto a ring in the window if most boxes overlap and all are close together."""
     spread = np.ptp(centres, axis=0) / (window[1] - window[0])
     if len(centres) < 4 or _overlaps(centres, half)[2].any(0).mean() < 0.6 or spread.max() > 0.2:
         return centres
@@ -97,8 +97,8 @@ def _on_ring(centres: Floats, half: Floats, window: Floats) -> Floats:
 
 
 def _separated(centres: Floats, half: Floats, window: Floats) -> Floats:
-    """Centres of boxes, moved a little within the window until no two boxes overlap."""
-    # A small offset in different directions, so that boxes with one centre can be separated.
+    """Centres of boxes, moved within the window until no two boxes overlap."""
+    # Small offsets in different directions separate boxes that share a centre.
     turn = np.arange(len(centres)) * 2.4
     moved = centres + 0.01 * np.stack([np.cos(turn), np.sin(turn)], 1)
     overlapped = False

@@ -1,4 +1,4 @@
-"""The rate-distortion plane of models with different weights of the rate."""
+"""The rate-distortion plane of models trained with different beta."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from vaelab.plots.arrays import Floats, checked_arrays
 from vaelab.plots.names import write_names
 from vaelab.plots.style import BLUE, GREY, ORANGE, styled
 
-# Half the length of a tangent, as a share of the axes.
+# Half the length of a tangent, as a fraction of the axes.
 _TANGENT = 0.06
-# Offset from a point to the middle of its name, in points.
+# Offset from a point to the centre of its name, in points.
 _OFFSET = (24.0, 9.0)
 
 
@@ -29,18 +29,18 @@ def rate_distortion(
     """Rate R and distortion D of a beta-VAE for each beta (Alemi et al. 2018).
 
     Models that minimise D + beta R lie on a convex curve of slope dD / dR = -beta. Each mean has a short line of that
-    slope, which is tangent to the curve if training found the optimum. The diagonals are lines of equal D + R, shown
+    slope, which is tangent to the curve if training reached the optimum. The diagonals are lines of equal D + R, given
     on the right axis; if the distortion is a negative log-likelihood, D + R = -ELBO.
 
     Args:
         beta: weights of the rate, (B,), in any order.
-        rate: KL of posterior and prior, nats per image, of S seeds, (S, B).
+        rate: KL(q(z | x) || p(z)), nats per image, (S, B) for S seeds.
         distortion: reconstruction, nats per image, (S, B).
         distortion_is: name of the reconstruction, such as "cross-entropy".
         title: title of the figure.
 
     Raises:
-        UserError: the arrays do not fit each other, or a beta is negative.
+        UserError: the shapes of the arrays do not match, or a beta is negative.
     """
     betas, rates, distortions = checked_arrays(beta=(beta, "B"), rate=(rate, "S B"), distortion=(distortion, "S B"))
     if betas.min() < 0:
@@ -67,7 +67,7 @@ def rate_distortion(
 
 
 def _limits(axes: Axes, rates: Floats, distortions: Floats) -> None:
-    """Set limits from rate zero, with a margin around the points and room for the legend above."""
+    """Set the limits: rate from zero, a margin around the points, and room for the legend."""
     width, height = rates.max() or 1.0, np.ptp(distortions) or 10.0
     axes.set_xlim(min(0.0, rates.min()) - 0.02 * width, 1.12 * width)
     axes.set_ylim(distortions.min() - 0.08 * height, distortions.max() + 0.16 * height)
@@ -87,19 +87,19 @@ def _diagonals(axes: Axes, also: str) -> None:
 
 
 def _tangents(axes: Axes, betas: Floats, means: Floats) -> None:
-    """Draw a line of slope -beta through each point, all of one length on paper."""
+    """Draw a line of slope -beta through each point, all of the same length on the page."""
     width, height = np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())
     run = _TANGENT / np.hypot(1 / width, betas / height)
     ends = means[:, None] + np.stack([run, -betas * run], 1)[:, None] * np.array([[-1], [1]])
-    for place, line in enumerate(ends):
-        axes.plot(*line.T, color=ORANGE, lw=1.2, label=None if place else "slope -β, as at an optimum")
+    for index, line in enumerate(ends):
+        axes.plot(*line.T, color=ORANGE, lw=1.2, label=None if index else "slope -β, as at an optimum")
 
 
 def _names(axes: Axes, betas: Floats, means: Floats) -> None:
     """Write each beta above and to the right of its point, off the curve."""
     shifted = axes.transData.transform(means) + np.array(_OFFSET) * axes.figure.dpi / 72
-    places = axes.transData.inverted().transform(shifted)
-    for text in write_names(axes, places, [f"β = {value:g}" for value in betas]):
+    positions = axes.transData.inverted().transform(shifted)
+    for text in write_names(axes, positions, [f"β = {value:g}" for value in betas]):
         if text.arrow_patch is not None:
-            # It would end at the offset position, not at the point.
+            # The line would end at the offset position, not at the point.
             text.arrow_patch.set_visible(False)

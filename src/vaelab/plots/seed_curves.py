@@ -19,25 +19,25 @@ def seed_curves(
     ylabel: str,
     title: str = "",
 ) -> Figure:
-    """A number over epochs for groups of runs, such as with and without KL warm-up.
+    """A quantity over epochs for groups of runs, such as with and without KL warm-up.
 
     Args:
         epoch: epoch numbers, (E,).
-        groups: the values of each group's seeds, (S, E), by the group's name; groups may differ in S.
-        ylabel: name and unit of the number.
+        groups: values of each group, (S, E) for S seeds, by name; S may differ between groups.
+        ylabel: name and unit of the quantity.
         title: title of the figure.
 
     Raises:
-        UserError: there is no group, or the arrays do not fit `epoch`.
+        UserError: there is no group, or the shape of an array does not match `epoch`.
     """
     if not groups:
         raise UserError("groups is empty; give at least one group of runs")
     with styled():
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
-        for place, ((name, values), colour) in enumerate(zip(groups.items(), class_colours(len(groups)), strict=True)):
+        for index, ((name, values), colour) in enumerate(zip(groups.items(), class_colours(len(groups)), strict=True)):
             t, seeds = checked_arrays(epoch=(epoch, "E"), **{f"groups[{name!r}]": (values, "S E")})
-            dashes, marker = DASHES[place % len(DASHES)], "o" if len(t) == 1 else None
+            dashes, marker = DASHES[index % len(DASHES)], "o" if len(t) == 1 else None
             for row in seeds:
                 axes.plot(t, row, color=colour, ls=dashes, lw=0.6, alpha=0.6, marker=marker, ms=3)
             runs = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"

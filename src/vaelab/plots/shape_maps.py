@@ -1,4 +1,4 @@
-"""Measured shape of decoded images over the latent plane."""
+"""Measures of the shape of decoded images over the latent plane."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ def shape_maps(
     directions: Mapping[str, tuple[float, float]] | None = None,
     title: str = "",
 ) -> Figure:
-    """One heat map per measure of the decoded images, with the direction in which the measure rises most steadily.
+    """One heat map per measure of the decoded images, with the direction along which the measure rises.
 
     Args:
         z1, z2: coordinates at which the plane was decoded, (W,) and (H,), rising or falling.
-        maps: value of each measure at every point, (H, W), by its name with unit, such as "slant (degrees)"; NaN for
-            an image without a value, which is drawn grey.
+        maps: values of each measure, (H, W), by name and unit, such as "slant (degrees)"; NaN for an image without a
+            value, drawn grey.
         directions: for each measure, the angle of its direction, degrees from the z1 axis towards the z2 axis, and the
             rank correlation of the measure with the position along it.
         title: title of the figure.
 
     Raises:
-        UserError: there is no map, the arrays do not fit each other, or a direction has no map.
+        UserError: there is no map, the shapes of the arrays do not match, or a direction has no map.
     """
     if not maps:
         raise UserError("maps is empty; give at least one measure")
-    if stray := (directions or {}).keys() - maps.keys():
-        raise UserError(f"directions names {min(stray)!r}, but maps has only {', '.join(maps)}")
+    if unknown := (directions or {}).keys() - maps.keys():
+        raise UserError(f"directions names {min(unknown)!r}, but maps has only {', '.join(maps)}")
     across = min(2, len(maps))
     down = -(-len(maps) // across)
     with styled():
@@ -49,7 +49,7 @@ def shape_maps(
             where = {f"maps[{name!r}]": (np.where(np.isnan(value), 0, value), "H W")}
             x, y, _ = checked_arrays(z1=(z1, "W"), z2=(z2, "H"), **where)
             panel.set_facecolor(GREY)
-            # Rasterized: as outlines, neighbouring cells would show seams.
+            # Rasterized, since vector graphics show seams between cells.
             mesh = panel.pcolormesh(
                 x, y, np.ma.masked_invalid(value), cmap="viridis", shading="nearest", rasterized=True
             )

@@ -16,15 +16,15 @@ from matplotlib.figure import Figure
 from vaelab.errors import UserError
 from vaelab.files import write_atomically
 
-# From the palette of Okabe and Ito (2008), which readers with any colour vision can distinguish.
+# From the palette of Okabe and Ito (2008), distinguishable with any colour vision.
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#BBBBBB"
 # The fill of a density, under lines of the other colours.
 PALE_BLUE = "#7FB8D8"
-# Line styles in turn, since colours alone do not survive a black and white print.
+# Line styles, since colours are lost in a black-and-white print.
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))
 
-# All eight colours of that palette, and two more that are far from them for any colour vision. Yellow, the faintest
-# on white, is last.
+# The eight colours of that palette, and two that differ from them for any colour vision. Yellow, the faintest on
+# white, is last.
 _TEN = (BLUE, ORANGE, GREEN, PURPLE, "#E69F00", "#56B4E9", "#000000", "#8020E0", "#602000", "#F0E442")
 
 _STYLE: Any = {
@@ -39,12 +39,12 @@ _STYLE: Any = {
     "grid.alpha": 0.25,
     "legend.frameon": False,
     "lines.linewidth": 1.6,
-    "svg.fonttype": "path",  # letters as outlines: the same on every machine
-    "svg.hashsalt": "vaelab",  # the same figure gives the same file
+    "svg.fonttype": "path",  # letters as outlines, identical on every machine
+    "svg.hashsalt": "vaelab",  # the same ids in every file
     "pdf.fonttype": 42,  # letters as TrueType, which publishers require
 }
 
-# No date, so that the same figure gives the same file.
+# Without dates, so that files are reproducible.
 _METADATA: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
@@ -56,7 +56,7 @@ def styled() -> Iterator[None]:
 
 
 def class_colours(n: int) -> list[str]:
-    """A colour for each of n classes, in the order of the classes.
+    """One colour for each of n classes, as hex strings.
 
     The first ten are the eight of Okabe and Ito (2008), a violet and a brown: at least 16 apart in CIELAB (1976) for
     trichromats, protanopes, deuteranopes and tritanopes. Further classes repeat the ten, paler or darker in each round;

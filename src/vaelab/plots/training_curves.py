@@ -22,7 +22,7 @@ def training_curves(
 ) -> Figure:
     """Four panels over epochs: reconstruction, KL before beta, reconstruction / KL, and beta.
 
-    The warm-up, epochs whose beta is below its last value, is shaded.
+    The warm-up, during which beta is below its final value, is shaded.
 
     Args:
         epoch: epoch numbers, (E,).
@@ -57,7 +57,7 @@ def training_curves(
                 axes.axvspan(t[0], warm[-1] + 1, color=GREY, alpha=0.25, lw=0, label="warm-up")
         for axes in panels[2:]:
             axes.set_xlabel("epoch")
-        # The ratio falls by several powers of ten when the posterior leaves the prior.
+        # The ratio falls by several orders of magnitude when the posterior leaves the prior.
         panels[2].set_yscale("log")
         panels[2].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         low, high = panels[2].get_ylim()

@@ -17,7 +17,7 @@ from vaelab.plots.arrays import Floats, check_channels, checked_arrays
 from vaelab.plots.style import ORANGE, PALE_BLUE, styled
 
 _ANGLES = np.linspace(0, 2 * np.pi, 181)
-# In inches: a panel, the image on its left, and the margins for names and numbers.
+# In inches: side of a panel, side of the image to its left, and margins for labels.
 _PANEL, _IMAGE, _EDGE = 1.85, 0.7, 0.07
 _LEFT, _RIGHT, _ABOVE, _BELOW = 1.4, 0.22, 0.52, 0.42
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
@@ -32,43 +32,43 @@ def true_posterior(
     gaps: ArrayLike,
     title: str = "",
 ) -> Figure:
-    """One panel per image: its true posterior p(z given x), with q(z given x) and the best Gaussian drawn over it.
+    """One panel per image: its true posterior p(z | x), with q(z | x) and the best Gaussian drawn over it.
 
-    A Gaussian is drawn as the ellipses of one and two standard deviations: the points whose Mahalanobis distance from
-    its mean is 1 and 2. The colours of each panel are scaled to its highest density; the panel shows the ellipses and
-    the points whose density is above a hundredth of the highest.
+    A Gaussian is drawn as the ellipses of one and two standard deviations: the points at Mahalanobis distance 1 and 2
+    from its mean. The colours of each panel are scaled to its highest density; its limits enclose the ellipses and the
+    points whose density is above a hundredth of the highest.
 
     Args:
         images: values in [0, 1], (N, C, H, W), C = 1 for grey or 3 for RGB.
-        ticks: for each image, z1 and z2 of the points at which the density is known, rising, (2, T).
-        density: for each image, its true posterior at those points, rows z2, columns z1, (T, T).
+        ticks: for each image, coordinates z1 and z2 of the grid points, ascending, (2, T).
+        density: for each image, its true posterior at the grid points, rows z2, columns z1, (T, T).
         q: means and covariances of the encoder's posteriors, (N, 2) and (N, 2, 2).
-        best: means and covariances of the best Gaussians.
-        gaps: approximation gap and amortisation gap, nats, (N, 2); their sum is KL(q, true posterior).
+        best: means and covariances of the best Gaussians, (N, 2) and (N, 2, 2).
+        gaps: approximation gap and amortisation gap, nats, (N, 2); their sum is KL(q(z | x) || p(z | x)).
         title: title of the figure.
 
     Raises:
-        UserError: the arrays do not fit each other, the images have another number of channels, or a covariance is not
+        UserError: the shapes of the arrays do not match, the images are neither grey nor RGB, or a covariance is not
             positive definite.
     """
-    shown, means, covariances, best_means, best_covariances, nats = checked_arrays(
+    pixels, means, covariances, best_means, best_covariances, nats = checked_arrays(
         images=(images, "N C H W"),
         **{"q[0]": (q[0], "N 2"), "q[1]": (q[1], "N 2 2"), "best[0]": (best[0], "N 2"), "best[1]": (best[1], "N 2 2")},
         gaps=(gaps, "N 2"),
     )
-    check_channels(shown)
+    check_channels(pixels)
     for name, given in (("ticks", ticks), ("density", density)):
-        if len(given) != len(shown):
-            raise UserError(f"{name} is of {len(given)} images, but there are {len(shown)}; give one per image")
-    across = min(2, len(shown))
-    down = -(-len(shown) // across)
+        if len(given) != len(pixels):
+            raise UserError(f"{name} has {len(given)} entries, but images has {len(pixels)}; give one per image")
+    across = min(2, len(pixels))
+    down = -(-len(pixels) // across)
     wide, high = _LEFT + _PANEL + _RIGHT, _ABOVE + _PANEL + _BELOW
     heading, legend = 0.24 * bool(title), 0.3 if across > 1 else 0.65
     width, height = across * wide, down * high + heading + legend
     with styled():
         # Fixed positions: automatic layouts leave no room for text above and below panels of a fixed shape.
         figure = Figure(figsize=(width, height))
-        for n in range(len(shown)):
+        for n in range(len(pixels)):
             row, column = divmod(n, across)
             left, low = column * wide + _LEFT, height - heading - row * high - _ABOVE - _PANEL
             thumbnail = figure.add_axes(
@@ -79,7 +79,7 @@ def true_posterior(
                     _IMAGE / height,
                 )
             )
-            thumbnail.imshow(shown[n].transpose(1, 2, 0).clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
+            thumbnail.imshow(pixels[n].transpose(1, 2, 0).clip(0, 1).squeeze(), cmap="gray", vmin=0, vmax=1)
             thumbnail.set_axis_off()
             panel = figure.add_axes((left / width, low / height, _PANEL / width, _PANEL / height))
             z, values = checked_arrays(**{f"ticks[{n}]": (ticks[n], "2 T"), f"density[{n}]": (density[n], "T T")})
@@ -119,11 +119,11 @@ def _draw(panel: Axes, z: Floats, density: Floats, solid: Sequence[Floats], dash
         panel.plot(*q, color=ORANGE, lw=1.3)
         panel.plot(*best, color="black", lw=1, ls="--")
     rows, columns = np.nonzero(density > density.max() / 100)
-    seen = np.concatenate([np.stack([z[0, columns], z[1, rows]]), *solid, *dashed], axis=1)
-    reach = 0.54 * np.ptp(seen, axis=1).max() * np.array([-1, 1])
-    middle = (seen.min(1) + seen.max(1)) / 2
+    visible = np.concatenate([np.stack([z[0, columns], z[1, rows]]), *solid, *dashed], axis=1)
+    reach = 0.54 * np.ptp(visible, axis=1).max() * np.array([-1, 1])
+    middle = (visible.min(1) + visible.max(1)) / 2
     panel.set(xlim=middle[0] + reach, ylim=middle[1] + reach, xlabel="z1", ylabel="z2")
-    panel.set_facecolor("#F7FBFF")  # the palest blue of the colour map, outside the known density
+    panel.set_facecolor("#F7FBFF")  # the palest blue of the colour map, outside the grid
     panel.grid(False)
     panel.tick_params(labelsize=8)
     for axis in (panel.xaxis, panel.yaxis):
@@ -136,7 +136,8 @@ def _ellipse(mean: Floats, covariance: Floats, radius: float, name: str) -> Floa
         root = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
         raise UserError(
-            f"{name} holds {covariance.tolist()}, which is not positive definite; give covariances, not deviations"
+            f"{name} holds {covariance.tolist()}, which is not positive definite; give covariances, not standard "
+            "deviations"
         ) from None
     points: Floats = mean[:, None] + radius * root @ _CIRCLE
     return points

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 class PosteriorSpec(Spec, room=True):
     """Base of the posterior specs.
 
-    With the default traits a posterior is over real vectors and its moments have no closed form.
+    By default a posterior is over real vectors, and its moments have no closed form.
     """
 
     discrete: ClassVar[bool] = False
     """Whether it is over the codes of a codebook, instead of real vectors."""
     traits: ClassVar[frozenset[Trait]] = frozenset()
-    """The properties that objectives and figures may require; `Trait.real_codes` follows from `discrete`."""
+    """Properties that objectives and figures may require; `Trait.real_codes` follows from `discrete`."""
 
     @abstractmethod
     def build(self, network: Network, latent: int) -> Posterior:
@@ -61,8 +61,12 @@ class FullGaussian(PosteriorSpec):
     traits: ClassVar[frozenset[Trait]] = frozenset({Trait.known_moments})
 
     def build(self, network: Network, latent: int) -> Posterior:
-        """Build the joint posterior over `latent` dimensions per position of the network."""
-        from vaelab.posteriors.full_gaussian import FullGaussianPosterior
+        """Build the joint posterior over `latent` dimensions per position of the network.
+
+        Raises:
+            UserError: z has more than 512 dimensions.
+        """
+        from vaelab.posteriors.gaussian import FullGaussianPosterior
 
         return FullGaussianPosterior(network, latent)
 
@@ -136,7 +140,7 @@ class FiniteScalar(PosteriorSpec):
     """Finite scalar quantisation, FSQ (Mentzer et al. 2024, section 3.1)."""
 
     levels: tuple[Annotated[int, Ge(3)], ...] = (8, 8, 8)
-    """Number of levels of each entry of the vector; the number of codes is their product."""
+    """Number of levels of each entry of a vector; the number of codes is their product."""
     discrete: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -161,14 +165,3 @@ class FiniteScalar(PosteriorSpec):
 
 
 AnyPosterior = Annotated[PosteriorSpec, any_of(PosteriorSpec)]
-
-__all__ = [
-    "AnyPosterior",
-    "Codebook",
-    "FiniteScalar",
-    "FlowPosterior",
-    "FullGaussian",
-    "Gaussian",
-    "PosteriorSpec",
-    "ResidualCodebook",
-]

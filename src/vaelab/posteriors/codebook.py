@@ -21,8 +21,8 @@ class LearnedCodes(QuantisingPosterior):
 
     Args:
         network, latent, code_space: as in `QuantisingPosterior`.
-        quantiser: a module of vector-quantize-pytorch with its own commitment loss off, since that one is averaged over
-            all dimensions, and `penalty` is summed over them, per image, as the trace is.
+        quantiser: a module of vector-quantize-pytorch, with its commitment loss off: that loss is averaged over all
+            dimensions, whereas `penalty` is summed over them, per image.
         commitment: weight of the squared distance between vectors and quantised vectors, summed over dimensions.
         restart_below: share of the average use below which a code restarts.
     """

@@ -1,4 +1,4 @@
-"""The base of posteriors that quantise."""
+"""The base class of posteriors that quantise."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class QuantisingPosterior(Posterior):
         """The vectors that the codes stand for, ordered by position.
 
         Raises:
-            UserError: the number of codes is not that of the slots, or a code is not in the codebook.
+            UserError: the number of codes differs from the number of slots, or a code is not in the codebook.
         """
         slots, size = self.code_space
         if codes.shape[1] != slots:

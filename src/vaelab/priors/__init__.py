@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 class PriorSpec(Spec, room=True):
     """Base of the prior specs.
 
-    With the default traits a prior is over real vectors, fits models with and without a condition, and its draws
-    carry no gradient.
+    By default a prior is over real vectors, fits models with and without a condition, and its draws carry no gradient.
     """
 
     discrete: ClassVar[bool] = False
@@ -167,15 +166,3 @@ class AutoregressiveCodes(PriorSpec):
 
 
 AnyPrior = Annotated[PriorSpec, any_of(PriorSpec)]
-
-__all__ = [
-    "AnyPrior",
-    "AutoregressiveCodes",
-    "ConditionalNormal",
-    "Flow",
-    "Mixture",
-    "PriorSpec",
-    "StandardNormal",
-    "UniformCodes",
-    "Vamp",
-]

@@ -20,15 +20,14 @@ _COLDEST = 1e-6
 class AutoregressivePrior(Prior):
     """A causal transformer over the slots in order.
 
-    p(code | c) = prod_i p(code_i | code_<i, c): the prior that van den Oord, Vinyals and Kavukcuoglu (2017),
-    section 3.3, fit after training, with the transformer of Vaswani et al. (2017) in place of a PixelCNN. Discrete
-    codes pass no gradient, so training the prior together with the model (its loss is the KL) does not change the
-    encoder and decoder.
+    p(code | c) = prod_i p(code_i | code_<i, c): the prior of van den Oord, Vinyals and Kavukcuoglu (2017), section 3.3,
+    with the transformer of Vaswani et al. (2017) instead of a PixelCNN. Discrete codes pass no gradient, so training
+    the prior together with the model, with the KL as its loss, does not change the encoder or the decoder.
 
     Args:
         code_space: number of slots, and number of codes of each.
         condition: K, dimensions of the condition; 0 for none.
-        layers, width, heads: numbers of layers, of dimensions and of attention heads of the transformer.
+        layers, width, heads: number of layers, width and number of attention heads of the transformer.
     """
 
     def __init__(self, code_space: CodeSpace, condition: int, layers: int, width: int, heads: int) -> None:

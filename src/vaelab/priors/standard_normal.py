@@ -23,7 +23,7 @@ class StandardNormalPrior(Prior):
 
     def __init__(self, latent: int) -> None:
         super().__init__()
-        # Buffers follow the model's device and dtype; they are constants, so they are not saved.
+        # As buffers they follow the model's device and dtype; as constants they are not saved.
         self.register_buffer("mean", torch.zeros(latent), persistent=False)
         self.register_buffer("scale", torch.ones(latent), persistent=False)
 

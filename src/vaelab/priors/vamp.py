@@ -28,7 +28,7 @@ class VampPrior(Prior):
     def __init__(self, components: int, image: tuple[int, int, int], condition: int) -> None:
         super().__init__()
         # Dark images with faint noise that differs between components, so that their posteriors start spread out.
-        # Named `pictures` because saved weights have that name.
+        # Saved weights have the name `pictures`.
         self.pictures = nn.Parameter(torch.randn(components, *image) - 2)
         self.conditions = nn.Parameter(torch.rand(components, condition)) if condition else None
         self.register_buffer("equal", torch.zeros(components), persistent=False)

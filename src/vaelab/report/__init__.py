@@ -1,25 +1,21 @@
-"""The report: one HTML page about runs and studies that opens from disk, without a network."""
+"""The report: one self-contained HTML page about runs and studies."""
 
-from vaelab.report.blocks import Fact, Facts, FigureBlock, FigureGroup, Table
-from vaelab.report.claims import CheckOutcome, ClaimOutcome, Claims, Measure, StudyFigure, Verdict, read_claims
-from vaelab.report.collect import write_run_report
-from vaelab.report.formulas import formula
-from vaelab.report.page import write_report
-
-__all__ = [
-    "CheckOutcome",
-    "ClaimOutcome",
-    "Claims",
-    "Fact",
-    "Facts",
-    "FigureBlock",
-    "FigureGroup",
-    "Measure",
-    "StudyFigure",
-    "Table",
-    "Verdict",
-    "formula",
-    "read_claims",
-    "write_report",
-    "write_run_report",
-]
+from vaelab.report.blocks import (
+    Fact as Fact,
+    Facts as Facts,
+    FigureBlock as FigureBlock,
+    FigureGroup as FigureGroup,
+    Table as Table,
+)
+from vaelab.report.claims import (
+    CheckOutcome as CheckOutcome,
+    ClaimOutcome as ClaimOutcome,
+    Claims as Claims,
+    Measure as Measure,
+    StudyFigure as StudyFigure,
+    Verdict as Verdict,
+    read_claims as read_claims,
+)
+from vaelab.report.collect import write_run_report as write_run_report
+from vaelab.report.formulas import formula as formula
+from vaelab.report.page import write_report as write_report

@@ -1,4 +1,4 @@
-"""The building blocks of a page: tables, figures, and facts about what was run."""
+"""Building blocks of a page: tables, figures, and facts about runs and studies."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from vaelab.spec import Spec
 
 @dataclass(frozen=True)
 class Table(Spec):
-    """A table as text.
+    """A table of text cells.
 
     Args:
         caption: the title above the table.
-        columns: the headings; the first is that of the row names.
+        columns: the headings; the first is the heading of the row names.
         rows: one cell per column; the first is the name of the row.
         note: the text below the table, such as the meaning of a spread.
     """
@@ -32,8 +32,8 @@ class FigureBlock:
     Args:
         svg: the figure as an <svg> element.
         caption: its content, and what to look for.
-        alt: the text for readers who cannot see it.
-        of: the name of its run or study, if the page shows the same figure of others.
+        alt: the text alternative for readers who cannot see it.
+        of: the name of its run or study, if the page has the same figure of others; empty otherwise.
     """
 
     svg: str
@@ -43,14 +43,14 @@ class FigureBlock:
 
     @property
     def address(self) -> str:
-        """The figure as a data URL: inside an image, its ids cannot clash with others, and its thousands of points stay
-        outside the tree of the page."""
+        """The figure as a data URL, so that its ids cannot clash with others and its thousands of points stay out of
+        the page's DOM."""
         return f"data:image/svg+xml;base64,{base64.b64encode(self.svg.encode()).decode()}"
 
 
 @dataclass(frozen=True)
 class FigureGroup:
-    """The same figure for each of several runs, side by side where there is room.
+    """The same figure for several runs, side by side if there is room.
 
     Args:
         title: the name of the figure.
@@ -69,7 +69,7 @@ class FigureGroup:
 
 @dataclass(frozen=True)
 class Fact:
-    """A line in the section "What was run"."""
+    """A line in the section "Run details"."""
 
     name: str
     value: str
@@ -82,7 +82,7 @@ class Facts:
     Args:
         title: the name of the model or study; empty if the page is about one.
         facts: the facts, in order.
-        settings: all settings as JSON, from which the run can be repeated; empty for none.
+        settings: all settings as JSON, which suffice to repeat the run; empty for none.
     """
 
     title: str

@@ -15,7 +15,7 @@ Verdict = Literal["reproduced", "not reproduced", "undecided"]
 
 @dataclass(frozen=True)
 class Measure(Spec):
-    """A measured number with its interval over seeds.
+    """A measured quantity with its interval over seeds.
 
     >>> Measure("accuracy", (0.81, 0.85), 0.83, (0.576, 1.084)).shown
     '0.83'
@@ -49,7 +49,7 @@ class Measure(Spec):
 
 @dataclass(frozen=True)
 class CheckOutcome(Measure):
-    """A measured number, the bounds within which the claim holds, and the verdict.
+    """A measured quantity, the bounds within which the claim holds, and the verdict.
 
     >>> CheckOutcome("accuracy", (0.83,), 0.83, at_least=0.55, verdict="reproduced").refuted
     'below 0.55'
@@ -70,20 +70,20 @@ class CheckOutcome(Measure):
 
 @dataclass(frozen=True)
 class ClaimOutcome(Spec):
-    """A sentence, the numbers that test it, and the verdict."""
+    """A claim in one sentence, the quantities that test it, and the verdict."""
 
     name: str
     says: str
     verdict: Verdict
     checks: tuple[CheckOutcome, ...]
     beside: tuple[Measure, ...] = ()
-    """Numbers for comparison, which decide nothing."""
+    """Further quantities for comparison, which do not affect the verdict."""
     note: str = ""
 
 
 @dataclass(frozen=True)
 class StudyFigure(Spec):
-    """A figure of a whole study, figures/NAME.svg in its folder, and its caption."""
+    """A figure of a whole study, stored as figures/NAME.svg in its folder, and its caption."""
 
     name: str
     caption: str
@@ -95,9 +95,9 @@ class Claims(Spec):
 
     claims: tuple[ClaimOutcome, ...]
     about: dict[str, Any] = field(default_factory=dict)
-    """How it was measured: data, recipe, epochs, seeds, command, machine, seconds, ..."""
+    """Conditions of the measurement: data, recipe, epochs, seeds, command, machine, seconds, ..."""
     left_out: tuple[str, ...] = ()
-    """Sentences that could not be tested, each with the reason."""
+    """Claims that could not be tested, each with the reason."""
     figures: tuple[StudyFigure, ...] = ()
     shown: tuple[str, ...] = ()
     """The runs whose figures the report shows; empty for all."""
@@ -105,35 +105,34 @@ class Claims(Spec):
 
     @property
     def of(self) -> str:
-        """The data and settings of the study, in a line.
+        """Data and settings of the study, in one line.
 
         >>> Claims((), {"data": "mnist", "recipe": "fast", "epochs": 6, "seeds": [0, 1]}).of
         'mnist, fast recipe, 6 epochs, seeds 0, 1'
         """
-        words = {
+        templates = {
             "data": "{}",
             "recipe": "{} recipe",
             "epochs": "{} epochs",
         }
-        said = [form.format(self.about[name]) for name, form in words.items() if name in self.about]
+        parts = [template.format(self.about[name]) for name, template in templates.items() if name in self.about]
         seeds = self.about.get("seeds", [])
         if seeds:
-            said.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
-        return ", ".join(said) or "a study"
+            parts.append(f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
+        return ", ".join(parts) or "a study"
 
 
 def read_claims(path: Path) -> Claims:
-    """The claims of a study.
+    """Read the claims of a study.
 
     Raises:
-        UserError: the file is absent, was written by a newer version, or has a field that is unknown, missing or
-            unsuitable.
+        UserError: the file is absent, was written by a newer version, or has an unknown, missing or invalid field.
     """
     return decode(Claims, read_json(path), str(path))
 
 
 def number(value: float, unit: str = "") -> str:
-    """A number with four digits and its unit.
+    """A number with four significant digits, or as an integer from 10,000 on, and its unit.
 
     >>> number(0.8), number(144.591, "nats"), number(-60000, "%")
     ('0.8', '144.6 nats', '-60,000 %')

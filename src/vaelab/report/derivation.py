@@ -1,4 +1,4 @@
-"""The derivation of the loss, in a few steps that a student can follow."""
+"""The derivation of the loss, step by step."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Step:
     """A step of the derivation.
 
     Args:
-        title: a few words.
-        words: the step and the reason for it.
+        title: the title of the step.
+        words: the step and its justification.
         formulas: the result, one formula per line.
     """
 
@@ -29,25 +29,25 @@ class Step:
 
 
 SYMBOLS: tuple[tuple[Formula, str], ...] = (
-    (Formula("x", "x"), "an image, its D pixels numbered by j"),
-    (Formula("z", "z"), "its latent, L numbers"),
+    (Formula("x", "x"), "an image with D pixels, indexed by j"),
+    (Formula("z", "z"), "its latent, a vector of L numbers"),
     (Formula("p(z)", "p of z"), "the prior: the distribution of latents before any image is seen"),
     (
         Formula(r"p_\theta(x\,|\,z)", "p theta of x given z"),
-        "the decoder, weights θ: the likelihood of an image given a latent",
+        "the decoder, with weights θ: the likelihood of an image given a latent",
     ),
     (
         Formula(r"q_\phi(z\,|\,x)", "q phi of z given x"),
-        "the encoder, weights φ: a guess at the latents behind an image",
+        "the encoder, with weights φ: an approximation of the posterior of the latent given an image",
     ),
-    (Formula(r"\mathbb{E}_{q}", "expectation under q"), "the average over latents drawn from the encoder"),
+    (Formula(r"\mathbb{E}_{q}", "expectation under q"), "the expectation over latents drawn from the encoder"),
 )
 
 STEPS = (
     Step(
         "The goal",
-        "A good model gives the images a high likelihood. That likelihood is an integral over all latents, and nearly "
-        "every latent explains a given image badly, so it cannot be estimated by drawing latents from the prior.",
+        "A good model gives the images a high likelihood. This likelihood is an integral over all latents, and nearly "
+        "all latents explain a given image badly, so it cannot be estimated by drawing latents from the prior.",
         (
             Formula(
                 r"\log p_\theta(x) = \log \int\ p_\theta(x\,|\,z)\,p(z)\,dz",
@@ -56,10 +56,10 @@ STEPS = (
         ),
     ),
     Step(
-        "Ask the encoder, and use Jensen's inequality",
-        "Multiply and divide by the encoder's density: the integral becomes an average over likely latents. The "
-        "logarithm is concave, so the logarithm of an average is at least the average of logarithms. That average is"
-        " the ELBO, the evidence lower bound.",
+        "Importance sampling and Jensen's inequality",
+        "Multiply and divide by the encoder's density: the integral becomes an expectation over plausible latents. The "
+        "logarithm is concave, so the logarithm of an expectation is at least the expectation of the logarithm. The "
+        "latter is the ELBO, the evidence lower bound.",
         (
             Formula(
                 r"\log p_\theta(x) = \log \mathbb{E}_{q}\left[\dfrac{p_\theta(x\,|\,z)\,p(z)}{q_\phi(z\,|\,x)}\right]",
@@ -75,8 +75,8 @@ STEPS = (
     ),
     Step(
         "The gap of the bound",
-        "The two sides differ by a Kullback-Leibler divergence, which is never negative and is zero only where the "
-        "encoder is the true posterior. So a higher ELBO means likelier images, or a better encoder, or both.",
+        "The two sides differ by a Kullback-Leibler divergence, which is never negative and is zero only if the "
+        "encoder equals the true posterior. A higher ELBO means a higher likelihood, a better encoder, or both.",
         (
             Formula(
                 r"\log p_\theta(x) = \mathrm{ELBO}(x) + \mathrm{KL}(q_\phi(z\,|\,x)\,\Vert\,p_\theta(z\,|\,x))",
@@ -87,9 +87,9 @@ STEPS = (
     ),
     Step(
         "Two terms",
-        "Split the logarithm. The loss, and the number in tables, is the negative: a reconstruction term, which "
-        "measures how badly the decoder explains the image from its latent, plus a KL term, which measures the "
-        "information in the latent beyond the prior. Both are sums over pixels or latent dimensions, in nats per "
+        "Split the logarithm. The loss, reported in tables, is the negative ELBO: a reconstruction term, which "
+        "is large if the decoder explains the image badly, plus a KL term, which measures the information in the "
+        "latent beyond the prior. Both are sums over pixels or latent dimensions, in nats per "
         "image; their sum is the total.",
         (
             Formula(
@@ -104,8 +104,8 @@ STEPS = (
     ),
     Step(
         "The KL of two Gaussians",
-        "With a Gaussian encoder and a standard normal prior the KL needs no sampling. The latent itself is drawn "
-        "as mean plus deviation times noise, so that gradients reach the encoder through both.",
+        "With a Gaussian encoder and a standard normal prior the KL has a closed form. The latent is drawn as mean "
+        "plus standard deviation times noise, so that gradients reach the encoder through both.",
         (
             Formula(
                 r"\mathrm{KL} = \dfrac{1}{2}\,\sum_{i=1}^{L}\left(\mu_i^2 + \sigma_i^2 - 1 - \log \sigma_i^2\right)",
@@ -120,9 +120,9 @@ STEPS = (
     ),
     Step(
         "The weight of the KL",
-        "A factor β sets the price of information in the latent. β = 1 is the bound; a higher β trades reconstruction "
-        "for simpler latents; a warm-up raises it from near 0 to 1 over the first epochs, so that the latent is in use "
-        "before it costs much. Tables show the KL before β.",
+        "A factor β weights the KL. β = 1 gives the ELBO; a higher β trades reconstruction for simpler latents; a "
+        "warm-up raises β from near 0 to 1 over the first epochs, so that the model uses the latent before the KL is "
+        "fully weighted. Tables show the KL before β.",
         (
             Formula(
                 r"\mathrm{loss}(x) = -\mathbb{E}_{q}\left[\log p_\theta(x\,|\,z)\right] + \beta\,\mathrm{KL}",
@@ -133,7 +133,7 @@ STEPS = (
     Step(
         "With a label",
         "A conditional VAE gives both networks the label y, and the same steps bound the likelihood of the image given "
-        "its label. The latent need not carry the class any more, so it carries style, and its KL falls. Here the "
+        "its label. The latent no longer needs to encode the class, so it encodes style, and its KL falls. Here the "
         "prior is the same for every label, unless the model has a prior that depends on it.",
         (
             Formula(
@@ -149,10 +149,10 @@ STEPS = (
     ),
     Step(
         "Grey pixels",
-        "A Bernoulli decoder gives the probability π that a pixel is white. If pixels are 0 or 1, the "
-        "reconstruction term is a negative log-likelihood. If they are grey, it is a cross-entropy: a sound loss, "
-        "comparable between models on the same images, but no log-likelihood, so the total bounds no evidence and "
-        "has no bits per dimension.",
+        "A Bernoulli decoder gives the probability π that a pixel is white. For binary pixels the reconstruction "
+        "term is a negative log-likelihood. For grey pixels it is a cross-entropy: a valid loss, comparable between "
+        "models on the same images, but not a log-likelihood. The total is then not a bound on the evidence and has "
+        "no bits per dimension.",
         (
             Formula(
                 r"-\sum_{j=1}^{D}\left[x_j\,\log\,\pi_j + (1 - x_j)\,\log(1 - \pi_j)\right]",
@@ -163,7 +163,7 @@ STEPS = (
 )
 
 SOURCES = (
-    "Kingma and Welling (2014), Auto-Encoding Variational Bayes: the bound (equations 1 to 3), drawing the latent "
+    "Kingma and Welling (2014), Auto-Encoding Variational Bayes: the bound (equations 1 to 3), reparameterisation "
     "(section 2.4), the Gaussian KL (appendix B).",
     "Sohn, Lee and Yan (2015), Learning Structured Output Representation using Deep Conditional Generative Models: "
     "the bound given a condition.",

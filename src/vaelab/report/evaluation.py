@@ -1,4 +1,4 @@
-"""The numbers that `vaelab evaluate` measured of runs, part by part, for the page."""
+"""Results of `vaelab evaluate` for the page, part by part."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from vaelab.spec import Spec
 
 @dataclass(frozen=True)
 class MeasuredNumber:
-    """A number of one run, as text.
+    """A measured quantity of one run, as text.
 
     Args:
         name: the quantity, and the run if there are several.
-        how: how it was measured.
+        how: the method of measurement.
         cells: value, 95 % interval and unit.
     """
 
@@ -35,9 +35,9 @@ class MeasuredPart:
 
     Args:
         name: its name on the command line.
-        shows: a line about it.
-        numbers: the same quantity of all runs in neighbouring rows.
-        findings: sentences about the numbers.
+        shows: its content, in one line.
+        numbers: the quantities; rows of the same quantity are adjacent.
+        findings: sentences about the results.
         notes: for each run, the images, settings and duration of the measurement.
     """
 
@@ -55,7 +55,7 @@ class Measured:
     Args:
         parts: in the order of the evaluation.
         left_out: the parts that were not measured, with the run and the reason.
-        sources: for each run, the command that measured last, and the machine.
+        sources: for each run, the command of the last measurement, and the machine.
     """
 
     parts: tuple[MeasuredPart, ...] = ()
@@ -64,14 +64,14 @@ class Measured:
 
 
 def measured_of(groups: Sequence[Group], specs: Sequence[type[Spec]] = ()) -> tuple[Measured, list[str]]:
-    """The evaluations of each group's first seed, and notices about those that are left out.
+    """Evaluations of each group's first seed, and notices about those left out.
 
-    An evaluation is left out if its weights are not the run's last ones, since the run was continued, or if the model
-    cannot be loaded to compare them.
+    An evaluation is left out if the run was continued after it, so that the weights differ, or if the model cannot be
+    loaded to compare the weights.
 
     Args:
         groups: the runs.
-        specs: the spec classes of parts that are not this package's own, if they are not imported yet.
+        specs: spec classes of parts from outside this package, if they are not imported yet.
 
     Raises:
         UserError: an evaluation.json cannot be read.
@@ -96,24 +96,24 @@ def measured_of(groups: Sequence[Group], specs: Sequence[type[Spec]] = ()) -> tu
                 f"vaelab evaluate {folder.path}."
             )
             continue
-        # Put before each sentence about the run, and behind the names of its numbers.
+        # Prefix of sentences about the run, and suffix of the names of its quantities.
         run = f"{group.name}, seed {group.seeds[0]}" if len(group.seeds) > 1 else group.name
         evaluations[run if named else ""] = evaluation
     names = dict.fromkeys(section.part for evaluation in evaluations.values() for section in evaluation.sections)
     built_in = {part.name: part.shows for part in PARTS}
-    # A user's own part has its line in its section.
+    # For a user-defined part the line is in its section.
     parts = [_part(name, built_in.get(name, ""), evaluations) for name in dict.fromkeys([*built_in, *names])]
     left_out, sources = [], []
     for run, evaluation in evaluations.items():
-        left_out += [_said(run, f"{part} was not measured: {why}.") for part, why in evaluation.left_out.items()]
+        left_out += [_prefixed(run, f"{part} was not measured: {why}.") for part, why in evaluation.left_out.items()]
         command, machine = evaluation.command or "vaelab evaluate", evaluation.machine or "a machine not recorded"
-        sources.append(_said(run, f"last measured by {command}, on {machine}"))
+        sources.append(_prefixed(run, f"last measured by {command}, on {machine}"))
     measured = Measured(tuple(part for part in parts if part.numbers or part.findings), tuple(left_out), tuple(sources))
     return measured, notices
 
 
 def _part(name: str, shows: str, evaluations: Mapping[str, Evaluation]) -> MeasuredPart:
-    """A part of the evaluation, of every run that has it."""
+    """A part of the evaluation, for all runs that have it."""
     sections = [
         (run, section)
         for run, evaluation in evaluations.items()
@@ -122,24 +122,24 @@ def _part(name: str, shows: str, evaluations: Mapping[str, Evaluation]) -> Measu
     ]
     quantities: dict[str, list[MeasuredNumber]] = {}
     for run, section in sections:
-        for one in section.numbers:
-            quantities.setdefault(one.name, []).append(_number(one, run))
+        for quantity in section.numbers:
+            quantities.setdefault(quantity.name, []).append(_number(quantity, run))
     return MeasuredPart(
         name,
         shows or next((str(section.about["measures"]) for _, section in sections if "measures" in section.about), ""),
-        tuple(one for same in quantities.values() for one in same),
-        tuple(_said(run, finding) for run, section in sections for finding in section.findings),
-        tuple(_said(run, _about(section)) for run, section in sections if section.about),
+        tuple(row for rows in quantities.values() for row in rows),
+        tuple(_prefixed(run, finding) for run, section in sections for finding in section.findings),
+        tuple(_prefixed(run, _about(section)) for run, section in sections if section.about),
     )
 
 
-def _number(one: Number, run: str) -> MeasuredNumber:
-    name, *cells = one.cells
-    return MeasuredNumber(f"{name}, {run}" if run else name, one.how, tuple(cells))
+def _number(quantity: Number, run: str) -> MeasuredNumber:
+    name, *cells = quantity.cells
+    return MeasuredNumber(f"{name}, {run}" if run else name, quantity.how, tuple(cells))
 
 
-def _said(run: str, words: str) -> str:
-    """A sentence, with the run in front if there are several."""
+def _prefixed(run: str, words: str) -> str:
+    """A sentence, prefixed by the run if there are several."""
     return f"{run}: {words}" if run else words
 
 

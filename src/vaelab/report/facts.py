@@ -1,4 +1,4 @@
-"""The facts about runs and studies: what was run, by which version, where, and for how long."""
+"""Facts about runs and studies: settings, version, machine and duration."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def facts_of(group: Group) -> Facts:
         "duration": f"{duration(sum(seconds))}{each}" if events else "not recorded",
         "date": _day(max(event["time"] for event in events)) if events else "not recorded",
         "folders": ", ".join(str(folder.path) for folder in folders),
-        **({} if repeatable(experiment) else {"run it again": "in Python, with the same objects; no command has them"}),
+        **({} if repeatable(experiment) else {"reproduction": "in Python, with the same objects; no command has them"}),
     }
     return Facts(
         group.name, tuple(Fact(name, value) for name, value in lines.items()), json.dumps(encode(experiment), indent=2)
@@ -45,13 +45,13 @@ def facts_of(group: Group) -> Facts:
 def facts_of_claims(claims: Claims) -> Facts:
     """The facts about a study of claims."""
 
-    def words(name: str, value: Any) -> str:
+    def text(name: str, value: Any) -> str:
         if name.endswith("seconds"):
             return duration(value)
         return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
     lines = [
-        Fact(name.replace("_seconds", "").replace("_", " "), words(name, value))
+        Fact(name.replace("_seconds", "").replace("_", " "), text(name, value))
         for name, value in claims.about.items()
         if value is not None
     ]
@@ -59,7 +59,7 @@ def facts_of_claims(claims: Claims) -> Facts:
 
 
 def duration(seconds: float) -> str:
-    """A time in words.
+    """A duration as text.
 
     >>> duration(45.4), duration(581), duration(7500)
     ('45 s', '9 min 41 s', '2 h 05 min')

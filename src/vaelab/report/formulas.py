@@ -1,4 +1,4 @@
-"""Formulas as SVG outlines, which look the same in every browser and in print, without a font."""
+"""Formulas as SVG outlines, which look the same in every browser and in print and need no fonts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: 
 
 @functools.cache
 def formula(tex: str, spoken: str) -> Markup:
-    r"""A formula as an <svg> element, in the colour and on the baseline of the text around it.
+    r"""A formula as an <svg> element, in the colour and on the baseline of the surrounding text.
 
     Args:
         tex: the formula in the subset of TeX that matplotlib sets, without dollar signs.
@@ -34,7 +34,7 @@ def formula(tex: str, spoken: str) -> Markup:
     try:
         outline = TextPath((0, 0), f"${tex}$", size=_EM, prop=FontProperties(math_fontfamily="stix"))
     except ValueError as error:
-        # The first line is the formula itself; the last tells what was expected.
+        # The first line of the error is the formula; the last is the reason.
         raise UserError(f"tex is {tex!r}, which cannot be set ({str(error).splitlines()[-1]}); correct it") from None
     box = outline.get_extents().padded(_MARGIN)
     # The vertical axis of an SVG points down, that of glyphs up.
@@ -42,18 +42,17 @@ def formula(tex: str, spoken: str) -> Markup:
     size = f"width:{box.width / _EM:.3f}em;vertical-align:{box.y0 / _EM:.3f}em"
     return Markup(
         f'<svg class="formula" role="img" aria-label="{escape(spoken)}" viewBox="{view}" style="{size}">'
-        f'<path fill="currentColor" d="{_drawn(outline)}"/></svg>'
+        f'<path fill="currentColor" d="{_path_data(outline)}"/></svg>'
     )
 
 
-def _drawn(outline: Path) -> str:
-    """The outline as the path data of SVG."""
-    words = []
+def _path_data(outline: Path) -> str:
+    """The outline as SVG path data."""
+    commands = []
     for points, code in outline.iter_segments(simplify=False):
         if code == Path.CLOSEPOLY:
-            words.append("Z")
+            commands.append("Z")
         else:
-            # Flipped, as above.
-            places = " ".join(f"{x:.1f} {-y:.1f}" for x, y in points.reshape(-1, 2))
-            words.append(_COMMANDS[code] + places)
-    return "".join(words)
+            coordinates = " ".join(f"{x:.1f} {-y:.1f}" for x, y in points.reshape(-1, 2))
+            commands.append(_COMMANDS[code] + coordinates)
+    return "".join(commands)

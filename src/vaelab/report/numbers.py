@@ -1,4 +1,4 @@
-"""The table of runs: numbers of the last epoch, with mean and spread over seeds."""
+"""The table of runs: metrics of the last epoch, with mean and spread over seeds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SPLITS = {"train_running": "train, last epoch", "test": "test"}
 
 
 def numbers_of(groups: Sequence[Group]) -> Table:
-    """Training and test rows of each group, with the study's own row below a model of the study."""
+    """The table of runs: a training and a test row per group, and the published row of a model of the study."""
     further = [name for name in _FURTHER if any(name in run.rows[-1] for group in groups for run in group.runs)]
     rows, compared = [], False
     for group in groups:
@@ -28,18 +28,22 @@ def numbers_of(groups: Sequence[Group]) -> Table:
             cells = [over_seeds(group, f"{split}_{name}") for name in _QUANTITIES]
             cells += [over_seeds(group, name) if name.startswith(split) else "" for name in further]
             rows.append((f"{group.name}, {words}", *cells))
-            own = published(group.record.experiment)
-            if split == "train_running" and own is not None:
+            reference = published(group.record.experiment)
+            if split == "train_running" and reference is not None:
                 compared = True
                 rows.append(
-                    (f"{group.name}, the study", *(f"{own[name]:.2f}" for name in _QUANTITIES), *("",) * len(further))
+                    (
+                        f"{group.name}, the study",
+                        *(f"{reference[name]:.2f}" for name in _QUANTITIES),
+                        *("",) * len(further),
+                    )
                 )
     columns = ("nats per image", *_QUANTITIES.values(), *(_FURTHER[name] for name in further))
     return Table("Runs, the last epoch", columns, tuple(rows), _note(groups, compared))
 
 
 def over_seeds(group: Group, name: str) -> str:
-    """The mean over seeds of a column's last value, with the sample standard deviation if there are several."""
+    """Mean over seeds of a column's last value, with the sample standard deviation if there are several seeds."""
     values = [run.rows[-1][name] for run in group.runs if name in run.rows[-1]]
     if not values:
         return ""
@@ -49,15 +53,15 @@ def over_seeds(group: Group, name: str) -> str:
 def _note(groups: Sequence[Group], compared: bool) -> str:
     several = sorted({len(group.seeds) for group in groups if len(group.seeds) > 1})
     notes = [
-        "Train: running averages over the training images of the last epoch, while the weights still change. "
-        "Test: a full pass over the test images after it, one draw of z per image. KL before β."
+        "Train: running averages over the training images during the last epoch, while the weights still change. "
+        "Test: a full pass over the test images after that epoch, one draw of z per image. KL before β."
     ]
     if several:
         notes.append(f"± is the sample standard deviation over {' or '.join(map(str, several))} seeds.")
     if compared:
         notes.append(
             "The study is the one that this project reproduces, a VAE and a CVAE on MNIST with a two-dimensional "
-            "latent space; its numbers are such running averages."
+            "latent space; its numbers are running averages over the training images."
         )
     scores = sorted({group.record.reconstruction_is for group in groups})
     if len(scores) == 1:

@@ -1,4 +1,4 @@
-"""From results and figures to one self-contained HTML page."""
+"""Rendering of results and figures as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def write_report(
     measured: Measured | None = None,
     own_parts: Sequence[str] = (),
 ) -> None:
-    """Write the page. It loads nothing from outside itself, and its content policy forbids the browser to do so.
+    """Write the page as one file, whose content security policy forbids loading anything else.
 
     Args:
-        path: the file.
+        path: the file to write.
         title: the heading of the page.
         summary: the paragraph below it.
-        notices: warnings above everything else, such as that the data are not MNIST.
+        notices: warnings at the top of the page, such as that the data are not MNIST.
         tables: the results.
         facts: facts about each model or study.
         groups: the figures, in order.
         claims: the claims of studies, with their verdicts.
-        commands: the commands that repeat it all.
+        commands: the commands that reproduce the results.
         measured: the evaluations of runs.
-        own_parts: sentences about parts that a user wrote, which the derivation does not cover.
+        own_parts: sentences about user-defined parts, which the derivation does not cover.
 
     Raises:
         UserError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""The parts of a run that its user wrote: classes, functions and modules that are not this package's own."""
+"""User-defined parts of a run: classes, functions and modules from outside this package."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vaelab.spec import Spec, assumed, is_own, spec_hints, tag_of
 
 @dataclass(frozen=True)
 class OwnPart:
-    """A part that a user wrote.
+    """A user-defined part.
 
     Args:
-        room: its place in the experiment, such as `prior` or `objective.beta`.
-        name: its class, `package.module:Class`, or the name that the record has for it.
+        room: its position in the experiment, such as `prior` or `objective.beta`.
+        name: its class, `package.module:Class`, or its name in the record.
         says: the first line of its docstring; empty for none.
-        assumed: the defaults that stand for what it does not declare; empty for none.
-        module: the module that `--plugin` has to import for it; None if no module brings it.
+        assumed: the defaults assumed for properties that it does not declare; empty for none.
+        module: the module that `--plugin` must import for it; None if no module contains it.
     """
 
     room: str
@@ -30,7 +30,7 @@ class OwnPart:
 
     @property
     def sentence(self) -> str:
-        """The part in words.
+        """A sentence about the part.
 
         >>> OwnPart("prior", "my.parts:Ring", "A ring in the plane").sentence
         "the prior is the user's own, my.parts:Ring: A ring in the plane."
@@ -41,7 +41,7 @@ class OwnPart:
 
 
 def own_parts(experiment: Experiment) -> tuple[OwnPart, ...]:
-    """The parts of an experiment that its user wrote, in the order of its fields.
+    """The user-defined parts of an experiment, in the order of its fields.
 
     >>> own_parts(Experiment())
     ()
@@ -60,7 +60,7 @@ def _own_parts(spec: Spec, path: str) -> Iterator[OwnPart]:
         yield OwnPart(path, repr(spec), says or first_line(kind))
     for name in spec_hints(kind):
         value: Any = getattr(spec, name)
-        # The model's own parts are named without it: the prior, not the model.prior.
+        # Parts of the model are named without it: prior, not model.prior.
         inner = name if path in ("", "model") else f"{path}.{name}"
         for each in value if isinstance(value, tuple) else (value,):
             if isinstance(each, Spec):
@@ -75,10 +75,10 @@ def first_line(thing: Any) -> str:
     """
     named = thing if hasattr(thing, "__qualname__") else type(thing)
     lines = (named.__doc__ or "").strip().splitlines()
-    # A dataclass without a docstring gets its signature for one.
+    # A dataclass without a docstring gets its signature as docstring.
     return "" if not lines or lines[0].startswith(f"{named.__name__}(") else lines[0].strip()
 
 
 def repeatable(experiment: Experiment) -> bool:
-    """Whether a command can make the run again: nothing in it was given as an object in Python alone."""
+    """Whether a command can repeat the run: no part of it exists only as an object in Python."""
     return all(part.module is not None for part in own_parts(experiment))

@@ -17,9 +17,9 @@ PAPER: dict[str, dict[str, float]] = {
 
 
 def published(experiment: Experiment) -> dict[str, float] | None:
-    """The study's own row for a run of its model on its data with its loss; None for any other run.
+    """The study's row for a run of its model on its data with its loss; None for any other run.
 
-    Optimiser and warm-up may differ from the study's; a final beta other than one is another loss.
+    Optimiser and warm-up may differ from the study's; a final beta other than one is a different loss.
 
     >>> published(PRESETS["cvae"][1])["total"]
     129.16

@@ -1,4 +1,4 @@
-"""The contents of a report, read from folders: runs that differ only by their seed, and the results of studies."""
+"""The contents of a report, read from folders: runs grouped over seeds, and the results of studies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vaelab.training.folder import Row, RunFolder
 
 @dataclass(frozen=True)
 class Trained:
-    """A run with the epochs that it has done so far, without its model."""
+    """A run with the metrics of its completed epochs, without its model."""
 
     folder: RunFolder
     record: Record
@@ -32,16 +32,16 @@ class Trained:
 
     @property
     def epochs(self) -> int:
-        """The number of epochs that it has done."""
+        """Number of completed epochs."""
         return int(self.rows[-1]["epoch"])
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that are equal but for their seed.
+    """Runs that differ only in their seed.
 
     Args:
-        name: the name of their folders, without the seed.
+        name: the name of their folders without the seed.
         runs: in the order of their seeds.
     """
 
@@ -50,7 +50,7 @@ class Group:
 
     @property
     def record(self) -> Record:
-        """The record of the first run; the others differ by their seed."""
+        """The record of the first run; the others differ only in the seed."""
         return self.runs[0].record
 
     @property
@@ -60,22 +60,22 @@ class Group:
 
     @property
     def counted(self) -> str:
-        """The seed, or the number of seeds."""
+        """The seed, or the number of seeds, as text."""
         return f"{len(self.seeds)} seeds" if len(self.seeds) > 1 else f"seed {self.seeds[0]}"
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything that a report is about.
+    """The contents of a report.
 
     Args:
-        groups: the runs.
+        groups: the runs, grouped over seeds.
         tables: the tables of studies.
         claims: the claims of studies.
         figures: the figures of studies: the file, its caption, and the name of the study.
-        shown: paths of the runs whose figures are drawn; runs that a study does not name are left out.
+        shown: paths of the runs whose figures are drawn; a study can name a subset of its runs.
         notices: warnings for the top of the page.
-        commands: the commands that repeat it all.
+        commands: the commands that reproduce the results.
     """
 
     groups: tuple[Group, ...]
@@ -89,7 +89,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class _Results:
-    """The results that a study left in its folder."""
+    """The results in the folder of a study."""
 
     table: Table | None = None
     claims: Claims | None = None
@@ -104,29 +104,29 @@ class _Results:
 
     @property
     def commands(self) -> list[str]:
-        """The commands that made the study."""
+        """The commands of the study."""
         return [about["command"] for about in self.about if about.get("command")]
 
 
 def read_folders(folders: Sequence[Path], specs: Sequence[type[Spec]] = ()) -> Contents:
-    """Read run folders, and folders of studies with the runs beneath them.
+    """Read run folders, and folders of studies with the runs in them.
 
-    Runs that have done different numbers of epochs form different groups.
+    Runs with different numbers of completed epochs form different groups.
 
     Args:
         folders: the folders.
-        specs: the spec classes of parts that are not this package's own, if they are not imported yet.
+        specs: spec classes of parts from outside this package, if they are not imported yet.
 
     Raises:
-        UserError: no folder is named, one holds no run and no study, no run has done an epoch, or a file cannot be
-            read.
+        UserError: no folder is named, a folder holds no run and no study, no run has completed an epoch, or a file
+            cannot be read.
     """
     if not folders:
         raise UserError("no folder is named; name run folders, or folders of studies")
     runs: dict[Path, Trained] = {}
     studies: list[_Results] = []
     notices: list[str] = []
-    shown, of_studies = set[Path](), set[Path]()
+    with_figures, in_studies = set[Path](), set[Path]()
     for folder in folders:
         paths = _runs_in(folder)
         for path in paths:
@@ -135,33 +135,33 @@ def read_folders(folders: Sequence[Path], specs: Sequence[type[Spec]] = ()) -> C
             if rows:
                 runs.setdefault(path.resolve(), Trained(run, read_record(run.record, specs), rows))
             else:
-                notices.append(f"{path} has not done an epoch yet and is left out.")
+                notices.append(f"{path} has not completed an epoch and is left out.")
         study = _results(folder)
         studies.append(study)
-        shown |= {path.resolve() for path in paths if not study.shown or path.name in study.shown}
-        # The command of a study repeats the runs beneath it.
-        of_studies |= {path.resolve() for path in paths} if study.commands else set()
+        with_figures |= {path.resolve() for path in paths if not study.shown or path.name in study.shown}
+        # The command of a study repeats the runs in its folder.
+        in_studies |= {path.resolve() for path in paths} if study.commands else set()
     tables = tuple(study.table for study in studies if study.table is not None)
     claims = tuple(study.claims for study in studies if study.claims is not None)
     if not runs and not tables and not claims:
-        raise UserError(f"{folders[0]} holds no run that has done an epoch; wait for it, or name other folders")
+        raise UserError(f"{folders[0]} holds no run that has completed an epoch; wait for it, or name other folders")
     commands = [command for study in studies for command in study.commands]
     commands += [
-        _command(run) for path, run in runs.items() if path not in of_studies and repeatable(run.record.experiment)
+        _command(run) for path, run in runs.items() if path not in in_studies and repeatable(run.record.experiment)
     ]
     return Contents(
         _grouped(list(runs.values())),
         tables,
         claims,
         tuple(figure for study in studies for figure in study.figures),
-        frozenset(shown),
+        frozenset(with_figures),
         _once([*notices, *(notice for study in studies for notice in study.notices)]),
         _once(commands),
     )
 
 
 def _results(folder: Path) -> _Results:
-    """The results of the study in a folder; empty if it holds none.
+    """Results of the study in a folder; empty if there is none.
 
     Raises:
         UserError: a file cannot be read.
@@ -181,13 +181,13 @@ def _results(folder: Path) -> _Results:
 
 
 def _runs_in(folder: Path) -> list[Path]:
-    """The run in a folder, or the runs beneath it in the order in which they began."""
+    """The run in a folder, or the runs in its subfolders by time of start."""
     if (folder / "experiment.json").exists():
         return [folder]
-    beneath = sorted((path.parent for path in folder.glob("*/experiment.json")), key=_started)
-    if not beneath and not any((folder / name).exists() for name in ("results.json", "claims.json")):
+    runs = sorted((path.parent for path in folder.glob("*/experiment.json")), key=_started)
+    if not runs and not any((folder / name).exists() for name in ("results.json", "claims.json")):
         raise UserError(f"{folder} holds no run and no study; name a folder that `vaelab train` or `vaelab study` made")
-    return beneath
+    return runs
 
 
 def _started(folder: Path) -> tuple[float, str]:
@@ -196,15 +196,15 @@ def _started(folder: Path) -> tuple[float, str]:
 
 
 def _grouped(runs: Sequence[Trained]) -> tuple[Group, ...]:
-    """The runs by everything but their seed; a seed that occurs twice forms a group of its own."""
+    """Runs grouped by everything except the seed; a repeated seed starts another group."""
     groups: dict[tuple[Any, ...], list[Trained]] = {}
-    seen: Counter[tuple[Any, ...]] = Counter()
+    occurrences: Counter[tuple[Any, ...]] = Counter()
     for run in runs:
         experiment = run.record.experiment
-        # As text, since the settings of a user's own part need not be hashable.
-        alike = (_seedless(experiment), run.record.image_format, run.record.data_sha256, run.epochs)
-        seen[alike, experiment.training.seed] += 1
-        groups.setdefault((*alike, seen[alike, experiment.training.seed]), []).append(run)
+        # As text, since the settings of a user-defined part need not be hashable.
+        key = (_seedless(experiment), run.record.image_format, run.record.data_sha256, run.epochs)
+        occurrences[key, experiment.training.seed] += 1
+        groups.setdefault((*key, occurrences[key, experiment.training.seed]), []).append(run)
     members = [tuple(sorted(group, key=lambda run: run.record.experiment.training.seed)) for group in groups.values()]
     return tuple(map(Group, _names(members), members))
 
@@ -214,7 +214,7 @@ def _seedless(experiment: Experiment) -> str:
 
 
 def _names(groups: Sequence[tuple[Trained, ...]]) -> list[str]:
-    """The name of each group's folders without the seed, with the epochs of an unfinished run; with the path if two
+    """The folder name of each group without the seed, with the epochs of an unfinished run, and with the path if two
     groups have the same name."""
     names = []
     for runs in groups:
@@ -239,5 +239,5 @@ def _command(run: Trained) -> str:
 
 
 def _once(lines: Sequence[str]) -> tuple[str, ...]:
-    """Each line once, in order."""
+    """Lines without duplicates, in order."""
     return tuple(dict.fromkeys(lines))

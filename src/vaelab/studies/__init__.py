@@ -4,7 +4,5 @@
 two-dimensional latent space (docs/study.md). `PaperStudy` repeats its table, `ClaimsStudy` tests its claims.
 """
 
-from vaelab.studies.settings import StudySettings
-from vaelab.studies.study import Study, run_study
-
-__all__ = ["Study", "StudySettings", "run_study"]
+from vaelab.studies.settings import StudySettings as StudySettings
+from vaelab.studies.study import Study as Study, run_study as run_study

@@ -15,7 +15,7 @@ from vaelab.errors import UserError, did_you_mean
 from vaelab.experiment import Experiment
 from vaelab.figures import DrawnFigure
 from vaelab.files import read_json
-from vaelab.metrics import importance_bound_over
+from vaelab.metrics.evidence import importance_bound_over
 from vaelab.objectives import Elbo
 from vaelab.plots import image_grid, save_figure
 from vaelab.presets import PRESETS

@@ -1,7 +1,5 @@
 """Training: the loop, the run folder, checkpoints."""
 
-from vaelab.training.full_pass import Totals, full_pass
-from vaelab.training.run import Run, open_run
-from vaelab.training.train import resume, train
-
-__all__ = ["Run", "Totals", "full_pass", "open_run", "resume", "train"]
+from vaelab.training.full_pass import Totals as Totals, full_pass as full_pass
+from vaelab.training.run import Run as Run, open_run as open_run
+from vaelab.training.train import resume as resume, train as train

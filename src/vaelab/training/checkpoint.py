@@ -1,4 +1,4 @@
-"""The whole state of a training as one file, so that a run that was killed goes on bit for bit."""
+"""Checkpoints: the complete state of a training run in one file, from which it resumes bit for bit."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from vaelab.errors import UserError
 from vaelab.models.files import read_tensors, write_tensors
 from vaelab.training.device import random_state, set_random_state
 
-# What of the state is a number, and stands in the checkpoint's header.
+# The numbers of the state, saved in the header of a checkpoint.
 _NUMBERS = ("images", "skipped", "epoch", "step", "seconds")
 
 
 @dataclass
 class State:
-    """Where a training stands, besides the weights.
+    """The state of a training run, except weights and optimiser.
 
-    The data order is a function of the seed and the epoch, and schedules are functions of the progress, so
-    `epoch` and `step` say where both are.
+    The data order is a function of the seed and the epoch, and schedules are functions of the progress, so `epoch` and
+    `step` determine both.
     """
 
     sums: Tensor
-    """Reconstruction and KL summed over the epoch's images so far, (2,)."""
+    """Reconstruction and KL, summed over the images of the epoch so far, (2,), nats."""
     images: int = 0
-    """Images in those sums."""
+    """Number of images in these sums."""
     skipped: int = 0
-    """Steps of this epoch that were left out for their gradient."""
+    """Number of steps of this epoch that were skipped because of their gradient."""
     epoch: int = 1
     step: int = 0
     seconds: float = 0.0
-    """Spent on this epoch's steps."""
+    """Time spent on the steps of this epoch."""
     best: float = float("inf")
     """Lowest total on the test split, nats."""
 
 
 Parts = Mapping[str, nn.Module]
-"""What has weights of its own in a training, by name: the model, its moving average, an objective that learns."""
+"""The modules with state, by name: the model, its moving average, an objective with weights or state."""
 
 
 def write_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: State) -> None:
-    """Write weights, optimiser, random numbers and position.
+    """Write weights, optimiser state, RNG states and position.
 
     Raises:
         UserError: the file cannot be written; the previous checkpoint is intact.
@@ -59,21 +59,21 @@ def write_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: Stat
         tensors["random.device"] = on_device
     tensors["sums"] = state.sums
     about = {name: getattr(state, name) for name in _NUMBERS}
-    # JSON has no infinity: before the first epoch ends there is no best total.
+    # JSON has no infinity, so `best` is absent until the first epoch ends.
     write_tensors(path, tensors, about | ({"best": state.best} if state.best < float("inf") else {}))
 
 
 def read_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: State) -> None:
-    """Bring weights, optimiser, random numbers and `state` to where `write_checkpoint` found them.
+    """Restore weights, optimiser state, RNG states and `state` from a checkpoint.
 
     Raises:
-        UserError: the file is damaged or was written by a newer version.
+        UserError: the file is damaged, is not a checkpoint, or was written by another version.
     """
     tensors, about = read_tensors(path)
     if "epoch" not in about:
-        raise UserError(f"{path} is no checkpoint; it holds a model alone")
+        raise UserError(f"{path} is not a checkpoint: it holds only a model")
     if not about.keys() >= set(_NUMBERS):
-        raise UserError(f"{path} is of an earlier version ({about.get('vaelab')}); start the run anew")
+        raise UserError(f"{path} is from an earlier version ({about.get('vaelab')}); start a new run")
     for part, module in parts.items():
         prefix = f"{part}."
         own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
@@ -85,7 +85,7 @@ def read_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: State
         if key.startswith("optimiser."):
             _, index, name = key.split(".")
             parameter = parameters[int(index)]
-            # A fused step walks a weight and its moments as flat memory, so they must share one layout.
+            # The fused kernel treats a weight and its moments as flat memory, so they must have the same layout.
             alike = torch.empty_like(parameter, dtype=tensor.dtype) if tensor.shape == parameter.shape else None
             moments.setdefault(int(index), {})[name] = tensor if alike is None else alike.copy_(tensor)
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})

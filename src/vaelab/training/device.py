@@ -1,4 +1,4 @@
-"""Where and in what precision to compute."""
+"""Device, precision, memory and random number generators."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from vaelab.errors import UserError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of this name; `auto` is the first accelerator at hand, otherwise the CPU.
+    """The device with this name; `auto` is an accelerator if there is one, otherwise the CPU.
 
     Raises:
-        UserError: there is no such device here.
+        UserError: the device is not available.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -31,7 +31,7 @@ def choose_device(name: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError):
         raise UserError(
-            f"device is {name!r}, which is not at hand here",
+            f"device is {name!r}, which is not available",
             python="use device='auto' or 'cpu'",
             flags="use --device auto or cpu",
         ) from None
@@ -39,29 +39,29 @@ def choose_device(name: str) -> torch.device:
 
 
 def computes_in_bf16(device: torch.device, precision: str) -> bool:
-    """Whether to compute in bf16: as `precision` says, and for `auto` where the hardware has it."""
+    """Whether to compute in bf16: as `precision` says, or with `auto` if the hardware supports it."""
     if precision != "auto":
         return precision == "bf16"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        # Emulated bf16 is slower than fp32, so the processor's own instructions are asked for.
+        # Emulated bf16 is slower than fp32, so require native instructions.
         probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         return any(getattr(torch.cpu, probe, bool)() for probe in probes)
     return False
 
 
 def autocast(device: torch.device, bf16: bool) -> torch.autocast:
-    """The context in which networks compute."""
+    """The autocast context in which networks compute."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep memory that tensors free, for the next step's tensors.
+    """Make glibc keep the memory of freed tensors for the next step.
 
-    By default it returns every block of some megabytes to the system and asks for it again in the next
-    step, page by page: some 5,000 page faults a step of the study's VAE, and up to a third of its time.
-    Elsewhere than on Linux with glibc this does nothing.
+    By default it returns each block of several megabytes to the system and requests it again in the next step, page by
+    page: about 5,000 page faults per step of the study's VAE, and up to a third of its time. Has no effect on systems
+    other than Linux with glibc.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -69,20 +69,20 @@ def keep_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
-    # Older versions of glibc take at most 32 MB for the first.
+    # Older versions of glibc accept at most 32 MB for the mmap threshold.
     if mallopt(mmap_threshold, 1 << 30) or mallopt(mmap_threshold, 1 << 25):
         mallopt(trim_threshold, 1 << 30)
 
 
 def random_state(device: torch.device) -> Tensor | None:
-    """The accelerator's generator of random numbers; None on the CPU, whose generator is torch's own."""
+    """The RNG state of an accelerator; None for the CPU, whose state is torch's global one."""
     if device.type == "cuda":
         return torch.cuda.get_rng_state(device)
     return torch.mps.get_rng_state() if device.type == "mps" else None
 
 
 def set_random_state(device: torch.device, state: Tensor) -> None:
-    """Set the accelerator's generator to what `random_state` gave."""
+    """Set the RNG state of an accelerator."""
     if device.type == "cuda":
         torch.cuda.set_rng_state(state, device)
     elif device.type == "mps":
@@ -91,7 +91,7 @@ def set_random_state(device: torch.device, state: Tensor) -> None:
 
 @contextmanager
 def fork_rng(device: torch.device) -> Iterator[None]:
-    """Whatever is drawn within leaves the random numbers that follow as they would have been."""
+    """Restore the RNG states of the CPU and of `device` on exit."""
     on_cpu, on_device = torch.get_rng_state(), random_state(device)
     try:
         yield
@@ -102,7 +102,7 @@ def fork_rng(device: torch.device) -> Iterator[None]:
 
 
 def describe_machine(device: torch.device, bf16: bool) -> str:
-    """Processor, cores, threads, precision and versions, in one line."""
+    """The hardware, threads, precision and versions, in one line."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:
@@ -112,7 +112,7 @@ def describe_machine(device: torch.device, bf16: bool) -> str:
 
 
 def _processor() -> str:
-    """The processor's name; Linux tells it nowhere else than in /proc."""
+    """The name of the processor, from /proc on Linux, where `platform` does not give it."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():

@@ -1,4 +1,4 @@
-"""The progress of a training: a live bar on a terminal, and one line per epoch."""
+"""The progress display: a live bar on a terminal, and one line per epoch."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from vaelab.training.full_pass import Totals
 
 
 class Display:
-    """Progress on standard error, within 80 columns, the epoch first.
+    """Progress on standard error, in 80 columns.
 
     Args:
-        title: the title of the run, shown above its epochs; empty for none.
+        title: a title above the epochs; empty for none.
         epochs: number of epochs.
         steps: steps per epoch.
-        show: whether to show anything at all.
+        show: whether to show anything.
     """
 
     def __init__(self, title: str, epochs: int, steps: int, show: bool) -> None:
@@ -52,17 +52,17 @@ class Display:
         self.console.print(line, soft_wrap=True)
 
     def step(self, epoch: int, step: int) -> None:
-        """Move the bar."""
+        """Advance the bar to a step."""
         self.bar.update(self.task, completed=(epoch - 1) * self.steps + step)
 
     def live(self, epoch: int, running: Totals, beta: float, speed: float) -> None:
-        """Show the numbers within an epoch: running averages over its training images so far."""
+        """Show running averages over the training images of the epoch so far, nats."""
         self.bar.update(
             self.task, description=f"{epoch:>3}/{self.epochs}", numbers=f"{_sum(running)}  {speed:,.0f} images/s"
         )
 
     def epoch(self, epoch: int, running: Totals, test: Totals, beta: float, speed: float) -> None:
-        """Print the line of an epoch: running averages over training images, the total of a full test pass."""
+        """Print the line of an epoch: running averages over training images, and the total of a full test pass."""
         codes = test.code_use
         use = "" if codes is None else f"  perplexity {codes.perplexity:.0f}, dead {codes.dead:.0%}"
         train = f"{f'{epoch:>3}/{self.epochs}':<8} {_sum(running):<34}"

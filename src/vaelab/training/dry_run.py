@@ -1,4 +1,4 @@
-"""Two images through the model and the objective, before any training: parts that break the contract are refused."""
+"""A forward pass of two images before training, which finds parts that break the contract."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _IMAGES = 2
 
 
 def dry_run(model: Model, objective: Loss, experiment: Experiment, data: ImageData) -> None:
-    """Refuse parts whose modules or callables return something else than the contract says.
+    """Check that modules and callables return what the contract says.
 
-    Nothing is changed by it: no weight, no buffer, no random number.
+    Weights, buffers and the RNG state do not change.
 
     Raises:
         UserError: a foreign part fails, or returns the wrong type or shape; the message names it.
     """
-    few = data.split("train").take(slice(0, _IMAGES))
-    stored = torch.from_numpy(experiment.binarisation.prepare(few.images))
-    y = None if few.condition is None else torch.from_numpy(few.condition)
+    subset = data.split("train").take(slice(0, _IMAGES))
+    stored = torch.from_numpy(experiment.binarisation.prepare(subset.images))
+    y = None if subset.condition is None else torch.from_numpy(subset.condition)
     parts = [*classes_in(experiment.model), *classes_in(experiment.objective)]
     foreign = [spec.__name__ for spec in parts if not is_own(spec) or spec.python_only]
-    # What learns along keeps a state, which this must not move.
-    loss_of: Any = copy.deepcopy(objective) if isinstance(objective, nn.Module) else objective
+    # An objective with state is copied, so that the pass does not change it.
+    loss_function: Any = copy.deepcopy(objective) if isinstance(objective, nn.Module) else objective
     was_training = model.training
     model.eval()
     try:
@@ -42,7 +42,7 @@ def dry_run(model: Model, objective: Loss, experiment: Experiment, data: ImageDa
             x = experiment.binarisation.pixels(stored)
             trace = model(x, y, experiment.objective.samples)
             _check_trace(trace, model, experiment.objective.samples, len(x))
-            loss = loss_of(trace, Progress(1, 0, 1, experiment.training.epochs, len(data.split("train"))))
+            loss = loss_function(trace, Progress(1, 0, 1, experiment.training.epochs, len(data.split("train"))))
             _check_loss(loss, getattr(experiment.objective, "name", type(experiment.objective).__name__))
     except UserError:
         raise
@@ -51,15 +51,16 @@ def dry_run(model: Model, objective: Loss, experiment: Experiment, data: ImageDa
             raise
         first = (str(error).splitlines() or [""])[0]
         raise UserError(
-            f"the model fails on {len(few)} images of shape {model.format.shape} with {type(error).__name__}: {first}; "
-            f"check the shapes in {' and '.join(dict.fromkeys(foreign))}, such as with vaelab.testing.check_spec"
+            f"the model fails on {len(subset)} images of shape {model.format.shape} with {type(error).__name__}: "
+            f"{first}; check the shapes in {' and '.join(dict.fromkeys(foreign))}, for example with "
+            "vaelab.testing.check_spec"
         ) from error
     finally:
         model.train(was_training)
 
 
 def _check_trace(trace: Any, model: Model, samples: int, n: int) -> None:
-    """Shapes of all that the objective reads."""
+    """Check the shapes of a trace."""
     if not isinstance(trace, Trace):
         raise UserError(f"{type(model).__name__} returned {type(trace).__name__}, but must return a Trace")
     shapes = {
@@ -81,7 +82,7 @@ def _check_trace(trace: Any, model: Model, samples: int, n: int) -> None:
 
 
 def _check_loss(loss: Any, name: str) -> None:
-    """A scalar that depends on the weights."""
+    """Check that the loss is a scalar that depends on the weights."""
     if not isinstance(loss, Tensor) or loss.shape != ():
         returned = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
         raise UserError(

@@ -1,4 +1,4 @@
-"""One epoch: its steps, and what is kept when it ends."""
+"""One epoch: its steps, its metrics and its files."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _LIVE_SECONDS = 0.5
 
 
 def run_steps(job: Job, display: Display, interrupted: threading.Event) -> float:
-    """The steps of an epoch, from where the state stands; returns the seconds that the epoch took in all.
+    """Run the remaining steps of an epoch; return its total time in seconds.
 
     Raises:
-        UserError: a loss or a weight that is not finite.
+        UserError: a loss or a weight is not finite, or every step was skipped.
         KeyboardInterrupt: an interruption, after a checkpoint was written.
     """
     state, settings, batches = job.state, job.settings, job.batches
     order = image_order(settings.seed, state.epoch, job.n_images).to(job.device)
-    # The first step of this epoch whose loss was not finite; read only where waiting is cheap.
+    # The first step of this epoch whose loss was not finite; read rarely, since that synchronises an accelerator.
     first_bad = torch.full((), batches, device=job.device)
     began = saved = shown = time.monotonic()
     for step in range(state.step, batches):
@@ -63,7 +63,7 @@ def run_steps(job: Job, display: Display, interrupted: threading.Event) -> float
 
 
 def take_step(job: Job, progress: Progress, rows: Tensor, first_bad: Tensor) -> Tensor:
-    """One step of the optimiser; returns the first step of the epoch whose loss was not finite, on the device."""
+    """Take one optimiser step; return the first step of the epoch with a non-finite loss, as a tensor on the device."""
     state, settings = job.state, job.settings
     job.optimiser.param_groups[0]["lr"] = learning_rate(settings.optimiser, progress)
     x, y = job.train_split.batch(rows)
@@ -88,7 +88,7 @@ def take_step(job: Job, progress: Progress, rows: Tensor, first_bad: Tensor) -> 
 
 
 def finish_epoch(job: Job, display: Display, seconds: float) -> None:
-    """Measure the epoch, save its model, and go to the next one.
+    """Measure the epoch, save the model and advance to the next epoch.
 
     Raises:
         UserError: the test total is not finite, or a file cannot be written.
@@ -96,7 +96,7 @@ def finish_epoch(job: Job, display: Display, seconds: float) -> None:
     state, settings, folder = job.state, job.settings, job.folder
     last = Progress(state.epoch, job.batches - 1, job.batches, settings.epochs)
     beta, speed = job.experiment.objective.beta(last), job.n_images / seconds
-    # Running averages over training images, a full pass over test images.
+    # Running averages for the training images, a full pass for the test images.
     running = mean_over(state.sums, state.images)
     test = measure(job.tested, job.test_split, bf16=job.bf16)
     if not math.isfinite(test.total):
@@ -109,7 +109,7 @@ def finish_epoch(job: Job, display: Display, seconds: float) -> None:
     job.rows.append(row)
     display.epoch(state.epoch, running, test, beta, speed)
 
-    # Saved in this order, a kill between two writes costs nothing: the epoch is done again, alike.
+    # With the checkpoint last, a kill between two writes loses nothing: the epoch is repeated with the same result.
     folder.write_rows(job.rows)
     folder.log("epoch", **row)
     if test.total < state.best:
@@ -125,19 +125,19 @@ def finish_epoch(job: Job, display: Display, seconds: float) -> None:
 
 
 def learning_rate(settings: Adam, progress: Progress) -> float:
-    """The learning rate at a step."""
+    """The scheduled learning rate of a step."""
     return settings.learning_rate * settings.schedule(progress)
 
 
 def image_order(seed: int, epoch: int, n_images: int) -> Tensor:
-    """The order of an epoch's images: a function of seed and epoch alone."""
+    """The order of the images in an epoch, a function of seed and epoch only."""
     return torch.from_numpy(np.random.default_rng([seed, epoch]).permutation(n_images))
 
 
 def metrics_row(
     epoch: int, beta: float, learning_rate: float, running: Totals, test: Totals, seconds: float, speed: float
 ) -> dict[str, float]:
-    """An epoch in metrics.csv."""
+    """The row of an epoch in metrics.csv."""
     codes = test.code_use
     use = {} if codes is None else {"test_code_perplexity": codes.perplexity, "test_dead_codes": codes.dead}
     return {

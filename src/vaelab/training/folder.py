@@ -1,4 +1,4 @@
-"""The run folder: the files of a training run, and the lock that keeps other processes out."""
+"""The run folder: the files of a training run, and its lock."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Row = dict[str, float]
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of a run by name.
+    """The files of a training run.
 
-    experiment.json rebuilds the model; last.safetensors and best.safetensors are models of their own;
-    checkpoint.safetensors continues the training; metrics.csv has one row per epoch; events.jsonl tells when
-    what happened; snapshots/ holds models of earlier epochs, where they were to be kept.
+    experiment.json is the record; last.safetensors and best.safetensors are complete models;
+    checkpoint.safetensors is for resuming; metrics.csv has one row per epoch; events.jsonl is a log with times;
+    snapshots/ holds models of earlier epochs, if requested.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """All that a training needs to go on."""
+        """The state from which training resumes."""
         return self.path / "checkpoint.safetensors"
 
     @property
@@ -57,26 +57,26 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """One row per epoch."""
+        """The metrics, one row per epoch."""
         return self.path / "metrics.csv"
 
     def snapshot(self, epoch: int) -> Path:
-        """The model after an epoch; after epoch 0 it is untrained."""
+        """The model after an epoch; epoch 0 is the untrained model."""
         return self.path / "snapshots" / f"epoch-{epoch:04d}.safetensors"
 
     def snapshots(self) -> list[tuple[int, Path]]:
-        """The epochs whose model was kept, in order, and where."""
+        """The saved snapshots, (epoch, path), in order."""
         paths = sorted(self.snapshot(0).parent.glob("epoch-*"))
         return [(int(path.stem.removeprefix("epoch-")), path) for path in paths]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process; the system releases it however the process ends.
+        """Lock the folder for this process; the system releases the lock even if the process is killed.
 
-        A folder that was made here and got no record is removed again: a failed attempt leaves nothing behind.
+        A folder that was created here and has no record on exit is removed, so that a failed attempt leaves no files.
 
         Raises:
-            UserError: another process holds it, or the folder cannot be made.
+            UserError: the folder is locked by another process, or cannot be created.
         """
         fresh = not self.path.exists()
         try:
@@ -102,12 +102,12 @@ class RunFolder:
         """Check that this folder may hold the run that `record` describes.
 
         Args:
-            record: the run that is to be here.
-            resume: whether it may be here already.
-            prolong: whether it may have more epochs than before.
+            record: the record of the new run.
+            resume: whether the folder may already hold that run.
+            prolong: whether the number of epochs may be larger than before.
 
         Raises:
-            UserError: the folder holds a run that is not to be resumed, or one of other settings or images.
+            UserError: the folder holds a run and `resume` is false, or a run with other settings or images.
         """
         if not self.record.exists():
             return
@@ -121,7 +121,7 @@ class RunFolder:
         if (stored.data_sha256, stored.image_format) != (record.data_sha256, record.image_format):
             raise UserError(f"{self.path} holds a run on other images; give it the same ones, or choose another folder")
         before, now = stored.experiment, record.experiment
-        # What is kept on the way changes no weight.
+        # Snapshots do not affect the weights.
         kept = replace(before.training, epochs=now.training.epochs, snapshot_every=now.training.snapshot_every)
         if replace(before, training=kept) != now or (before.training.epochs != now.training.epochs and not prolong):
             raise UserError(
@@ -145,7 +145,7 @@ class RunFolder:
         write_atomically(self.record, json.dumps(encode(record), indent=2) + "\n")
 
     def rows(self, epochs: int | None = None) -> list[Row]:
-        """The rows of metrics.csv, up to the given epoch."""
+        """Read the rows of metrics.csv, up to the given epoch."""
         if not self.metrics.exists():
             return []
         with self.metrics.open(newline="") as file:
@@ -153,7 +153,7 @@ class RunFolder:
         return [row for row in rows if epochs is None or row["epoch"] <= epochs]
 
     def write_rows(self, rows: list[Row]) -> None:
-        """Write metrics.csv whole."""
+        """Write all rows to metrics.csv."""
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -161,7 +161,7 @@ class RunFolder:
         write_atomically(self.metrics, text.getvalue())
 
     def events(self) -> list[dict[str, Any]]:
-        """What events.jsonl holds; a last line that a kill cut short is left out."""
+        """Read events.jsonl, without incomplete lines, which a kill may leave."""
         path = self.path / "events.jsonl"
         events = []
         for line in path.read_text().splitlines() if path.exists() else ():
@@ -170,7 +170,7 @@ class RunFolder:
         return events
 
     def seconds(self) -> float:
-        """Wall-clock time of all its processes together, from each one's start to its last sign of life."""
+        """Total wall-clock time of the run, s: for each process, from its start to its last event."""
         total, began, last = 0.0, None, 0.0
         for event in self.events():
             if event["event"] == "started":

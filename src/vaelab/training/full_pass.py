@@ -1,4 +1,4 @@
-"""What a model makes of a whole split: each image once, with the weights as they are."""
+"""Reconstruction and KL over a whole split, each image once, with fixed weights."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from vaelab.training.device import autocast, fork_rng
 
 @dataclass(frozen=True)
 class Totals:
-    """Means over images, in nats per image: summed over pixels and latent dimensions, KL before any beta."""
+    """Means over images, in nats, summed over pixels and latent dimensions; the KL without any beta."""
 
     reconstruction: float
     kl: float
     code_use: CodeUse | None = None
-    """How a codebook is used, for models that have one."""
+    """Use of the codebook, for models that have one."""
 
     @property
     def total(self) -> float:
@@ -36,22 +36,22 @@ class Totals:
 
 @dataclass(frozen=True)
 class CodeUse:
-    """How often each code was used, all places together.
+    """Frequencies of the codes, all positions together.
 
     Args:
-        counts: of each code, a row a level: codebooks in a row are of codes that mean different things.
+        counts: uses of each code, one row per level, since each level has its own codebook.
     """
 
     counts: tuple[tuple[int, ...], ...]
 
     @property
     def size(self) -> int:
-        """Codes in a codebook."""
+        """Number of codes in a codebook."""
         return len(self.counts[0])
 
     @property
     def perplexity(self) -> float:
-        """exp of the entropy of the codes' frequencies, so many codes used equally; the mean over levels."""
+        """exp(entropy) of the code frequencies, averaged over levels; `size` if all codes are used equally."""
         shares = [[count / sum(level) for count in level if count] for level in self.counts]
         entropies = [-sum(share * math.log(share) for share in level) for level in shares]
         return sum(map(math.exp, entropies)) / len(entropies)
@@ -64,23 +64,23 @@ class CodeUse:
 
 @torch.no_grad()
 def batch_sums(trace: Trace) -> Tensor:
-    """(reconstruction, KL) averaged over samples and summed over the batch's images, without gradient."""
+    """(reconstruction, KL), (2,), averaged over samples and summed over the images of the batch, nats."""
     return torch.stack([trace.reconstruction.mean(0).sum(), trace.kl.sum(0).mean(0).sum()]).detach()
 
 
 def accumulator(device: torch.device) -> Tensor:
-    """Zeros to add `batch_sums` to, on the device; in double precision where it has that."""
+    """Zeros on the device, to which `batch_sums` are added; in float64 if the device supports it."""
     return torch.zeros(2, device=device, dtype=torch.float32 if device.type == "mps" else torch.float64)
 
 
 @dataclass(frozen=True)
 class DeviceSplit:
-    """A split that lies on the device as bytes, to be made pixels by batch.
+    """A split stored on the device as bytes, which are converted to pixels batch by batch.
 
     Args:
         images: uint8, (N, C, H, W).
         conditions: labels, int64 (N,), or attributes, float32 (N, A), or None.
-        binarisation: from bytes to pixels.
+        binarisation: the conversion from bytes to pixels.
     """
 
     images: Tensor
@@ -88,12 +88,12 @@ class DeviceSplit:
     binarisation: BinarisationSpec
 
     def batch(self, rows: Tensor | slice) -> tuple[Tensor, Tensor | None]:
-        """Pixels, float32, and conditions of the rows named."""
+        """Pixels, float32, and conditions of the given rows."""
         return self.binarisation.pixels(self.images[rows]), None if self.conditions is None else self.conditions[rows]
 
 
 def to_device(data: ImageData, binarisation: BinarisationSpec, device: torch.device) -> DeviceSplit:
-    """A split on a device."""
+    """Copy a split to a device."""
     images = torch.from_numpy(binarisation.prepare(data.images)).to(device)
     conditions = None if data.condition is None else torch.from_numpy(data.condition).to(device)
     return DeviceSplit(images, conditions, binarisation)
@@ -108,21 +108,21 @@ def full_pass(
     bf16: bool = False,
     seed: int = 0,
 ) -> Totals:
-    """Reconstruction and KL over all of `data`, each image once, z drawn from the posterior.
+    """Mean reconstruction and KL over `data`, each image once, with z drawn from the posterior.
 
-    The same seed gives the same draws, and the caller's random numbers are left as they were.
+    The same seed gives the same draws; the RNG state is restored on exit.
 
     Args:
         model: the model, on any device.
         data: the images of one split.
-        binarisation: from bytes to pixels; grey by default.
-        samples: draws of z an image.
-        batch_size: images at a time; it changes memory and time, and the numbers only by the draws.
+        binarisation: the conversion from bytes to pixels; grey by default.
+        samples: draws of z per image.
+        batch_size: images per batch; it affects memory and time, and the result only through the draws.
         bf16: compute the networks in bf16.
-        seed: of the draws.
+        seed: the seed of the draws.
 
     Raises:
-        UserError: the images have another shape than the model's, or a conditional model has no labels.
+        UserError: images of a shape other than the model's, or missing labels for a conditional model.
 
     >>> from vaelab import VAE, open_data
     >>> data = open_data("digits").split("test")
@@ -137,7 +137,7 @@ def full_pass(
 def measure(
     model: Model, split: DeviceSplit, samples: int = 1, batch_size: int = 500, bf16: bool = False, seed: int = 0
 ) -> Totals:
-    """`full_pass` over a split that lies on the model's device already."""
+    """`full_pass` over a split that is already on the model's device."""
     device = split.images.device
     was_training = model.training
     model.eval()
@@ -158,7 +158,7 @@ def measure(
 
 
 def bits_per_dimension(nats: float, format: ImageFormat) -> float:
-    """nats / (D ln 2), D the pixels times channels of an image: for masses of discrete pixels alone.
+    """nats / (D ln 2), D the number of pixels times channels; meaningful only for a mass on discrete pixels.
 
     >>> bits_per_dimension(784 * math.log(256), ImageFormat(1, 28, 28))
     8.0
@@ -167,6 +167,6 @@ def bits_per_dimension(nats: float, format: ImageFormat) -> float:
 
 
 def mean_over(sums: Tensor, images: int) -> Totals:
-    """Means from the sums of so many images."""
+    """Means from sums over a number of images."""
     reconstruction, kl = (sums / images).tolist()
     return Totals(reconstruction, kl)

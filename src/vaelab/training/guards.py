@@ -1,4 +1,4 @@
-"""Reasons to stop a training: numbers that are not finite, and interruptions."""
+"""Checks that stop a training run: non-finite numbers and interruptions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vaelab.training.folder import RunFolder
 
 
 def refuse_bad_loss(first_bad: Tensor, state: State, batches: int, folder: RunFolder) -> None:
-    """Stop before weights that are no longer numbers are saved over good ones.
+    """Stop at a non-finite loss, before non-finite weights are saved over good ones.
 
     Raises:
         UserError: the loss of a step of this epoch was not finite.
@@ -28,7 +28,7 @@ def refuse_bad_loss(first_bad: Tensor, state: State, batches: int, folder: RunFo
 
 
 def refuse_bad_weights(model: Model, state: State, folder: RunFolder) -> None:
-    """The same for a step with a finite loss and an infinite gradient: the loss shows it only one step later.
+    """Stop at a non-finite weight: after a finite loss with an infinite gradient, only the next loss is not finite.
 
     Raises:
         UserError: a weight is not finite.
@@ -39,22 +39,22 @@ def refuse_bad_weights(model: Model, state: State, folder: RunFolder) -> None:
 
 
 def refuse_empty_epoch(state: State, folder: RunFolder, limit: float) -> None:
-    """Stop if every step of an epoch was left out for its gradient.
+    """Stop if every step of an epoch was skipped because of its gradient.
 
     Raises:
         UserError: no step was taken.
     """
     if state.images == 0:
-        folder.log("stopped", reason="every step was left out", epoch=state.epoch)
+        folder.log("stopped", reason="every step was skipped", epoch=state.epoch)
         raise UserError(
-            f"every step of epoch {state.epoch} was left out: no gradient was finite with a norm below {limit:g}",
+            f"every step of epoch {state.epoch} was skipped: no gradient was finite with a norm below {limit:g}",
             python="raise gradient_skip",
             flags="raise --gradient-skip",
         )
 
 
 def stop(name: str, epoch: int, step: int, folder: RunFolder) -> NoReturn:
-    """Log and refuse a number that is not finite.
+    """Log a number that is not finite, and stop.
 
     Raises:
         UserError: always.
@@ -69,7 +69,7 @@ def stop(name: str, epoch: int, step: int, folder: RunFolder) -> NoReturn:
 
 
 def stop_if(interrupted: threading.Event, state: State, folder: RunFolder) -> None:
-    """Stop after an interruption, at a point where everything has just been saved.
+    """Stop after an interruption; call it only where the state has just been saved.
 
     Raises:
         KeyboardInterrupt: the run was interrupted.
@@ -81,7 +81,7 @@ def stop_if(interrupted: threading.Event, state: State, folder: RunFolder) -> No
 
 @contextmanager
 def interruptions() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that the loop can save before it stops; a second one stops at once."""
+    """Yield an event that SIGINT and SIGTERM set, so that the loop can save and stop; a second signal stops at once."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event

@@ -1,4 +1,4 @@
-"""What is trained and by what: parameters, their optimiser and their moving average."""
+"""The trained parameters, their optimiser and their moving average."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from vaelab.objectives.objective import Loss
 
 
 def moving_average(model: Model, memory: float) -> AveragedModel:
-    """The exponential moving average of weights: memory x average + (1 - memory) x weight, after every step."""
+    """Exponential moving average of the weights: memory x average + (1 - memory) x weight after each step."""
     return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(memory)).eval()
 
 
 def parts_with_weights(
     model: Model, average: nn.Module | None, objective: Loss, device: torch.device
 ) -> dict[str, nn.Module]:
-    """All that has weights of its own, by the name it has in a checkpoint."""
+    """The modules that a checkpoint contains, by name."""
     parts: dict[str, nn.Module] = {"model": model}
     if average is not None:
         parts["average"] = average
@@ -33,9 +33,13 @@ def parts_with_weights(
 
 
 def trained_parameters(model: Model, objective: Loss, fit: str) -> list[nn.Parameter]:
-    """The parameters that are trained: of the prior alone, or of the model and an objective that learns along."""
+    """The trained parameters: those of the prior alone, or those of the model and of the objective.
+
+    Raises:
+        UserError: `fit` is "prior" and the prior has no parameters.
+    """
     if fit == "prior":
-        prior: nn.Module = model.prior  # type: ignore[assignment]  # Experiment.check lets only a VAE come here
+        prior: nn.Module = model.prior  # type: ignore[assignment]  # Experiment.check allows this for a VAE only
         model.requires_grad_(False)
         prior.requires_grad_(True)
         parameters = list(prior.parameters())
@@ -49,16 +53,16 @@ def trained_parameters(model: Model, objective: Loss, fit: str) -> list[nn.Param
 
 
 def clip_gradient(parameters: list[nn.Parameter], loss: Tensor, settings: Adam) -> bool:
-    """Clip the gradient where asked, and say whether the step is to be taken."""
+    """Clip the gradient if requested; return whether to take the step."""
     if not (settings.gradient_clip or settings.gradient_skip):
         return True
     norm = clip_grad_norm_(parameters, settings.gradient_clip or math.inf)
-    # An accelerator waits here; without gradient_skip it does not.
+    # Synchronises an accelerator, with gradient_skip only.
     return not settings.gradient_skip or bool(loss.isfinite() & (norm < settings.gradient_skip))
 
 
 def make_optimiser(settings: Adam, parameters: list[nn.Parameter]) -> torch.optim.AdamW:
-    """AdamW, which without weight decay is Adam; one fused kernel for all weights."""
+    """AdamW with one fused kernel; without weight decay it is Adam."""
     return torch.optim.AdamW(
         parameters,
         lr=settings.learning_rate,

@@ -1,4 +1,4 @@
-"""The preparation of a training: data, model, objective and optimiser, from the seed or from the last checkpoint."""
+"""Preparation of a training run: data, model, objective and optimiser, from the seed or from the last checkpoint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from vaelab.training.optimiser import make_optimiser, moving_average, parts_with
 
 @dataclass(kw_only=True)
 class Job:
-    """Everything that one training consists of, from its first step to its last."""
+    """The objects of a training run."""
 
     experiment: Experiment
     data: ImageData
@@ -50,50 +50,50 @@ class Job:
 
     @property
     def settings(self) -> Training:
-        """How the model is trained."""
+        """The training settings."""
         return self.experiment.training
 
     @property
     def n_images(self) -> int:
-        """Training images."""
+        """Number of training images."""
         return len(self.train_split.images)
 
     @property
     def batch_size(self) -> int:
-        """Images per step; never more than there are."""
+        """Number of images per step, at most `n_images`."""
         return min(self.settings.batch_size, self.n_images)
 
     @property
     def batches(self) -> int:
-        """Steps per epoch."""
+        """Number of steps per epoch."""
         return math.ceil(self.n_images / self.batch_size)
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to train."""
+        """Whether all epochs are done."""
         return self.state.epoch > self.settings.epochs
 
     def progress(self, step: int) -> Progress:
-        """The position of a step of this epoch in the run."""
+        """The progress of the run at a step of the current epoch."""
         return Progress(self.state.epoch, step, self.batches, self.settings.epochs, self.n_images)
 
     def forward(self, x: torch.Tensor, y: torch.Tensor | None) -> Trace:
-        """One batch through the model, in training."""
+        """The trace of a training batch."""
         trace: Trace = self.model(x, y, self.experiment.objective.samples)
         return trace
 
 
 def choose_data(experiment: Experiment, data: Any, directory: Path | None) -> tuple[Experiment, ImageData]:
-    """The images to train on, and the experiment whose record says where they come from.
+    """Open the images to train on; return them with the experiment, in which `data` names their source.
 
     Args:
-        experiment: names a source.
-        data: images instead of that source: `ImageData`, another source or its name, or what `as_data` takes, such as
-            a tuple of images and labels.
+        experiment: the experiment, which names a source.
+        data: images instead of that source: `ImageData`, another source or its name, or anything that `as_data` takes,
+            such as a tuple of images and labels.
         directory: the folder of data sets.
 
     Raises:
-        UserError: as `open_data` and `as_data`.
+        UserError: as for `open_data` and `as_data`.
     """
     if data is None:
         return experiment, open_data(experiment.data, directory)
@@ -106,16 +106,16 @@ def choose_data(experiment: Experiment, data: Any, directory: Path | None) -> tu
 
 
 def prepare(experiment: Experiment, data: ImageData, folder: RunFolder, resume: bool) -> Job:
-    """Build everything, refuse what does not go together, and go to where the last checkpoint left off.
+    """Build all objects, check that they fit each other, and restore the last checkpoint, if there is one.
 
     Raises:
-        UserError: parts that do not go together or do not keep the contract, or a folder that holds another run.
+        UserError: parts that do not fit each other or break the contract, or a folder that holds another run.
     """
     settings = experiment.training
     experiment.check(data.format)
     device = choose_device(settings.device)
 
-    # The model, its weights drawn from the seed, or as the last checkpoint left it.
+    # The seed draws the weights, which a checkpoint then replaces.
     torch.manual_seed(settings.seed)
     model = experiment.model.build(data.format)
     record = make_record(experiment, data, model)
@@ -148,7 +148,7 @@ def prepare(experiment: Experiment, data: ImageData, folder: RunFolder, resume: 
         trained=trained,
         optimiser=optimiser,
         state=state,
-        # The data stay on the device as bytes; a batch becomes pixels there.
+        # Images stay on the device as bytes and are converted to pixels batch by batch.
         train_split=to_device(data.split("train"), experiment.binarisation, device),
         test_split=to_device(data.split("test"), experiment.binarisation, device),
         rows=folder.rows(epochs=state.epoch - 1),
@@ -156,7 +156,7 @@ def prepare(experiment: Experiment, data: ImageData, folder: RunFolder, resume: 
 
 
 def begin(job: Job) -> None:
-    """Write the record and, before the first step, the untrained model; compile the networks where asked.
+    """Write the record and, if requested, the untrained model; compile the networks if requested.
 
     Raises:
         UserError: the folder cannot be written.
@@ -169,6 +169,6 @@ def begin(job: Job) -> None:
 
 
 def make_record(experiment: Experiment, data: ImageData, model: Model) -> Record:
-    """The record of a run, as experiment.json holds it."""
+    """The record of a run, to be written as experiment.json."""
     score = model.likelihood.score_name(experiment.binarisation.binary(data))
     return Record(experiment, data.format, score, data.digest)

@@ -1,4 +1,4 @@
-"""A run: a training that has left at least one model behind."""
+"""A training run with at least one saved model."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from vaelab.training.folder import Row, RunFolder
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A training run: its folder, its model with the last weights, and its metrics, one row per epoch."""
+    """A training run: its folder, the model with the last weights, and its metrics, one row per epoch."""
 
     folder: Path
     record: Record
     model: Model
     rows: list[Row]
     data: ImageData | None = field(default=None, compare=False)
-    """The images, while the program that trained on them holds them in memory."""
+    """The images, if the run was trained in this process; otherwise None."""
 
     def __repr__(self) -> str:
         last = self.rows[-1] if self.rows else {}
@@ -39,39 +39,39 @@ class Run:
 
     @property
     def experiment(self) -> Experiment:
-        """The settings it was made with."""
+        """The settings of the run."""
         return self.record.experiment
 
     def load_data(self, directory: Path | None = None) -> ImageData:
-        """The images it was trained on.
+        """Load the images that the run was trained on.
 
         Args:
             directory: the folder of data sets; by default VAELAB_DATA, otherwise a cache folder.
 
         Raises:
-            UserError: they are not at hand, were in the memory of another program, or have changed since.
+            UserError: the images are missing, were in the memory of another process, or have changed.
         """
         if self.data is not None:
             return self.data
         data = open_data(self.experiment.data, directory)
         if data.digest != self.record.data_sha256:
             raise UserError(
-                f"data {data.name} has changed since {self.folder} was trained on it; bring it back, or give others"
+                f"data {data.name} has changed since {self.folder} was trained on it; restore it, or give other images"
             )
         return data
 
 
 def open_run(path: str | Path, *, specs: Sequence[type[Spec]] = (), modules: tuple[Any, Any] | None = None) -> Run:
-    """A run from its folder.
+    """Open a run folder.
 
     Args:
-        path: the folder.
-        specs: the spec classes of parts that are not this package's own, if they are not imported yet.
+        path: the run folder.
+        specs: spec classes from outside this package that are not imported yet.
         modules: encoder and decoder of a model whose network is `Modules`.
 
     Raises:
-        UserError: the folder holds no run, or none that this version reads, or it needs a class or modules that are
-            not at hand.
+        UserError: the folder holds no run, or one of a newer version, or it needs a class or modules that are not
+            given.
     """
     folder = RunFolder(Path(path))
     if not folder.record.exists():

@@ -1,4 +1,4 @@
-"""The training of a model, as one page: prepare, run the epochs, finish."""
+"""Training a model: prepare, run the epochs, finish."""
 
 from __future__ import annotations
 
@@ -32,25 +32,26 @@ def train(
     show: bool | None = None,
     title: str = "",
 ) -> Run:
-    """Train a model and leave a run folder behind.
+    """Train a model and write a run folder.
 
-    The seed decides initial weights, data order and noise: on one machine, with one number of threads, a
-    CPU gives the same weights bit for bit, also if the process was killed at any moment and resumed.
+    The seed decides initial weights, data order and noise: on one machine with one number of threads, a CPU gives the
+    same weights bit for bit, even if the process is killed at any moment and resumed.
 
     Args:
         experiment: data, model, objective and training.
-        out: the run folder, made if absent.
-        resume: go on from the folder's last checkpoint, if it has one.
-        data: images instead of those that the experiment names: `ImageData`, a source or its name, or whatever
-            `vaelab.as_data` takes, such as (images, labels). The record says that they were in memory.
+        out: the run folder, created if absent.
+        resume: continue from the folder's last checkpoint, if there is one.
+        data: images instead of those that the experiment names: `ImageData`, a source or its name, or anything that
+            `vaelab.as_data` takes, such as (images, labels). The record names the source, or says that the images were
+            in memory.
         data_directory: the folder of data sets.
         show: show progress on standard error; by default if that is a terminal.
-        title: the title of the progress bar.
+        title: a title for the progress display.
 
     Raises:
         UserError: bad settings or data, parts that break the contract, a folder that is in use or holds another run, a
-            full disk, or a loss that is not finite; what was saved before is kept.
-        KeyboardInterrupt: on SIGINT, after a checkpoint was written.
+            full disk, or a loss that is not finite; the last checkpoint is kept.
+        KeyboardInterrupt: on SIGINT or SIGTERM, after a checkpoint was written.
     """
     folder = RunFolder(Path(out))
     show = sys.stderr.isatty() if show is None else show
@@ -59,12 +60,12 @@ def train(
         experiment, images = choose_data(experiment, data, data_directory)
         job = prepare(experiment, images, folder, resume)
         if job.finished:
-            return finished_run(job)  # left as it was
+            return finished_run(job)
         begin(job)
         keep_freed_memory()
         folder.log("started", epoch=job.state.epoch, step=job.state.step, machine=describe_machine(device, job.bf16))
         with interruptions() as interrupted, Display(title, job.settings.epochs, job.batches, show) as display:
-            tell(job, display)
+            report_notes(job, display)
             while not job.finished:
                 seconds = run_steps(job, display, interrupted)
                 finish_epoch(job, display, seconds)
@@ -83,19 +84,19 @@ def resume(
     modules: tuple[Any, Any] | None = None,
     show: bool | None = None,
 ) -> Run:
-    """Go on with a run that was stopped, or for more epochs: `vl.resume("runs/x", epochs=40)`.
+    """Resume a run that was stopped, or train it for more epochs: `vl.resume("runs/x", epochs=40)`.
 
     Args:
         path: the run folder.
-        epochs: the number of epochs in all, instead of the run's own.
-        data: the images again, for a run on images in memory.
+        epochs: the total number of epochs; by default that of the run.
+        data: the same images, for a run on images in memory.
         data_directory: the folder of data sets.
-        specs: the spec classes of parts that are not this package's own, if they are not imported yet.
+        specs: spec classes from outside this package that are not imported yet.
         modules: encoder and decoder of a model whose network is `Modules`.
-        show: as `train`.
+        show: as for `train`.
 
     Raises:
-        UserError: the folder holds no run, or as `train`.
+        UserError: the folder holds no run, or as for `train`.
     """
     folder = RunFolder(Path(path))
     if not folder.record.exists():
@@ -107,8 +108,8 @@ def resume(
     return train(experiment, path, resume=True, data=data, data_directory=data_directory, show=show)
 
 
-def tell(job: Job, display: Display) -> None:
-    """Say, in the log and on the screen, what is assumed of foreign parts, and which images were left out."""
+def report_notes(job: Job, display: Display) -> None:
+    """Report, in the log and on the screen, what is assumed of foreign parts, and which images were left out."""
     notes = [note for note in map(assumed, classes_in(job.experiment)) if note]
     if notes:
         job.folder.log("assumed", notes=notes)
@@ -120,7 +121,7 @@ def tell(job: Job, display: Display) -> None:
 
 
 def finished_run(job: Job) -> Run:
-    """The run, its model read back from the file that was saved."""
+    """The finished run, with its model loaded from the saved file."""
     network = getattr(job.experiment.model, "network", None)
     modules = (network.encoder, network.decoder) if isinstance(network, Modules) else None
     model = load(job.folder.last, specs=classes_in(job.experiment), modules=modules)

@@ -1,33 +1,26 @@
 """Disentanglement: how well each dimension of a representation encodes one factor of variation, from arrays."""
 
-from vaelab.metrics.disentanglement.beta_vae import beta_vae_score
-from vaelab.metrics.disentanglement.data import factors_of
-from vaelab.metrics.disentanglement.dci import DciScores, completeness_of, dci_scores, disentanglement_of
-from vaelab.metrics.disentanglement.explicitness import explicitness_score
-from vaelab.metrics.disentanglement.factor_vae import factor_vae_score
-from vaelab.metrics.disentanglement.irs import IrsScore, irs_score
-from vaelab.metrics.disentanglement.mig import MutualInformationGap, mutual_information_gap
-from vaelab.metrics.disentanglement.modularity import modularity_of, modularity_score
-from vaelab.metrics.disentanglement.sap import SapScore, sap_score
-from vaelab.metrics.disentanglement.scores import DisentanglementScores, disentanglement_scores
-
-__all__ = [
-    "DciScores",
-    "DisentanglementScores",
-    "IrsScore",
-    "MutualInformationGap",
-    "SapScore",
-    "beta_vae_score",
-    "completeness_of",
-    "dci_scores",
-    "disentanglement_of",
-    "disentanglement_scores",
-    "explicitness_score",
-    "factor_vae_score",
-    "factors_of",
-    "irs_score",
-    "modularity_of",
-    "modularity_score",
-    "mutual_information_gap",
-    "sap_score",
-]
+from vaelab.metrics.disentanglement.beta_vae import beta_vae_score as beta_vae_score
+from vaelab.metrics.disentanglement.data import factors_of as factors_of
+from vaelab.metrics.disentanglement.dci import (
+    DciScores as DciScores,
+    completeness_of as completeness_of,
+    dci_scores as dci_scores,
+    disentanglement_of as disentanglement_of,
+)
+from vaelab.metrics.disentanglement.explicitness import explicitness_score as explicitness_score
+from vaelab.metrics.disentanglement.factor_vae import factor_vae_score as factor_vae_score
+from vaelab.metrics.disentanglement.irs import IrsScore as IrsScore, irs_score as irs_score
+from vaelab.metrics.disentanglement.mig import (
+    MutualInformationGap as MutualInformationGap,
+    mutual_information_gap as mutual_information_gap,
+)
+from vaelab.metrics.disentanglement.modularity import (
+    modularity_of as modularity_of,
+    modularity_score as modularity_score,
+)
+from vaelab.metrics.disentanglement.sap import SapScore as SapScore, sap_score as sap_score
+from vaelab.metrics.disentanglement.scores import (
+    DisentanglementScores as DisentanglementScores,
+    disentanglement_scores as disentanglement_scores,
+)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vaelab.data import ImageData
 from vaelab.figures.source import MOST
 from vaelab.measured import MeasuredModel
-from vaelab.metrics import ImageClassifier
+from vaelab.metrics.samples import ImageClassifier
 from vaelab.report import ClaimOutcome
 from vaelab.studies.claims.verdict import Check, combined, measured
 from vaelab.studies.recipes import Recipe

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from vaelab.metrics import shared_style, stroke_shape
+from vaelab.metrics.latent import shared_style, stroke_shape
 from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
 from vaelab.studies.claims.latent import STRUCTURE_NOTE, class_structure
 from vaelab.studies.claims.verdict import Check

@@ -8,7 +8,7 @@ import numpy as np
 
 from vaelab.figures import DrawnFigure
 from vaelab.figures.plane import plane_points
-from vaelab.metrics import best_direction, stroke_shape
+from vaelab.metrics.latent import best_direction, stroke_shape
 from vaelab.plots import latent_dimensions, seed_curves, shape_maps
 from vaelab.studies.claims.claim import Numbers, SeedRuns
 from vaelab.studies.claims.members import DIMENSIONS

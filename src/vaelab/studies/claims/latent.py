@@ -7,7 +7,7 @@ import torch
 
 from vaelab.figures.paths import linear
 from vaelab.measured import MeasuredModel
-from vaelab.metrics import (
+from vaelab.metrics.latent import (
     StrokeShape,
     best_rotation,
     centroid_rank,

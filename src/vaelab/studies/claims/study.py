@@ -14,7 +14,7 @@ from vaelab.codec import decode, encode
 from vaelab.errors import UserError, did_you_mean
 from vaelab.experiment import Experiment
 from vaelab.figures import DrawnFigure
-from vaelab.metrics import ImageClassifier, train_classifier
+from vaelab.metrics.samples import ImageClassifier, train_classifier
 from vaelab.report import Claims, Table
 from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
 from vaelab.studies.claims.conditional import IDENTITY, MIXES, STYLE

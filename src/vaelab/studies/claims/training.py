@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vaelab.metrics import active_units
+from vaelab.metrics.latent import active_units
 from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
 from vaelab.studies.claims.members import DIMENSIONS
 from vaelab.studies.claims.verdict import Check
