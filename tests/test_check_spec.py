@@ -226,7 +226,7 @@ class FalseTraits(vl.PosteriorSpec):
         (Forgetful(note="changed"), "Forgetful: does not survive JSON"),
         (WrongShape(), "WrongShape: decode(z, c) has shape (4, 2, 7, 8), but must be (4, 2, 8, 8)"),
         (IgnoresTheSeed(), "IgnoresTheSeed: forward ignores the seed"),
-        (WrongThing(), "WrongThing.build returned Linear, but must return a vaelab.contract.Prior"),
+        (WrongThing(), "WrongThing.build returned Linear, but must return a vaelab.Prior"),
         (UnnormalisedPixels(), "UnnormalisedPixels: p(x | z) adds up to 2.01"),
         (FalseTraits(), "FalseTraits: says that its dimensions are independent"),
     ],

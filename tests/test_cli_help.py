@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -153,6 +154,43 @@ def test_the_plugin_flag_adds_words_at_any_position(process: Cli, tmp_path: Path
     wrong = process("train", "vae", "--plugin", "mine", "prior:bx", "--out", "x", code=2).stderr
     assert "did you mean prior:box?" in wrong
     assert "prior:box " not in process("train", "vae", "--help").stdout
+
+
+NESTED = """
+from dataclasses import dataclass
+import vaelab as vl
+
+@dataclass(frozen=True)
+class Sawtooth(vl.ScheduleSpec):
+    '''Repeated ramps.'''
+
+    period: int = 2
+
+    def __call__(self, progress):
+        return progress.elapsed % self.period / self.period
+
+@dataclass(frozen=True)
+class Weighed(vl.ObjectiveSpec):
+    '''A weight on the KL.'''
+
+    weight: vl.ScheduleSpec = Sawtooth()
+    samples: int = 1
+
+    def __call__(self, trace, progress):
+        return (trace.reconstruction + self.weight(progress) * trace.kl.sum(0)).mean()
+"""
+
+
+def test_parts_of_foreign_parts_are_chosen_by_words(process: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(NESTED)
+    start = ["--plugin", "mine", "train", "vae", "--data", "digits", "--limit", "60", "network:mlp", "--epochs", "1"]
+    words = ["objective:weighed", "objective.weight:constant", "--objective.weight.value", "3", "--out", "a", "--quiet"]
+    process(*start, *words)
+    objective = json.loads((tmp_path / "a" / "experiment.json").read_text())["experiment"]["objective"]
+    assert objective["weight"] == {"kind": "constant", "value": 3.0}
+    process(*start, "objective:weighed", "--objective.weight.period", "5", "--out", "b", "--quiet")
+    objective = json.loads((tmp_path / "b" / "experiment.json").read_text())["experiment"]["objective"]
+    assert objective["weight"] == {"kind": "mine:Sawtooth", "period": 5}
 
 
 def test_a_broken_installed_plugin_is_reported_in_one_line(process: Cli, tmp_path: Path) -> None:

@@ -290,7 +290,10 @@ def test_the_command_prints_and_writes_what_it_measured(cli: Cli, binary_run: Ru
         (("--few", "0"), "few is 0, but must be >= 2"),
         (("--binarisation", "foggy"), "binarisation is 'foggy', but must be one of grey, static, dynamic, threshold"),
         (("--only", "disentanglement"), "has no attributes, so the factors of its images are not known; choose data"),
-        (("--data", "digits", "--data-dir", "nowhere", "--only", "gaps", "--images", "1e3"), "images"),
+        (
+            ("--data", "digits", "--data-dir", "nowhere", "--only", "gaps", "--images", "1e3"),
+            "--images is '1e3', but must be a whole number",
+        ),
     ],
 )
 def test_bad_input_is_one_line(cli: Cli, binary_run: Run, flags: tuple[str, ...], message: str) -> None:

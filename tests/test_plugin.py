@@ -141,9 +141,20 @@ def test_without_the_plugin_one_line_names_the_class_and_the_remedies(words: str
     done = vaelab(words, copied, None, code=2)
     (line,) = done.stderr.strip().splitlines()
     assert "bars.parts:" in line
-    for remedy in ("import bars.parts", "specs=[", "plugin", "--plugin bars.parts"):
+    # The remedies that a command line has; those of Python are importing the module and `specs=`.
+    for remedy in ("add --plugin bars.parts", "install the package that has it"):
         assert remedy in line
     assert not (copied / "imported").exists()
+
+
+def test_python_names_all_four_remedies(copied: Path) -> None:
+    code = "import vaelab as vl\ntry:\n    vl.open_run('run')\nexcept vl.UserError as error:\n    print(error)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=copied, env=command(None), capture_output=True, text=True, check=True
+    )
+    (line,) = done.stdout.splitlines()
+    for remedy in ("import bars.parts first", "specs=[", "install the package", "--plugin bars.parts"):
+        assert remedy in line
 
 
 def test_the_plugin_flag_imports_a_plugin(copied: Path) -> None:

@@ -19,8 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 from pydantic_core import PydanticSerializationError
 
-from vaelab.errors import UserError, did_you_mean
-from vaelab.spec import Spec, is_own, load_entry_points, members, spec_hints, tag_of
+from vaelab.errors import UserError, brief, did_you_mean
+from vaelab.plugins import load_entry_points
+from vaelab.spec import Spec, is_own, members, spec_hints, tag_of
 
 T = TypeVar("T")
 
@@ -90,10 +91,9 @@ def _encoded(hint: Any, value: Any, where: str) -> Any:
         return [_encoded(inner, each, where) for each in value]
     try:
         return _adapter(hint).dump_python(value, mode="json")
-    except (PydanticUserError, PydanticSerializationError) as error:
-        first = str(error).splitlines()[0]
+    except (PydanticUserError, PydanticSerializationError, UnicodeDecodeError):
         raise UserError(
-            f"{where} is {value!r}, which JSON cannot hold ({first}); use numbers, text, tuples or other specs, or "
+            f"{where} is {brief(value)}, which JSON cannot hold; use numbers, text, tuples or other specs, or "
             "mark the field with metadata={'json': False}"
         ) from None
 
@@ -189,9 +189,10 @@ def _class(
         raise _error(
             source,
             path,
-            f"needs the class {kind}, which is not imported{given}; import {module} first, pass specs=[{name}], "
-            f"install the package that has it as a plugin, or add --plugin {module} on the command line"
-            + "".join(f"; {complaint}" for complaint in broken),
+            f"needs the class {kind}, which is not imported{given}" + "".join(f"; {complaint}" for complaint in broken),
+            python=f"import {module} first, pass specs=[{name}], install the package that has it as a plugin, or add "
+            f"--plugin {module} on the command line",
+            flags="" if module == "__main__" else f"add --plugin {module}, or install the package that has it",
         )
     concrete = isinstance(found, type) and dataclasses.is_dataclass(found) and not inspect.isabstract(found)
     if not (concrete and issubclass(found, room)):
@@ -207,6 +208,6 @@ def _imported(module: str, name: str) -> Any:
     return found
 
 
-def _error(source: str, path: tuple[str, ...], says: str) -> UserError:
+def _error(source: str, path: tuple[str, ...], says: str, **remedies: str) -> UserError:
     where = ".".join(path)
-    return UserError(f"{source}: {where}: {says}" if where else f"{source}: {says}")
+    return UserError(f"{source}: {where}: {says}" if where else f"{source}: {says}", **remedies)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# Characters of a value that a message shows.
+_BRIEF = 100
+
 
 class UserError(ValueError):
     """Input that cannot be used: one line with its name, its value and the remedy.
@@ -28,11 +31,36 @@ class UserError(ValueError):
         """The message as the command line prints it."""
 
 
+def reason(error: BaseException) -> str:
+    """The type and the first line of another library's error.
+
+    >>> reason(KeyError("x"))
+    "KeyError: 'x'"
+    """
+    first = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def brief(value: object) -> str:
+    """A value in one short line; an array or a tensor by its type and shape.
+
+    >>> brief([1.5, "text"])
+    "[1.5, 'text']"
+    """
+    shape = getattr(value, "shape", None)
+    if shape is not None and len(shape):
+        return f"{type(value).__name__} of shape {tuple(shape)}"
+    if isinstance(value, list | tuple) and any(getattr(each, "shape", ()) for each in value):
+        return f"({', '.join(map(brief, value))})"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}..."
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The known word that is closest to a mistyped one, as the end of a message; empty if none is close.
 
     >>> did_you_mean("vampp", ["vamp", "flow"])
     '; did you mean vamp?'
     """
-    close = difflib.get_close_matches(word, list(known), n=1)
+    close = difflib.get_close_matches(word, [other for other in known if other != word], n=1)
     return f"; did you mean {close[0]}?" if close else ""

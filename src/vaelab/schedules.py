@@ -13,8 +13,8 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
-from vaelab.errors import UserError
-from vaelab.spec import Spec, any_of, qualified_name
+from vaelab.errors import UserError, brief, reason
+from vaelab.spec import Spec, any_of, as_python, qualified_name
 
 
 @dataclass(frozen=True)
@@ -187,17 +187,18 @@ class FunctionSchedule(ScheduleSpec):
 
         Raises:
             UserError: the schedule was read from a file, which holds only the name of the function, or the function
-                does not return a number.
+                fails, or does not return a finite number >= 0.
         """
         if self.function is None:
             raise UserError(f"the schedule {self.name} is a Python function, which files cannot hold; pass it again")
-        value = self.function(progress)
         try:
-            return float(value)
-        except (TypeError, ValueError, RuntimeError):
-            raise UserError(
-                f"the schedule {self.name} returned {type(value).__name__}, but must return a number"
-            ) from None
+            value = self.function(progress)
+        except Exception as error:
+            raise UserError(f"the schedule {self.name} raises {reason(error)}") from error
+        number = as_python(value)
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < math.inf:
+            raise UserError(f"the schedule {self.name} returned {brief(value)}, but must return a finite number >= 0")
+        return float(number)
 
 
 AnySchedule = Annotated[ScheduleSpec, any_of(ScheduleSpec)]

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
-import importlib.metadata
 import inspect
 import re
-import sys
 from abc import ABC
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -22,10 +19,7 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 import tyro
 from annotated_types import Ge, Gt, Le, Lt
 
-from vaelab.errors import UserError
-
-GROUP = "vaelab.specs"
-"""The entry-point group of packages that bring specs."""
+from vaelab.errors import UserError, brief
 
 _RULES: dict[type, tuple[str, Callable[[Any, Any], bool]]] = {
     Ge: (">=", lambda value, bound: value >= bound),
@@ -103,6 +97,11 @@ class Spec(ABC):
                 object.__setattr__(self, name, checked)
 
 
+def as_python(value: Any) -> Any:
+    """A number of NumPy or torch as Python's; other values unchanged."""
+    return value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value
+
+
 def _checked(hint: Any, value: Any, where: str) -> Any:
     """The value as the field holds it: a list becomes a tuple, a simple value the spec that it stands for.
 
@@ -110,18 +109,19 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
         UserError: the value has the wrong type or lies outside its bounds.
     """
     hint, bounds = _bare(hint)
+    value = as_python(value)
     if get_origin(hint) is tuple and isinstance(value, list | tuple):
         elements = get_args(hint)
         if len(elements) == 2 and elements[1] is Ellipsis:
             elements = elements[:1] * len(value)
         if len(elements) != len(value):
-            raise UserError(f"{where} is {value!r}, but must have {len(elements)} elements")
+            raise UserError(f"{where} is {brief(value)}, but must have {len(elements)} elements")
         # As JSON gives it, a list: as a tuple the spec stays comparable and hashable.
         return tuple(
             _checked(each, v, f"{where}[{i}]") for i, (each, v) in enumerate(zip(elements, value, strict=True))
         )
     if get_origin(hint) is Literal and value not in get_args(hint):
-        raise UserError(f"{where} is {value!r}, but must be one of {', '.join(map(str, get_args(hint)))}")
+        raise UserError(f"{where} is {brief(value)}, but must be one of {', '.join(map(str, get_args(hint)))}")
     options = get_args(hint) if isinstance(hint, UnionType) or get_origin(hint) is Union else (hint,)
     for option in options:
         bare, own = _bare(option)
@@ -135,13 +135,27 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
     if accepted and None not in accepted and (not isinstance(value, tuple(accepted)) or mistaken):
         names = ["None" if kind is type(None) else kind.__name__ for kind in accepted]
         simpler = [kind.accepts for kind in accepted if _is_spec(kind) and kind.accepts]
-        raise UserError(f"{where} is {value!r}, but must be of type {' or '.join([*names, *simpler])}")
+        called = isinstance(value, type) and issubclass(value, tuple(accepted))
+        remedy = f"; give an instance, {value.__name__}()" if called else ""
+        raise UserError(f"{where} is {brief(value)}, but must be of type {' or '.join([*names, *simpler])}{remedy}")
+    if isinstance(value, Spec):
+        _check_dataclass(type(value), where)
     for bound in bounds:
         sign, holds = _RULES[type(bound)]
         limit = getattr(bound, type(bound).__name__.lower())
         if not holds(value, limit):
             raise UserError(f"{where} is {value!r}, but must be {sign} {limit}")
     return value
+
+
+def _check_dataclass(spec: Any, where: str) -> None:
+    """Check that the class of a spec is a frozen dataclass, which can be recorded and compared."""
+    settings = getattr(spec, "__dataclass_params__", None)
+    if settings is None or not settings.frozen:
+        raise UserError(
+            f"{where} is a {spec.__name__}, which is no frozen dataclass; decorate the class with "
+            "@dataclass(frozen=True)"
+        )
 
 
 def _bare(hint: Any) -> tuple[Any, list[Any]]:
@@ -217,7 +231,12 @@ def qualified_name(thing: Any) -> str:
 
     >>> qualified_name(re.compile)
     're:compile'
+    >>> qualified_name(functools.partial(re.compile, flags=0))
+    're:compile(flags=0)'
     """
+    if isinstance(thing, functools.partial):
+        given = [*map(brief, thing.args), *(f"{key}={brief(value)}" for key, value in thing.keywords.items())]
+        return f"{qualified_name(thing.func)}({', '.join(given)})"
     named = thing if hasattr(thing, "__qualname__") else type(thing)
     return f"{named.__module__}:{named.__qualname__}"
 
@@ -252,43 +271,21 @@ def any_of(room: type[Spec]) -> Any:
     """The annotation by which a field takes the words of a room on the command line."""
 
     def union() -> Any:
+        for spec in words(room).values():
+            _name_choices(spec)
         choices = [Annotated[spec, tyro.conf.subcommand(name=word)] for word, spec in words(room).items()]
         return Union[tuple(choices)]  # noqa: UP007  # a union of a list has no other form
 
     return tyro.conf.arg(constructor_factory=union)
 
 
-@functools.cache
-def load_entry_points() -> tuple[str, ...]:
-    """Import the packages that are installed with an entry point of the group `vaelab.specs`.
+def _name_choices(spec: type[Spec]) -> None:
+    """Let the fields of a foreign spec that are annotated with a room, such as `PriorSpec`, be chosen by words.
 
-    Returns:
-        A sentence for each of them that cannot be imported.
+    tyro reads the annotations of a class, so they are what has to change.
     """
-    broken = []
-    for point in importlib.metadata.entry_points(group=GROUP):
-        try:
-            point.load()
-        except Exception as error:
-            broken.append(
-                f"the plugin {point.name!r} ({point.value}) cannot be imported ({type(error).__name__}: {error}); "
-                "repair or uninstall it"
-            )
-    return tuple(broken)
-
-
-def load_plugin(module: str) -> None:
-    """Import a module that brings specs, by a name that the user gave.
-
-    Raises:
-        UserError: it cannot be imported.
-    """
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        importlib.import_module(module)
-    except Exception as error:
-        raise UserError(
-            f"plugin is {module!r}, which cannot be imported ({type(error).__name__}: {error}); name a module that "
-            "Python finds from here"
-        ) from None
+    for base in spec.__mro__:
+        if issubclass(base, Spec) and not is_own(base):
+            for name, hint in get_type_hints(base, include_extras=True).items():
+                if name in vars(base).get("__annotations__", {}) and _is_spec(hint) and hint.room is hint:
+                    base.__annotations__[name] = Annotated[hint, any_of(hint)]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from vaelab.cli.flags import Flag, Grammar
-from vaelab.errors import did_you_mean
+from vaelab.errors import UserError, did_you_mean
 
 _NUMBERS = {"int": "a whole number", "float": "a number"}
 
@@ -79,6 +79,11 @@ def _value(words: Sequence[str], known: Grammar, by_name: dict[str, list[Flag]],
         for number, says in _NUMBERS.items():
             if number in str(by_name[name][0].kind):
                 return f"{name} is {value!r}, but must be {says}"
+    if found := re.match(
+        r"Error parsing (--\S+): no type matching \{None\}\|(INT|FLOAT) .* from \['(.*)'\]", complaint
+    ):
+        name, number, value = found.groups()
+        return f"{name} is {value!r}, but must be {_NUMBERS[number.lower()]}"
     if found := re.match(r"invalid choice '(.*)' for argument '(\S+)'. Expected one of (\(.*\))\.", complaint):
         value, name, choices = found[1], found[2], ast.literal_eval(found[3])
         return f"{name} is {value!r}, but must be one of {', '.join(choices)}{did_you_mean(value, choices)}"
@@ -92,4 +97,27 @@ def _value(words: Sequence[str], known: Grammar, by_name: dict[str, list[Flag]],
         if before in by_name and by_name[before][0].kind is bool:
             return f"{before} is a switch and takes no value, but is followed by {word!r}"
         return f"unknown word {word!r}{did_you_mean(word, known.words)}"
-    return re.sub(r"^Error parsing \S+: ", "", complaint)
+    return by_flag(re.sub(r"^Error parsing \S+: ", "", complaint), known)
+
+
+def by_flag(message: str, known: Grammar) -> str:
+    """A refusal of a field, such as `VAE.latent is 0`, with the name of its flag."""
+    if found := re.match(r"(\w+)\.(\w+) is ", message):
+        for flag in known.flags:
+            if (flag.owner.__name__, flag.field) == found.groups():
+                return f"{flag.name} is {message[found.end() :]}"
+    return message
+
+
+def refuse_empty(words: Sequence[str], known: Grammar) -> None:
+    """Refuse a value that is empty, as an unset variable of a shell gives it, and a list without values.
+
+    Raises:
+        UserError: there is one.
+    """
+    lists = {flag.name for flag in known.flags if flag.default == ()}
+    for word, following in zip(words, [*words[1:], "--"], strict=False):
+        if following == "" or (word.startswith("--") and word.endswith("=")):
+            raise UserError(f"{word.removesuffix('=')} is empty; give it a value")
+        if word in lists and following.startswith("--"):
+            raise UserError(f"{word} has no value; name at least one, or leave it out")

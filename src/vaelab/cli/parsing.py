@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import tyro
 
 from vaelab.cli.flags import grammar
-from vaelab.cli.near_misses import explain, in_front
+from vaelab.cli.near_misses import by_flag, explain, in_front, refuse_empty
 from vaelab.errors import UserError, did_you_mean
 
 T = TypeVar("T")
@@ -73,12 +73,15 @@ def parse(command: type[T], prog: str, words: Sequence[str], default: T | None =
     """
     known = grammar(command, default)
     line = in_front(["--help" if word in HELP else word for word in words], known)
+    refuse_empty(line, known)
     options: dict[str, Any] = {} if default is None else {"default": default}
     # tyro explains in a box of many lines, of which one line is made.
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
             chosen: T = tyro.cli(command, prog=prog, args=line, config=_CONFIG, **options)
+    except UserError as error:
+        raise UserError(by_flag(str(error), known)) from None
     except SystemExit as stop:
         if stop.code:
             says = explain(line, known, _paragraph(complaint.getvalue()))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from vaelab.cli.train import take_flag
-from vaelab.spec import load_entry_points, load_plugin
+from vaelab.plugins import load_entry_points, load_plugin
 
 
 def load_plugins(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -114,6 +114,8 @@ class Train(Command):
         """
         source: Any = self.experiment.data
         limit = self.limit
+        if limit is not None and limit < 1:
+            raise UserError(f"--limit is {limit}, but must be >= 1")
         if isinstance(source, Limited):
             limit, source = source.limit if limit is None else limit, source.source
         asked = {"image_size": self.image_size, "skip_broken": self.skip_broken or None}

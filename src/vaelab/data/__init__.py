@@ -35,6 +35,7 @@ from vaelab.data.binarisation import (
 from vaelab.data.naming import (
     METAVAR as METAVAR,
     AnySource as AnySource,
+    images_of as images_of,
     open_data as open_data,
     parse_source as parse_source,
     source_name as source_name,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vaelab.data.images import ImageData, as_attributes, held_out
 from vaelab.data.items import is_dataset, items_of, pixels_of_item
-from vaelab.errors import UserError
+from vaelab.errors import UserError, brief
 
 Channels = Literal["first", "last"]
 
@@ -78,7 +78,11 @@ def as_data(
 def _of_split(test: Any, channels: Channels | None) -> tuple[NDArray[np.uint8], Any]:
     """Images and conditions of a test split."""
     if isinstance(test, ImageData):
-        return test.images, [test.classes[label] for label in test.labels] if test.labels is not None else None
+        if test.labels is None:
+            return test.images, test.attributes
+        # The names of numbered classes are their numbers.
+        numbered = all(name == str(number) for number, name in enumerate(test.classes))
+        return test.images, test.labels if numbered else [test.classes[label] for label in test.labels]
     if isinstance(test, tuple) and len(test) == 2:
         return _images(test[0], test[1], channels)
     return _images(test, None, channels)
@@ -120,12 +124,18 @@ def _stacked(items: Iterable[Any], channels: Channels | None) -> NDArray[np.uint
 
 def _array(x: Any) -> NDArray[Any]:
     """A tensor, an array or a list as an array."""
-    if hasattr(x, "detach"):  # a tensor, on any device
-        x = x.detach().cpu().numpy()
+    if hasattr(x, "detach"):  # a tensor, on any device; NumPy has no bfloat16
+        x = x.detach().cpu()
+        x = (x.float() if x.is_floating_point() else x).numpy()
     try:
-        return np.asarray(x)
+        array = np.asarray(x)
     except ValueError:
         raise UserError("x is a list of images of different shapes; bring all images to one shape") from None
+    if array.ndim == 0 or array.dtype == object:
+        raise UserError(
+            f"x is {brief(x)}, but must be images: an array, a tensor, a map-style data set or a column of a table"
+        )
+    return array
 
 
 def channels_first(x: NDArray[Any], channels: Channels | None = None, name: str = "x") -> NDArray[np.uint8]:
@@ -159,7 +169,7 @@ def channels_first(x: NDArray[Any], channels: Channels | None = None, name: str 
 def _bytes(x: NDArray[Any], name: str) -> NDArray[np.uint8]:
     """Pixels as uint8."""
     if x.dtype == np.uint8:
-        return np.ascontiguousarray(x)
+        return _not_binary(np.ascontiguousarray(x), name)
     if x.dtype == bool:
         return x.astype(np.uint8) * np.uint8(255)
     if x.dtype.kind not in "iuf":
@@ -170,7 +180,7 @@ def _bytes(x: NDArray[Any], name: str) -> NDArray[np.uint8]:
     if x.dtype.kind in "iu":
         if low < 0 or high > 255:
             raise UserError(f"{name} runs from {low:g} to {high:g}, but integer pixels must be from 0 to 255")
-        return x.astype(np.uint8)
+        return _not_binary(x.astype(np.uint8), name)
     if low < 0 or high > 1:
         remedy = "divide it by 255, or give uint8" if low >= 0 else "scale it to [0, 1]"
         raise UserError(f"{name} runs from {low:g} to {high:g}, but floating-point pixels must be in [0, 1]; {remedy}")
@@ -181,6 +191,13 @@ def _bytes(x: NDArray[Any], name: str) -> NDArray[np.uint8]:
     return rounded.astype(np.uint8)
 
 
+def _not_binary(x: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+    """Integer pixels, unless they are 0 and 1, which would be almost black."""
+    if x.max() == 1:
+        raise UserError(f"{name} holds the integers 0 and 1, but white is 255; give bool, or multiply by 255")
+    return x
+
+
 def _data(
     name: str, images: NDArray[np.uint8], conditions: Any, classes: Sequence[str], attribute_names: Sequence[str]
 ) -> ImageData:
@@ -188,6 +205,8 @@ def _data(
     if conditions is None:
         return ImageData(name, images)
     values = _conditions(conditions)
+    if isinstance(classes, str) or not all(isinstance(each, str) for each in classes) or len({*classes}) < len(classes):
+        raise UserError(f"classes is {brief(classes)}, but must be a list of different names")
     if values.ndim == 2:
         names = tuple(attribute_names) or tuple(f"attribute {column}" for column in range(values.shape[1]))
         return ImageData(name, images, attributes=as_attributes(values), attribute_names=names)
@@ -222,6 +241,8 @@ def _conditions(y: Any) -> NDArray[Any]:
         y = y.detach().cpu().numpy()
     elif hasattr(y, "to_pylist"):  # a column of Arrow
         y = y.to_pylist()
+    if not hasattr(y, "__iter__"):
+        raise UserError(f"y is {brief(y)}, but must be one label or row of attributes per image")
     listed = _listed(y)
     kinds = {_kind(value) for value in listed}
     if len(kinds) > 1:

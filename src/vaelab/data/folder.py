@@ -11,13 +11,13 @@ import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from vaelab.data.decoding import in_threads
+from vaelab.data.decoding import eight_bits, in_threads
 from vaelab.data.images import ImageData, held_out
 from vaelab.data.sources import SourceSpec
 from vaelab.errors import UserError
 
 if TYPE_CHECKING:
-    from PIL import Image
+    pass
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 
@@ -129,33 +129,13 @@ def _decode(file: Path, size: int) -> NDArray[np.uint8] | None:
     try:
         with Image.open(file) as opened:
             opened.draft(None, (size, size))  # a JPEG decodes straight to a smaller size
-            image = _eight_bits(ImageOps.exif_transpose(opened))
+            image = eight_bits(ImageOps.exif_transpose(opened))
             fitted = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
     except Exception:  # Pillow's decoders raise many kinds of errors on a damaged file
         return None
     pixels = np.moveaxis(np.asarray(fitted, np.uint8), -1, 0)
     grey = (pixels == pixels[:1]).all()
     return pixels[:1] if grey else pixels
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Any image as 8-bit RGB: 16-bit grey is scaled, transparent pixels become white.
-
-    Raises:
-        ValueError: the mode has no known range of values, such as floating point.
-    """
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 0xFFFF:
-            raise ValueError("integers beyond 16 bits")
-        image = Image.fromarray((values >> 8).astype(np.uint8))
-    if image.mode == "F":
-        raise ValueError("floating-point pixels")
-    if image.has_transparency_data:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    return image.convert("RGB")
 
 
 def _channels(image: NDArray[np.uint8], colour: bool) -> NDArray[np.uint8]:

@@ -24,4 +24,8 @@ class InMemory(SourceSpec):
         Raises:
             UserError: always; the images must be given again.
         """
-        raise UserError(f"the images {self.name!r} were in memory, and no file holds them; give them again with data=")
+        raise UserError(
+            f"the images {self.name!r} were in memory, and no file holds them",
+            python="give them again with data=",
+            flags="continue in Python with data=, or name a file that holds them with --data",
+        )

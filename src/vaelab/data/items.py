@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vaelab.errors import UserError
+from vaelab.data.decoding import eight_bits
+from vaelab.errors import UserError, reason
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _IMAGE, _LABEL = ("image", "img", "pixel_values"), ("label", "labels", "target")
 
@@ -23,6 +27,8 @@ def is_dataset(x: Any) -> bool:
     if isinstance(x, np.ndarray):
         return bool(x.dtype == object)
     if hasattr(x, "detach"):
+        return False
+    if isinstance(x, Mapping):
         return False
     if isinstance(x, list | tuple):
         first = x[0] if len(x) else 0
@@ -43,7 +49,11 @@ def items_of(x: Any) -> tuple[list[Any], list[Any] | None]:
     elif hasattr(x, "to_numpy"):  # a column of pandas
         rows = list(x.to_numpy())
     else:
-        rows = [x[index] for index in range(len(x))]
+        try:
+            rows = [x[index] for index in range(len(x))]
+        except Exception as error:
+            what = type(x).__name__
+            raise UserError(f"x is {what}, whose items cannot be read by number ({reason(error)})") from error
     pairs = [_pair(row, index) for index, row in enumerate(rows)]
     labelled = [label is not None for _, label in pairs]
     if any(labelled) and not all(labelled):
@@ -59,8 +69,8 @@ def _pair(item: Any, index: int) -> tuple[Any, Any]:
         if image is None:
             raise UserError(f"item {index} of x has the keys {', '.join(map(str, item))}, but none of them is `image`")
         return image, next((item[key] for key in _LABEL if key in item), None)
-    if isinstance(item, tuple) and len(item) == 2:
-        return item
+    if isinstance(item, tuple | list) and len(item) == 2 and getattr(item[0], "ndim", 2) != 1:
+        return item[0], item[1]
     if isinstance(item, tuple) and len(item) == 1:
         return item[0], None
     if isinstance(item, tuple):
@@ -71,6 +81,11 @@ def _pair(item: Any, index: int) -> tuple[Any, Any]:
 def _plain(label: Any) -> Any:
     """A label as a number or text of Python."""
     return label.tolist() if hasattr(label, "tolist") else label
+
+
+def _grey_or_rgb(image: Image) -> Image:
+    grey = image.mode in ("1", "L") or image.mode.startswith("I")
+    return eight_bits(image).convert("L" if grey else "RGB")
 
 
 def pixels_of_item(item: Any, name: str) -> NDArray[Any]:
@@ -88,11 +103,13 @@ def pixels_of_item(item: Any, name: str) -> NDArray[Any]:
 
         try:
             with Image.open(io.BytesIO(item)) as opened:
-                item = opened.convert("L" if opened.mode in ("1", "L", "I;16", "I") else "RGB")
-        except (UnidentifiedImageError, OSError) as error:
+                item = _grey_or_rgb(opened)
+        except (UnidentifiedImageError, OSError, ValueError) as error:
             raise UserError(f"{name} cannot be decoded ({error}); leave it out") from None
     elif hasattr(item, "convert") and hasattr(item, "mode"):  # a PIL image
-        item = item.convert("L" if item.mode in ("1", "L") else "RGB")
+        if item.mode in ("I", "F"):
+            raise UserError(f"{name} has pixels of 32 bits (PIL's mode {item.mode}); give an array in [0, 1] instead")
+        item = _grey_or_rgb(item)
     try:
         pixels = np.asarray(item)
     except ValueError:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import tyro
 
+from vaelab.data.arrays import as_data
 from vaelab.data.images import ImageData
 from vaelab.data.in_memory import InMemory
 from vaelab.data.sources import SourceSpec
@@ -112,6 +113,17 @@ def open_data(source: str | SourceSpec, directory: Path | None = None) -> ImageD
         had = ", ".join(data.splits) or "none"
         raise UserError(f"{name}.load returned data with the splits {had}, but train and test are needed; use as_data")
     return dataclasses.replace(data, source=spec)
+
+
+def images_of(data: Any, directory: Path | None = None) -> ImageData:
+    """The images that a user names or gives: a source or its name, `ImageData`, or anything that `as_data` takes.
+
+    Raises:
+        UserError: as `open_data` and `as_data`.
+    """
+    if isinstance(data, str | SourceSpec):
+        return open_data(data, directory)
+    return as_data(*data) if isinstance(data, tuple) and len(data) == 2 else as_data(data)
 
 
 AnySource = Annotated[

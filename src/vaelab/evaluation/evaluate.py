@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
-from vaelab.data import BinarisationSpec, ImageData
+from vaelab.data import BinarisationSpec, images_of
 from vaelab.errors import UserError
 from vaelab.evaluation.budget import Budget
 from vaelab.evaluation.measurement import Measurement
@@ -20,9 +21,9 @@ from vaelab.training.device import describe_machine
 
 def evaluate(
     model: Model,
-    data: ImageData,
+    data: Any,
     binarisation: BinarisationSpec | None = None,
-    only: Sequence[str] = (),
+    only: str | Sequence[str] = (),
     budget: Budget | None = None,
     *,
     parts: Sequence[Part] = (),
@@ -31,7 +32,7 @@ def evaluate(
 
     Args:
         model: any model, on any device.
-        data: images with the splits `train` and `test`; the test split is measured.
+        data: `ImageData`, a source or its name, or anything that `vaelab.as_data` takes; the test split is measured.
         binarisation: from bytes to the pixels that the model sees; grey by default.
         only: names of parts, instead of all: elbo, evidence, gaps, samples, representation, disentanglement, or those
             of `parts`.
@@ -50,8 +51,11 @@ def evaluate(
     >>> [number.name for number in found.section("elbo").numbers][:2]
     ['distortion', 'rate']
     """
-    measured = MeasuredModel(model, data, binarisation)
-    return measure_parts(Measurement(measured, budget or Budget()), only, parts=parts)
+    if not isinstance(model, Model):
+        raise UserError(f"model is a {type(model).__name__}, but must be a model, such as run.model")
+    measured = MeasuredModel(model, images_of(data), binarisation)
+    names = (only,) if isinstance(only, str) else only
+    return measure_parts(Measurement(measured, budget or Budget()), names, parts=parts)
 
 
 def measure_parts(

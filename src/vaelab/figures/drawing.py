@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vaelab.data import images_of
 from vaelab.errors import UserError, did_you_mean
 from vaelab.figures.entries import ENTRIES
 from vaelab.figures.entry import DrawnFigure, FigureEntry
 
 if TYPE_CHECKING:
-    from vaelab.data import ImageData
     from vaelab.figures.source import FigureSource
     from vaelab.training import Run
 
@@ -74,8 +74,8 @@ def draw(
 
 def draw_figures(
     run: Run,
-    data: ImageData | None,
-    only: Sequence[str] = (),
+    data: Any,
+    only: str | Sequence[str] = (),
     *,
     figures: Sequence[FigureEntry] = (),
     left_out: Callable[[str], None] = warnings.warn,
@@ -84,7 +84,8 @@ def draw_figures(
 
     Args:
         run: a finished run.
-        data: images with a split `test`; None to draw only figures that need no images.
+        data: `ImageData`, a source or its name, or anything that `vaelab.as_data` takes, whose test split is shown;
+            None to draw only figures that need no images.
         only: names of figures; empty for every figure that the model can have.
         figures: your own entries, drawn after the built-in ones; see `FigureEntry`.
         left_out: called with a sentence about each figure that cannot be drawn although its requirements are met.
@@ -95,4 +96,5 @@ def draw_figures(
     """
     from vaelab.figures.source import FigureSource
 
-    return list(draw(FigureSource.of_run(run, data), only, figures, left_out))
+    source = FigureSource.of_run(run, None if data is None else images_of(data))
+    return list(draw(source, (only,) if isinstance(only, str) else only, figures, left_out))

@@ -17,12 +17,12 @@ from torch import Tensor
 from vaelab._version import __version__
 from vaelab.codec import decode, encode
 from vaelab.data.images import ImageFormat
-from vaelab.errors import UserError
+from vaelab.errors import UserError, brief
 from vaelab.files import FORMAT, check_format, write_atomically
 from vaelab.models import ModelSpec
 from vaelab.models.model import Model
 from vaelab.networks import Modules
-from vaelab.spec import Spec
+from vaelab.spec import Spec, classes_in
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
@@ -32,9 +32,21 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, An
         UserError: the file cannot be written.
     """
     # safetensors stores contiguous tensors; loading copies them into the memory format of a module.
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    plain: dict[str, Tensor] = {}
+    stored: set[int] = set()
+    for name, tensor in tensors.items():
+        array = tensor.detach().cpu().contiguous()
+        # Tied weights share memory, which safetensors refuses; the module ties them again when they are loaded.
+        start = array.untyped_storage().data_ptr()
+        plain[name] = array.clone() if start in stored or _is_view(array) else array
+        stored.add(start)
     header = json.dumps({"format": FORMAT, "vaelab": __version__, **about})
     write_atomically(path, to_bytes(plain, {"vaelab": header}))
+
+
+def _is_view(array: Tensor) -> bool:
+    """Whether a tensor is a part of a larger memory block."""
+    return array.untyped_storage().nbytes() != array.nbytes
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -121,6 +133,8 @@ def with_modules(spec: ModelSpec, modules: tuple[Any, Any] | None) -> ModelSpec:
     network = getattr(spec, "network", None)
     if not isinstance(network, Modules):
         raise UserError(f"modules are given, but the network is {type(network).__name__}, which has its own; drop them")
+    if not isinstance(modules, tuple | list) or len(modules) != 2:
+        raise UserError(f"modules is {brief(modules)}, but must be (encoder, decoder)")
     encoder, decoder = modules
     changed: Any = dataclasses.replace(network, encoder=encoder, decoder=decoder)
     whole: Any = spec
@@ -135,7 +149,8 @@ def begin_with(model: Model, path: str | Path) -> None:
     """
     file = _file(path)
     network = getattr(model.spec, "network", None)
-    saved = load(file, modules=(network.encoder, network.decoder) if isinstance(network, Modules) else None)
+    modules = (network.encoder, network.decoder) if isinstance(network, Modules) else None
+    saved = load(file, specs=classes_in(model.spec), modules=modules)
     differing = [
         field.name
         for field in dataclasses.fields(model.spec)

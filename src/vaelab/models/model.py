@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ from torch.nn.functional import one_hot
 from vaelab.contract import Likelihood, Trace
 from vaelab.data.images import ImageFormat
 from vaelab.distributions import as_float32
-from vaelab.errors import UserError
+from vaelab.errors import UserError, brief, reason
+from vaelab.spec import is_own
 
 if TYPE_CHECKING:
     from vaelab.models import ModelSpec
@@ -76,7 +78,8 @@ class Model(nn.Module):
         Raises:
             UserError: as `forward`, or pixels outside [0, 1].
         """
-        x = self._checked(self._tensor(x, "x"), values=True)
+        x = self._tensor(x, "x")
+        x = self._checked(x.to(next(self.parameters()).dtype) if x.dtype == torch.bool else x, values=True)
         with torch.set_grad_enabled(gradients and torch.is_grad_enabled()):
             return self._infer(x, self._condition(self._labels(y), len(x)))
 
@@ -92,8 +95,9 @@ class Model(nn.Module):
             UserError: z is not (N, D), or missing labels for a conditional model.
         """
         z = self._tensor(z, "z")
-        if z.ndim != 2 or not z.is_floating_point():
+        if z.ndim != 2 or z.is_complex():
             raise UserError(f"z is {z.dtype} of shape {tuple(z.shape)}, but must be real numbers of shape (N, D)")
+        z = z.to(next(self.parameters()).dtype)
         if z.shape[1] != sum(self.widths):
             raise UserError(f"z has {z.shape[1]} dimensions, but the model's latent has {sum(self.widths)}")
         c = self._condition(self._labels(y), len(z))
@@ -126,10 +130,10 @@ class Model(nn.Module):
             if not isinstance(y, Tensor) or y.ndim == 0:
                 raise UserError("n is None; give the number of images, or a label for each")
             n = len(y)
-        if n < 1:
-            raise UserError(f"n is {n}, but must be >= 1")
-        if temperature < 0:
-            raise UserError(f"temperature is {temperature}, but must be >= 0")
+        if not isinstance(n, int) or n < 1:
+            raise UserError(f"n is {n!r}, but must be an integer >= 1")
+        if not (isinstance(temperature, int | float) and 0 <= temperature < math.inf):
+            raise UserError(f"temperature is {temperature!r}, but must be a number >= 0")
         y = self._labels(self._completed(y, n))
         c = self._condition(y, n)
         given = None if given is None else self._tensor(given, "given")
@@ -163,11 +167,9 @@ class Model(nn.Module):
         """Convert an array or a list to a tensor on the model's device, real numbers to the model's precision."""
         try:
             tensor = torch.as_tensor(values, device=self.device)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"{name} is {type(values).__name__}, which is not an array of numbers ({error})") from None
-        weights = next(self.parameters()).dtype
-        # The float64 of a NumPy array is a default, not a choice; a tensor keeps its precision.
-        return tensor if isinstance(values, Tensor) or not tensor.is_floating_point() else tensor.to(weights)
+        except (TypeError, ValueError, RuntimeError):
+            raise UserError(f"{name} is {brief(values)}, which is not an array of numbers") from None
+        return tensor.to(next(self.parameters()).dtype) if tensor.is_floating_point() else tensor
 
     def _checked(self, x: Tensor, values: bool = False) -> Tensor:
         """Check images; `values` also checks the pixels, which synchronises the device and is off in training."""
@@ -178,6 +180,8 @@ class Model(nn.Module):
             )
         if not x.is_floating_point():
             raise UserError(f"x is {x.dtype}, but must be real numbers in [0, 1]; divide bytes by 255")
+        if values and not bool(x.isfinite().all()):
+            raise UserError("x has pixels that are NaN or infinite; leave such images out")
         if values and not self.likelihood.unbounded and x.numel() and not bool(((x >= 0) & (x <= 1)).all()):
             raise UserError(
                 f"x has pixels from {float(x.min()):g} to {float(x.max()):g}, but they must be in [0, 1]; scale them"
@@ -231,12 +235,18 @@ def built(spec: Any, base: type[nn.Module], *arguments: Any) -> Any:
     """Build the module of a spec.
 
     Raises:
-        UserError: the module is not an instance of `base`.
+        UserError: a foreign `build` fails, or the module is not an instance of `base` or lacks its attributes.
     """
-    module = spec.build(*arguments)
+    name = f"{type(spec).__name__}.build"
+    try:
+        module = spec.build(*arguments)
+    except Exception as error:
+        if isinstance(error, UserError) or is_own(type(spec)):
+            raise
+        raise UserError(f"{name} raises {reason(error)}; it is called with {len(arguments)} arguments") from error
     if not isinstance(module, base):
-        raise UserError(
-            f"{type(spec).__name__}.build returned {type(module).__name__}, but must return a {base.__module__}."
-            f"{base.__name__}"
-        )
+        raise UserError(f"{name} returned {type(module).__name__}, but must return a vaelab.{base.__name__}")
+    for attribute in vars(base).get("__annotations__", {}):
+        if not hasattr(module, attribute):
+            raise UserError(f"{name} returned {type(module).__name__}, which has no {attribute}; set it in __init__")
     return module

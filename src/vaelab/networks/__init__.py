@@ -26,6 +26,8 @@ Width = Annotated[int, Ge(1)]
 class NetworkSpec(Spec, room=True):
     """Base of the network specs."""
 
+    accepts: ClassVar[str] = "two modules as vaelab.Modules(encoder, decoder)"
+
     @abstractmethod
     def build(self, sizes: Sizes) -> Network:
         """Build the network, a `vaelab.contract.Network` with fresh weights."""

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vaelab.contract import Network, Sizes
-from vaelab.errors import UserError
+from vaelab.errors import UserError, reason
 from vaelab.networks.conditions import as_planes, with_condition
 
 Part = nn.Module | Callable[[Sizes], nn.Module]
@@ -37,8 +37,10 @@ class ModulesNetwork(Network):
 
     def __init__(self, encoder: Part, decoder: Part, features: int | None, sizes: Sizes) -> None:
         super().__init__()
-        self.encoder = _instantiate(encoder, sizes, "encoder")
-        self.decoder = _instantiate(decoder, sizes, "decoder")
+        # Copied together, so that a layer that both share stays one layer.
+        copies: dict[int, Any] = {}
+        self.encoder = _instantiate(encoder, sizes, "encoder", copies)
+        self.decoder = _instantiate(decoder, sizes, "decoder", copies)
         self.output = (sizes.parameters, *sizes.image[1:])
         self._takes = {name: _takes_condition(getattr(self, name)) for name in ("encoder", "decoder")}
         # A forward pass on one image finds modules that do not fit, and gives lazy layers their shapes.
@@ -76,8 +78,7 @@ class ModulesNetwork(Network):
         try:
             y: Any = module(x, c) if self._takes[name] else module(joined)
         except Exception as error:
-            first = (str(error).splitlines() or [""])[0]
-            raise UserError(f"{called} raises {type(error).__name__}: {first}") from error
+            raise UserError(f"{called} raises {reason(error)}") from error
         if not isinstance(y, Tensor) or y.ndim < 2 or len(y) != 1:
             shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
             raise UserError(f"{called} returns {shape}, but must return a tensor with one row per input")
@@ -89,11 +90,16 @@ class ModulesNetwork(Network):
         return torch.flatten(y, 1)
 
 
-def _instantiate(part: Part, sizes: Sizes, name: str) -> nn.Module:
+def _instantiate(part: Part, sizes: Sizes, name: str, copies: dict[int, Any]) -> nn.Module:
     """A copy of a given module, or the module that a given function returns."""
     if isinstance(part, nn.Module):
-        return copy.deepcopy(part)
-    module = part(sizes)
+        return copy.deepcopy(part, copies)
+    try:
+        module = part(sizes)
+    except Exception as error:
+        raise UserError(
+            f"{name} is a function that raises {reason(error)}; it is called with the sizes and returns an nn.Module"
+        ) from error
     if not isinstance(module, nn.Module):
         raise UserError(f"{name} is a function that returned {type(module).__name__}, but must return an nn.Module")
     return module

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from vaelab.errors import UserError
-from vaelab.objectives.objective import ObjectiveSpec
+from vaelab.errors import UserError, reason
+from vaelab.objectives.objective import Loss, ObjectiveSpec
 from vaelab.schedules import Progress
 from vaelab.spec import qualified_name
 
@@ -35,13 +36,22 @@ class FunctionObjective(ObjectiveSpec):
         """Wrap a callable as an objective."""
         return cls(qualified_name(function), samples, function)
 
+    def build(self, latent: int) -> Loss:
+        """The callable; if it is an `nn.Module`, a copy of it, whose weights are trained with the model's."""
+        from torch import nn
+
+        return copy.deepcopy(self.function) if isinstance(self.function, nn.Module) else self
+
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats.
 
         Raises:
-            UserError: the objective was read from a file, which holds only the name of the function.
+            UserError: the function fails, or the objective was read from a file, which holds only its name.
         """
         if self.function is None:
             raise UserError(f"the objective {self.name} is a Python function, which files cannot hold; pass it again")
-        loss: Tensor = self.function(trace, progress)
+        try:
+            loss: Tensor = self.function(trace, progress)
+        except Exception as error:
+            raise UserError(f"the objective {self.name} raises {reason(error)}") from error
         return loss

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from vaelab.codec import encode
 from vaelab.errors import UserError
-from vaelab.experiment import Record, read_record
+from vaelab.experiment import Experiment, Record, read_record
 from vaelab.files import append_line, write_atomically
 from vaelab.spec import classes_in
 
@@ -60,6 +60,11 @@ class RunFolder:
         """The metrics, one row per epoch."""
         return self.path / "metrics.csv"
 
+    @property
+    def log_file(self) -> Path:
+        """The log, one event per line."""
+        return self.path / "events.jsonl"
+
     def snapshot(self, epoch: int) -> Path:
         """The model after an epoch; epoch 0 is the untrained model."""
         return self.path / "snapshots" / f"epoch-{epoch:04d}.safetensors"
@@ -73,7 +78,7 @@ class RunFolder:
     def locked(self) -> Iterator[None]:
         """Lock the folder for this process; the system releases the lock even if the process is killed.
 
-        A folder that was created here and has no record on exit is removed, so that a failed attempt leaves no files.
+        A folder that was created here is removed if an error leaves it before anything was saved.
 
         Raises:
             UserError: the folder is locked by another process, or cannot be created.
@@ -91,6 +96,13 @@ class RunFolder:
             ) from None
         try:
             yield
+        except UserError:
+            if fresh and not self.checkpoint.exists():
+                for path in (self.record, self.log_file, self.snapshot(0)):
+                    path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    self.snapshot(0).parent.rmdir()
+            raise
         finally:
             lock.release()
             if fresh and not self.record.exists():
@@ -123,7 +135,10 @@ class RunFolder:
         before, now = stored.experiment, record.experiment
         # Snapshots do not affect the weights.
         kept = replace(before.training, epochs=now.training.epochs, snapshot_every=now.training.snapshot_every)
-        if replace(before, training=kept) != now or (before.training.epochs != now.training.epochs and not prolong):
+        # The images are the same, whatever they are called. Settings are compared as JSON, where a tuple is a list and
+        # NaN equals NaN.
+        same = _as_text(replace(before, training=kept, data=now.data)) == _as_text(now)
+        if not same or (before.training.epochs != now.training.epochs and not prolong):
             raise UserError(
                 f"{self.path} holds a run with other settings; resume it with its own, or choose another folder"
             )
@@ -162,9 +177,8 @@ class RunFolder:
 
     def events(self) -> list[dict[str, Any]]:
         """Read events.jsonl, without incomplete lines, which a kill may leave."""
-        path = self.path / "events.jsonl"
         events = []
-        for line in path.read_text().splitlines() if path.exists() else ():
+        for line in self.log_file.read_text().splitlines() if self.log_file.exists() else ():
             with contextlib.suppress(ValueError):
                 events.append(json.loads(line))
         return events
@@ -181,4 +195,8 @@ class RunFolder:
 
     def log(self, event: str, **values: Any) -> None:
         """Append an event to events.jsonl."""
-        append_line(self.path / "events.jsonl", {"time": round(time.time(), 3), "event": event, **values})
+        append_line(self.log_file, {"time": round(time.time(), 3), "event": event, **values})
+
+
+def _as_text(experiment: Experiment) -> str:
+    return json.dumps(encode(experiment), sort_keys=True)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from vaelab.contract import Trace
-from vaelab.data import ImageData, InMemory, SourceSpec, as_data, open_data
+from vaelab.data import ImageData, InMemory, SourceSpec, images_of, open_data
 from vaelab.experiment import Experiment, Record, Training
 from vaelab.models.files import begin_with, save
 from vaelab.models.model import Model
@@ -97,10 +97,7 @@ def choose_data(experiment: Experiment, data: Any, directory: Path | None) -> tu
     """
     if data is None:
         return experiment, open_data(experiment.data, directory)
-    if isinstance(data, str | SourceSpec):
-        images = open_data(data, directory)
-    else:
-        images = as_data(*data) if isinstance(data, tuple) and len(data) == 2 else as_data(data)
+    images = images_of(data, directory)
     source = images.source if isinstance(images.source, SourceSpec) else InMemory(images.name)
     return replace(experiment, data=source), images
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vaelab.errors import UserError
+from vaelab.errors import UserError, brief
 from vaelab.experiment import Experiment, read_experiment
 from vaelab.models.files import load, with_modules
 from vaelab.networks import Modules
@@ -53,6 +53,13 @@ def train(
             full disk, or a loss that is not finite; the last checkpoint is kept.
         KeyboardInterrupt: on SIGINT or SIGTERM, after a checkpoint was written.
     """
+    if not isinstance(experiment, Experiment):
+        raise UserError(
+            f"experiment is {brief(experiment)}, but must be an Experiment, such as vaelab.preset('vae') or "
+            "vaelab.Experiment(model=...)"
+        )
+    if not isinstance(out, str | Path) or not str(out):
+        raise UserError(f"out is {out!r}, but must be the path of a folder")
     folder = RunFolder(Path(out))
     show = sys.stderr.isatty() if show is None else show
     device = choose_device(experiment.training.device)
