@@ -369,6 +369,15 @@ def study(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return out, words
 
 
+@pytest.fixture
+def repeated(study: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[str]]:
+    """A copy of the study that can be run again, without figures of its models in the report."""
+    monkeypatch.setattr(ClaimsStudy, "draw", lambda self, run, settings: [])
+    copied = tmp_path / "out"
+    shutil.copytree(study[0], copied)
+    return copied, [str(copied) if word == str(study[0]) else word for word in study[1]]
+
+
 def test_the_study_writes_a_verdict_per_claim(study: tuple[Path, list[str]]) -> None:
     results = json.loads((study[0] / "claims.json").read_text())
     assert [claim["name"] for claim in results["claims"]] == [
@@ -396,8 +405,8 @@ def test_the_study_writes_a_verdict_per_claim(study: tuple[Path, list[str]]) -> 
         assert claim["says"] in page
 
 
-def test_the_study_resumes_without_repeated_work(study: tuple[Path, list[str]]) -> None:
-    out, words = study
+def test_the_study_resumes_without_repeated_work(repeated: tuple[Path, list[str]]) -> None:
+    out, words = repeated
     (out / "measured" / "warm-up-seed1.json").unlink()
     files = [*out.glob("*/last.safetensors"), *out.glob("measured/*.json"), *out.glob("classifier-*")]
     before = {path: path.stat().st_mtime_ns for path in files}
@@ -410,8 +419,8 @@ def test_the_study_resumes_without_repeated_work(study: tuple[Path, list[str]]) 
     assert main(["study", "claims", *words[:3], "4", *words[4:]]) == 2  # other epochs
 
 
-def test_results_of_other_models_are_measured_again(study: tuple[Path, list[str]]) -> None:
-    out, words = study
+def test_results_of_other_models_are_measured_again(repeated: tuple[Path, list[str]]) -> None:
+    out, words = repeated
     path = out / "measured" / "axes-seed0.json"
     stored = json.loads(path.read_text())
     path.write_text(json.dumps(stored | {"on": "others"}))
@@ -446,8 +455,11 @@ def test_two_studies_on_one_page_are_separate(study: tuple[Path, list[str]], tmp
     assert len(names) == len(set(names))
 
 
-def test_a_claim_that_cannot_be_measured_does_not_stop_the_others(digits: ImageData, tmp_path: Path) -> None:
+def test_a_claim_that_cannot_be_measured_does_not_stop_the_others(
+    digits: ImageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One epoch does not show whether the reconstruction falls."""
+    monkeypatch.setattr(ClaimsStudy, "draw", lambda self, run, settings: [])
     data = replace(digits, name="mnist")
     study = ClaimsStudy(Recipe.paper, only=("reconstruction-falls", "ratio"))
     results = run_study(study, StudySettings(tmp_path, data, epochs=1, seeds=2))

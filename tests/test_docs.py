@@ -14,23 +14,37 @@ import pytest
 
 import vaelab
 
+from .conftest import Cli
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCKS = [
-    pytest.param(code, id=f"{page.name}-{index}")
-    for page in PAGES
-    for index, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
-]
+# Runs each file as a script in a folder of its own. One process for all blocks of a page saves the imports.
+SCRIPTS = """
+import os, pathlib, runpy, sys
+for path in map(pathlib.Path, sys.argv[1:]):
+    print(path.name, flush=True)
+    path.with_suffix("").mkdir()
+    os.chdir(path.with_suffix(""))
+    runpy.run_path(str(path), run_name="__main__")
+"""
 
 
-@pytest.mark.parametrize("code", BLOCKS)
-def test_python_blocks_in_the_documents_run(code: str, tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+def test_python_blocks_in_the_documents_run(page: Path, tmp_path: Path) -> None:
+    files = []
+    for index, code in enumerate(blocks(page, "python")):
+        files.append(tmp_path / f"block-{index}.py")
+        files[-1].write_text(code)
+    done = subprocess.run([sys.executable, "-c", SCRIPTS, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
 def test_the_first_example_of_the_readme_is_short() -> None:
-    first = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[0]
+    first = blocks(ROOT / "README.md", "python")[0]
     assert len([line for line in first.splitlines() if line.strip()]) <= 12
 
 
@@ -63,25 +77,20 @@ def test_docstrings_have_examples() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_in_the_documents_exist(page: Path) -> None:
+def test_commands_in_the_documents_exist(page: Path, cli: Cli) -> None:
     """The command and flags of each `vaelab ...` line in a shell block exist."""
-    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
-        for line in block.splitlines():
-            words = line.split("#")[0].split()
-            if words[:1] != ["vaelab"]:
-                continue
-            depth = 3 if words[1] in ("study", "data") or (words[1] == "train" and not words[2].startswith("-")) else 2
-            command = [
-                sys.executable,
-                "-m",
-                "vaelab",
-                *words[1:depth],
-                "--help-all" if words[1] == "train" and depth == 3 else "--help",
-            ]
-            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            for flag in re.findall(r"--[a-z.-]+", line.split("#")[0]):
-                known = re.search(rf"{re.escape(flag)}(?![a-z-])", output)
-                assert known or flag in ("--prior.components", "--resume"), line
+    helps: dict[tuple[str, ...], str] = {}
+    for line in "\n".join(blocks(page, "sh")).splitlines():
+        words = line.split("#")[0].split()
+        if words[:1] != ["vaelab"]:
+            continue
+        depth = 3 if words[1] in ("study", "data") or (words[1] == "train" and not words[2].startswith("-")) else 2
+        command = (*words[1:depth], "--help-all" if words[1] == "train" and depth == 3 else "--help")
+        if command not in helps:
+            helps[command] = cli(*command).stdout
+        for flag in re.findall(r"--[a-z.-]+", line.split("#")[0]):
+            known = re.search(rf"{re.escape(flag)}(?![a-z-])", helps[command])
+            assert known or flag in ("--prior.components", "--resume"), line
 
 
 def test_the_page_of_figures_lists_every_figure() -> None:
