@@ -297,7 +297,7 @@ def test_a_run_whose_schedule_spans_it_is_not_extended(digits: ImageData, tmp_pa
     experiment = replace(experiment, training=replace(experiment.training, optimiser=decaying))
     train(experiment, tmp_path / "run", data=digits)
     longer = replace(experiment, training=replace(experiment.training, epochs=2))
-    with pytest.raises(UserError, match="cosine schedule spans its 1 epochs"):
+    with pytest.raises(UserError, match="schedule cosine spans its 1 epochs"):
         train(longer, tmp_path / "run", data=digits, resume=True)
 
 

@@ -190,7 +190,9 @@ def _class(
             source,
             path,
             f"needs the class {kind}, which is not imported{given}" + "".join(f"; {complaint}" for complaint in broken),
-            python=f"import {module} first, pass specs=[{name}], install the package that has it as a plugin, or add "
+            python=f"pass the class, specs=[{name.rpartition('.')[2]}]"
+            if module == "__main__" or "<locals>" in name
+            else f"import {module} first, pass specs=[{name}], install the package that has it as a plugin, or add "
             f"--plugin {module} on the command line",
             flags="" if module == "__main__" else f"add --plugin {module}, or install the package that has it",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import zipfile
@@ -28,18 +29,13 @@ def fetch(files: FileSet, directory: Path) -> str:
             for name in needed:
                 (files.read if download.of_content else files.path)(directory, name)
             continue
-        # In the final folder, so that the rename is atomic; removed on every exit.
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=home) as temporary:
-            file = _download(files, download, home, Path(temporary))
-            parts = _unzipped(file, Path(temporary)) if download.archive else {download.name: file}
-            if not download.of_content:
-                # Recorded before the files are moved: a file without a record, left by a kill, would not be verified.
-                record(home, {name: sha256(path) for name, path in parts.items()})
-            for name, path in parts.items():
-                # Temporary files are private; data sets are readable to all who share the folder.
-                path.chmod(0o644)
-                shutil.move(path, home / name)
+        try:
+            _fetch_one(files, download, home)
+        except DataNotFound:
+            with contextlib.suppress(OSError):
+                home.rmdir()  # only if it is empty
+            raise
         fetched.append(download)
 
     unpublished = [download.name for download in fetched if download.checksum is None]
@@ -51,6 +47,25 @@ def fetch(files: FileSet, directory: Path) -> str:
     if all(download.of_content for download in files.downloads):
         return "verified by content"
     return "verified by the published checksum" if fetched else "already downloaded"
+
+
+def _fetch_one(files: FileSet, download: Download, home: Path) -> None:
+    """Download, verify and unpack one file.
+
+    Raises:
+        DataNotFound: as `fetch`.
+    """
+    # In the final folder, so that the rename is atomic; removed on every exit.
+    with tempfile.TemporaryDirectory(dir=home) as temporary:
+        file = _download(files, download, home, Path(temporary))
+        parts = _unzipped(file, Path(temporary)) if download.archive else {download.name: file}
+        if not download.of_content:
+            # Recorded before the files are moved: a file without a record, left by a kill, would not be verified.
+            record(home, {name: sha256(path) for name, path in parts.items()})
+        for name, path in parts.items():
+            # Temporary files are private; data sets are readable to all who share the folder.
+            path.chmod(0o644)
+            shutil.move(path, home / name)
 
 
 def _download(files: FileSet, download: Download, home: Path, folder: Path) -> Path:

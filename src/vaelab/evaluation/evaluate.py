@@ -34,8 +34,7 @@ def evaluate(
         model: any model, on any device.
         data: `ImageData`, a source or its name, or anything that `vaelab.as_data` takes; the test split is measured.
         binarisation: from bytes to the pixels that the model sees; grey by default.
-        only: names of parts, instead of all: elbo, evidence, gaps, samples, representation, disentanglement, or those
-            of `parts`.
+        only: names of parts, instead of all, such as elbo; `vaelab evaluate --help` lists them.
         budget: numbers of images and draws.
         parts: your own parts, measured along with the built-in ones; see `Part`.
 

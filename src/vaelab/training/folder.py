@@ -148,10 +148,10 @@ class RunFolder:
                 "it can only be prolonged"
             )
         schedules = (now.training.optimiser.schedule, *now.objective.schedules)
-        spanning = [schedule.kind for schedule in schedules if schedule.spans_run]
+        spanning = [getattr(schedule, "name", schedule.kind) for schedule in schedules if schedule.spans_run]
         if now.training.epochs > before.training.epochs and spanning:
             raise UserError(
-                f"epochs is {now.training.epochs}, but the run's {spanning[0]} schedule spans its "
+                f"epochs is {now.training.epochs}, but the run's schedule {spanning[0]} spans its "
                 f"{before.training.epochs} epochs, so it cannot be prolonged; start a new run"
             )
 
