@@ -308,7 +308,7 @@ def test_embedding_is_the_mean_not_a_draw() -> None:
         ),
         (
             lambda: VAE().build(ImageFormat(1, 28, 28)).generate(2, temperature=-3.0),
-            "temperature is -3.0, but must be >= 0",
+            "temperature is -3.0, but must be a number >= 0",
         ),
         (
             lambda: VAE(conditional=True).build(ImageFormat(1, 28, 28, ("a",))).generate(2, y=torch.zeros(3).long()),
