@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench contract mutants clean
+.PHONY: demo test lint bench contract mutants campaign clean
 
 demo: .venv/installed
 	$(BIN)/vaelab study paper --recipe fast --data auto --out runs/demo
@@ -38,6 +38,10 @@ contract: .venv/installed-dev
 # Each mistake of docs/mistakes.md put into a copy of the project, to see a test fail.
 mutants: .venv/installed-dev
 	$(BIN)/python tests/mutants.py
+
+# Attacks on files, processes and input, each tried many times; the table stands in docs/reliability.md.
+campaign: .venv/installed-dev
+	$(BIN)/python tests/campaign.py
 
 clean:
 	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -38,18 +38,18 @@ HELP = [
 ]
 
 
-@pytest.mark.parametrize("words", HELP, ids=" ".join)
-def test_help_prints_usage_without_importing_torch(words: list[str]) -> None:
+def test_help_prints_usage_without_importing_torch() -> None:
+    # One process, in which nothing may import torch before the next command.
     code = (
         "import sys\nfrom vaelab.cli import main\n"
-        f"try:\n    status = main({words!r})\nexcept SystemExit as stop:\n    status = stop.code\n"
-        "assert not status, status\n"
-        "heavy = {'torch', 'matplotlib', 'sklearn', 'scipy', 'PIL'} & set(sys.modules)\n"
-        "assert not heavy, heavy\n"
+        f"for words in {HELP!r}:\n"
+        "    assert not main(words), words\n"
+        "    heavy = {'torch', 'matplotlib', 'sklearn', 'scipy', 'PIL'} & set(sys.modules)\n"
+        "    assert not heavy, (words, heavy)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("usage: vaelab")
+    assert len(re.findall("^usage: vaelab", done.stdout, re.MULTILINE)) == len(HELP)
 
 
 def grammar_of(preset: str) -> Grammar:
@@ -188,9 +188,6 @@ def test_parts_of_foreign_parts_are_chosen_by_words(process: Cli, tmp_path: Path
     process(*start, *words)
     objective = json.loads((tmp_path / "a" / "experiment.json").read_text())["experiment"]["objective"]
     assert objective["weight"] == {"kind": "constant", "value": 3.0}
-    process(*start, "objective:weighed", "--objective.weight.period", "5", "--out", "b", "--quiet")
-    objective = json.loads((tmp_path / "b" / "experiment.json").read_text())["experiment"]["objective"]
-    assert objective["weight"] == {"kind": "mine:Sawtooth", "period": 5}
 
 
 def test_a_broken_installed_plugin_is_reported_in_one_line(process: Cli, tmp_path: Path) -> None:

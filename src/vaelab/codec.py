@@ -167,7 +167,7 @@ def _class(
     if kind is None and len(own) == 1 and room in own.values():
         return room
     if not isinstance(kind, str) or ":" not in kind:
-        if kind in own:
+        if isinstance(kind, str) and kind in own:
             return own[kind]
         says = "kind is missing" if kind is None else f"kind is {kind!r}"
         hint = did_you_mean(str(kind), own)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -11,7 +12,7 @@ import tyro
 from annotated_types import Ge, Gt, Lt
 
 from vaelab._version import __version__
-from vaelab.codec import decode
+from vaelab.codec import decode, encode
 from vaelab.data import AnyBinarisation, AnySource, Grey, ImageFormat, Mnist
 from vaelab.errors import UserError
 from vaelab.files import FORMAT, read_json
@@ -62,20 +63,20 @@ class Training(Spec):
     average: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Memory of the moving average of weights that is tested and saved, such as 0.999; 0 for none."""
     drop_labels: Annotated[float, Ge(0), Lt(1)] = 0.0
-    """Share of labels that a conditional model is not told in training, so that it learns what -1, unknown, means."""
+    """Share of labels replaced by -1, unknown, in training, so that a conditional model learns that condition."""
     fit: Literal["all", "prior"] = "all"
-    """What is trained: all of the model, or the prior alone while the rest stays as `start` gave it."""
+    """The whole model is trained, or the prior alone, with all other weights fixed as `start` has them."""
     compile: bool = False
     """Compile the networks with torch.compile; on a GPU their kernels are then replayed as CUDA graphs."""
     checkpoint_seconds: Annotated[float, Ge(0)] = 60.0
     """Longest time between checkpoints; one is also written after every epoch."""
     snapshot_every: Annotated[int, Ge(0)] = 0
-    """Keep the model as it is before the first epoch and after every so many, such as for a film; 0 for none."""
+    """Save the untrained model and the model of every n-th epoch, for example for a film; 0 for none."""
 
 
 @dataclass(frozen=True)
 class Experiment(Spec):
-    """Data, model, objective and training: all that a run is made from."""
+    """The settings of a run: data, model, objective and training."""
 
     data: AnySource = Mnist()
     """Where the images come from."""
@@ -84,10 +85,10 @@ class Experiment(Spec):
     objective: AnyObjective = Elbo()
     training: Annotated[Training, tyro.conf.arg(name="")] = Training()
     start: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
-    """A saved model, or the folder of a run, whose weights this one begins with; its prior may be another."""
+    """A saved model, or the folder of a run, whose weights are the initial ones; the prior may differ."""
 
     def check(self, format: ImageFormat) -> None:
-        """Refuse, before anything is built, what cannot be trained.
+        """Refuse combinations that cannot be trained, before anything is built.
 
         >>> from vaelab import DipI, FlowPosterior
         >>> Experiment(model=VAE(posterior=FlowPosterior()), objective=DipI()).check(ImageFormat(1, 28, 28))
@@ -117,7 +118,7 @@ the model is VAE with posterior FlowPosterior and prior StandardNormal; choose o
 
 @dataclass(frozen=True)
 class Record(Spec):
-    """What experiment.json holds: it alone rebuilds the model, without the data set."""
+    """The content of experiment.json: it alone rebuilds the model, without the data set."""
 
     experiment: Experiment
     image_format: ImageFormat
@@ -128,6 +129,20 @@ class Record(Spec):
     format: int = FORMAT
     json_names: ClassVar[Mapping[str, str]] = {"image_format": "images"}
     vaelab: str = field(default=__version__)
+
+
+def same_settings(before: Experiment, now: Experiment) -> bool:
+    """Whether a run with the settings `before` can be resumed with `now`: all but epochs and snapshots must agree.
+
+    The images have a checksum, so their name does not matter. Settings are compared as JSON, where a tuple is a list
+    and NaN equals NaN.
+    """
+
+    def text(experiment: Experiment) -> str:
+        training = replace(experiment.training, epochs=1, snapshot_every=0)
+        return json.dumps(encode(replace(experiment, training=training, data=Mnist())), sort_keys=True)
+
+    return text(before) == text(now)
 
 
 def read_record(path: Path, specs: Sequence[type[Spec]] = ()) -> Record:

@@ -6,27 +6,34 @@ import contextlib
 import json
 import math
 import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from vaelab.errors import UserError
 
+# The end of the names of temporary files.
+_PART = ".part"
 # The number of this project's file formats; it rises when an older version could not read a newer file.
 FORMAT = 1
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file by way of a temporary one beside it: write, fsync, rename, fsync of the folder.
+    """Write a file by way of a temporary one in its folder: write, fsync, rename, fsync of the folder.
+
+    Several processes can write the same file at once: readers see one of the versions, whole.
 
     Raises:
-        UserError: the file cannot be written, such as on a full disk; what was there before is untouched.
+        UserError: the file cannot be written, such as on a full disk; the previous version is untouched.
     """
     data = content.encode() if isinstance(content, str) else content
-    # One fixed name a file: what a kill leaves behind is overwritten by the next attempt.
-    temporary = path.with_name(f".{path.name}.part")
+    # Each writer has a name of its own, and opening fails if the name exists, so no link that lies there is followed.
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PART}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -35,11 +42,40 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        if not isinstance(error, OSError):
+        if not isinstance(error, OSError | ValueError):  # a NUL in a path is a ValueError
             raise
         raise UserError(
-            f"cannot write {path} ({error.strerror}); free or choose another place, what was saved before is intact"
+            f"cannot write {path} ({getattr(error, 'strerror', None) or error}); free or choose another place, the "
+            "previous version is intact"
         ) from None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder, while no other process writes there."""
+    for path in folder.glob(f".*{_PART}"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait until no other process is in the block for this file, to read, change and write it.
+
+    Raises:
+        UserError: the lock cannot be made.
+    """
+    from filelock import FileLock
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(f".{path.name}.lock"))
+        lock.acquire()
+    except OSError as error:
+        raise UserError(f"cannot lock {path} ({error.strerror}); choose another place") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def append_line(path: Path, values: dict[str, Any]) -> None:
@@ -62,12 +98,37 @@ def read_json(path: Path) -> Any:
         UserError: the file is absent, is no JSON, or was written by a newer version.
     """
     try:
-        values = json.loads(path.read_text())
+        values = parse_json(path.read_text())
     except FileNotFoundError:
         raise UserError(f"{path} does not exist; name an existing file") from None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as JSON ({error})") from None
+        raise UserError(f"{path} cannot be read as JSON ({error}); restore it, or delete it") from None
     check_format(values, path)
+    return values
+
+
+def parse_json(text: str) -> Any:
+    """The values of a JSON text in which no name is given twice.
+
+    Raises:
+        ValueError: it is not such a text.
+
+    >>> parse_json('{"a": 1, "a": 2}')
+    Traceback (most recent call last):
+    ...
+    ValueError: the name 'a' is given twice
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)!r} is given twice")
     return values
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 import sys
 
 from vaelab.errors import UserError
@@ -20,6 +19,8 @@ def load_entry_points() -> tuple[str, ...]:
     Returns:
         A sentence for each of them that cannot be imported.
     """
+    import importlib.metadata
+
     broken = []
     for point in importlib.metadata.entry_points(group=GROUP):
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import math
 import re
 from abc import ABC
 from collections.abc import Callable, Mapping
@@ -140,6 +141,8 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
         raise UserError(f"{where} is {brief(value)}, but must be of type {' or '.join([*names, *simpler])}{remedy}")
     if isinstance(value, Spec):
         _check_dataclass(type(value), where)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{where} is {value}, but must be finite")
     for bound in bounds:
         sign, holds = _RULES[type(bound)]
         limit = getattr(bound, type(bound).__name__.lower())

@@ -8,13 +8,16 @@ from __future__ import annotations
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 from vaelab._version import __version__
-from vaelab.errors import UserError
+from vaelab.errors import UserError, reason
 
 # The exit code of a program that a closed pipe ends: 128 + SIGPIPE.
 _BROKEN_PIPE = 141
+# What torch says, on a GPU and on a CPU, if memory runs out.
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "Cannot allocate memory")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,8 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        code = _run(words)
-        sys.stdout.flush()
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code = _run(words)
+        if sys.stdout is not None:  # it was closed before the program started
+            sys.stdout.flush()
         return code
     except BrokenPipeError:
         # As in `vaelab parts | head`. Python would complain once more when it flushes at exit.
@@ -49,13 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("VAELAB_TRACEBACK"):
             raise
         # torch reports memory that ran out, on the CPU or a GPU, as a RuntimeError.
-        out_of_memory = any(words in str(error) for words in ("out of memory", "not enough memory"))
+        out_of_memory = any(words in str(error) for words in _OUT_OF_MEMORY)
         if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and out_of_memory):
             return _complain("memory ran out; lower --batch-size or --image-size")
-        first = (str(error).splitlines() or [""])[0]
-        _complain(
-            f"a fault in vaelab, {type(error).__name__}: {first}; VAELAB_TRACEBACK=1 shows where, please report it"
-        )
+        _complain(f"a fault in vaelab, {reason(error)}; VAELAB_TRACEBACK=1 shows where, please report it")
         return 1
 
 
@@ -72,6 +75,12 @@ def _run(words: list[str]) -> int:
     except SystemExit as stop:  # help was printed
         return stop.code if isinstance(stop.code, int) else 0
     return 0
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
+    """Print a warning of this package as one line; those of other libraries concern programmers."""
+    if category is UserWarning:
+        print(f"vaelab: {message}", file=sys.stderr)
 
 
 def _complain(message: str) -> int:

@@ -10,7 +10,7 @@ import tyro
 
 from vaelab.cli.command import Command
 from vaelab.cli.flags import grammar
-from vaelab.cli.group import Group
+from vaelab.cli.group import Group, Later
 from vaelab.cli.train import Train
 from vaelab.presets import PRESETS
 
@@ -90,8 +90,9 @@ def script(shell: str) -> str:
     return zsh + text
 
 
-def choices(command: type[Command] | Group, path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+def choices(command: type[Command] | Group | Later, path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The words that can follow, by the words that lead there, such as `vaelab/study/paper`."""
+    command = command.load() if isinstance(command, Later) else command
     if isinstance(command, Group):
         yield path, tuple(command.by_name)
         for name, member in command.by_name.items():

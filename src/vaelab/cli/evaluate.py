@@ -60,6 +60,7 @@ class Evaluate(Command):
         from vaelab.evaluation.evaluate import measure_parts
         from vaelab.evaluation.measurement import Measurement
         from vaelab.evaluation.results import read_evaluation
+        from vaelab.files import locked
         from vaelab.measured import MeasuredModel
         from vaelab.models.files import load
         from vaelab.training import open_run
@@ -86,14 +87,18 @@ class Evaluate(Command):
             model, title = opened.model, self.path.resolve().name
             protocol = protocol or opened.experiment.binarisation
             out = self.out or self.path / "evaluation.json"
-        earlier = read_evaluation(out) if out.exists() else None
+        if out.exists():
+            read_evaluation(out)  # a damaged file is refused before anything is measured
         say = printer(self.quiet)
         measured = MeasuredModel(model.to(choose_device(self.device)), given, protocol, title=title)
         measurement = Measurement(measured, budget, say)
 
         def keep(found: Evaluation) -> None:
-            whole = found if earlier is None else found.merge(earlier, [part.name for part in PARTS])
-            whole.write(out)
+            # Another process may have measured other parts in the meantime.
+            with locked(out):
+                earlier = read_evaluation(out) if out.exists() else None
+                whole = found if earlier is None else found.merge(earlier, [part.name for part in PARTS])
+                whole.write(out)
 
         _print(measure_parts(measurement, self.only, self.line, keep))
         print(f"results: {out}")

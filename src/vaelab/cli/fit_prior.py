@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vaelab.cli.parsing import HELP
+from vaelab.cli.dispatch import HELP
 from vaelab.cli.train import Train
 from vaelab.errors import UserError
 from vaelab.experiment import Adam, read_experiment

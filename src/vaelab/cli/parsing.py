@@ -1,60 +1,23 @@
-"""From words to commands: dispatch by the first word, flags by tyro, one line for a mistake."""
+"""From words to a command: flags by tyro, one line for a mistake."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import tyro
 
+from vaelab.cli.dispatch import HELP
 from vaelab.cli.flags import grammar
 from vaelab.cli.near_misses import by_flag, explain, in_front, refuse_empty
-from vaelab.errors import UserError, did_you_mean
+from vaelab.errors import UserError
 
 T = TypeVar("T")
 
 # Flags of a nested part may stand anywhere, and a switch is one flag, not a pair.
 _CONFIG = (tyro.conf.CascadeSubcommandArgs, tyro.conf.FlagCreatePairsOff)
-
-HELP = ("-h", "--help", "--help-all")
-
-
-class Startable(Protocol):
-    """A command or a group of commands."""
-
-    def summary(self) -> str:
-        """Its line in the list of commands."""
-
-    def start(self, prog: str, words: list[str]) -> None:
-        """Run it with the words after its name."""
-
-
-def dispatch(
-    prog: str, summary: str, commands: Mapping[str, Startable], words: Sequence[str], note: str, noun: str = "command"
-) -> None:
-    """Start the command that the first word names with the words after it, or list the commands.
-
-    Raises:
-        UserError: there is no such command.
-    """
-    if not words or words[0] in HELP:
-        width = max(map(len, commands))
-        print(f"usage: {prog} {noun.upper()} ...\n\n{summary}\n")
-        for name, command in commands.items():
-            print(f"  {name:<{width}}  {command.summary()}")
-        print(f"\n{note}")
-        return
-    if words[0].startswith("-"):
-        raise UserError(f"{noun} is missing before {words[0]}; {prog} has: {', '.join(commands)}; see {prog} --help")
-    if words[0] not in commands:
-        # A file is a frequent mistake where a preset is named.
-        hint = did_you_mean(words[0], commands) or ("; --config reads a file" if words[0].endswith(".json") else "")
-        raise UserError(
-            f"{noun} is {words[0]!r}, but {prog} has: {', '.join(commands)}{hint or f'; see {prog} --help'}"
-        )
-    commands[words[0]].start(f"{prog} {words[0]}", list(words[1:]))
 
 
 def parse(command: type[T], prog: str, words: Sequence[str], default: T | None = None, notes: str = "") -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from vaelab.cli.train import take_flag
+from vaelab.cli.dispatch import take_flag
 from vaelab.plugins import load_entry_points, load_plugin
 
 

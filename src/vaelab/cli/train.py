@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -10,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Self
 import tyro
 
 from vaelab.cli.command import Command, DataDir, Epochs, Quiet
+from vaelab.cli.dispatch import HELP, dispatch, take_flag
 from vaelab.cli.help import print_help
-from vaelab.cli.parsing import HELP, dispatch
 from vaelab.data import Limited, SourceSpec, source_name, source_words
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, read_experiment
@@ -48,6 +47,8 @@ class Train(Command):
     """Take this many images, always the same random ones."""
     skip_broken: bool = False
     """Leave out images of folder:PATH that cannot be decoded."""
+    max_pixels: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Pixels of the largest image of folder:PATH that is decoded (default 100,000,000)."""
     quiet: Quiet = False
     experiment: Annotated[Experiment, tyro.conf.arg(name="")] = Experiment()
 
@@ -118,7 +119,11 @@ class Train(Command):
             raise UserError(f"--limit is {limit}, but must be >= 1")
         if isinstance(source, Limited):
             limit, source = source.limit if limit is None else limit, source.source
-        asked = {"image_size": self.image_size, "skip_broken": self.skip_broken or None}
+        asked = {
+            "image_size": self.image_size,
+            "skip_broken": self.skip_broken or None,
+            "max_pixels": self.max_pixels,
+        }
         given = {name: value for name, value in asked.items() if value is not None}
         for name in given:
             if not hasattr(source, name):
@@ -184,23 +189,3 @@ def print_totals(run: Any, out: Path) -> None:
         f"KL {last['test_kl']:.2f}, total {last['test_total']:.2f} nats per image{bits}",
         flush=True,
     )
-
-
-def take_flag(words: Sequence[str], flag: str) -> tuple[list[str], list[str]]:
-    """The values of a flag that is read before the others, and the words without it.
-
-    Raises:
-        UserError: it has no value.
-    """
-    values, rest = [], []
-    waiting = iter(words)
-    for word in waiting:
-        name, equals, value = word.partition("=")
-        if name != flag:
-            rest.append(word)
-            continue
-        if not (value := value if equals else next(waiting, "")):
-            kind = {"--config": "file", "--resume": "run folder"}.get(flag, "module")
-            raise UserError(f"{flag} has no value; name a {kind}")
-        values.append(value)
-    return values, rest

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from vaelab.errors import UserError
-from vaelab.files import read_json, write_atomically
+from vaelab.files import locked, read_json, write_atomically
 
 # Lies in the same folder as the files.
 RECORD = "checksums.json"
@@ -59,4 +59,5 @@ def record(folder: Path, checksums: dict[str, str]) -> None:
     Raises:
         UserError: the record cannot be read or written.
     """
-    write_atomically(folder / RECORD, json.dumps(recorded(folder) | checksums, indent=2, sort_keys=True) + "\n")
+    with locked(folder / RECORD):
+        write_atomically(folder / RECORD, json.dumps(recorded(folder) | checksums, indent=2, sort_keys=True) + "\n")

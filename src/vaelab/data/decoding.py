@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from vaelab.errors import UserError
+
 if TYPE_CHECKING:
     from PIL import Image
 
+MAX_PIXELS = 100_000_000
+"""Pixels of the largest image that is decoded unless a user raises it."""
+
+# Images of more pixels than this are decoded one at a time, the others in parallel.
+_LARGE = 10_000_000
+_ALONE = threading.Lock()
+
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@contextmanager
+def own_limit() -> Iterator[None]:
+    """Turn off Pillow's limit of pixels, which knows no setting of a data set; `room_for` holds ours."""
+    from PIL import Image
+
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+@contextmanager
+def room_for(image: Image.Image, most: int, name: str) -> Iterator[None]:
+    """A block in which an image may be decoded: at most one large image is, at any time.
+
+    Raises:
+        UserError: the image has more than `most` pixels.
+    """
+    width, height = image.size
+    if width * height > most:
+        raise UserError(
+            f"{name} has {width} x {height} pixels, more than {most:,}",
+            python="scale it down, or raise max_pixels",
+            flags="scale it down, or raise --max-pixels",
+        )
+    with _ALONE if width * height > _LARGE else contextlib.nullcontext():
+        yield
 
 
 def in_threads(decode: Callable[[T], R], items: Iterable[T]) -> list[R]:
@@ -22,7 +65,7 @@ def in_threads(decode: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(decode, items))
 
 

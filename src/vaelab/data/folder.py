@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from vaelab.data.decoding import eight_bits, in_threads
+from vaelab.data.decoding import MAX_PIXELS, eight_bits, in_threads, own_limit, room_for
 from vaelab.data.images import ImageData, held_out
 from vaelab.data.sources import SourceSpec
 from vaelab.errors import UserError
@@ -31,17 +32,20 @@ class Folder(SourceSpec):
     """Height and width in pixels that every image is resized to."""
     skip_broken: bool = False
     """Leave out images that cannot be decoded, instead of refusing the folder."""
+    max_pixels: Annotated[int, Ge(1)] = MAX_PIXELS
+    """Pixels of the largest image that is decoded; a few bytes of a file can stand for gigabytes."""
 
     def load(self, directory: Path | None = None) -> ImageData:
         """Every image below `path`, cropped to a centred square and resized to `image_size` x `image_size` pixels.
 
         Subfolders of `path`, if there are any, are the classes. Subfolders `train` and `test`, if there are both, are
         the splits; otherwise a fifth of the images, always the same, is the test split. Images are grey (one channel)
-        if all of them are, otherwise RGB. 16-bit grey is scaled to 8 bits; transparent pixels become white. The field
-        `skipped` names the images that were left out.
+        if all of them are, otherwise RGB. 16-bit grey is scaled to 8 bits; transparent pixels become white. Links are
+        followed. The field `skipped` names the images that were left out.
 
         Raises:
-            UserError: there is no folder, there are no images, or images cannot be decoded and `skip_broken` is off.
+            UserError: there is no folder, a subfolder cannot be read, there are no images, an image has more than
+                `max_pixels` pixels, or images cannot be decoded and `skip_broken` is off.
         """
         path = Path(self.path)
         if not path.is_dir():
@@ -78,10 +82,9 @@ class Folder(SourceSpec):
             raise UserError(f"data folder {self.path!r} holds no images ({', '.join(sorted(SUFFIXES))})")
         # Damaged files are reported by name below; Pillow's own warnings about them would only confuse.
         logging.getLogger("PIL").setLevel(logging.CRITICAL)
-        decoded = [
-            list(zip(part, in_threads(lambda file: _decode(file, self.image_size), part), strict=True))
-            for part in files
-        ]
+        with own_limit():
+            images = [in_threads(lambda file: _decode(file, self.image_size, self.max_pixels), part) for part in files]
+        decoded = [list(zip(*pair, strict=True)) for pair in zip(files, images, strict=True)]
         broken = [str(file) for part in decoded for file, image in part if image is None]
         if broken and not self.skip_broken:
             named = ", ".join(broken[:5]) + (f" and {len(broken) - 5} more" if len(broken) > 5 else "")
@@ -113,7 +116,32 @@ class Folder(SourceSpec):
 
 
 def _files(root: Path) -> list[Path]:
-    return sorted(file for file in root.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    """The image files below a folder, links followed, each folder once.
+
+    Raises:
+        UserError: a folder cannot be read, or a name is not UTF-8.
+    """
+
+    def refuse(error: OSError) -> NoReturn:
+        raise UserError(
+            f"folder {error.filename!r} cannot be read ({error.strerror}); change its permissions or remove it"
+        )
+
+    found, seen = [], set()
+    for folder, below, files in os.walk(root, followlinks=True, onerror=refuse):
+        place = os.path.realpath(folder)
+        if place in seen:
+            below.clear()
+            continue
+        seen.add(place)
+        found += [Path(folder) / file for file in files if Path(file).suffix.lower() in SUFFIXES]
+    for file in found:
+        try:
+            str(file).encode()
+        except UnicodeEncodeError:
+            named = os.fsencode(file)
+            raise UserError(f"the name {named!r} is not UTF-8, so no record could hold it; rename it") from None
+    return sorted(file for file in found if file.is_file())
 
 
 def _class(file: Path, root: Path) -> str | None:
@@ -122,15 +150,23 @@ def _class(file: Path, root: Path) -> str | None:
     return inside[0] if len(inside) > 1 else None
 
 
-def _decode(file: Path, size: int) -> NDArray[np.uint8] | None:
-    """One image as uint8 (C, size, size), or None if it cannot be decoded."""
+def _decode(file: Path, size: int, most: int) -> NDArray[np.uint8] | None:
+    """One image as uint8 (C, size, size), or None if it cannot be decoded.
+
+    Raises:
+        UserError: it has more than `most` pixels.
+        MemoryError: there is not enough memory, which says nothing of the image.
+    """
     from PIL import Image, ImageOps
 
     try:
         with Image.open(file) as opened:
             opened.draft(None, (size, size))  # a JPEG decodes straight to a smaller size
-            image = eight_bits(ImageOps.exif_transpose(opened))
-            fitted = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+            with room_for(opened, most, str(file)):
+                image = eight_bits(ImageOps.exif_transpose(opened))
+                fitted = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    except (UserError, MemoryError):
+        raise
     except Exception:  # Pillow's decoders raise many kinds of errors on a damaged file
         return None
     pixels = np.moveaxis(np.asarray(fitted, np.uint8), -1, 0)

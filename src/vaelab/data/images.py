@@ -76,6 +76,9 @@ class ImageData:
     source: Spec | None = None
 
     def __post_init__(self) -> None:
+        for text in (self.name, *self.classes, *self.attribute_names):
+            if text.encode(errors="replace").decode() != text:
+                raise UserError(f"the name {text!r} is not UTF-8, so no record can hold it; rename it")
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
             raise UserError(
                 f"{self.name}: images are {self.images.dtype} of shape {self.images.shape}, "

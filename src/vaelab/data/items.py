@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaelab.data.decoding import eight_bits
+from vaelab.data.decoding import MAX_PIXELS, eight_bits, own_limit, room_for
 from vaelab.errors import UserError, reason
 
 if TYPE_CHECKING:
@@ -102,8 +102,10 @@ def pixels_of_item(item: Any, name: str) -> NDArray[Any]:
         from PIL import Image, UnidentifiedImageError
 
         try:
-            with Image.open(io.BytesIO(item)) as opened:
+            with own_limit(), Image.open(io.BytesIO(item)) as opened, room_for(opened, MAX_PIXELS, name):
                 item = _grey_or_rgb(opened)
+        except UserError:
+            raise
         except (UnidentifiedImageError, OSError, ValueError) as error:
             raise UserError(f"{name} cannot be decoded ({error}); leave it out") from None
     elif hasattr(item, "convert") and hasattr(item, "mode"):  # a PIL image

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,21 +13,24 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaelab._version import __version__
 from vaelab.codec import decode, encode
 from vaelab.data.images import ImageFormat
 from vaelab.errors import UserError, brief
-from vaelab.files import FORMAT, check_format, write_atomically
+from vaelab.files import FORMAT, check_format, parse_json, write_atomically
 from vaelab.models import ModelSpec
 from vaelab.models.model import Model
 from vaelab.networks import Modules
 from vaelab.spec import Spec, classes_in
 
+# The keys of the file's header: the settings as JSON, and the checksum of settings and tensors.
+_ABOUT, _CHECKSUM = "vaelab", "sha256"
+
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
-    """Write tensors and metadata to a safetensors file, atomically.
+    """Write tensors and metadata to a safetensors file, atomically, with a checksum of both.
 
     Raises:
         UserError: the file cannot be written.
@@ -41,7 +45,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, An
         plain[name] = array.clone() if start in stored or _is_view(array) else array
         stored.add(start)
     header = json.dumps({"format": FORMAT, "vaelab": __version__, **about})
-    write_atomically(path, to_bytes(plain, {"vaelab": header}))
+    write_atomically(path, to_bytes(plain, {_ABOUT: header, _CHECKSUM: _checksum(plain, header)}))
 
 
 def _is_view(array: Tensor) -> bool:
@@ -52,6 +56,8 @@ def _is_view(array: Tensor) -> bool:
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read the tensors and metadata that `write_tensors` wrote.
 
+    A file of version 0.1.0 or older has no checksum; a warning says so.
+
     Raises:
         UserError: the file is absent or damaged, was not written by vaelab, or was written by a newer version.
     """
@@ -59,25 +65,51 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise UserError(f"{path} does not exist; name a .safetensors file or a run folder")
     try:
         with safe_open(path, framework="pt") as file:
-            header = (file.metadata() or {}).get("vaelab")
+            metadata = dict(file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is not a complete safetensors file ({error})") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path} is not a complete safetensors file ({' '.join(str(error).split())})") from None
+    header = metadata.pop(_ABOUT, None)
     if header is None:
         raise UserError(f"{path} holds weights, but not of a vaelab model: its header has no composition")
-    about = json.loads(header)
+    expected = metadata.pop(_CHECKSUM, None)
+    if metadata or (expected is not None and expected != _checksum(tensors, header)):
+        raise UserError(f"{path} is damaged: its content does not match its checksum; restore it from a copy")
+    try:
+        about = parse_json(header)
+    except ValueError as error:
+        raise UserError(f"{path} is damaged: its header is no JSON ({error}); restore it from a copy") from None
     check_format(about, path)
+    if not isinstance(about, dict):
+        raise UserError(f"{path} is damaged: its header holds no settings; restore it from a copy")
+    if expected is None:
+        warnings.warn(
+            f"{path} has no checksum, since an earlier version wrote it, so damage to it cannot be noticed",
+            stacklevel=3,
+        )
     return tensors, about
+
+
+def _checksum(tensors: Mapping[str, Tensor], header: str) -> str:
+    """sha256 of a file's header and tensors, in the order of their names."""
+    digest = hashlib.sha256(header.encode())
+    for name in sorted(tensors):
+        _add(digest, name, tensors[name])
+    return digest.hexdigest()
 
 
 def weights_digest(model: Model) -> str:
     """sha256 of a model's weights and their names, to tell whether two models are the same."""
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():
-        plain = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}".encode())
-        digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+        _add(digest, name, tensor.detach().cpu().contiguous())
     return digest.hexdigest()
+
+
+def _add(digest: Any, name: str, tensor: Tensor) -> None:
+    """Add the name, type, shape and bytes of a tensor to a digest."""
+    digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+    digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
 
 
 def save(model: Model, path: str | Path) -> None:
@@ -113,13 +145,29 @@ def load(path: str | Path, *, specs: Sequence[type[Spec]] = (), modules: tuple[A
     # The fresh weights are overwritten, so they must not advance the caller's generator.
     with torch.random.fork_rng(devices=[]):
         model = spec.build(format)
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise UserError(
-            f"{file}: its weights do not fit its composition ({str(error).splitlines()[1].strip()})"
-        ) from None
+    restore(model, tensors, str(file))
     return model.eval().requires_grad_(False)
+
+
+def restore(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Load weights and buffers into a module; `source` is named in errors.
+
+    Raises:
+        UserError: names, shapes or types are not the module's, or a number is not finite.
+    """
+    expected = module.state_dict()
+    for name, tensor in tensors.items():
+        if name in expected and tensor.dtype != expected[name].dtype:
+            raise UserError(
+                f"{source}: {name} is {tensor.dtype}, but must be {expected[name].dtype}; restore it from a copy"
+            )
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise UserError(f"{source}: {name} has values that are not finite; restore it from a copy")
+    try:
+        module.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        raise UserError(f"{source}: its weights do not fit its composition ({lines[min(1, len(lines) - 1)]})") from None
 
 
 def with_modules(spec: ModelSpec, modules: tuple[Any, Any] | None) -> ModelSpec:

@@ -39,6 +39,7 @@ _STYLE: Any = {
     "grid.alpha": 0.25,
     "legend.frameon": False,
     "lines.linewidth": 1.6,
+    "text.parse_math": False,  # a dollar sign in a class name is a letter
     "svg.fonttype": "path",  # letters as outlines, identical on every machine
     "svg.hashsalt": "vaelab",  # the same ids in every file
     "pdf.fonttype": 42,  # letters as TrueType, which publishers require

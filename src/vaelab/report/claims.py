@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vaelab.codec import decode
+from vaelab.errors import UserError
 from vaelab.files import FORMAT, read_json
 from vaelab.spec import Spec
 
@@ -87,6 +88,11 @@ class StudyFigure(Spec):
 
     name: str
     caption: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if Path(self.name).name != self.name or "\0" in self.name:
+            raise UserError(f"StudyFigure.name is {self.name!r}, but must be the name of a file, without folders")
 
 
 @dataclass(frozen=True)

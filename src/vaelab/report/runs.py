@@ -167,9 +167,11 @@ def _results(folder: Path) -> _Results:
         UserError: a file cannot be read.
     """
     path = folder / "results.json"
-    results: dict[str, Any] = read_json(path) if path.exists() else {}
+    results: Any = read_json(path) if path.exists() else {}
+    if not isinstance(results, dict) or not isinstance(results.get("about", {}), dict):
+        raise UserError(f"{path} holds no results of a study; restore it, or run the study again")
     table = decode(Table, results["table"], f"{path}: table") if "table" in results else None
-    captions = [decode(StudyFigure, each, f"{path}: figures") for each in results.get("figures", ())]
+    captions = [decode(StudyFigure, each, f"{path}: figures") for each in _list(results.get("figures", []), path)]
     named = [(figure, folder.resolve().name if table is None else table.caption) for figure in captions]
     about, claims = [results.get("about", {})], None
     if (folder / "claims.json").exists():
@@ -178,6 +180,12 @@ def _results(folder: Path) -> _Results:
         named += [(figure, claims.of) for figure in claims.figures]
     figures = tuple((folder / "figures" / f"{figure.name}.svg", figure, of) for figure, of in named)
     return _Results(table, claims, figures, tuple(about), claims.shown if claims is not None else ())
+
+
+def _list(values: Any, path: Path) -> list[Any]:
+    if not isinstance(values, list):
+        raise UserError(f"{path}: figures is no list; restore the file, or run the study again")
+    return values
 
 
 def _runs_in(folder: Path) -> list[Path]:

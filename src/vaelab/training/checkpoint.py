@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from vaelab.errors import UserError
-from vaelab.models.files import read_tensors, write_tensors
+from vaelab.codec import decode, encode
+from vaelab.errors import UserError, reason
+from vaelab.experiment import Experiment, same_settings
+from vaelab.models.files import read_tensors, restore, write_tensors
+from vaelab.spec import classes_in
 from vaelab.training.device import random_state, set_random_state
 
 # The numbers of the state, saved in the header of a checkpoint.
@@ -28,6 +32,8 @@ class State:
 
     sums: Tensor
     """Reconstruction and KL, summed over the images of the epoch so far, (2,), nats."""
+    experiment: Experiment
+    """The settings, which a checkpoint repeats, so that a record that was changed is noticed."""
     images: int = 0
     """Number of images in these sums."""
     skipped: int = 0
@@ -38,6 +44,12 @@ class State:
     """Time spent on the steps of this epoch."""
     best: float = float("inf")
     """Lowest total on the test split, nats."""
+    history: str = ""
+    """sha256 of the rows of the finished epochs."""
+    threads: int = 0
+    """Number of threads; another number gives sums that differ in their last bits."""
+    resumed_threads: int | None = None
+    """The number of threads of the process that wrote the checkpoint; None if no checkpoint was read."""
 
 
 Parts = Mapping[str, nn.Module]
@@ -58,7 +70,8 @@ def write_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: Stat
     if on_device is not None:
         tensors["random.device"] = on_device
     tensors["sums"] = state.sums
-    about = {name: getattr(state, name) for name in _NUMBERS}
+    about = {name: getattr(state, name) for name in (*_NUMBERS, "threads", "history")}
+    about["experiment"] = encode(state.experiment)
     # JSON has no infinity, so `best` is absent until the first epoch ends.
     write_tensors(path, tensors, about | ({"best": state.best} if state.best < float("inf") else {}))
 
@@ -67,17 +80,42 @@ def read_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: State
     """Restore weights, optimiser state, RNG states and `state` from a checkpoint.
 
     Raises:
-        UserError: the file is damaged, is not a checkpoint, or was written by another version.
+        UserError: the file is damaged, is not a checkpoint, belongs to other settings, or was written by another
+            version.
     """
     tensors, about = read_tensors(path)
     if "epoch" not in about:
         raise UserError(f"{path} is not a checkpoint: it holds only a model")
     if not about.keys() >= set(_NUMBERS):
         raise UserError(f"{path} is from an earlier version ({about.get('vaelab')}); start a new run")
+    begun = about.get("experiment")
+    if begun is not None and not same_settings(
+        decode(Experiment, begun, str(path), classes_in(state.experiment)), state.experiment
+    ):
+        raise UserError(
+            f"{path} was written with other settings than those of experiment.json; restore its settings, or start a "
+            "new run"
+        )
+    try:
+        _restore(tensors, about, parts, optimiser, state, str(path))
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path} is damaged ({reason(error)}); restore it from a copy, or start a new run") from error
+
+
+def _restore(
+    tensors: dict[str, Tensor],
+    about: dict[str, Any],
+    parts: Parts,
+    optimiser: Optimizer,
+    state: State,
+    path: str,
+) -> None:
     for part, module in parts.items():
         prefix = f"{part}."
         own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-        module.load_state_dict(own)
+        restore(module, own, f"{path} ({part})")
 
     parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
@@ -97,3 +135,4 @@ def read_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: State
     for name in _NUMBERS:
         setattr(state, name, about[name])
     state.best = about.get("best", float("inf"))
+    state.resumed_threads, state.history = about.get("threads"), about.get("history", "")

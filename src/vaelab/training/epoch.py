@@ -16,6 +16,7 @@ from vaelab.schedules import Progress
 from vaelab.training.checkpoint import write_checkpoint
 from vaelab.training.device import autocast
 from vaelab.training.display import Display
+from vaelab.training.folder import rows_digest
 from vaelab.training.full_pass import Totals, batch_sums, bits_per_dimension, mean_over, measure
 from vaelab.training.guards import refuse_bad_loss, refuse_bad_weights, refuse_empty_epoch, stop, stop_if
 from vaelab.training.optimiser import clip_gradient
@@ -121,6 +122,7 @@ def finish_epoch(job: Job, display: Display, seconds: float) -> None:
     state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
     state.images, state.skipped = 0, 0
     state.sums.zero_()
+    state.history = rows_digest(job.rows)
     write_checkpoint(folder.checkpoint, job.parts, job.optimiser, state)
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from vaelab.codec import encode
-from vaelab.errors import UserError
-from vaelab.experiment import Experiment, Record, read_record
-from vaelab.files import append_line, write_atomically
+from vaelab.errors import UserError, reason
+from vaelab.experiment import Record, read_record, same_settings
+from vaelab.files import append_line, parse_json, remove_leftovers, write_atomically
 from vaelab.spec import classes_in
 
 Row = dict[str, float]
@@ -94,6 +95,7 @@ class RunFolder:
             raise UserError(
                 f"out is {str(self.path)!r}, which cannot be used ({error.strerror}); choose another folder"
             ) from None
+        remove_leftovers(self.path)
         try:
             yield
         except UserError:
@@ -133,12 +135,7 @@ class RunFolder:
         if (stored.data_sha256, stored.image_format) != (record.data_sha256, record.image_format):
             raise UserError(f"{self.path} holds a run on other images; give it the same ones, or choose another folder")
         before, now = stored.experiment, record.experiment
-        # Snapshots do not affect the weights.
-        kept = replace(before.training, epochs=now.training.epochs, snapshot_every=now.training.snapshot_every)
-        # The images are the same, whatever they are called. Settings are compared as JSON, where a tuple is a list and
-        # NaN equals NaN.
-        same = _as_text(replace(before, training=kept, data=now.data)) == _as_text(now)
-        if not same or (before.training.epochs != now.training.epochs and not prolong):
+        if not same_settings(before, now) or (before.training.epochs != now.training.epochs and not prolong):
             raise UserError(
                 f"{self.path} holds a run with other settings; resume it with its own, or choose another folder"
             )
@@ -160,27 +157,55 @@ class RunFolder:
         write_atomically(self.record, json.dumps(encode(record), indent=2) + "\n")
 
     def rows(self, epochs: int | None = None) -> list[Row]:
-        """Read the rows of metrics.csv, up to the given epoch."""
+        """Read the rows of metrics.csv, up to the given epoch.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         if not self.metrics.exists():
             return []
-        with self.metrics.open(newline="") as file:
-            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-        return [row for row in rows if epochs is None or row["epoch"] <= epochs]
+        try:
+            with self.metrics.open(newline="") as file:
+                rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+            return [row for row in rows if epochs is None or row["epoch"] <= epochs]
+        except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+            raise UserError(f"{self.metrics} is damaged ({reason(error)}); restore it from a copy") from None
+
+    def history(self, epochs: int, digest: str) -> list[Row]:
+        """The rows of all finished epochs, with which a resumed run continues.
+
+        Args:
+            epochs: the number of finished epochs.
+            digest: `rows_digest` of the rows; empty if the checkpoint of an earlier version has none.
+
+        Raises:
+            UserError: the file is damaged, lacks a row, or was changed.
+        """
+        rows = self.rows(epochs)
+        if [row["epoch"] for row in rows] != list(range(1, epochs + 1)):
+            raise UserError(
+                f"{self.metrics} has {len(rows)} rows, but {epochs} epochs are finished; restore it from a copy, or "
+                "start a new run"
+            )
+        if digest and rows_digest(rows) != digest:
+            raise UserError(
+                f"{self.metrics} was changed since the last checkpoint; restore it from a copy, or start a new run"
+            )
+        return rows
 
     def write_rows(self, rows: list[Row]) -> None:
         """Write all rows to metrics.csv."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: f"{value:.10g}" for name, value in row.items()} for row in rows)
-        write_atomically(self.metrics, text.getvalue())
+        write_atomically(self.metrics, _as_csv(rows))
 
     def events(self) -> list[dict[str, Any]]:
-        """Read events.jsonl, without incomplete lines, which a kill may leave."""
+        """Read events.jsonl, without incomplete or damaged lines, such as a kill may leave."""
         events = []
-        for line in self.log_file.read_text().splitlines() if self.log_file.exists() else ():
+        text = self.log_file.read_bytes().decode(errors="replace") if self.log_file.exists() else ""
+        for line in text.splitlines():
             with contextlib.suppress(ValueError):
-                events.append(json.loads(line))
+                event = parse_json(line)
+                if isinstance(event, dict) and isinstance(event.get("time"), int | float) and "event" in event:
+                    events.append(event)
         return events
 
     def seconds(self) -> float:
@@ -198,5 +223,14 @@ class RunFolder:
         append_line(self.log_file, {"time": round(time.time(), 3), "event": event, **values})
 
 
-def _as_text(experiment: Experiment) -> str:
-    return json.dumps(encode(experiment), sort_keys=True)
+def _as_csv(rows: list[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: f"{value:.10g}" for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def rows_digest(rows: list[Row]) -> str:
+    """sha256 of rows as metrics.csv has them."""
+    return hashlib.sha256(_as_csv(rows).encode()).hexdigest()

@@ -126,7 +126,7 @@ def prepare(experiment: Experiment, data: ImageData, folder: RunFolder, resume: 
     parts = parts_with_weights(model, average, objective, device)
     trained = trained_parameters(model, objective, settings.fit)
     optimiser = make_optimiser(settings.optimiser, trained)
-    state = State(sums=accumulator(device))
+    state = State(accumulator(device), experiment, threads=torch.get_num_threads())
     if folder.checkpoint.exists():
         read_checkpoint(folder.checkpoint, parts, optimiser, state)
 
@@ -148,7 +148,7 @@ def prepare(experiment: Experiment, data: ImageData, folder: RunFolder, resume: 
         # Images stay on the device as bytes and are converted to pixels batch by batch.
         train_split=to_device(data.split("train"), experiment.binarisation, device),
         test_split=to_device(data.split("test"), experiment.binarisation, device),
-        rows=folder.rows(epochs=state.epoch - 1),
+        rows=folder.history(state.epoch - 1, state.history),
     )
 
 

@@ -122,6 +122,13 @@ def report_notes(job: Job, display: Display) -> None:
         job.folder.log("assumed", notes=notes)
         for note in notes:
             display.say(note)
+    before, now = job.state.resumed_threads, job.state.threads
+    if before not in (None, now):
+        job.folder.log("threads", before=before, now=now)
+        display.say(
+            f"resumed with {now} threads, begun with {before}: the weights can differ in their last bits "
+            f"(OMP_NUM_THREADS={before} repeats them)"
+        )
     if job.data.skipped:
         job.folder.log("skipped", files=list(job.data.skipped))
         display.say(f"left out, since they cannot be decoded: {', '.join(job.data.skipped)}")
