@@ -14,7 +14,6 @@ import contextlib
 import gzip
 import io
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -36,7 +35,7 @@ from vaelab.cli import main as command_line
 from vaelab.data import Folder, Npz
 from vaelab.data.idx import NAMES, read_splits
 from vaelab.experiment import read_experiment
-from vaelab.files import read_json, write_atomically
+from vaelab.files import read_json
 from vaelab.models.files import read_tensors, weights_digest
 from vaelab.training import open_run
 
@@ -301,30 +300,31 @@ def pictures(n: int, chance: random.Random, folder: Path) -> Iterator[str | None
         broken.unlink()
 
 
-def _write_often(path: Path, writer: int, n: int) -> None:
-    for index in range(n):
-        write_atomically(path, json.dumps({"writer": writer, "index": index, "text": str(writer) * 5000}))
+WRITER = """
+import json, sys
+from pathlib import Path
+from vaelab.files import write_atomically
+writer, n = sys.argv[2], int(sys.argv[3])
+for index in range(n):
+    write_atomically(Path(sys.argv[1]), json.dumps({"writer": writer, "index": index, "text": writer * 5000}))
+"""
 
 
 def writers(n: int, chance: random.Random, folder: Path) -> Iterator[str | None]:
     """Several writers of one file and a reader at once: every write succeeds, and every read is whole."""
     path, count = folder / "file.json", 3
-    path.write_text(json.dumps({"writer": 0, "text": "0" * 5000}))
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_write_often, args=(path, writer, n // count)) for writer in range(count)]
-    for process in processes:
-        process.start()
+    path.write_text(json.dumps({"writer": "0", "text": "0" * 5000}))
+    words = [sys.executable, "-c", WRITER, str(path)]
+    processes = [subprocess.Popen([*words, str(writer), str(n // count)]) for writer in range(count)]
     torn = 0
-    while any(process.is_alive() for process in processes):
+    while any(process.poll() is None for process in processes):
         try:
             values = read_json(path)
-            torn += values["text"] != str(values["writer"]) * 5000
+            torn += values["text"] != values["writer"] * 5000
         except Exception:
             torn += 1
     for process in processes:
-        process.join()
-        good = process.exitcode == 0
-        yield from [None if good else "a write failed"] * (n // count)
+        yield from [None if process.returncode == 0 else "a write failed"] * (n // count)
     if torn:
         yield f"{torn} torn reads"
     left = [file.name for file in folder.iterdir() if file.name != "file.json"]

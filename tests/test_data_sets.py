@@ -525,7 +525,7 @@ def test_downloads_are_verified_when_fetched_and_when_read(tmp_path: Path) -> No
     with mirror(there) as url:
         files = served(Kmnist().files(), url, published(there))
         assert fetch(files, here) == "verified by the published checksum"
-        assert sorted(path.name for path in (here / "kmnist").iterdir()) == sorted([*NAMES, "checksums.json"])
+        assert sorted(path.name for path in (here / "kmnist").glob("[!.]*")) == sorted([*NAMES, "checksums.json"])
         assert fetch(files, here) == "already downloaded"
         assert len(Kmnist().load(here)) == 17
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaelab import UserError
+from vaelab import VAE, Dreg, Elbo, Experiment, ImageFormat, Iwae, Ladder, UserError
 from vaelab.codec import decode, encode
 from vaelab.likelihoods import (
     Bernoulli,
@@ -438,3 +438,12 @@ def test_specs_survive_json(part: Any) -> None:
 def test_an_empty_mixture_is_refused() -> None:
     with pytest.raises(UserError, match=r"DiscretisedLogistic\.components is 0, but must be >= 1"):
         DiscretisedLogistic(components=0)
+
+
+@pytest.mark.parametrize("objective", [Iwae(), Dreg()])
+def test_a_sigma_that_is_fitted_to_the_batch_is_refused_in_importance_weights(objective: Any) -> None:
+    """The derivative with respect to sigma, which is left out, is zero for a mean of log p, but not for log mean p."""
+    for model in (VAE(likelihood=OptimalGaussian()), Ladder(likelihood=OptimalGaussian())):
+        with pytest.raises(UserError, match=r"which needs .*a likelihood that is not fitted to each batch"):
+            Experiment(model=model, objective=objective).check(ImageFormat(1, 28, 28))
+    Experiment(model=VAE(likelihood=OptimalGaussian()), objective=Elbo(samples=5)).check(ImageFormat(1, 28, 28))

@@ -743,7 +743,7 @@ def test_every_objective_is_tested() -> None:
         (lambda: Iwae(samples=2.5), "Iwae.samples is 2.5, but must be of type int"),
         (lambda: Dreg(samples=0), "Dreg.samples is 0, but must be >= 1"),
         (lambda: TotalCorrelation(weight=-1.0), "TotalCorrelation.weight is -1.0, but must be >= 0"),
-        (lambda: Factor(gamma=math.nan), "Factor.gamma is nan, but must be >= 0"),
+        (lambda: Factor(gamma=math.nan), "Factor.gamma is nan, but must be finite"),
         (lambda: Factor(hidden=(64, 0)), "Factor.hidden is (64, 0), but every width must be >= 1"),
         (lambda: DipI(off=-1.0), "DipI.off is -1.0, but must be >= 0"),
         (lambda: DipII(on=-1.0), "DipII.on is -1.0, but must be >= 0"),

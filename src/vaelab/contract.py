@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
-from vaelab.distributions import PointMass
+from vaelab.distributions import PointMass, tempered_sample
 
 Infer = Callable[[Tensor, Tensor | None], Distribution]
 """q(z | x, c) of the model that a prior is part of, as a function of images and their conditions."""
@@ -125,9 +125,8 @@ class Prior(nn.Module):
         """
 
     def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
-        """`n` codes, their distances from the prior's mean multiplied by the temperature."""
-        p = self.forward(c, infer)
-        return torch.lerp(p.mean, p.expand((n,)).sample(), temperature)
+        """`n` codes; the temperature multiplies their distances from the mean, of a mixture from the component's."""
+        return tempered_sample(self.forward(c, infer), n, temperature)
 
 
 class Likelihood(nn.Module):

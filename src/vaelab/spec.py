@@ -45,6 +45,7 @@ class Trait(StrEnum):
     known_moments = "a posterior whose mean and covariance are known"
     reparameterised_prior = "a prior that is drawn from by reparameterisation"
     independent_dimensions = "a posterior whose dimensions are independent"
+    fixed_likelihood = "a likelihood that is not fitted to each batch"
 
 
 class Spec(ABC):

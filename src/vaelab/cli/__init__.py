@@ -10,6 +10,8 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
 
 from vaelab._version import __version__
 from vaelab.errors import UserError, reason
@@ -77,9 +79,16 @@ def _run(words: list[str]) -> int:
     return 0
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *where: object, **more: object) -> None:
-    """Print a warning of this package as one line; those of other libraries concern programmers."""
-    if category is UserWarning:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning of this package as one line; those of other libraries, such as Pillow's, concern programmers."""
+    if category is UserWarning and "PIL" not in Path(filename).parts:
         print(f"vaelab: {message}", file=sys.stderr)
 
 

@@ -56,7 +56,7 @@ def parse_source(text: str) -> SourceSpec:
     """The source that `text` names.
 
     >>> parse_source("folder:holiday/photos")
-    Folder(path='holiday/photos', image_size=64, skip_broken=False)
+    Folder(path='holiday/photos', image_size=64, skip_broken=False, max_pixels=100000000)
     >>> parse_source("emnist:letters")
     Emnist(subset='letters')
 

@@ -3,3 +3,4 @@
 from vaelab.distributions.normal import MultivariateNormal as MultivariateNormal, diagonal_normal as diagonal_normal
 from vaelab.distributions.point_mass import PointMass as PointMass
 from vaelab.distributions.precision import as_float32 as as_float32, no_autocast as no_autocast
+from vaelab.distributions.tempered import tempered_sample as tempered_sample

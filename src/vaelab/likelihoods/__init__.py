@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Gt
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 class LikelihoodSpec(Spec, room=True):
     """Base of the likelihood specs."""
+
+    fitted_to_batch: ClassVar[bool] = False
+    """Its settings are the optimal ones for each batch, so its gradient is right for averages of log p(x | z) only."""
 
     @abstractmethod
     def build(self, image: tuple[int, int, int]) -> Likelihood:
@@ -91,6 +94,8 @@ class OptimalGaussian(LikelihoodSpec):
     p(x | z) = N(x; theta(z), sigma^2 I), sigma^2 the mean squared error: of the batch in training, its moving average
     in evaluation.
     """
+
+    fitted_to_batch: ClassVar[bool] = True
 
     def build(self, image: tuple[int, int, int]) -> Likelihood:
         """Build the likelihood for images of (C, H, W)."""

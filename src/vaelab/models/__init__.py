@@ -31,8 +31,12 @@ class ModelSpec(Spec, room=True):
 
     @property
     def traits(self) -> frozenset[Trait]:
-        """Properties that objectives, figures and evidence may require; by default none."""
-        return frozenset()
+        """Properties that objectives, figures and evidence may require; by default those of the likelihood."""
+        return self._of_likelihood
+
+    @property
+    def _of_likelihood(self) -> frozenset[Trait]:
+        return frozenset() if self.likelihood.fitted_to_batch else frozenset({Trait.fixed_likelihood})
 
     @abstractmethod
     def build(self, format: ImageFormat) -> Model:
@@ -80,7 +84,7 @@ class VAE(ModelSpec):
         """Properties that objectives, figures and evidence may require."""
         reparameterised = {Trait.reparameterised_prior} if self.prior.reparameterised else set()
         real = set() if self.posterior.discrete else {Trait.real_codes}
-        return self.posterior.traits | {Trait.one_latent} | real | reparameterised
+        return self.posterior.traits | {Trait.one_latent} | real | reparameterised | self._of_likelihood
 
     @property
     def summary(self) -> str:
@@ -164,7 +168,7 @@ class Ladder(ModelSpec):
     @property
     def traits(self) -> frozenset[Trait]:
         """Properties that objectives, figures and evidence may require."""
-        return frozenset({Trait.real_codes})
+        return frozenset({Trait.real_codes}) | self._of_likelihood
 
     def build(self, format: ImageFormat) -> LadderModel:
         """Build the model, with fresh weights from torch's global generator.

@@ -25,8 +25,14 @@ from vaelab.models.model import Model
 from vaelab.networks import Modules
 from vaelab.spec import Spec, classes_in
 
-# The keys of the file's header: the settings as JSON, and the checksum of settings and tensors.
-_ABOUT, _CHECKSUM = "vaelab", "sha256"
+# The key of the file's metadata, a single one, since safetensors writes several in random order; its value is JSON.
+_HEADER = "vaelab"
+# The key in that JSON of the checksum of everything else.
+_CHECKSUM = "sha256"
+# The keys of files without a checksum, from version 0.1.0 and before. Any other key is damage.
+_UNCHECKED = frozenset(
+    {"format", "vaelab", "model", "images", "classifier", "skipped", "epoch", "step", "seconds", "best"}
+)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
@@ -44,8 +50,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, An
         start = array.untyped_storage().data_ptr()
         plain[name] = array.clone() if start in stored or _is_view(array) else array
         stored.add(start)
-    header = json.dumps({"format": FORMAT, "vaelab": __version__, **about})
-    write_atomically(path, to_bytes(plain, {_ABOUT: header, _CHECKSUM: _checksum(plain, header)}))
+    header = {"format": FORMAT, "vaelab": __version__, **about}
+    header[_CHECKSUM] = _checksum(plain, header)
+    write_atomically(path, to_bytes(plain, {_HEADER: json.dumps(header)}))
 
 
 def _is_view(array: Tensor) -> bool:
@@ -69,19 +76,18 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path} is not a complete safetensors file ({' '.join(str(error).split())})") from None
-    header = metadata.pop(_ABOUT, None)
-    if header is None:
+    if _HEADER not in metadata:
         raise UserError(f"{path} holds weights, but not of a vaelab model: its header has no composition")
-    expected = metadata.pop(_CHECKSUM, None)
-    if metadata or (expected is not None and expected != _checksum(tensors, header)):
-        raise UserError(f"{path} is damaged: its content does not match its checksum; restore it from a copy")
     try:
-        about = parse_json(header)
+        about = parse_json(metadata[_HEADER])
     except ValueError as error:
         raise UserError(f"{path} is damaged: its header is no JSON ({error}); restore it from a copy") from None
-    check_format(about, path)
     if not isinstance(about, dict):
         raise UserError(f"{path} is damaged: its header holds no settings; restore it from a copy")
+    check_format(about, path)
+    expected = about.pop(_CHECKSUM, None)
+    if expected != _checksum(tensors, about) if expected is not None else set(about) - _UNCHECKED:
+        raise UserError(f"{path} is damaged: its content does not match its checksum; restore it from a copy")
     if expected is None:
         warnings.warn(
             f"{path} has no checksum, since an earlier version wrote it, so damage to it cannot be noticed",
@@ -90,9 +96,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, about
 
 
-def _checksum(tensors: Mapping[str, Tensor], header: str) -> str:
+def _checksum(tensors: Mapping[str, Tensor], header: dict[str, Any]) -> str:
     """sha256 of a file's header and tensors, in the order of their names."""
-    digest = hashlib.sha256(header.encode())
+    digest = hashlib.sha256(json.dumps(header).encode())
     for name in sorted(tensors):
         _add(digest, name, tensors[name])
     return digest.hexdigest()

@@ -30,7 +30,7 @@ class Dreg(ObjectiveSpec):
 
     samples: Annotated[int, Ge(1)] = 50
     """k, draws of z per image."""
-    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes})
+    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes, Trait.fixed_likelihood})
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""

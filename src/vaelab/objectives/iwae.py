@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
 from vaelab.objectives.objective import ObjectiveSpec
+from vaelab.spec import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +28,7 @@ class Iwae(ObjectiveSpec):
 
     samples: Annotated[int, Ge(1)] = 50
     """k, draws of z per image."""
+    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.fixed_likelihood})
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""

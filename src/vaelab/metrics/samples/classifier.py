@@ -17,7 +17,7 @@ from vaelab.contract import Sizes
 from vaelab.data.images import ImageData, ImageFormat
 from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least
-from vaelab.models.files import read_tensors, write_tensors
+from vaelab.models.files import read_tensors, restore, write_tensors
 from vaelab.networks import Conv
 
 Labels = Int[Tensor, " M"] | Int[NDArray[np.int64], " M"]
@@ -118,11 +118,7 @@ class ImageClassifier(nn.Module):
         # The fresh weights are overwritten, so the caller's RNG state is restored.
         with torch.random.fork_rng(devices=[]):
             classifier = ImageClassifier(format)
-        try:
-            classifier.load_state_dict(tensors)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[1].strip()
-            raise UserError(f"{path} has the weights of another classifier ({reason}); train it again") from None
+        restore(classifier, tensors, str(path))
         return classifier.eval()
 
     @torch.no_grad()
