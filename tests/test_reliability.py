@@ -197,6 +197,14 @@ def test_short_memory_is_one_line(process: Cli, tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1] == "vaelab: memory ran out; lower --batch-size or --image-size"
 
 
+@pytest.mark.parametrize("preset", ["vq-vae", "fsq-vae"])
+def test_codes_that_overflow_are_a_loss_that_is_not_finite(preset: str, tmp_path: Path) -> None:
+    experiment = vl.preset(preset, epochs=2, batch_size=16, learning_rate=1e30, device="cpu")
+    with pytest.raises(vl.UserError, match="loss is not finite at epoch 1"):
+        vl.train(experiment, tmp_path / "run", data=SMALL)
+    assert not (tmp_path / "run").exists()
+
+
 # Images and names
 
 

@@ -72,7 +72,9 @@ class QuantisingPosterior(Posterior):
         with no_autocast(h):
             vectors = self.vector(as_float32(h)).unflatten(1, (self.positions, self.latent))
             quantised, codes = self.quantise(vectors, learn)
-        z, code = quantised.flatten(1), codes.flatten(1)
+        # A vector that is not finite, after a step that diverged, has no code. Any code will do for it: the loss is not
+        # finite either, and training stops for that reason.
+        z, code = quantised.flatten(1), codes.flatten(1).clamp(0, self.code_space.size - 1)
         q = PointMass(code, self.code_space.size, z.detach(), self.code_space.slots // self.positions)
         return Draw(
             q=q,

@@ -16,7 +16,7 @@ from vaelab.schedules import Progress
 from vaelab.training.checkpoint import write_checkpoint
 from vaelab.training.device import autocast
 from vaelab.training.display import Display
-from vaelab.training.folder import rows_digest
+from vaelab.training.folder import COLUMNS, rows_digest
 from vaelab.training.full_pass import Totals, batch_sums, bits_per_dimension, mean_over, measure
 from vaelab.training.guards import refuse_bad_loss, refuse_bad_weights, refuse_empty_epoch, stop, stop_if
 from vaelab.training.optimiser import clip_gradient
@@ -142,19 +142,5 @@ def metrics_row(
     """The row of an epoch in metrics.csv."""
     codes = test.code_use
     use = {} if codes is None else {"test_code_perplexity": codes.perplexity, "test_dead_codes": codes.dead}
-    return {
-        "epoch": epoch,
-        "beta": beta,
-        "learning_rate": learning_rate,
-        "train_running_reconstruction": running.reconstruction,
-        "train_running_kl": running.kl,
-        "train_running_total": running.total,
-        "train_running_ratio": running.ratio,
-        "test_reconstruction": test.reconstruction,
-        "test_kl": test.kl,
-        "test_total": test.total,
-        "test_ratio": test.ratio,
-        "seconds": seconds,
-        "images_per_second": speed,
-        **use,
-    }
+    totals = [number for each in (running, test) for number in (each.reconstruction, each.kl, each.total, each.ratio)]
+    return dict(zip(COLUMNS, (epoch, beta, learning_rate, *totals, seconds, speed), strict=True)) | use

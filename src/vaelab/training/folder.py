@@ -23,6 +23,15 @@ from vaelab.files import append_line, parse_json, remove_leftovers, write_atomic
 from vaelab.spec import classes_in
 
 Row = dict[str, float]
+# The columns that every metrics.csv has.
+COLUMNS = (
+    "epoch",
+    "beta",
+    "learning_rate",
+    *(f"{split}_{name}" for split in ("train_running", "test") for name in ("reconstruction", "kl", "total", "ratio")),
+    "seconds",
+    "images_per_second",
+)
 # The columns of metrics.csv that depend on the machine's load.
 _TIMES = frozenset({"seconds", "images_per_second"})
 
@@ -169,6 +178,9 @@ class RunFolder:
         try:
             with self.metrics.open(newline="") as file:
                 rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+            for index, row in enumerate(rows, start=1):
+                if row["epoch"] != index or not row.keys() >= set(COLUMNS):
+                    raise ValueError(f"row {index} lacks a column or is not of epoch {index}")
             return [row for row in rows if epochs is None or row["epoch"] <= epochs]
         except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
             raise UserError(f"{self.metrics} is damaged ({reason(error)}); restore it from a copy") from None
