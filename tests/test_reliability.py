@@ -185,7 +185,7 @@ def test_two_evaluations_at_once_keep_both_parts(run: Path) -> None:
 # Memory
 
 
-def test_short_memory_is_one_line(process: Cli, tmp_path: Path) -> None:
+def test_short_memory_is_one_line(tmp_path: Path) -> None:
     code = (
         "import sys, resource\nfrom vaelab.cli import main\nimport vaelab.training, vaelab.report\n"
         "held = int(open('/proc/self/statm').read().split()[0]) * 4096\n"
@@ -231,7 +231,7 @@ def test_a_class_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         vl.open_data(Folder(str(tmp_path)))
 
 
-def test_huge_images_are_refused_before_they_are_decoded(tmp_path: Path, process: Cli) -> None:
+def test_huge_images_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "0.png")
     Image.new("1", (15_000, 13_000)).save(tmp_path / "images" / "huge.png")
     code = (

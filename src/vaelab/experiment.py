@@ -132,7 +132,7 @@ class Record(Spec):
 
 
 def same_settings(before: Experiment, now: Experiment) -> bool:
-    """Whether a run with the settings `before` can be resumed with `now`: all but epochs and snapshots must agree.
+    """Whether a run can be resumed with other settings: only epochs and snapshots may differ.
 
     The images have a checksum, so their name does not matter. Settings are compared as JSON, where a tuple is a list
     and NaN equals NaN.

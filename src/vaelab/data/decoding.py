@@ -41,7 +41,7 @@ def own_limit() -> Iterator[None]:
 
 @contextmanager
 def room_for(image: Image.Image, most: int, name: str) -> Iterator[None]:
-    """A block in which an image may be decoded: at most one large image is, at any time.
+    """Allow an image to be decoded in the block; large images wait for each other.
 
     Raises:
         UserError: the image has more than `most` pixels.

@@ -56,7 +56,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: dict[str, An
 
 
 def _is_view(array: Tensor) -> bool:
-    """Whether a tensor is a part of a larger memory block."""
+    """Whether a tensor uses only a part of its memory."""
     return array.untyped_storage().nbytes() != array.nbytes
 
 
