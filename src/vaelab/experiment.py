@@ -55,6 +55,11 @@ class Training(Spec):
     """Images per step."""
     seed: Annotated[int, Ge(0), Lt(2**63)] = 0
     """Decides initial weights, data order and noise."""
+    validation: Annotated[int, Ge(0)] | None = None
+    """Training images held out to choose by, for `best.safetensors` and `patience`; by default the validation split
+    of the data or, without one, 5,000 training images, at most a twelfth; 0 for none."""
+    patience: Annotated[int, Ge(0)] = 0
+    """Stop after this many epochs without a lower total on the validation images; 0 for never."""
     optimiser: Annotated[Adam, tyro.conf.arg(name="")] = Adam()
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """`auto`: bf16 where the hardware computes in it, otherwise fp32."""
@@ -156,7 +161,20 @@ def read_record(path: Path, specs: Sequence[type[Spec]] = ()) -> Record:
         UserError: the file is absent, was written by a newer version, or has a field that is unknown,
             missing or unsuitable.
     """
-    return decode(Record, read_json(path), str(path), specs)
+    return _record(read_json(path), path, specs)
+
+
+def _record(values: Any, path: Path, specs: Sequence[type[Spec]]) -> Record:
+    if isinstance(values, dict):
+        values = values | {"experiment": of_run(values.get("experiment"))}
+    return decode(Record, values, str(path), specs)
+
+
+def of_run(experiment: Any) -> Any:
+    """The experiment of a run as JSON; runs of 0.1, whose settings have no `validation`, held out nothing."""
+    if isinstance(experiment, dict) and isinstance(experiment.get("training"), dict):
+        return experiment | {"training": {"validation": 0} | experiment["training"]}
+    return experiment
 
 
 def read_experiment(path: Path, specs: Sequence[type[Spec]] = ()) -> Experiment:
@@ -167,5 +185,5 @@ def read_experiment(path: Path, specs: Sequence[type[Spec]] = ()) -> Experiment:
     """
     values: Any = read_json(path)
     if isinstance(values, dict) and "experiment" in values:
-        return decode(Record, values, str(path), specs).experiment
+        return _record(values, path, specs).experiment
     return decode(Experiment, values, str(path), specs)

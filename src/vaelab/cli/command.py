@@ -26,6 +26,7 @@ Device = Annotated[str, tyro.conf.arg(help="auto, cpu, cuda, ...")]
 Only = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME", help="Names to take, instead of all.")]
 Quiet = Annotated[bool, tyro.conf.arg(help="Show no progress.")]
 Epochs = Annotated[int | None, tyro.conf.arg(metavar="INT")]
+FirstSeed = Annotated[int, tyro.conf.arg(help="The first seed; the others follow it.")]
 RunPath = Annotated[
     tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN", help="Folder of a run, or a .safetensors file.")
 ]

@@ -24,6 +24,7 @@ from vaelab.data.folder import Folder as Folder
 from vaelab.data.npz import Npz as Npz
 from vaelab.data.in_memory import InMemory as InMemory
 from vaelab.data.limited import Limited as Limited
+from vaelab.data.validation import training_and_validation as training_and_validation
 from vaelab.data.binarisation import (
     AnyBinarisation as AnyBinarisation,
     BinarisationSpec as BinarisationSpec,

@@ -176,6 +176,7 @@ prior=StandardNormal(), likelihood=Bernoulli())
         training=Training(
             epochs=10,
             batch_size=64,
+            validation=0,
             optimiser=Adam(learning_rate=2e-3, schedule=Cosine(start=1.0, stop=0.0, warmup=0.05)),
         ),
     )

@@ -200,11 +200,13 @@ def _file(out: Path, member: Member) -> Path:
 
 
 def _experiment(member: Member, out: Path) -> Experiment:
-    """The experiment that makes a row."""
+    """The experiment that makes a row; its last weights are measured, so by default no image is held out."""
     experiment = member.experiment
+    training = experiment.training
+    training = replace(training, validation=0 if training.validation is None else training.validation)
     if member.after is None:
-        return experiment
-    training = replace(experiment.training, fit="prior", epochs=_PRIOR_EPOCHS)
+        return replace(experiment, training=training)
+    training = replace(training, fit="prior", epochs=_PRIOR_EPOCHS)
     return replace(experiment, objective=Elbo(), start=str(out / member.after), training=training)
 
 

@@ -83,7 +83,7 @@ class StudyRuns(Mapping[str, Run]):
 def _planned(plan: Mapping[str, Experiment], settings: StudySettings) -> dict[str, Experiment]:
     """The experiments of a study by the name of their folder, seed by seed."""
     planned = {}
-    for seed in (None,) if settings.seeds is None else range(settings.seeds):
+    for seed in (None,) if settings.seeds is None else settings.seed_numbers:
         for name, experiment in plan.items():
             training = replace(
                 experiment.training,

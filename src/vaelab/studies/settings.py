@@ -24,7 +24,8 @@ class StudySettings:
         out: the folder of the study, which holds one folder per run.
         data: the images, from `vaelab.open_data` or `vaelab.as_data`; without splits, a fifth is held out.
         epochs: epochs per run, instead of the numbers that the study plans.
-        seeds: trains each planned run with the seeds 0 to seeds - 1; None for the study's own number.
+        seeds: the number of seeds with which each planned run is trained; None for the study's own number.
+        first_seed: the first of these seeds, which are consecutive.
         device: where to train and measure: auto, cpu, cuda, ...
         command: the command line, for the record.
         notice: a warning about the data, repeated with every result.
@@ -32,13 +33,14 @@ class StudySettings:
         say: called with a line of text before each measurement.
 
     Raises:
-        UserError: data that is not `ImageData`, or seeds < 1.
+        UserError: data that is not `ImageData`, seeds < 1, or first_seed < 0.
     """
 
     out: Path
     data: ImageData
     epochs: int | None = None
     seeds: int | None = None
+    first_seed: int = 0
     device: str = "auto"
     command: str = ""
     notice: str | None = None
@@ -56,11 +58,12 @@ class StudySettings:
         object.__setattr__(self, "data", as_data(data))
         if self.seeds is not None:
             at_least("seeds", self.seeds, 1)
+        at_least("first_seed", self.first_seed, 0)
 
     @property
     def seed_numbers(self) -> range:
-        """The seeds 0 to seeds - 1."""
-        return range(self.seeds or 1)
+        """The seeds, from the first on."""
+        return range(self.first_seed, self.first_seed + (self.seeds or 1))
 
     @property
     def source(self) -> SourceSpec:

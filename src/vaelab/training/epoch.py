@@ -16,7 +16,7 @@ from vaelab.schedules import Progress
 from vaelab.training.checkpoint import write_checkpoint
 from vaelab.training.device import autocast
 from vaelab.training.display import Display
-from vaelab.training.folder import COLUMNS, rows_digest
+from vaelab.training.folder import QUANTITIES, rows_digest
 from vaelab.training.full_pass import Totals, batch_sums, bits_per_dimension, mean_over, measure
 from vaelab.training.guards import refuse_bad_loss, refuse_bad_weights, refuse_empty_epoch, stop, stop_if
 from vaelab.training.optimiser import clip_gradient
@@ -33,7 +33,7 @@ def run_steps(job: Job, display: Display, interrupted: threading.Event) -> float
         KeyboardInterrupt: an interruption, after a checkpoint was written.
     """
     state, settings, batches = job.state, job.settings, job.batches
-    order = image_order(settings.seed, state.epoch, job.n_images).to(job.device)
+    order = job.train_rows[image_order(settings.seed, state.epoch, job.n_images).to(job.device)]
     # The first step of this epoch whose loss was not finite; read rarely, since that synchronises an accelerator.
     first_bad = torch.full((), batches, device=job.device)
     began = saved = shown = time.monotonic()
@@ -97,12 +97,17 @@ def finish_epoch(job: Job, display: Display, seconds: float) -> None:
     state, settings, folder = job.state, job.settings, job.folder
     last = Progress(state.epoch, job.batches - 1, job.batches, settings.epochs)
     beta, speed = job.experiment.objective.beta(last), job.n_images / seconds
-    # Running averages for the training images, a full pass for the test images.
+    # Running averages for the training images, a full pass for the images of other splits.
     running = mean_over(state.sums, state.images)
-    test = measure(job.tested, job.test_split, bf16=job.bf16)
-    if not math.isfinite(test.total):
-        stop("the test total", state.epoch, job.batches, folder)
+    splits = {"validation": job.validation_split, "test": job.test_split}
+    measured = {name: measure(job.tested, split, bf16=job.bf16) for name, split in splits.items() if split is not None}
+    for name, totals in measured.items():
+        if not math.isfinite(totals.total):
+            stop(f"the {name} total", state.epoch, job.batches, folder)
+    test, validation = measured["test"], measured.get("validation")
     row = metrics_row(state.epoch, beta, learning_rate(settings.optimiser, last), running, test, seconds, speed)
+    if validation is not None:
+        row |= named("validation", validation)
     if job.model.likelihood.discrete(job.experiment.binarisation.binary(job.data)):
         row["test_bits_per_dimension"] = bits_per_dimension(test.total, job.data.format)
     if settings.optimiser.gradient_skip:
@@ -113,8 +118,9 @@ def finish_epoch(job: Job, display: Display, seconds: float) -> None:
     # With the checkpoint last, a kill between two writes loses nothing: the epoch is repeated with the same result.
     folder.write_rows(job.rows)
     folder.log("epoch", **row)
-    if test.total < state.best:
-        state.best = test.total
+    # Chosen by images that are neither trained on nor reported.
+    if validation is not None and validation.total < state.best:
+        state.best = validation.total
         save(job.tested, folder.best)
     save(job.tested, folder.last)
     if settings.snapshot_every and state.epoch % settings.snapshot_every == 0:
@@ -142,5 +148,11 @@ def metrics_row(
     """The row of an epoch in metrics.csv."""
     codes = test.code_use
     use = {} if codes is None else {"test_code_perplexity": codes.perplexity, "test_dead_codes": codes.dead}
-    totals = [number for each in (running, test) for number in (each.reconstruction, each.kl, each.total, each.ratio)]
-    return dict(zip(COLUMNS, (epoch, beta, learning_rate, *totals, seconds, speed), strict=True)) | use
+    about = {"epoch": epoch, "beta": beta, "learning_rate": learning_rate}
+    times = {"seconds": seconds, "images_per_second": speed}
+    return about | named("train_running", running) | named("test", test) | times | use
+
+
+def named(split: str, totals: Totals) -> dict[str, float]:
+    """The columns of a split."""
+    return {f"{split}_{quantity}": getattr(totals, quantity) for quantity in QUANTITIES}

@@ -23,12 +23,13 @@ from vaelab.files import append_line, parse_json, remove_leftovers, write_atomic
 from vaelab.spec import classes_in
 
 Row = dict[str, float]
+QUANTITIES = ("reconstruction", "kl", "total", "ratio")
 # The columns that every metrics.csv has.
 COLUMNS = (
     "epoch",
     "beta",
     "learning_rate",
-    *(f"{split}_{name}" for split in ("train_running", "test") for name in ("reconstruction", "kl", "total", "ratio")),
+    *(f"{split}_{name}" for split in ("train_running", "test") for name in QUANTITIES),
     "seconds",
     "images_per_second",
 )
@@ -64,7 +65,7 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The model with the lowest total on the test split."""
+        """The model with the lowest total on the validation images, if any are held out."""
         return self.path / "best.safetensors"
 
     @property

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from vaelab.contract import Trace
-from vaelab.data import ImageData, InMemory, SourceSpec, images_of, open_data
+from vaelab.data import ImageData, InMemory, SourceSpec, images_of, open_data, training_and_validation
+from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, Training
 from vaelab.models.files import begin_with, save
 from vaelab.models.model import Model
@@ -45,6 +46,9 @@ class Job:
     optimiser: torch.optim.Optimizer
     state: State
     train_split: DeviceSplit
+    train_rows: torch.Tensor
+    """The rows of `train_split` to train on; the others are held out."""
+    validation_split: DeviceSplit | None
     test_split: DeviceSplit
     rows: list[Row]
 
@@ -56,7 +60,7 @@ class Job:
     @property
     def n_images(self) -> int:
         """Number of training images."""
-        return len(self.train_split.images)
+        return len(self.train_rows)
 
     @property
     def batch_size(self) -> int:
@@ -70,8 +74,17 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs are done."""
-        return self.state.epoch > self.settings.epochs
+        """Whether all epochs are done, or patience has run out."""
+        return self.state.epoch > self.settings.epochs or self.impatient
+
+    @property
+    def impatient(self) -> bool:
+        """Whether the last `patience` epochs have not lowered the total on the validation images."""
+        patience = self.settings.patience
+        if not 0 < patience < len(self.rows):
+            return False
+        totals = [row["validation_total"] for row in self.rows]
+        return min(totals[-patience:]) >= min(totals[:-patience])
 
     def progress(self, step: int) -> Progress:
         """The progress of the run at a step of the current epoch."""
@@ -110,6 +123,13 @@ def prepare(experiment: Experiment, data: ImageData, folder: RunFolder, resume: 
     """
     settings = experiment.training
     experiment.check(data.format)
+    train_rows, validation = training_and_validation(data, settings.validation)
+    if settings.patience and validation is None:
+        raise UserError(
+            f"patience is {settings.patience}, but no validation images are held out to stop by",
+            python="set validation to their number",
+            flags="give their number with --validation",
+        )
     device = choose_device(settings.device)
 
     # The seed draws the weights, which a checkpoint then replaces.
@@ -147,6 +167,8 @@ def prepare(experiment: Experiment, data: ImageData, folder: RunFolder, resume: 
         state=state,
         # Images stay on the device as bytes and are converted to pixels batch by batch.
         train_split=to_device(data.split("train"), experiment.binarisation, device),
+        train_rows=torch.from_numpy(train_rows).to(device),
+        validation_split=None if validation is None else to_device(validation, experiment.binarisation, device),
         test_split=to_device(data.split("test"), experiment.binarisation, device),
         rows=folder.history(state.epoch - 1, state.history),
     )

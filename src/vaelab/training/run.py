@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vaelab.data import ImageData, open_data
+from vaelab.data import ImageData, open_data, training_and_validation
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, read_record
 from vaelab.models.files import load
@@ -41,6 +41,21 @@ class Run:
     def experiment(self) -> Experiment:
         """The settings of the run."""
         return self.record.experiment
+
+    def validation(self, data: ImageData | None = None) -> ImageData:
+        """The images that the run held out to choose by.
+
+        Args:
+            data: the images of the run; by default as `load_data` finds them.
+
+        Raises:
+            UserError: it held out none, or as `load_data`.
+        """
+        images = self.load_data() if data is None else data
+        held_out = training_and_validation(images, self.experiment.training.validation)[1]
+        if held_out is None:
+            raise UserError(f"{self.folder} held out no validation images; train with validation > 0")
+        return held_out
 
     def load_data(self, directory: Path | None = None) -> ImageData:
         """Load the images that the run was trained on.

@@ -77,7 +77,9 @@ def train(
                 seconds = run_steps(job, display, interrupted)
                 finish_epoch(job, display, seconds)
                 stop_if(interrupted, job.state, folder)
-        folder.log("finished", epochs=job.settings.epochs)
+            if job.impatient:
+                display.say(f"stopped: the last {job.settings.patience} epochs have not lowered the validation total")
+        folder.log("finished", epochs=job.state.epoch - 1)
     return finished_run(job)
 
 

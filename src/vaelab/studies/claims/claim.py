@@ -57,9 +57,15 @@ class SeedRuns:
         return self._measured[key]
 
     def totals(self, name: str, split: str) -> Totals:
-        """Reconstruction and KL of a model over a split, a full pass with the final weights."""
+        """Reconstruction and KL of a model over a split, a full pass with the final weights.
+
+        Raises:
+            UserError: the run held out no validation images, and they are asked for.
+        """
         if (name, split) not in self._totals:
-            self._totals[name, split] = full_pass(self.runs[name].model, self.data.split(split))
+            run = self.runs[name]
+            images = run.validation(self.data) if split == "validation" else self.data.split(split)
+            self._totals[name, split] = full_pass(run.model, images)
         return self._totals[name, split]
 
     def column(self, name: str, quantity: str) -> Points:

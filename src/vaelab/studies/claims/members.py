@@ -19,7 +19,8 @@ def members(recipe: Recipe, n_images: int, epochs: int | None) -> dict[str, tupl
     """Every model of the claims by its purpose: the name of its folder, and its experiment.
 
     "warm" and "cold" are the same VAE with and without a warm-up of beta over a third of the epochs. One of them is
-    "vae" itself: the paper recipe has a warm-up, the fast recipe has none.
+    "vae" itself: the paper recipe has a warm-up, the fast recipe has none. The VAEs named by their latent dimensions
+    hold out validation images, since the best of them is chosen.
 
     Args:
         recipe: how to train.
@@ -33,5 +34,6 @@ def members(recipe: Recipe, n_images: int, epochs: int | None) -> dict[str, tupl
         Recipe.paper: (("vae", vae), ("vae-without-warm-up", cold)),
         Recipe.fast: (("vae-with-warm-up", warm), ("vae", vae)),
     }[recipe]
-    wide = {str(width): (f"vae-{width}d", replace(vae, model=VAE(latent=width))) for width in DIMENSIONS[1:]}
-    return {"vae": ("vae", vae), "cvae": ("cvae", cvae), "warm": pair[0], "cold": pair[1], "2": ("vae", vae)} | wide
+    compared = replace(vae, training=replace(vae.training, validation=None))
+    wide = {str(width): (f"vae-{width}d", replace(compared, model=VAE(latent=width))) for width in DIMENSIONS}
+    return {"vae": ("vae", vae), "cvae": ("cvae", cvae), "warm": pair[0], "cold": pair[1]} | wide

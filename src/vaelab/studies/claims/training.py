@@ -137,7 +137,8 @@ def _dimensions(seed: SeedRuns) -> Numbers:
             f"ratio_{width}": totals.ratio,
             f"units_{width}": _units(seed, str(width)),
         }
-    best = min(DIMENSIONS, key=lambda width: numbers[f"total_{width}"])
+    # Chosen on other images than those reported, which would flatter the best.
+    best = min(DIMENSIONS, key=lambda width: seed.totals(str(width), "validation").total)
     gain = 100 * (1 - numbers[f"total_{best}"] / numbers["total_2"])
     return numbers | {"best": float(best), "gain": gain, "best_ratio": numbers[f"ratio_{best}"]}
 
@@ -162,8 +163,9 @@ CAPACITY = Claim(
             unit="%",
         ),
     ),
-    beside={"best": "dimensions of the best total"} | _BESIDE,
-    note="Test set. A dimension is active if the variance of its posterior mean is above 0.01.",
+    beside={"best": "dimensions of the best total on validation images"} | _BESIDE,
+    note="Test set; the best number of dimensions is chosen on validation images. A dimension is active if the variance "
+    "of its posterior mean is above 0.01.",
 )
 
 
@@ -175,7 +177,7 @@ HEALTH = Claim(
     (
         Check(
             "best_ratio",
-            "reconstruction / KL of the model with the lowest total",
+            "reconstruction / KL of the model with the lowest total on validation images",
             10,
             50,
             "a rule of health must not call the best model ill",
