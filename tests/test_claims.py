@@ -17,7 +17,7 @@ from scipy import stats
 
 from vaelab import ImageData, UserError
 from vaelab.cli import main
-from vaelab.metrics.latent import mmd_test
+from vaelab.metrics.latent import centroid_distance, centroid_rank, mmd_test
 from vaelab.report import write_run_report
 from vaelab.schedules import Progress
 from vaelab.studies import StudySettings, run_study
@@ -27,8 +27,9 @@ from vaelab.studies.claims.latent import AGGREGATE, CLUSTERS, DIRECTIONS, NEIGHB
 from vaelab.studies.claims.members import DIMENSIONS, members
 from vaelab.studies.claims.study import CLAIMS, ClaimsStudy
 from vaelab.studies.claims.training import BUMP, CAPACITY, FALLS, HEALTH, RATIO, TABLE, WARM_UP
-from vaelab.studies.claims.verdict import Check, combined, interval
+from vaelab.studies.claims.verdict import Check, combined, holm, interval, outcomes
 from vaelab.studies.recipes import Recipe, study_experiment
+from vaelab.studies.runs import StudyRuns
 from vaelab.training import Totals
 
 from .browser import broken_images, opened, overflow, started
@@ -39,7 +40,8 @@ def test_the_interval_is_students_t() -> None:
     ends = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert interval(values) == pytest.approx((ends.low, ends.high))
     assert interval([3.1]) is None
-    assert interval([2.0, 2.0]) == (2.0, 2.0)
+    # Equal values say that the number is coarse, not that its mean is known exactly.
+    assert interval([2.0, 2.0, 2.0]) is None
 
 
 def test_the_interval_covers_the_truth_19_times_in_20() -> None:
@@ -57,11 +59,57 @@ def test_a_verdict_needs_the_whole_interval_on_one_side() -> None:
         ([0.4, 0.5, 0.45], "not reproduced"),
         ([1.5], "undecided"),  # one seed decides nothing
         ([9.0], "undecided"),
+        ([1.5, 1.5, 1.5], "undecided"),  # nor do seeds that leave no spread to judge by
+        ([9.0, 9.0, 9.0], "undecided"),
     ):
-        assert check.verdict(values) == verdict, values
+        assert check.verdict(values, check.p_value(values)) == verdict, values
     assert combined(["reproduced", "not reproduced", "undecided"]) == "not reproduced"
     assert combined(["reproduced", "undecided"]) == "undecided"
     assert combined(["reproduced", "reproduced"]) == "reproduced"
+
+
+def test_p_values_agree_with_students_test_and_with_the_interval() -> None:
+    check, values = Check("x", "a number", at_least=1.0, at_most=2.0), [0.8, 0.7, 0.95, 0.85]
+    assert check.p_value(values) == pytest.approx(stats.ttest_1samp(values, 1.0).pvalue)
+    assert check.p_value([3 - value for value in values]) == pytest.approx(check.p_value(values))
+    assert check.p_value([1.2, 1.5, 1.7]) == 1
+    _, high = interval(values) or (0, 0)
+    at_the_end = [Check("x", "a number", at_least=bound).p_value(values) for bound in (high, high + 1e-6, high - 1e-6)]
+    assert at_the_end[0] == pytest.approx(0.05)
+    assert at_the_end[1] < 0.05 < at_the_end[2]
+
+
+def test_p_values_are_corrected_as_by_holm() -> None:
+    """The example of R's p.adjust(c(0.01, 0.02, 0.03, 0.04), "holm"), and ties."""
+    assert holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert holm([0.5, 0.6, 0.01]) == pytest.approx([1, 1, 0.03])
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize("n_checks", [1, 5])
+def test_true_claims_at_their_bounds_are_refuted_in_one_of_twenty_at_most(n_checks: int) -> None:
+    """Without a correction a claim of five checks would be refuted in 12 % of the trials."""
+    random, trials, seeds = np.random.default_rng(0), 1500, 5
+    checks = [Check(str(key), "a number", at_most=0.0) for key in range(n_checks)]
+    refuted = uncorrected = 0
+    for _ in range(trials):
+        numbers = random.normal(size=(seeds, n_checks))
+        by_seed = [{str(key): float(value) for key, value in enumerate(row)} for row in numbers]
+        refuted += "not reproduced" in [outcome.verdict for outcome in outcomes(checks, by_seed)]
+        uncorrected += any(check.p_value(numbers[:, key].tolist()) <= 0.05 for key, check in enumerate(checks))
+    assert refuted / trials < 0.05
+    # Each check is one-sided here, so a single one errs half as often.
+    assert uncorrected / trials == pytest.approx(1 - 0.975**n_checks, abs=0.02)
+
+
+def test_false_claims_at_their_bounds_are_reproduced_in_one_of_forty_at_most() -> None:
+    random, trials = np.random.default_rng(0), 1500
+    checks = [Check("false", "a number", at_least=0.0), Check("true", "a number", at_least=-9.0)]
+    reproduced = 0
+    for _ in range(trials):
+        by_seed = [{"false": value, "true": value} for value in random.normal(size=5).tolist()]
+        reproduced += all(outcome.verdict == "reproduced" for outcome in outcomes(checks, by_seed))
+    assert reproduced / trials == pytest.approx(0.025, abs=0.01)
 
 
 def test_every_claim_has_checks_and_every_check_has_a_reason() -> None:
@@ -91,8 +139,11 @@ def test_warm_and_cold_runs_differ_only_in_beta(recipe: Recipe) -> None:
     assert beta[0] < 0.5
     assert all(value == 1 for value in beta[epochs // 3 + 1 :])
     assert [cold.objective.beta(progress) for progress in steps] == [1.0] * epochs
+    assert vae.training.validation == 0
     for width in DIMENSIONS:
-        assert runs[str(width)][1] == replace(vae, model=replace(vae.model, latent=width))
+        experiment = runs[str(width)][1]
+        assert experiment.training.validation is None  # the best width is chosen on images that are held out
+        assert replace(experiment, training=vae.training) == replace(vae, model=replace(vae.model, latent=width))
 
 
 # A decoder that draws strokes with known properties.
@@ -186,7 +237,25 @@ def test_neighbours_are_ranked_among_all_pairs() -> None:
     labels = np.repeat(np.arange(10), 20)
     places = np.array([[0, 0], [10, 0], [20, 0], [30, 0], [40, 0], [50, 0], [60, 0], [11, 0], [30.5, 0], [40.1, 0]])
     numbers = NEIGHBOURS.measure(seed_of(embedded(places[labels], labels), classes=tuple(map(str, range(10)))))
-    assert numbers == {"4/9": 1.0, "3/8": 2.0, "1/7": 3.0}
+    assert [numbers[f"rank {pair}"] for pair in ("4/9", "3/8", "1/7")] == [1, 2, 3]
+    # The tenth nearest of 45 pairs is 9.5 apart or more, the ninth at most 10.
+    assert max(numbers[pair] for pair in ("4/9", "3/8", "1/7")) < 0.2
+    assert numbers["3/8"] / numbers["4/9"] == pytest.approx(5, rel=1e-4)
+
+
+def test_the_relative_distance_is_below_one_exactly_for_the_nearest_pairs() -> None:
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(10), 5)
+    pairs = [(a, b) for a in range(10) for b in range(a)]
+    for _ in range(20):
+        means = random.normal(size=(50, 2))
+        near = centroid_distance(means, labels, pairs, nearest=9) < 1
+        assert near.tolist() == (centroid_rank(means, labels, pairs) <= 9).tolist()
+        assert near.sum() == 9
+    with pytest.raises(UserError, match="not collapsed"):
+        centroid_distance(np.zeros((50, 2)), labels, pairs, nearest=9)
+    with pytest.raises(UserError, match="nearest is 45, but must be from 1 to 44"):
+        centroid_distance(means, labels, pairs, nearest=45)
 
 
 def test_a_standard_normal_matches_and_a_shifted_one_does_not() -> None:
@@ -226,8 +295,8 @@ def test_a_cross_fade_is_even_but_not_smooth(digits: ImageData) -> None:
     numbers = SMOOTH.measure(seed_of(fading, on_train=lambda name: SimpleNamespace(pixels=pixels)))
     assert numbers["leap"] == pytest.approx(1, abs=1e-3)
     assert numbers["nearness"] == pytest.approx(1, abs=1e-3)
-    verdicts = [check.verdict([numbers[check.key]] * 3) for check in SMOOTH.checks]
-    assert combined(verdicts) == "not reproduced"
+    seeds = [{key: value + noise for key, value in numbers.items()} for noise in (-1e-3, 0, 1e-3)]
+    assert SMOOTH.tested(seeds).verdict == "not reproduced"
 
 
 def test_leaps_are_distinguished_from_even_paths() -> None:
@@ -261,7 +330,15 @@ def test_class_identity_is_read_by_the_classifier(digits: ImageData) -> None:
 def test_the_share_of_falling_epochs_is_read_off_the_curve() -> None:
     curve = np.array([160.0, 150, 151, 145, 140, 138])
     models = seed_of(None, column=lambda name, quantity: curve)
-    assert FALLS.measure(models) == {"share": 0.8, "first": 160, "last": 138}
+    assert FALLS.measure(models) == {"fall": -1, "share": 0.8, "first": 160, "last": 138}
+
+
+@pytest.mark.parametrize("rises", [2, 3])
+def test_a_curve_that_falls_in_nine_of_ten_epochs_falls_steadily(rises: int) -> None:
+    """27 of 29 are more than nine of ten, 26 are not."""
+    steps = np.array([0.5] * rises + [-1.0] * (29 - rises))
+    numbers = FALLS.measure(seed_of(None, column=lambda name, quantity: 200 + np.cumsum(np.r_[0, steps])))
+    assert (numbers["share"] >= 0.9) == (numbers["fall"] > 0) == (rises == 2)
 
 
 def verdict(claim: Claim, *seeds: Any) -> str:
@@ -279,7 +356,9 @@ def with_totals(noise: float, **by_name: tuple[float, float]) -> Any:
 
     def totals(name: str, split: str) -> Totals:
         reconstruction, kl = by_name[name]
-        return Totals(reconstruction + noise, kl + noise / 10)
+        # Another noise for each model, so that differences and quotients vary over seeds as well.
+        own = noise * (1 + list(by_name).index(name))
+        return Totals(reconstruction + own, kl + own / 10)
 
     means = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     model = SimpleNamespace(means=means)
@@ -323,7 +402,7 @@ def test_a_bump_is_distinguished_from_a_rise_and_settling_from_drift() -> None:
 
     def seeds(kl: Any) -> list[Any]:
         return three_seeds(
-            lambda noise: seed_of(None, column=lambda name, what: beta if what == "beta" else kl + noise)
+            lambda noise: seed_of(None, column=lambda name, what: beta if what == "beta" else kl * (1 + noise))
         )
 
     epochs = np.arange(30)
@@ -363,7 +442,19 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def study(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     out = tmp_path_factory.mktemp("claims") / "out"
-    words = ["--data", f"npz:{digits_file}", "--epochs", "3", "--seeds", "2", "--out", str(out), "--quiet"]
+    words = [
+        "--data",
+        f"npz:{digits_file}",
+        "--epochs",
+        "3",
+        "--seeds",
+        "2",
+        "--first-seed",
+        "3",
+        "--quiet",
+        "--out",
+        str(out),
+    ]
     only = ["classes-cluster", "neighbours", "axes", "shared-style", "cvae-keeps-class", "warm-up", "two-dimensions"]
     assert main(["study", "claims", *words, "--only", *only]) == 0
     return out, words
@@ -389,12 +480,13 @@ def test_the_study_writes_a_verdict_per_claim(study: tuple[Path, list[str]]) -> 
         for check in [*claim["checks"], *claim["beside"]]:
             assert len(check["values"]) == 2
             assert check["mean"] == pytest.approx(np.mean(check["values"]))
-            assert check["interval"] == pytest.approx(interval(check["values"]))
-    assert results["about"]["seeds"] == [0, 1]
+            ends = interval(check["values"])
+            assert check["interval"] == (None if ends is None else pytest.approx(ends))
+    assert results["about"]["seeds"] == [3, 4]
     assert len(ClaimsStudy().table(results).rows) == 7
     names = {path.name for path in study[0].iterdir()}
     assert any(name.startswith("classifier-") for name in names)
-    assert {"report.html", "figures", "vae-32d-seed1", "vae-with-warm-up-seed0"} <= names
+    assert {"report.html", "figures", "vae-32d-seed4", "vae-with-warm-up-seed3"} <= names
     assert {path.name for path in (study[0] / "figures").glob("*.png")} >= {
         "what-the-plane-carries.png",
         "warm-up.png",
@@ -407,7 +499,7 @@ def test_the_study_writes_a_verdict_per_claim(study: tuple[Path, list[str]]) -> 
 
 def test_the_study_resumes_without_repeated_work(repeated: tuple[Path, list[str]]) -> None:
     out, words = repeated
-    (out / "measured" / "warm-up-seed1.json").unlink()
+    (out / "measured" / "warm-up-seed4.json").unlink()
     files = [*out.glob("*/last.safetensors"), *out.glob("measured/*.json"), *out.glob("classifier-*")]
     before = {path: path.stat().st_mtime_ns for path in files}
     assert len(before) > 20
@@ -419,9 +511,25 @@ def test_the_study_resumes_without_repeated_work(repeated: tuple[Path, list[str]
     assert main(["study", "claims", *words[:3], "4", *words[4:]]) == 2  # other epochs
 
 
+def test_seeds_are_not_added_after_a_look_at_the_verdicts(
+    repeated: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, words = repeated
+    for more in (["--seeds", "3"], ["--first-seed", "1"]):
+        assert main(["study", "claims", *words, *more]) == 2
+        assert f"{out / 'claims.json'} reports the verdicts of 3, 4;" in capsys.readouterr().err
+    assert not list(out.glob("*seed5"))
+
+
+def test_other_seeds_are_trained_by_their_numbers(digits: ImageData, tmp_path: Path) -> None:
+    settings = StudySettings(tmp_path, digits, epochs=1, seeds=2, first_seed=7)
+    planned = StudyRuns(ClaimsStudy(only=("axes",)).plan(settings), settings).planned
+    assert {name: experiment.training.seed for name, experiment in planned.items()} == {"vae-seed7": 7, "vae-seed8": 8}
+
+
 def test_results_of_other_models_are_measured_again(repeated: tuple[Path, list[str]]) -> None:
     out, words = repeated
-    path = out / "measured" / "axes-seed0.json"
+    path = out / "measured" / "axes-seed3.json"
     stored = json.loads(path.read_text())
     path.write_text(json.dumps(stored | {"on": "others"}))
     assert main(["study", "claims", *words, "--only", "axes"]) == 0
@@ -448,7 +556,7 @@ def test_two_studies_on_one_page_are_separate(study: tuple[Path, list[str]], tmp
     shutil.copytree(study[0] / "figures", other / "figures")
     write_run_report([study[0], other], tmp_path / "both.html", draw=lambda run: [])
     page = (tmp_path / "both.html").read_text()
-    for heading in ("fast recipe, 3 epochs, seeds 0, 1", "paper recipe, 30 epochs, seeds 0, 1"):
+    for heading in ("fast recipe, 3 epochs, seeds 3, 4", "paper recipe, 30 epochs, seeds 3, 4"):
         assert len(re.findall(f"<h3>.*{heading}</h3>", page)) == 1
         assert len(re.findall(f'<p class="of">.*{heading}</p>', page)) == 3
     names = re.findall(r' id="([^"]+)"', page)
@@ -464,7 +572,7 @@ def test_a_claim_that_cannot_be_measured_does_not_stop_the_others(
     study = ClaimsStudy(Recipe.paper, only=("reconstruction-falls", "ratio"))
     results = run_study(study, StudySettings(tmp_path, data, epochs=1, seeds=2))
     assert [claim["name"] for claim in results["claims"]] == ["ratio"]
-    assert "there is no number for share" in results["left_out"][0]
+    assert "there is no number for fall, share" in results["left_out"][0]
     assert "NaN" not in (tmp_path / "claims.json").read_text()
 
 

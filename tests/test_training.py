@@ -43,7 +43,7 @@ from vaelab import (
 from vaelab.data import Dynamic, ImageData
 from vaelab.experiment import Adam, read_experiment
 from vaelab.models.files import read_tensors
-from vaelab.training import Totals, open_run
+from vaelab.training import open_run
 from vaelab.training.device import choose_device
 from vaelab.training.folder import RunFolder
 
@@ -105,19 +105,6 @@ def test_the_experiment_file_alone_rebuilds_the_model(digits: ImageData, tmp_pat
     assert torch.equal(model.decode(z).mean, run.model.decode(z).mean)
 
 
-def test_best_weights_are_those_of_the_lowest_test_total(
-    digits: ImageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With given totals, the lowest after the second of three epochs."""
-    train(small(epochs=2), tmp_path / "two", data=digits)
-    totals = iter([Totals(50, 5), Totals(30, 3), Totals(40, 4)])
-    monkeypatch.setattr("vaelab.training.epoch.measure", lambda *_, **__: next(totals))
-    train(small(epochs=3), tmp_path / "three", data=digits)
-    best, last = tmp_path / "three" / "best.safetensors", tmp_path / "three" / "last.safetensors"
-    assert best.read_bytes() == (tmp_path / "two" / "last.safetensors").read_bytes()
-    assert best.read_bytes() != last.read_bytes()
-
-
 @pytest.mark.parametrize("name", ["vae", "cvae", "beta-vae"])
 def test_a_seed_gives_the_same_weights_bit_for_bit(name: str, digits: ImageData, tmp_path: Path) -> None:
     first = train(small(name, seed=3), tmp_path / "a", data=digits)
@@ -165,7 +152,7 @@ def test_a_run_killed_at_several_moments_ends_bit_identical(
     cli: Cli, digits_file: Path, digits: ImageData, tmp_path: Path
 ) -> None:
     """SIGKILL before the first step, within epochs and between them, resuming each time."""
-    words = ["train", "cvae", "--data", f"npz:{digits_file}", "--snapshot-every", "1", *COMMAND]
+    words = ["train", "cvae", "--data", f"npz:{digits_file}", "--snapshot-every", "1", "--validation", "30", *COMMAND]
     cli(*words, "--out", tmp_path / "whole")
 
     killed = tmp_path / "killed"

@@ -27,7 +27,7 @@ class Measure(Spec):
     """One per seed."""
     mean: float
     interval: tuple[float, float] | None = None
-    """95 % over seeds; None for a single seed."""
+    """95 % over seeds; None for a single seed, and if all seeds have the same value."""
     unit: str = ""
 
     @property
@@ -40,7 +40,7 @@ class Measure(Spec):
         """The interval as text."""
         if self.interval is not None:
             return f"{number(self.interval[0])} to {number(self.interval[1])}"
-        return "one seed, no interval" if len(self.values) == 1 else "none"
+        return "one seed, no interval" if len(self.values) == 1 else "no interval, all seeds alike"
 
     @property
     def by_seed(self) -> str:
@@ -60,6 +60,8 @@ class CheckOutcome(Measure):
     at_most: float | None = None
     why: str = ""
     """The reason for the bound."""
+    p: float | None = None
+    """p-value of the hypothesis that the mean lies within the bounds, corrected for the number of checks."""
     verdict: Verdict = "undecided"
 
     @property
@@ -67,6 +69,17 @@ class CheckOutcome(Measure):
         """The values that would refute the claim."""
         bounds = (("below", self.at_least), ("above", self.at_most))
         return " or ".join(f"{word} {number(bound, self.unit)}" for word, bound in bounds if bound is not None)
+
+    @property
+    def p_shown(self) -> str:
+        """The corrected p-value as text; empty if there is none.
+
+        >>> CheckOutcome("accuracy", (0.83,), 0.83, at_least=0.55, p=0.00021).p_shown
+        'p < 0.001'
+        """
+        if self.p is None:
+            return ""
+        return "p < 0.001" if self.p < 0.001 else f"p = {self.p:.2g}"
 
 
 @dataclass(frozen=True)

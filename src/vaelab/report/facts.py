@@ -53,7 +53,8 @@ def facts_of_claims(claims: Claims) -> Facts:
     lines = [
         Fact(name.replace("_seconds", "").replace("_", " "), text(name, value))
         for name, value in claims.about.items()
-        if value is not None
+        # The error rate stands above the verdicts.
+        if value is not None and name != "error_rate"
     ]
     return Facts("Claims", tuple(lines))
 

@@ -2,7 +2,11 @@
 
 from vaelab.metrics.latent.active import ActiveUnits as ActiveUnits, active_units as active_units
 from vaelab.metrics.latent.agreement import shared_style as shared_style
-from vaelab.metrics.latent.centroids import centroid_rank as centroid_rank, class_centroids as class_centroids
+from vaelab.metrics.latent.centroids import (
+    centroid_distance as centroid_distance,
+    centroid_rank as centroid_rank,
+    class_centroids as class_centroids,
+)
 from vaelab.metrics.latent.directions import (
     Direction as Direction,
     Rotation as Rotation,

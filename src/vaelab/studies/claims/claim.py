@@ -14,7 +14,7 @@ from vaelab.figures.source import MOST
 from vaelab.measured import MeasuredModel
 from vaelab.metrics.samples import ImageClassifier
 from vaelab.report import ClaimOutcome
-from vaelab.studies.claims.verdict import Check, combined, measured
+from vaelab.studies.claims.verdict import Check, combined, measured, outcomes
 from vaelab.studies.recipes import Recipe
 from vaelab.training import Run, Totals, full_pass
 
@@ -119,11 +119,8 @@ class Claim:
     def tested(self, by_seed: Sequence[Numbers]) -> ClaimOutcome:
         """The claim with its numbers over seeds and its verdict, for the report."""
 
-        def values(key: str) -> list[float]:
-            return [numbers[key] for numbers in by_seed]
-
-        checks = tuple(check.tested(values(check.key)) for check in self.checks)
-        beside = tuple(measured(what, values(key)) for key, what in self.beside.items())
+        checks = outcomes(self.checks, by_seed)
+        beside = tuple(measured(what, [numbers[key] for numbers in by_seed]) for key, what in self.beside.items())
         return ClaimOutcome(
             self.name, self.says, combined([check.verdict for check in checks]), checks, beside, self.note
         )

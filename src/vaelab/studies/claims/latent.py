@@ -10,6 +10,7 @@ from vaelab.measured import MeasuredModel
 from vaelab.metrics.latent import (
     StrokeShape,
     best_rotation,
+    centroid_distance,
     centroid_rank,
     chance_accuracy,
     class_silhouette,
@@ -28,6 +29,7 @@ from vaelab.studies.claims.verdict import Check
 _DRAWS = 2000
 _PATHS = 500
 _STEPS = 10
+_NEAREST = 9
 _PAIRS = (("4", "9"), ("3", "8"), ("1", "7"))
 
 STRUCTURE_NOTE = (
@@ -91,8 +93,12 @@ def _neighbours(seed: SeedRuns) -> Numbers:
     shown = seed.on_test("vae")
     assert shown.data.labels is not None
     pairs = [(seed.classes.index(a), seed.classes.index(b)) for a, b in _PAIRS]
-    ranks = centroid_rank(shown.means.astype(np.float64), shown.data.labels, pairs)
-    return {f"{a}/{b}": float(rank) for (a, b), rank in zip(_PAIRS, ranks, strict=True)}
+    means, labels = shown.means.astype(np.float64), shown.data.labels
+    distances, ranks = centroid_distance(means, labels, pairs, _NEAREST), centroid_rank(means, labels, pairs)
+    names = [f"{a}/{b}" for a, b in _PAIRS]
+    return {name: float(distance) for name, distance in zip(names, distances, strict=True)} | {
+        f"rank {name}": float(rank) for name, rank in zip(names, ranks, strict=True)
+    }
 
 
 NEIGHBOURS = Claim(
@@ -103,12 +109,16 @@ NEIGHBOURS = Claim(
     tuple(
         Check(
             f"{a}/{b}",
-            f"rank of {a} and {b} among all 45 pairs by centroid distance",
-            at_most=9,
-            why="the nearest fifth of the pairs",
+            f"distance between the centroids of {a} and {b}, over the distance within which the nearest fifth of all "
+            "pairs lie",
+            at_most=1.0,
+            why="among the nearest fifth, 9 of 45 pairs",
         )
         for a, b in _PAIRS
     ),
+    beside={f"rank {a}/{b}": f"rank of {a} and {b} among all 45 pairs by centroid distance" for a, b in _PAIRS},
+    note="The distance is below 1 exactly if the rank is at most 9. Ranks are whole numbers, often the same for every "
+    "seed, which leaves nothing to estimate their spread from.",
     digits=True,
 )
 

@@ -15,13 +15,14 @@ from vaelab.errors import UserError, did_you_mean
 from vaelab.experiment import Experiment
 from vaelab.figures import DrawnFigure
 from vaelab.metrics.samples import ImageClassifier, train_classifier
-from vaelab.report import Claims, Table
+from vaelab.report import Claims, Table, read_claims
 from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
 from vaelab.studies.claims.conditional import IDENTITY, MIXES, STYLE
 from vaelab.studies.claims.illustrations import illustrations
 from vaelab.studies.claims.latent import AGGREGATE, CLUSTERS, DIRECTIONS, NEIGHBOURS, SMOOTH
 from vaelab.studies.claims.members import members
 from vaelab.studies.claims.training import BUMP, CAPACITY, FALLS, HEALTH, RATIO, TABLE, WARM_UP
+from vaelab.studies.claims.verdict import ERROR_RATE
 from vaelab.studies.measured import Measured, NumbersFile, fingerprint
 from vaelab.studies.recipes import Recipe
 from vaelab.studies.runs import StudyRuns
@@ -81,8 +82,9 @@ class ClaimsStudy(Study):
         """Refuse unlabelled data, and claims that do not exist or that these images cannot test.
 
         Raises:
-            UserError: naming the claim or the data.
+            UserError: naming the claim, the data or the seeds.
         """
+        self._check_seeds(settings)
         data = settings.data
         if data.labels is None:
             raise UserError(f"data is {data.name!r}, which has no labels; the claims speak of classes")
@@ -94,6 +96,17 @@ class ClaimsStudy(Study):
             why = by_name[name].unfit(data, self.recipe)
             if why is not None:
                 raise UserError(f"only has {name!r}, which cannot be tested: {why}")
+
+    def _check_seeds(self, settings: StudySettings) -> None:
+        """Refuse seeds other than those of the verdicts that the folder holds."""
+        path = settings.out / self.file
+        reported = read_claims(path).about.get("seeds") if path.exists() else None
+        if reported and reported != list(settings.seed_numbers):
+            raise UserError(
+                f"seeds are {', '.join(map(str, settings.seed_numbers))}, but {path} reports the verdicts of "
+                f"{', '.join(map(str, reported))}; seeds that are chosen after a look at the verdicts make their error "
+                "rates false, so keep the seeds, or choose another folder"
+            )
 
     def plan(self, settings: StudySettings) -> Mapping[str, Experiment]:
         """The models that the tested claims need."""
@@ -170,7 +183,8 @@ class ClaimsStudy(Study):
                 left_out[claim.name] = f"{claim.says} ({refused[-1]})"
         about = self.about(runs, settings) | {
             "recipe": self.recipe.value,
-            "interval": "95 % of the mean over seeds, by Student's t; not corrected for the number of checks",
+            "interval": "95 % of the mean over seeds, by Student's t",
+            "error_rate": ERROR_RATE,
         }
         outcomes = tuple(claim.tested(by_claim[claim.name]) for claim in CLAIMS if claim.name in by_claim)
         shown = tuple(f"{name}-seed{settings.first_seed}" for name in _SHOWN)
@@ -198,11 +212,14 @@ class ClaimsStudy(Study):
         claims = decode(Claims, results)
         rows = []
         for claim in claims.claims:
-            lines = [f"{check.what}: {check.shown} ({check.spread}); refuted {check.refuted}" for check in claim.checks]
+            lines = [
+                f"{check.what}: {check.shown} ({check.spread}); refuted {check.refuted}, {check.p_shown}"
+                for check in claim.checks
+            ]
             rows.append((claim.says, claim.verdict, "\n".join(lines)))
         about = claims.about
         title = f"The study's claims on {about['data']}, recipe {about['recipe']}, seeds {len(about['seeds'])}"
-        return Table(title, COLUMNS, tuple(rows))
+        return Table(title, COLUMNS, tuple(rows), ERROR_RATE)
 
     def remarks(self, results: dict[str, Any]) -> Sequence[str]:
         """The claims that could not be tested, and the notice about the data."""

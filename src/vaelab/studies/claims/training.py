@@ -48,8 +48,12 @@ TABLE = Claim(
 
 def _falls(seed: SeedRuns) -> Numbers:
     curve = seed.column("vae", _RUNNING + "reconstruction")
+    falls = -np.diff(curve)
+    several = len(falls) > 0
     return {
-        "share": float((np.diff(curve) < 0).mean()) if len(curve) > 1 else float("nan"),
+        # Positive exactly if the curve falls in at least nine of ten epochs, but not the same number for every seed.
+        "fall": float(np.quantile(falls, 0.1, method="lower")) if several else float("nan"),
+        "share": float((falls > 0).mean()) if several else float("nan"),
         "first": float(curve[0]),
         "last": float(curve[-1]),
     }
@@ -61,10 +65,17 @@ FALLS = Claim(
     ("vae",),
     _falls,
     (
-        Check("share", "share of epochs in which it fell", at_least=0.9, why="steadily means in nine epochs of ten"),
+        Check(
+            "fall",
+            "fall from one epoch to the next, the least in nine epochs of ten",
+            at_least=0.0,
+            why="steadily means in nine epochs of ten",
+            unit="nats",
+        ),
         Check("first", "reconstruction of the first epoch", 150, 170, "160 ± 10", "nats"),
         Check("last", "reconstruction of the last epoch", 135, 141, "138 ± 3", "nats"),
     ),
+    beside={"share": "share of epochs in which it fell"},
     note="Running averages over the training images, as in the study.",
     mnist=True,
     recipe=Recipe.paper,
@@ -164,8 +175,8 @@ CAPACITY = Claim(
         ),
     ),
     beside={"best": "dimensions of the best total on validation images"} | _BESIDE,
-    note="Test set; the best number of dimensions is chosen on validation images. A dimension is active if the variance "
-    "of its posterior mean is above 0.01.",
+    note="Test set; the best number of dimensions is chosen on validation images. A dimension is active if the "
+    "variance of its posterior mean is above 0.01.",
 )
 
 
