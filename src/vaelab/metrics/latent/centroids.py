@@ -92,8 +92,8 @@ def centroid_distance(
     within: float = ordered[nearest - 1 : nearest + 1].mean()
     if within == 0:
         raise UserError(
-            f"means has the same centroid for both classes of {nearest} pairs, so there is no distance to compare with; "
-            "give means that are not collapsed"
+            f"means has the same centroid for both classes of {nearest} pairs, so there is no distance to compare "
+            "with; give means that are not collapsed"
         )
     return distances / within
 
