@@ -18,10 +18,19 @@ from vaelab import (
     VAE,
     AutoregressiveCodes,
     ConditionalNormal,
+    Dreg,
+    Elbo,
     Flow,
+    FlowPosterior,
+    FreeBits,
+    FullGaussian,
+    Gaussian,
+    Info,
+    Iwae,
     Mixture,
     Mlp,
     StandardNormal,
+    TotalCorrelation,
     UniformCodes,
     UserError,
     Vamp,
@@ -32,6 +41,7 @@ from vaelab.distributions import PointMass, diagonal_normal
 from vaelab.models.vae import VAEModel
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec
+from vaelab.schedules import Progress
 from vaelab.spec import members
 
 IMAGES = ImageFormat(1, 4, 4, ("a", "b", "c"))
@@ -467,6 +477,129 @@ def test_an_unknown_label_is_the_condition_of_zeros(part: Any) -> None:
     # Among known labels it affects only its own image.
     assert_close(model.encode(x, y).mean[2], model.encode(x, unknown).mean[2])
     assert (model.encode(x, y).mean[3] - model.encode(x, unknown).mean[3]).abs().max() > 1e-6
+
+
+# Unknown labels under a normal per label.
+
+
+def by_label(model: VAEModel) -> tuple[Tensor, Tensor]:
+    """Means and standard deviations of the three labels, (3, 2), from the weights themselves."""
+    prior: Any = model.prior
+    return prior.mean.weight.T.detach(), (prior.log_variance.weight.T.detach() / 2).exp()
+
+
+def mixture_by_hand(model: VAEModel, z: Tensor) -> Tensor:
+    """log 1/3 sum_k N(z; m_k, s_k^2) of each row of z, number by number."""
+    means, scales = by_label(model)
+    rows = []
+    for point in z:
+        densities = [
+            math.prod(
+                math.exp(-0.5 * ((float(point[d]) - float(m[d])) / float(s[d])) ** 2)
+                / (float(s[d]) * math.sqrt(2 * math.pi))
+                for d in range(2)
+            )
+            for m, s in zip(means, scales, strict=True)
+        ]
+        rows.append(math.log(sum(densities) / 3))
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def apart(**parts: Any) -> VAEModel:
+    """A conditional model whose three normals are clearly apart."""
+    model: Any = small_model(ConditionalNormal(), True, **parts)
+    model.prior.mean.weight.data.mul_(4)
+    return model  # type: ignore[no-any-return]
+
+
+def test_the_prior_of_an_unknown_label_is_the_mixture_over_labels() -> None:
+    model, z = apart(), 2 * torch.randn(50, 2, dtype=torch.float64)
+    p = model.prior_of(torch.tensor([-1]), 1)
+    assert_close(p.log_prob(z[:, None])[:, 0], mixture_by_hand(model, z))
+    assert_close(on_a_grid(p, 12)[1].sum(0), torch.ones(1, dtype=torch.float64), atol=1e-3, rtol=0)
+    # In a batch, each row has its own prior.
+    y = torch.tensor([0, -1, 2])
+    mixed, known = model.prior_of(y, 3), model.prior_of(torch.tensor([0, 1, 2]), 3)
+    together = mixed.log_prob(z[:, None])
+    assert_close(together[:, [0, 2]], known.log_prob(z[:, None])[:, [0, 2]])
+    assert_close(together[:, 1], mixture_by_hand(model, z))
+
+
+def test_draws_for_an_unknown_label_follow_the_mixture_and_carry_gradients() -> None:
+    model, n = apart(), 20_000
+    c = torch.cat([torch.zeros(n, 3), one_hot(torch.tensor(1), 3).expand(n, -1)]).double()
+    points, mass = on_a_grid(model.prior(torch.zeros(1, 3, dtype=torch.float64)), 12)
+    expected = mass[:, 0] @ moments(points)
+    p = model.prior(c)
+    for drawn in (model.prior.draw(2 * n, c, None, 1.0), p.sample(), p.rsample()):
+        within_errors(moments(drawn[:n].detach()), expected)
+        mean, scale = (part[1] for part in by_label(model))
+        within_errors(drawn[n:].detach(), mean)
+        assert_close(drawn[n:].std(0), scale, atol=0, rtol=0.05)
+    # The derivative of the average draw by a mean is its label's share.
+    (slope,) = torch.autograd.grad(p.rsample()[:n].sum() / n, model.prior.mean.weight)
+    assert_close(slope, torch.full((2, 3), 1 / 3, dtype=torch.float64), atol=0.02, rtol=0)
+
+
+def test_a_cold_draw_for_an_unknown_label_is_the_mean_of_one_of_them() -> None:
+    model, n = apart(), 3000
+    means, scales = by_label(model)
+    c = torch.zeros(n, 3, dtype=torch.float64)
+    c[: n // 2, 1] = 1
+    cold = model.prior.draw(n, c, None, 0.0)
+    distance, label = (cold[:, None] - means).norm(dim=-1).min(1)
+    assert distance.max() < 1e-9
+    assert (label[: n // 2] == 1).all()
+    assert ((label[n // 2 :].bincount(minlength=3) / (n / 2) - 1 / 3).abs() < 0.05).all()
+    half = model.prior.draw(n, c, None, 0.5)[: n // 2]
+    assert_close(half.std(0), scales[1] / 2, atol=0, rtol=0.1)
+
+
+@pytest.mark.parametrize("posterior", [Gaussian(), FullGaussian(), FlowPosterior(1, (8,), 4)], ids=name)
+def test_the_kl_of_an_unknown_label_is_sampled_and_that_of_a_known_one_exact(posterior: Any) -> None:
+    """Batches may mix both. The average over many draws is the KL by quadrature, per image."""
+    model, y = apart(posterior=posterior), torch.tensor([0, -1, -1, 2])
+    x = torch.rand(4, 1, 4, 4, dtype=torch.float64)
+    with torch.no_grad():
+        latent = model(x, y, 4000).latents[0]
+        if isinstance(posterior, FlowPosterior):  # no KL of a flow has a closed form
+            assert_close(latent.kl(), latent.log_ratio())
+            return
+        points, mass = on_a_grid(latent.q, 8)
+        log_q, log_p = (d.log_prob(points[:, None]) for d in (latent.q, latent.p))
+        by_quadrature = (mass * (log_q - log_p).nan_to_num()).sum(0)
+        kl = latent.kl()
+        error = kl.std(0) / math.sqrt(4000)
+        assert ((kl.mean(0) - by_quadrature).abs() < 4 * error + 2e-3).all()
+        exact = model(x[[0, 3]], y[[0, 3]]).latents[0].kl()[0]
+        assert_close(kl[:, [0, 3]], exact.expand(4000, 2))
+        # The nearest normal takes out a part of the noise.
+        assert (kl[:, 1:3].std(0) < latent.log_ratio()[:, 1:3].std(0)).all()
+
+
+@pytest.mark.parametrize(
+    "objective", [Elbo(), FreeBits(floor=0.01), Info(), Iwae(samples=2), Dreg(samples=2), TotalCorrelation()], ids=name
+)
+def test_objectives_take_batches_with_unknown_labels(objective: Any) -> None:
+    model: Any = apart()
+    trace = model(torch.rand(4, 1, 4, 4, dtype=torch.float64), torch.tensor([0, -1, -1, 2]), 2)
+    loss = objective.build(2)(trace, Progress(1, 0, 4, 1, 100))
+    loss.backward()
+    assert loss.isfinite()
+    assert all((weight.grad != 0).any() for weight in model.prior.parameters())
+
+
+def test_attributes_that_are_zero_are_not_an_unknown_label() -> None:
+    model = small_model(ConditionalNormal(), True, ATTRIBUTES)
+    p = model.prior_of(torch.zeros(2, 2), 2)
+    assert_close(p.log_prob(torch.zeros(2, 2).double()), torch.full((2,), -math.log(2 * math.pi)).double())
+
+
+def test_images_without_labels_teach_the_prior_of_every_class() -> None:
+    model: Any = apart()
+    model(torch.rand(4, 1, 4, 4, dtype=torch.float64), torch.full((4,), -1)).total.mean().backward()
+    for weight in model.prior.parameters():
+        assert (weight.grad != 0).all()
 
 
 @pytest.mark.parametrize("part", REAL, ids=name)

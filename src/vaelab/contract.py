@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
-from vaelab.distributions import PointMass, tempered_sample
+from vaelab.distributions import LabelMixture, PointMass, tempered_sample
 
 Infer = Callable[[Tensor, Tensor | None], Distribution]
 """q(z | x, c) of the model that a prior is part of, as a function of images and their conditions."""
@@ -63,6 +63,8 @@ class PriorSizes(NamedTuple):
     """K, dimensions of the condition; 0 for none."""
     code_space: CodeSpace | None
     """The space of codes if the posterior is discrete, otherwise None."""
+    labels: bool = False
+    """Whether the condition is a label: one-hot, or zeros if it is unknown. Otherwise it is attributes."""
 
 
 class Network(nn.Module):
@@ -203,7 +205,14 @@ class Latent(Draw):
         return self._log_ratio
 
     def kl(self) -> Float[Tensor, "S B"]:
-        """KL(q || p): exact where a closed form is registered with torch, otherwise `log_ratio`."""
+        """KL(q || p): exact where a closed form is registered with torch, otherwise `log_ratio`.
+
+        If some labels are unknown, the KL to the nearest normal plus a sampled difference, which is zero, and the KL
+        exact, where the label is known.
+        """
+        if isinstance(self.p, LabelMixture):
+            nearest = replace(self, p=self.p.nearest)
+            return nearest.kl() - nearest.log_ratio() + self.log_ratio()
         try:
             exact = kl_divergence(self.q, self.p)
         except NotImplementedError:

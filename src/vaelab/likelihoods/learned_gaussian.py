@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from vaelab.distributions import diagonal_normal
+from vaelab.distributions import diagonal_normal, scale_of
 from vaelab.likelihoods.gaussian import NormalPixels
 
 
@@ -19,7 +19,7 @@ class LearnedGaussianLikelihood(NormalPixels):
     p(x | z) = N(x; theta, sigma^2 I), including the normaliser, with log sigma one parameter for all pixels: Dai and
     Wipf (2019). The negative log-likelihood is lowest where sigma^2 is the mean squared error of a pixel, so the weight
     between reconstruction and KL does not have to be chosen. Training starts at sigma = 0.1, the default of
-    `GaussianPixels`; theta = 0 is a black image.
+    `GaussianPixels`; theta = 0 is a black image. log sigma is bounded by `scale_of`.
     """
 
     def __init__(self) -> None:
@@ -28,4 +28,4 @@ class LearnedGaussianLikelihood(NormalPixels):
 
     def forward(self, theta: Float[Tensor, "*N C H W"]) -> Distribution:
         """Independent normal pixels with means theta."""
-        return diagonal_normal(theta, self.log_sigma.exp().expand_as(theta), event_dims=3)
+        return diagonal_normal(theta, scale_of(2 * self.log_sigma).expand_as(theta), event_dims=3)

@@ -13,7 +13,7 @@ from torch.nn.functional import gelu, interpolate, pixel_shuffle
 
 from vaelab.contract import Latent, Trace
 from vaelab.data.images import ImageFormat
-from vaelab.distributions import as_float32, diagonal_normal
+from vaelab.distributions import as_float32, diagonal_normal, residual_normal
 from vaelab.errors import UserError
 from vaelab.models.model import Model
 from vaelab.networks.conditions import as_planes
@@ -29,9 +29,7 @@ class Group(nn.Module):
     """A group of latents in the top-down pass, with its prior and its posterior.
 
     The prior is computed from the top-down map, the posterior from that map and the encoder's map of the same
-    resolution, relative to the prior: q = N(mean + scale x shift, (scale x stretch)^2), the residual normal of Vahdat
-    and Kautz (2020), section 3.2. Here the shift is in units of the prior's scale, so that
-    KL = 1/2 sum [shift^2 + stretch^2 - log stretch^2 - 1] nats.
+    resolution, relative to the prior: q = N(mean + scale x shift, (scale x stretch)^2), see `ResidualNormal`.
 
     Args:
         spec: the composition.
@@ -53,13 +51,13 @@ class Group(nn.Module):
 
     def read_prior(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and scale of p(z_l | z_<l), (N, latent, H, W), from the top-down map h."""
-        return _mean_and_scale(self.prior(gelu(h)))
+        mean, log_scale = _location_and_log_scale(self.prior(gelu(h)))
+        return mean, log_scale.exp()
 
-    def read_posterior(self, h: Tensor, e: Tensor, mean: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and scale of q(z_l | z_<l, x), from the top-down map h, the encoder's map e and the prior's moments."""
+    def read_residual(self, h: Tensor, e: Tensor) -> tuple[Tensor, Tensor]:
+        """Shift and log stretch of q(z_l | z_<l, x), (N, latent, H, W), from the top-down map h and the encoder's e."""
         h = self.compare(self.merge(torch.cat([h, e], 1)))
-        shift, stretch = _mean_and_scale(self.residual(gelu(h)))
-        return mean + scale * shift, scale * stretch
+        return _location_and_log_scale(self.residual(gelu(h)))
 
 
 class LadderModel(Model):
@@ -117,8 +115,7 @@ class LadderModel(Model):
         repeated = None if c is None else c.repeat(samples, 1)
 
         def pick(index: int, mean: Tensor, scale: Tensor, h: Tensor) -> Tensor:
-            residual = self._group(index).read_posterior(h, maps[self.level_of[index]], mean, scale)
-            q, p = (self._normal(m, s, samples) for m, s in (residual, (mean, scale)))
+            q, p = self._pair(index, mean, scale, h, maps, samples)
             z = q.rsample()
             latents.append(Latent(q, z, z, p=p))
             return z.flatten(0, 1)
@@ -132,15 +129,16 @@ class LadderModel(Model):
         The exact q(z | x) has no closed form, since the posterior of a group depends on the draws of those above.
         """
         maps = self._encode(x, c)
-        moments: list[tuple[Tensor, Tensor]] = []
+        means: list[Tensor] = []
+        scales: list[Tensor] = []
 
         def pick(index: int, mean: Tensor, scale: Tensor, h: Tensor) -> Tensor:
-            residual = self._group(index).read_posterior(h, maps[self.level_of[index]], mean, scale)
-            moments.append((residual[0].flatten(1), residual[1].flatten(1)))
-            return moments[-1][0]
+            q, _ = self._pair(index, mean, scale, h, maps, 1)
+            means.append(q.mean[0])
+            scales.append(q.stddev[0])
+            return means[-1]
 
         self._descend(len(x), c, pick)
-        means, scales = zip(*moments, strict=True)
         return diagonal_normal(torch.cat(means, 1), torch.cat(scales, 1))
 
     def compile_networks(self, mode: str) -> None:
@@ -211,13 +209,21 @@ class LadderModel(Model):
         assert isinstance(group, Group)
         return group
 
-    def _normal(self, mean: Tensor, scale: Tensor, samples: int) -> Distribution:
-        """A diagonal normal over the flattened z of a group, of batch shape (S, B)."""
-        flat = (part.flatten(1).unflatten(0, (samples, -1)) for part in (mean, scale))
-        return diagonal_normal(*flat)
+    def _pair(
+        self, index: int, mean: Tensor, scale: Tensor, h: Tensor, maps: list[Tensor], samples: int
+    ) -> tuple[Distribution, Distribution]:
+        """q and p over the flattened z of a group, of batch shape (S, B), given the encoder's maps of S B images."""
+        shift, log_stretch = self._group(index).read_residual(h, maps[self.level_of[index]])
+
+        def flat(part: Tensor) -> Tensor:
+            rows: Tensor = part.flatten(1).unflatten(0, (samples, -1))
+            return rows
+
+        p = diagonal_normal(flat(mean), flat(scale))
+        return residual_normal(p, flat(shift), flat(log_stretch)), p
 
 
-def _mean_and_scale(parameters: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and scale from the output of a convolution; log scales are bounded smoothly to (-5, 5), as in NVAE."""
-    mean, log_scale = as_float32(parameters).chunk(2, 1)
-    return mean, (5 * torch.tanh(log_scale / 5)).exp()
+def _location_and_log_scale(parameters: Tensor) -> tuple[Tensor, Tensor]:
+    """The two halves of the output of a convolution; log scales are bounded smoothly to (-5, 5), as in NVAE."""
+    location, log_scale = as_float32(parameters).chunk(2, 1)
+    return location, 5 * torch.tanh(log_scale / 5)

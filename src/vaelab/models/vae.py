@@ -33,7 +33,9 @@ class VAEModel(Model):
         self.network: Network = built(spec.network, Network, sizes)
         self.posterior: Posterior = built(spec.posterior, Posterior, self.network, spec.latent)
         (width,) = self.widths
-        prior_sizes = PriorSizes(format.shape, width, condition, self.posterior.code_space)
+        prior_sizes = PriorSizes(
+            format.shape, width, condition, self.posterior.code_space, labels=bool(condition and format.classes)
+        )
         self.prior: Prior = built(spec.prior, Prior, prior_sizes)
 
     @property

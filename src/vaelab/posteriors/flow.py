@@ -10,7 +10,7 @@ from zuko.flows import NSF
 from zuko.transforms import ComposedTransform
 
 from vaelab.contract import Network, Posterior
-from vaelab.distributions import as_float32, diagonal_normal, no_autocast
+from vaelab.distributions import as_float32, diagonal_normal, no_autocast, scale_of
 from vaelab.distributions.flow import FlowDistribution
 
 
@@ -42,7 +42,7 @@ class SplinePosterior(Posterior):
         with no_autocast(h):
             h = as_float32(h)
             standard = self.flow(self.context(h).tanh())
-            mean, scale = self.mean(h), (self.log_variance(h) / 2).exp()
+            mean, scale = self.mean(h), scale_of(self.log_variance(h))
             affine = AffineTransform(mean, scale, event_dim=1)
             base = diagonal_normal(torch.zeros_like(mean), torch.ones_like(mean))
             return FlowDistribution(ComposedTransform(affine.inv, standard.transform), base)

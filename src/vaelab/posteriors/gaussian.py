@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaelab.contract import Network, Posterior
-from vaelab.distributions import MultivariateNormal, as_float32, diagonal_normal, no_autocast
+from vaelab.distributions import MultivariateNormal, as_float32, diagonal_normal, no_autocast, scale_of
 from vaelab.errors import UserError
 
 _MAX_DIMENSIONS = 512
@@ -18,7 +18,7 @@ class GaussianPosterior(Posterior):
     """A normal distribution with independent dimensions, computed by two linear heads on the features h.
 
     q(z | x) = N(z; mu(h), diag(exp(log_variance(h)))), drawn by z = mu + sigma epsilon: Kingma and Welling (2014),
-    equation 10.
+    equation 10. Log variances are bounded by `scale_of`.
 
     Args:
         network: the network that computes h.
@@ -32,15 +32,15 @@ class GaussianPosterior(Posterior):
 
     def distribution(self, h: Float[Tensor, "B F"]) -> Distribution:
         """q(z | x), of batch shape (B,)."""
-        return diagonal_normal(as_float32(self.mean(h)), (as_float32(self.log_variance(h)) / 2).exp())
+        return diagonal_normal(as_float32(self.mean(h)), scale_of(as_float32(self.log_variance(h))))
 
 
 class FullGaussianPosterior(Posterior):
     """A normal distribution with mean and Cholesky factor computed from the features h.
 
     q(z | x) = N(z; mu, L L^T), drawn by z = mu + L epsilon: Kingma and Welling (2019), section 2.5.1, algorithm 2. L is
-    lower triangular, with exp(log_scale) on the diagonal and the output of a third head below it. The weights of that
-    head start small, so that training starts close to the diagonal posterior.
+    lower triangular. On its diagonal are standard deviations, bounded by `scale_of`, and below it the output of a third
+    head. The weights of that head start small, so that training starts close to the diagonal posterior.
 
     Args:
         network: the network that computes h.
@@ -77,7 +77,7 @@ class FullGaussianPosterior(Posterior):
         """q(z | x), of batch shape (B,)."""
         with no_autocast(h):
             h = as_float32(h)
-            scale_tril = torch.diag_embed(self.log_scale(h).exp())
+            scale_tril = torch.diag_embed(scale_of(2 * self.log_scale(h)))
             if self.below is not None:
                 scale_tril[:, self.rows, self.columns] = self.below(h)
             return MultivariateNormal(self.mean(h), scale_tril=scale_tril, validate_args=False)

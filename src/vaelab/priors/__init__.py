@@ -53,7 +53,7 @@ class StandardNormal(PriorSpec):
 class ConditionalNormal(PriorSpec):
     """Conditional normal prior, one learned normal per class (Sohn, Lee and Yan 2015, section 4.1).
 
-    p(z | c) = N(z; m(c), diag(s(c)^2)).
+    p(z | c) = N(z; m(c), diag(s(c)^2)); where the label is unknown, the mixture over labels with equal weights.
     """
 
     needs_condition: ClassVar[bool] = True
@@ -63,7 +63,7 @@ class ConditionalNormal(PriorSpec):
         """Build the prior over `sizes.latent` dimensions, with fresh weights."""
         from vaelab.priors.conditional_normal import ConditionalNormalPrior
 
-        return ConditionalNormalPrior(sizes.latent, sizes.condition)
+        return ConditionalNormalPrior(sizes.latent, sizes.condition, sizes.labels)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from torch.distributions import Categorical, Distribution, MixtureSameFamily
 from torch.nn.functional import softplus
 
 from vaelab.contract import Infer, Prior
-from vaelab.distributions import diagonal_normal
+from vaelab.distributions import bounded, diagonal_normal
 
 
 class MixturePrior(Prior):
@@ -17,7 +19,7 @@ class MixturePrior(Prior):
 
     p(z) = sum_k w_k N(z; m_k, diag(s_k^2)): the baseline "MoG" of Tomczak and Welling (2018), section 4. Means start
     at draws from N(0, I), so that components differ; weights start equal and scales at 1. The KL to it has no closed
-    form and is sampled.
+    form and is sampled. Scales are bounded from below, see `bounded`.
 
     Args:
         components: K, number of Gaussians.
@@ -33,8 +35,10 @@ class MixturePrior(Prior):
 
     def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
         """The mixture, of batch shape ()."""
+        # softplus(a) is about exp(a) for negative a, thus 2 a the log variance.
+        scales = softplus(bounded(2 * self.raw_scales, high=inf) / 2)
         return MixtureSameFamily(
             Categorical(logits=self.logits, validate_args=False),
-            diagonal_normal(self.means, softplus(self.raw_scales)),
+            diagonal_normal(self.means, scales),
             validate_args=False,
         )
