@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -71,7 +72,55 @@ def test_every_built_in_part_keeps_the_contract(spec: Spec) -> None:
     report = check_spec(spec)
     assert report.passed[0] == "survives JSON"
     assert report.assumed == ""
+    assert report.caveat == ""
     assert torch.equal(before, torch.get_rng_state())
+
+
+class Unbounded(vl.Posterior):
+    """A normal posterior as in most published code."""
+
+    def __init__(self, network: Any, latent: int) -> None:
+        super().__init__()
+        self.mean, self.log_variance = network.head(latent), network.head(latent)
+
+    def distribution(self, h: torch.Tensor) -> Distribution:
+        return diagonal_normal(self.mean(h), (self.log_variance(h) / 2).exp())
+
+
+class Bounded(Unbounded):
+    def distribution(self, h: torch.Tensor) -> Distribution:
+        return diagonal_normal(self.mean(h), vl.scale_of(self.log_variance(h)))
+
+
+@dataclass(frozen=True)
+class Published(vl.PosteriorSpec):
+    bounded: bool = False
+
+    def build(self, network: vl.Network, latent: int) -> vl.Posterior:
+        return (Bounded if self.bounded else Unbounded)(network, latent)
+
+
+@dataclass(frozen=True)
+class Exponential(vl.LikelihoodSpec):
+    def build(self, image: tuple[int, int, int]) -> vl.Likelihood:
+        return ExponentialScale()
+
+
+class ExponentialScale(vl.Likelihood):
+    """Pixels whose scale is an exponential of the decoder's output."""
+
+    def forward(self, theta: torch.Tensor) -> Distribution:
+        return diagonal_normal(torch.zeros_like(theta), theta.exp(), event_dims=3)
+
+
+@pytest.mark.parametrize(
+    ("spec", "density"), [(Published(), r"log q\(z \| x\) or its KL"), (Exponential(), r"log p\(x \| z\)")]
+)
+def test_a_density_that_is_not_finite_far_out_is_a_caveat_and_no_fault(spec: Any, density: str) -> None:
+    report = check_spec(spec)
+    assert re.search(rf"{density} is not finite .*bound its log variances with vaelab\.scale_of", report.caveat)
+    assert str(report).endswith(report.caveat)
+    assert check_spec(Published(bounded=True)).caveat == ""
 
 
 def test_plain_modules_keep_the_contract_of_a_network() -> None:

@@ -45,6 +45,9 @@ from .data.drawing.sprites import (
 from .data.drawing.strokes import (
     draw_strokes as draw_strokes,
 )
+from .distributions import (
+    scale_of as scale_of,
+)
 from .errors import (
     UserError as UserError,
 )

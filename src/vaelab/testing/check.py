@@ -20,6 +20,7 @@ from vaelab.schedules import ScheduleSpec
 from vaelab.spec import Spec, assumed
 from vaelab.testing.data import check_binarisation, check_source
 from vaelab.testing.densities import check_likelihood, check_posterior, check_prior
+from vaelab.testing.extremes import caveat
 from vaelab.testing.faults import survives_json
 from vaelab.testing.models import check_model
 from vaelab.testing.networks import check_cell, check_network
@@ -47,15 +48,17 @@ class Checked:
         name: the class of the spec.
         passed: one phrase per check.
         assumed: what the class does not say of itself, and is assumed to be so.
+        caveat: whether its densities are not finite for extreme inputs, which is no fault.
     """
 
     name: str
     passed: tuple[str, ...]
     assumed: str = ""
+    caveat: str = ""
 
     def __str__(self) -> str:
         lines = [f"{self.name} keeps the contract:", *(f"  {phrase}" for phrase in self.passed)]
-        return "\n".join([*lines, self.assumed] if self.assumed else lines)
+        return "\n".join([*lines, *filter(None, (self.assumed, self.caveat))])
 
 
 def check_spec(spec: Spec) -> Checked:
@@ -67,7 +70,7 @@ def check_spec(spec: Spec) -> Checked:
         spec: an instance of a spec of any room.
 
     Returns:
-        The checks that it passed, and what is assumed of it.
+        The checks that it passed, what is assumed of it, and a caveat if its densities are not finite far out.
 
     Raises:
         UserError: the first fault that was found, in one line.
@@ -86,4 +89,5 @@ def check_spec(spec: Spec) -> Checked:
         torch.manual_seed(0)
         survives_json(spec)
         passed = _CHECKS[spec.room](spec)
-    return Checked(type(spec).__name__, ("survives JSON", *passed), assumed(type(spec)))
+        far_out = caveat(spec)
+    return Checked(type(spec).__name__, ("survives JSON", *passed), assumed(type(spec)), far_out)
