@@ -550,9 +550,11 @@ def test_without_a_published_checksum_the_first_download_is_recorded(tmp_path: P
         files = served(dsprites.FILES, url)
         note = fetch(files, here)
         record = here / "dsprites" / "checksums.json"
-        assert "no checksum of dsprites_" in note
-        assert str(record) in note
         digest = hashlib.sha256((there / dsprites.NAME).read_bytes()).hexdigest()
+        assert note == (
+            f"no checksum is published; the sha256 of {dsprites.NAME}, {digest}, is recorded in {record} "
+            "and verified from now on"
+        )
         assert json.loads(record.read_text()) == {dsprites.NAME: digest}
         assert len(DSprites().load(here)) == 60
 
@@ -564,7 +566,9 @@ def test_without_a_published_checksum_the_first_download_is_recorded(tmp_path: P
         with pytest.raises(DataNotFound, match="its content is not dSprites's"):
             fetch(files, here)
         (there / "kept").rename(there / dsprites.NAME)
-        fetch(files, here)
+        # The record is said to be new once; now it is what the file was verified by.
+        assert fetch(files, here) == f"verified by the sha256 recorded in {record}"
+        assert fetch(files, here) == "already downloaded"
         assert len(DSprites().load(here)) == 60
 
     (here / "dsprites" / dsprites.NAME).write_bytes(b"changed")
@@ -610,6 +614,32 @@ def test_published_checksums_are_well_formed() -> None:
         algorithm, _, digits = (download.checksum or "md5:" + "0" * 32).partition(":")
         assert len(bytes.fromhex(digits)) == hashlib.new(algorithm).digest_size
     assert ARCHIVE.checksum == "md5:58c8d27c78d21e728a6bc7b3cc06412e"
+
+
+def test_addresses_without_https_come_second_and_have_a_published_sha256() -> None:
+    sets = [source().files() for source in source_words().values() if issubclass(source, Stored)]
+    plain = set()
+    for files in sets:
+        for download in files.downloads:
+            assert download.mirrors[0].startswith("https://")
+            if any(address.startswith("http://") for address in download.mirrors):
+                assert (download.checksum or "").startswith("sha256:")
+                plain.add(files.title)
+    assert plain == {"Fashion-MNIST", "KMNIST"}  # as docs/reliability.md says
+
+
+def test_the_first_download_of_a_file_without_checksum_is_said_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_dsprites(tmp_path / "there")
+    digest = hashlib.sha256((tmp_path / "there" / dsprites.NAME).read_bytes()).hexdigest()
+    command = ["data", "fetch", "dsprites", "--data-dir", str(tmp_path / "here")]
+    with mirror(tmp_path / "there") as url:
+        monkeypatch.setattr(dsprites, "FILES", served(dsprites.FILES, url))
+        assert vaelab(command) == 0
+    assert f"{dsprites.NAME}, {digest}, is recorded in" in capsys.readouterr().out
+    assert vaelab(command) == 0
+    assert digest not in capsys.readouterr().out
 
 
 def test_the_command_fetches_and_reports_how_it_verified_the_files(

@@ -13,14 +13,17 @@ from vaelab.data.store import FileSet
 class FashionMnist(IdxSource):
     """The 70,000 images of clothes of Xiao, Rasul and Vollgraf (2017), 28 x 28, grey."""
 
-    # The address and the names of the classes are those of the set's README,
-    # https://github.com/zalandoresearch/fashion-mnist; the sha256 of the downloads are from TensorFlow Datasets,
-    # https://github.com/tensorflow/datasets, tensorflow_datasets/url_checksums/fashion_mnist.txt.
+    # The first address is the folder of the files in the owners' repository, the second that of its README, a server
+    # without https. The names of the classes are those of the README as well; the sha256 of the downloads are from
+    # TensorFlow Datasets, https://github.com/tensorflow/datasets, tensorflow_datasets/url_checksums/fashion_mnist.txt.
     published: ClassVar[FileSet] = idx_files(
         title="Fashion-MNIST",
         kind="fashion-mnist",
         page="https://github.com/zalandoresearch/fashion-mnist",
-        mirror="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        mirrors=(
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        ),
         checksums=(
             "sha256:3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
             "sha256:a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",

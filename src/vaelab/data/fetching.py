@@ -23,6 +23,7 @@ def fetch(files: FileSet, directory: Path) -> str:
     """
     home = files.folders(directory)[0]
     fetched: list[Download] = []
+    known = recorded(home)
     for download in files.downloads:
         needed = files.names if download.archive else (download.name,)
         if all(files.find(directory, name) for name in needed):
@@ -38,12 +39,13 @@ def fetch(files: FileSet, directory: Path) -> str:
             raise
         fetched.append(download)
 
-    unpublished = [download.name for download in fetched if download.checksum is None]
+    unpublished = {download.name for download in fetched if download.checksum is None}
+    first = {name: digest for name, digest in recorded(home).items() if name in unpublished - known.keys()}
+    if first:
+        digests = ", ".join(f"the sha256 of {name}, {digest}," for name, digest in first.items())
+        return f"no checksum is published; {digests} is recorded in {home / RECORD} and verified from now on"
     if unpublished:
-        return (
-            f"no checksum of {', '.join(unpublished)} is published, so its sha256 is recorded in {home / RECORD} "
-            "and verified from now on"
-        )
+        return f"verified by the sha256 recorded in {home / RECORD}"
     if all(download.of_content for download in files.downloads):
         return "verified by content"
     return "verified by the published checksum" if fetched else "already downloaded"

@@ -40,17 +40,17 @@ class IdxSource(Stored):
         return ImageData(self.kind, images, labels, self.classes, splits)
 
 
-def idx_files(title: str, kind: str, page: str, mirror: str, checksums: tuple[str, ...]) -> FileSet:
+def idx_files(title: str, kind: str, page: str, mirrors: tuple[str, ...], checksums: tuple[str, ...]) -> FileSet:
     """The four files of a set that is published under MNIST's file names.
 
     Args:
         title: the name of the set in messages.
         kind: its word on the command line, which is also the name of its folder.
         page: the address of its owners' description.
-        mirror: the address that file names are appended to.
+        mirrors: the addresses that file names are appended to, tried in turn.
         checksums: those of the downloads, in the order of `NAMES`.
     """
-    downloads = tuple(Download(name, (mirror,), checksum) for name, checksum in zip(NAMES, checksums, strict=True))
+    downloads = tuple(Download(name, mirrors, checksum) for name, checksum in zip(NAMES, checksums, strict=True))
     return FileSet(title=title, kind=kind, names=NAMES, page=page, downloads=downloads)
 
 

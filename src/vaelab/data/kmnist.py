@@ -13,14 +13,18 @@ from vaelab.data.store import FileSet
 class Kmnist(IdxSource):
     """The 70,000 cursive hiragana of Clanuwat et al. (2018), 28 x 28, grey; one class per row of the syllabary."""
 
-    # The address is that of the set's README, https://github.com/rois-codh/kmnist; the sha256 of the downloads and the
-    # order of the classes are from TensorFlow Datasets, https://github.com/tensorflow/datasets,
+    # The second address is that of the set's README, https://github.com/rois-codh/kmnist, the first the same by https,
+    # as in https://github.com/ankane/torchvision-ruby, lib/torchvision/datasets/kmnist.rb. The sha256 of the downloads and
+    # the order of the classes are from TensorFlow Datasets, https://github.com/tensorflow/datasets,
     # tensorflow_datasets/url_checksums/kmnist.txt and image_classification/mnist.py.
     published: ClassVar[FileSet] = idx_files(
         title="KMNIST",
         kind="kmnist",
         page="https://github.com/rois-codh/kmnist",
-        mirror="http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        mirrors=(
+            "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+            "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
+        ),
         checksums=(
             "sha256:51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
             "sha256:e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",

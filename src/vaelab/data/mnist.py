@@ -33,7 +33,7 @@ class Mnist(IdxSource):
         title="MNIST",
         kind="mnist",
         names=NAMES,
-        page="http://yann.lecun.com/exdb/mnist/",
+        page="http://yann.lecun.com/exdb/mnist/",  # nothing is downloaded from it
         downloads=tuple(
             Download(name, MIRRORS, checksum, of_content=True) for name, checksum in zip(NAMES, CHECKSUMS, strict=True)
         ),
