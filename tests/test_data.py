@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import shutil
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -222,6 +223,21 @@ def test_npz_takes_channels_first_last_or_none(tmp_path: Path, shape: tuple[int,
 def test_npz_mistakes_are_named(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(UserError, match=message):
+        Npz(str(tmp_path / "x.npz")).load()
+
+
+@pytest.mark.parametrize("name", ["images", "test_images", "labels", "attributes", "classes", "attribute_names"])
+@pytest.mark.parametrize("content", [b"", b"text"], ids=["empty", "text"])
+def test_a_member_of_an_npz_that_is_no_array_is_named(name: str, content: bytes, tmp_path: Path) -> None:
+    arrays = {"images": np.zeros((10, 4, 4), np.uint8), "labels": np.arange(10) % 2, "attributes": np.zeros((10, 1))}
+    arrays.pop(name, None)
+    np.savez(tmp_path / "x.npz", **arrays)
+    with zipfile.ZipFile(tmp_path / "x.npz", "a") as archive:
+        archive.writestr("notes.txt", "left alone")
+        archive.writestr(f"{name}.npy", content)
+    with pytest.raises(
+        UserError, match=rf"x\.npz: `{name}` is no array; write it with np\.savez\(path, {name}=\.\.\.\)"
+    ):
         Npz(str(tmp_path / "x.npz")).load()
 
 

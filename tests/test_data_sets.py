@@ -282,6 +282,15 @@ def test_inconsistent_idx_files_are_named(number: int, array: NDArray[np.uint8],
         Kmnist().load(tmp_path)
 
 
+@pytest.mark.parametrize("sizes", [(0, 2**32 - 1, 2**32 - 1), (2**31, 2**31, 2**31), (1, 0, 0), (1, 2**32 - 1, 0)])
+def test_an_idx_file_with_absurd_sizes_is_named(sizes: tuple[int, int, int], tmp_path: Path) -> None:
+    make_idx(tmp_path / "kmnist")
+    header = bytes((0, 0, 8, 3)) + np.array(sizes, ">u4").tobytes()
+    (tmp_path / "kmnist" / NAMES[0]).write_bytes(gzip.compress(header))
+    with pytest.raises(UserError, match=rf"{NAMES[0]} is corrupt \(it is not an IDX file of bytes in 3 dimensions"):
+        Kmnist().load(tmp_path)
+
+
 def test_an_idx_file_with_fewer_bytes_than_declared_is_named(tmp_path: Path) -> None:
     make_idx(tmp_path / "kmnist")
     path = tmp_path / "kmnist" / NAMES[0]

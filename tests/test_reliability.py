@@ -290,6 +290,45 @@ def test_settings_are_finite(make: Any) -> None:
         make()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train vae --data digits --out",
+        "train vae --data digits --config",
+        "evaluate",
+        "figures",
+        "report",
+        "fit-prior",
+        "study paper --out",
+        "data fetch dsprites --data-dir",
+        "data list --data-dir",
+    ],
+)
+def test_a_nul_on_the_command_line_is_one_line(words: str, cli: Cli) -> None:
+    done = cli(*words.split(), "a\0b", code=2)
+    assert done.stderr == "vaelab: the command line has 'a\\x00b', but no name can hold a NUL; leave it out\n"
+
+
+def test_a_nul_in_a_path_is_one_line(run: Path, tmp_path: Path) -> None:
+    path, model = tmp_path / "a\0b", vl.load(run)
+    calls: tuple[Any, ...] = (
+        lambda: vl.train(experiment(), path),
+        lambda: vl.resume(path),
+        lambda: vl.open_run(path),
+        lambda: vl.load(path),
+        lambda: vl.save(model, path),
+        lambda: vl.open_data(f"folder:{path}"),
+        lambda: vl.open_data(f"npz:{path}"),
+        lambda: vl.open_data(f"celeba:{path}"),
+        lambda: vl.open_data("dsprites", path),
+        lambda: vl.save_figure(vl.image_grid(np.zeros((1, 2, 1, 8, 8))), path.with_suffix(".png")),
+    )
+    for call in calls:
+        with pytest.raises(vl.UserError) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
 def test_a_closed_output_after_success_is_no_fault(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", f'"{sys.executable}" -m vaelab parts prior >&-'],

@@ -40,9 +40,9 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except BaseException as error:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # a NUL in a path is a ValueError
             temporary.unlink()
-        if not isinstance(error, OSError | ValueError):  # a NUL in a path is a ValueError
+        if not isinstance(error, OSError | ValueError):
             raise
         raise UserError(
             f"cannot write {path} ({getattr(error, 'strerror', None) or error}); free or choose another place, the "
@@ -70,8 +70,8 @@ def locked(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path.with_name(f".{path.name}.lock"))
         lock.acquire()
-    except OSError as error:
-        raise UserError(f"cannot lock {path} ({error.strerror}); choose another place") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot lock {path} ({getattr(error, 'strerror', error)}); choose another place") from None
     try:
         yield
     finally:

@@ -65,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
+    # A shell cannot pass it, but `main(arguments)` can.
+    if nul := next((word for word in words if "\0" in word), None):
+        raise UserError(f"the command line has {nul!r}, but no name can hold a NUL; leave it out")
     if words[:1] in (["--version"], ["-V"]):
         print(f"vaelab {__version__}")
         return 0

@@ -86,6 +86,7 @@ def _read(files: FileSet, directory: Path, name: str, rank: int) -> tuple[Path, 
     start = 4 + 4 * rank
     shape = np.frombuffer(data[4:start].ljust(4 * rank, b"\0"), ">u4").tolist()
     # 8 is the type of unsigned bytes.
-    if data[:4] != bytes((0, 0, 8, rank)) or len(data) != start + math.prod(shape):
+    # Of no values, the other sizes may be absurd.
+    if data[:4] != bytes((0, 0, 8, rank)) or 0 in shape or len(data) != start + math.prod(shape):
         raise corrupt(path, f"it is not an IDX file of bytes in {rank} dimensions")
     return path, np.frombuffer(data, np.uint8, offset=start).reshape(shape)

@@ -86,6 +86,8 @@ class ImageData:
             )
         if len(self.images) == 0:
             raise UserError(f"{self.name}: no images; at least one is needed")
+        if 0 in self.images.shape:
+            raise UserError(f"{self.name}: images have shape {self.images.shape}, without a pixel; leave them out")
         if self.labels is not None:
             if self.labels.shape != (len(self.images),):
                 raise UserError(

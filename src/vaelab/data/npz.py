@@ -13,6 +13,12 @@ from vaelab.data.images import ImageData, as_attributes, held_out
 from vaelab.data.sources import SourceSpec
 from vaelab.errors import UserError
 
+# The arrays that are read; others are left alone.
+_READ = (
+    *("images", "labels", "attributes", "test_images", "test_labels", "test_attributes"),
+    *("classes", "attribute_names"),
+)
+
 
 @dataclass(frozen=True)
 class Npz(SourceSpec):
@@ -74,6 +80,10 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             f"{path} has no array `images`, but has: {', '.join(arrays) or 'nothing'}; "
             "write it with np.savez(path, images=...)"
         )
+    # NumPy gives a member without the header of an array as bytes.
+    for name in _READ:
+        if isinstance(arrays.get(name), bytes):
+            raise UserError(f"{path}: `{name}` is no array; write it with np.savez(path, {name}=...)")
     return arrays
 
 

@@ -103,10 +103,9 @@ class RunFolder:
             lock.acquire(timeout=0)
         except Timeout:
             raise UserError(f"{self.path} is in use by another process; wait for it or choose another folder") from None
-        except OSError as error:
-            raise UserError(
-                f"out is {str(self.path)!r}, which cannot be used ({error.strerror}); choose another folder"
-            ) from None
+        except (OSError, ValueError) as error:  # a NUL in a path is a ValueError
+            why = getattr(error, "strerror", error)
+            raise UserError(f"out is {str(self.path)!r}, which cannot be used ({why}); choose another folder") from None
         remove_leftovers(self.path)
         try:
             yield
