@@ -241,6 +241,11 @@ def test_a_member_of_an_npz_that_is_no_array_is_named(name: str, content: bytes,
         Npz(str(tmp_path / "x.npz")).load()
 
 
+def test_images_without_a_pixel_are_named() -> None:
+    with pytest.raises(UserError, match=r"bars: images have shape \(2, 1, 0, 4\), without a pixel"):
+        ImageData("bars", np.zeros((2, 1, 0, 4), np.uint8))
+
+
 def test_npz_attributes_are_read_with_their_names(tmp_path: Path) -> None:
     images, path = np.zeros((10, 4, 4), np.uint8), tmp_path / "x.npz"
     images[:, 0, 0] = np.arange(10)

@@ -14,8 +14,9 @@ _BEYOND = 8.0
 def scale_of(log_variance: Tensor) -> Tensor:
     r"""The standard deviation exp(v / 2) of a log variance v, which is bounded first, see `bounded`.
 
-    >>> scale_of(torch.tensor([0.0, -1e4]))
-    tensor([1.0000e+00, 8.3838e-07])
+    >>> import torch
+    >>> scale_of(torch.tensor([0.0, -2.0]))
+    tensor([1.0000, 0.3679])
     """
     return (bounded(log_variance) / 2).exp()
 
@@ -34,6 +35,7 @@ def bounded(log_variance: Tensor, high: float = WITHIN) -> Tensor:
         log_variance: of any shape.
         high: the upper end of the range that is unchanged; infinite for none.
 
+    >>> import torch
     >>> bounded(torch.tensor([-1e4, -28.0, -20.0, 0.5, 1e4]))
     tensor([-27.9936, -24.0000, -20.0000,   0.5000,  27.9936])
     """
