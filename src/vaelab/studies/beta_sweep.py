@@ -18,7 +18,12 @@ from vaelab.evaluation.results import Evaluation, read_evaluation
 from vaelab.experiment import Adam, Experiment, Training
 from vaelab.figures import DrawnFigure
 from vaelab.measured import MeasuredModel
-from vaelab.metrics.disentanglement import beta_vae_score, factors_of
+from vaelab.metrics.disentanglement import (
+    DisentanglementScores,
+    PublishedScores,
+    beta_vae_score,
+    factors_of,
+)
 from vaelab.models import VAE
 from vaelab.models.files import weights_digest
 from vaelab.networks import Conv
@@ -108,7 +113,10 @@ class BetaSweepStudy(Study):
         if earlier is not None and earlier.weights_sha256 == weights_digest(model):
             about = [section.about for section in earlier.sections if section.part in MEASURED]
             wanted = {"images": measurement.test.n_images, "seed": self.budget.seed}
-            if len(about) == len(MEASURED) and all(wanted.items() <= values.items() for values in about):
+            names = {number.name for section in earlier.sections for number in section.numbers}
+            # An older version measured fewer scores, some by other definitions.
+            current = names.issuperset([*DisentanglementScores.names(), *PublishedScores.names()])
+            if current and len(about) == len(MEASURED) and all(wanted.items() <= values.items() for values in about):
                 return earlier
         evaluation = measure_parts(measurement, MEASURED, settings.command)
         if earlier is not None:

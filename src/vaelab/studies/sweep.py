@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vaelab.evaluation.results import Evaluation
 from vaelab.figures import DrawnFigure
+from vaelab.metrics.disentanglement import DisentanglementScores
 from vaelab.plots import rate_distortion, seed_curves
 from vaelab.plots.style import styled
 from vaelab.report import Table
@@ -98,8 +99,8 @@ def plane(sweep: Sweep, betas: Sequence[float], reconstruction_is: str, title: s
 
 
 def scores_by_beta(sweep: Sweep, betas: Sequence[float], title: str) -> DrawnFigure:
-    """Every score of disentanglement over beta, on an axis of powers of two unless a beta is 0."""
-    names = [number.name for number in next(iter(sweep.values())).section("disentanglement").numbers]
+    """Every score of disentanglement over beta, by our definitions, on an axis of powers of two unless a beta is 0."""
+    names = DisentanglementScores.names()
     groups = {name: _grid(sweep, "disentanglement", name) for name in names}
     seeds = len(groups[names[0]])
     figure = seed_curves(betas, groups, "score", title + (f", {seeds} seeds and their mean" if seeds > 1 else ""))

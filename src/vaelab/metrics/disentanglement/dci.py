@@ -16,7 +16,7 @@ from vaelab.metrics.disentanglement.factors import check_table, halves, standard
 
 @dataclass(frozen=True)
 class DciScores:
-    """Result of `dci_scores`."""
+    """Result of `dci_scores`, `dci_boosted_classifiers` and `dci_logistic_classifiers`."""
 
     disentanglement: float
     """`disentanglement_of` the importance, in [0, 1]."""
@@ -25,9 +25,9 @@ class DciScores:
     informativeness: float
     """Mean of `per_factor`."""
     per_factor: Float[NDArray[np.float64], " K"]
-    """Prediction score of each factor from all dimensions: 1 is perfect, 0 is chance."""
+    """Prediction score of each factor from all dimensions: 1 is perfect. 0 is chance for `dci_scores`."""
     importance: Float[NDArray[np.float64], "D K"]
-    """Importance of each dimension for each factor; a column sums to 1, or to 0 if no dimension helps."""
+    """Importance of each dimension for each factor. Of trees a column sums to 1, or to 0 if no dimension helps."""
 
 
 def disentanglement_of(importance: Float[NDArray[np.float64], "D K"]) -> float:
@@ -87,8 +87,9 @@ def dci_scores(
 
     Eastwood and Williams (2018), section 2. For each factor, gradient boosted trees (100 of depth 3, Friedman 2001)
     predict it from all dimensions on one half of the rows; the importance of a dimension is the impurity that its
-    splits remove. Locatello et al. (2019) use the same trees as classifiers of every factor. Here numeric factors are
-    regressed: their order is used, and a factor of 40 values takes one tree per step instead of 40. A categorical
+    splits remove. Locatello et al. (2019) use the same trees as classifiers of every factor, as in
+    `dci_boosted_classifiers`. Here numeric factors are regressed: their order is used, which raises the scores of noisy
+    codes, and a factor of 40 values takes one tree per step instead of 40. A categorical
     factor takes one tree per step and category (one for two categories). Forests of full depth also fit noise: with a
     signal of twice the noise they score about 0.70, where these trees score 0.95 and the truth is 1.
 

@@ -122,8 +122,16 @@ def which_categorical(
 
 
 def halves(
-    values: Float[NDArray[np.float64], " N"] | Int[NDArray[np.int64], " N"], random: np.random.Generator
+    values: Float[NDArray[np.float64], " N"] | Int[NDArray[np.int64], " N"],
+    random: np.random.Generator,
+    most: int | None = None,
 ) -> tuple[Int[NDArray[np.int64], " A"], Int[NDArray[np.int64], " B"]]:
-    """A random split of the rows into halves in which each value is equally frequent, up to one row."""
+    """A random split of the rows into halves in which each value is equally frequent, up to one row.
+
+    At most `most` rows of the first half are kept, so that each value loses the same share of its rows.
+    """
     order = np.lexsort((random.random(len(values)), values))
-    return order[::2], order[1::2]
+    first, second = order[::2], order[1::2]
+    if most is not None and most < len(first):
+        first = first[np.linspace(0, len(first) - 1, most).astype(np.int64)]
+    return first, second

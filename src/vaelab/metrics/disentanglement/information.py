@@ -1,4 +1,4 @@
-"""Mutual information between all dimensions and all factors at once."""
+"""Mutual information between all dimensions and all factors."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.disentanglement.factors import check_table, discretise, factor_levels
+from vaelab.metrics.label_information import label_information
+
+# Distinct values up to which a dimension is counted as it is.
+_FEW = 20
 
 
 def information_table(
@@ -48,21 +52,40 @@ def entropies(levels: Int[NDArray[np.int64], "N K"]) -> Float[NDArray[np.float64
     return np.array([entropy(np.bincount(column)) for column in levels.T])
 
 
-def factor_information(
+def binned_information(
     representation: Float[NDArray[np.float64], "N D"],
     factors: Float[NDArray[np.float64], "N K"],
     bins: int,
     factor_bins: int,
-) -> tuple[Float[NDArray[np.float64], "D K"], Float[NDArray[np.float64], " K"]]:
-    """`information_table` of a discretised representation and factors, and the entropy of each factor; nats.
+) -> Float[NDArray[np.float64], "D K"]:
+    """`information_table` of a representation and factors in bins of equal counts, nats.
 
     Raises:
         UserError: as `check_table` and `factor_levels`, or `bins` is below 2.
     """
     at_least("bins", bins, 2)
     check_table(representation, factors)
-    levels = factor_levels(factors, factor_bins)
-    return information_table(discretise(representation, bins), levels), entropies(levels)
+    return information_table(discretise(representation, bins), factor_levels(factors, factor_bins))
+
+
+def neighbour_information(
+    representation: Float[NDArray[np.float64], "N D"], levels: Int[NDArray[np.int64], "N K"]
+) -> Float[NDArray[np.float64], "D K"]:
+    """I(dimension; factor) of each pair, nats, without bins: `label_information`, in [0, entropy of the factor].
+
+    A bin that straddles two values of a factor loses information, even if no point lies between them. The neighbours
+    of a point lie on its own side. Each level must have at least two rows. A dimension of at most 20 distinct values
+    needs no neighbours: it is counted by `information_table`.
+
+    >>> bits = np.array([[0], [0], [0], [1], [1], [1]])
+    >>> np.round(neighbour_information(bits + np.linspace(0, 0.1, 6)[:, None], bits), 4)
+    array([[0.6931]])
+    """
+    counted = information_table(discretise(representation, _FEW), levels)
+    for d, column in enumerate(representation.T):
+        if len(np.unique(column)) > _FEW:
+            counted[d] = [label_information(column[:, None], level, neighbours=None) for level in levels.T]
+    return counted.clip(0, entropies(levels))
 
 
 def _one_hot(levels: Int[NDArray[np.int64], "N C"]) -> Any:

@@ -14,7 +14,7 @@ from vaelab.metrics.disentanglement.factors import check_table, factor_levels
 
 @dataclass(frozen=True)
 class IrsScore:
-    """Result of `irs_score`."""
+    """Result of `irs_score` and `irs_maximum`."""
 
     score: float
     """Mean over dimensions, weighted by their deviation from the mean."""
@@ -34,7 +34,7 @@ def irs_score(
 
         R_dk = 1 - E_v[q(z_d given v_k = v)] / q(z_d),    score = sum_d q(z_d) max_k R_dk / sum_d q(z_d)
 
-    Values are weighted by their frequency. With `quantile` 1, q is the maximum of the paper. Since the maximum grows
+    Values are weighted by their frequency. With `quantile` 1, as in `irs_maximum`, q is the maximum of the paper. Since the maximum grows
     with the number of rows, the default is a quantile of the deviations, for both terms of the ratio, so that
     dimensions independent of all factors score about 0. (Implementations that take it for the numerator only give
     such dimensions a positive score.) A negative robustness, due to sampling or to an outlier that sets the quantile of
@@ -80,3 +80,30 @@ def irs_score(
     scale = overall[:, None]
     robustness = np.divide(scale - within, scale, out=np.zeros_like(within), where=scale > 0)
     return IrsScore(float(np.average(robustness.max(1).clip(0), weights=overall)), robustness)
+
+
+def irs_maximum(
+    representation: Float[NDArray[np.float64], "N D"],
+    factors: Float[NDArray[np.float64], "N K"],
+    factor_bins: int = 40,
+) -> IrsScore:
+    """The interventional robustness score of the paper, in which q(.) is the maximum of the deviations.
+
+    Suter, Miladinović, Schölkopf and Bauer (2019): `irs_score` with `quantile` 1. One outlier among all rows raises the
+    denominator. The maximum over few rows is smaller than that over many, so a dimension that is independent of all
+    factors scores above 0, the more so the fewer rows a value has.
+
+    Args:
+        representation: of N images.
+        factors: one column per factor.
+        factor_bins: bins of a factor that has more values; 40 keep all values of dSprites.
+
+    Raises:
+        UserError: as `irs_score`.
+
+    >>> x, y = np.array([[-1.0, -1.0, 1.0, 1.0], [-1.0, 1.0, -1.0, 1.0]])
+    >>> irs_maximum(np.stack([x, x + y], 1), np.stack([x, y], 1)).robustness
+    array([[1. , 0. ],
+           [0.5, 0.5]])
+    """
+    return irs_score(representation, factors, factor_bins, quantile=1.0)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vaelab.errors import UserError
 from vaelab.metrics.checks import finite
-from vaelab.metrics.disentanglement.information import factor_information
+from vaelab.metrics.disentanglement.information import binned_information
 
 
 def modularity_of(information: Float[NDArray[np.float64], "D K"]) -> float:
@@ -45,11 +45,14 @@ def modularity_score(
 ) -> float:
     """`modularity_of` the mutual information between the dimensions and the factors.
 
-    Ridgeway and Mozer (2018), section 3; discretisation as in `mutual_information_gap`.
+    Ridgeway and Mozer (2018), section 3. Each dimension is cut into `bins` bins of equal counts, and so are factors of
+    more than `factor_bins` values; other factors keep their values. A bin that straddles two values of a factor loses
+    some of the information, but all of a row loses alike, and the score depends on ratios within a row.
 
-    Exactly invariant to the order of dimensions and of rows, and to scale; a sign flip can move ties across the edge of
-    a bin. It is a mean over dimensions, so each noise dimension counts: its information is only the bias of the
-    estimate, which is nearly equal for all factors with the same number of values.
+    Exactly invariant to the order of dimensions and of rows, and to monotone changes of scale; a sign flip can move
+    ties across the edge of a bin. It is a mean over dimensions, so each noise dimension counts: its information is only
+    the bias of the estimate, which is nearly equal for all factors with the same number of values. The estimate of
+    `mutual_information_gap` has no such bias, and the ratios of a noise dimension would be random.
 
     Args:
         representation: of N images.
@@ -58,11 +61,11 @@ def modularity_score(
         factor_bins: bins of a factor that has more values.
 
     Raises:
-        UserError: as `mutual_information_gap`.
+        UserError: different numbers of rows or fewer than four, a value that is not finite, a factor that is constant,
+            or fewer than two bins.
 
     >>> corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     >>> modularity_score(corners, corners)
     1.0
     """
-    information, _ = factor_information(representation, factors, bins, factor_bins)
-    return modularity_of(information)
+    return modularity_of(binned_information(representation, factors, bins, factor_bins))

@@ -1,5 +1,6 @@
 """Latent metrics: active units, classes, directions and paths in latent space, from arrays of means or draws."""
 
+from vaelab.metrics.label_information import label_information as label_information
 from vaelab.metrics.latent.active import ActiveUnits as ActiveUnits, active_units as active_units
 from vaelab.metrics.latent.agreement import shared_style as shared_style
 from vaelab.metrics.latent.centroids import (
@@ -20,7 +21,6 @@ from vaelab.metrics.latent.neighbours import (
     chance_accuracy as chance_accuracy,
     class_silhouette as class_silhouette,
     knn_accuracy as knn_accuracy,
-    label_information as label_information,
 )
 from vaelab.metrics.latent.paths import path_evenness as path_evenness, path_straightness as path_straightness
 from vaelab.metrics.latent.stroke import StrokeShape as StrokeShape, stroke_shape as stroke_shape

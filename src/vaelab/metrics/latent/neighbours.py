@@ -1,4 +1,4 @@
-"""Label information in the neighbourhoods of a representation."""
+"""Neighbourhoods of a representation: how well they agree with labels."""
 
 from __future__ import annotations
 
@@ -93,52 +93,3 @@ def class_silhouette(
     if len(np.unique(labels)) == len(labels):
         raise UserError(f"labels has {len(labels)} classes for {len(labels)} points; give several points per class")
     return float(silhouette_score(representation, labels))
-
-
-def label_information(
-    representation: Float[NDArray[np.float64], "N D"], labels: Int[NDArray[np.int64], " N"], neighbours: int = 50
-) -> float:
-    r"""Mutual information I(z; label) of all dimensions jointly, nats; at most the entropy of the labels.
-
-        mean_i [psi(N) - psi(N_i) + psi(k_i) - psi(m_i)]
-
-    Ross (2014), equation 2, in D dimensions instead of one. The reach of point i is its distance to the `neighbours`-th
-    nearest point of the same class, in the maximum norm, without standardisation. Within it lie k_i other points of the
-    same class and m_i other points of any class; N_i points have the class of i. k_i exceeds `neighbours` only if
-    points coincide; counting it makes the estimate valid for repeated points too, as in Gao, Kannan, Oh and Viswanath
-    (2017).
-
-    If z and label are independent the estimate is 0 on average, so about half of such estimates are negative. They are
-    not clipped, which would bias them. More neighbours lower the variance, and lower the estimate if the densities of
-    the classes vary within the reach.
-
-    Args:
-        representation, labels: N points and their classes.
-        neighbours: of each point in its class.
-
-    Raises:
-        UserError: a class with at most `neighbours` points, only one class, or a value that is not finite.
-    """
-    from scipy.spatial import KDTree
-    from scipy.special import digamma
-
-    at_least("neighbours", neighbours, 1)
-    points("representation", representation)
-    one_label_each("labels", labels, "representation", representation)
-    several_classes("labels", labels)
-    everyone, total = KDTree(representation), 0.0
-    for label in np.unique(labels):
-        own = representation[labels == label]
-        if len(own) <= neighbours:
-            raise UserError(
-                f"neighbours is {neighbours}, but class {label} has {len(own)} points; give more points, or ask for "
-                "fewer neighbours"
-            )
-        tree = KDTree(own)
-        # The nearest point is the point itself, hence one more. The maximum norm has no rounding error, so the point
-        # that sets the reach lies within it.
-        reach = tree.query(own, [neighbours + 1], p=np.inf)[0][:, 0]
-        near_own = tree.query_ball_point(own, reach, p=np.inf, return_length=True) - 1
-        near_any = everyone.query_ball_point(own, reach, p=np.inf, return_length=True) - 1
-        total += float((digamma(near_own) - digamma(near_any)).sum() - len(own) * digamma(len(own)))
-    return float(digamma(len(representation))) + total / len(representation)
