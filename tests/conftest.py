@@ -80,6 +80,16 @@ def mnist() -> ImageData:
         pytest.skip("MNIST is not at hand; name its folder with VAELAB_DATA")
 
 
+@pytest.fixture(scope="module")
+def logistic_for_boosted() -> Iterator[None]:
+    """Logistic classifiers in place of boosted trees in evaluations: those of forty values take ten seconds."""
+    from vaelab.metrics.disentanglement import published
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(published, "dci_boosted_classifiers", published.dci_logistic_classifiers)
+        yield
+
+
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Cli:
     """Run `vaelab` in its own folder, but in this process, because starting a new one takes seconds.

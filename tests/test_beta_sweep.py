@@ -53,7 +53,9 @@ def words(sprites: ImageData, tmp_path_factory: pytest.TempPathFactory) -> Calla
 
 
 @pytest.fixture(scope="module")
-def study(words: Callable[[Path], list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def study(
+    words: Callable[[Path], list[str]], tmp_path_factory: pytest.TempPathFactory, logistic_for_boosted: None
+) -> Path:
     out = tmp_path_factory.mktemp("sweep") / "out"
     assert main(words(out)) == 0
     return out
@@ -104,7 +106,7 @@ def test_results_are_the_evaluations_of_the_runs(study: Path, sprites: ImageData
             ends = [list(number.interval) if number.interval else None for number in section.numbers]
             pairs = [(number.name, number.value) for number in section.numbers]
             assert stored == [(*pair, interval) for pair, interval in zip(pairs, ends, strict=True)]
-        assert len(run["disentanglement"]) == 10
+        assert len(run["disentanglement"]) == 10 + 9
         # The results belong to this beta, this seed and the test split, whose KL has a closed form.
         trained = open_run(study / name)
         assert trained.experiment.objective == Elbo(beta=Constant(run["beta"]))
@@ -133,7 +135,7 @@ def test_the_table_shows_mean_and_spread_over_seeds(study: Path) -> None:
     results = results_of(study)
     table = {row[0]: row[1:] for row in results["table"]["rows"]}
     assert results["table"]["columns"] == ["", "beta = 0.1", "beta = 50"]
-    assert len(table) == len(results["table"]["rows"]) == 9 + 10
+    assert len(table) == len(results["table"]["rows"]) == 9 + 10 + 9
     for part, name, digits in (("elbo", "rate", 2), ("elbo", "active units", 1), ("disentanglement", "MIG", 3)):
         for beta, cell in zip(BETAS, table[name], strict=True):
             values = [value(results["runs"][f"beta-{beta:g}-seed{seed}"], part, name) for seed in SEEDS]
@@ -182,12 +184,16 @@ def test_only_missing_or_outdated_evaluations_are_measured_again(
         assert all(cell in output for cell in row), row[0]
     _the_figures_hold_the_numbers(figures, results_of(study))
 
-    # An evaluation on fewer images is repeated, and so is that of a run whose weights have changed.
+    # An evaluation on fewer images is repeated, and so is that of a run whose weights have changed, and one of a version
+    # that knew fewer scores.
     first, other = out / NAMES[0], out / NAMES[1]
     assert main(["evaluate", str(first), "--only", "elbo", "--images", "50"]) == 0
     shutil.copy(other / "last.safetensors", out / NAMES[2])
+    older = json.loads((out / NAMES[3] / "evaluation.json").read_text())
+    older["sections"][1]["numbers"] = older["sections"][1]["numbers"][:10]
+    (out / NAMES[3] / "evaluation.json").write_text(json.dumps(older))
     assert main(words(out)) == 0
-    assert sorted(measured) == sorted([NAMES[0], NAMES[2]])
+    assert sorted(measured) == sorted([NAMES[0], NAMES[2], NAMES[3]])
     now = results_of(out)["runs"]
     assert now[NAMES[0]] == results_of(study)["runs"][NAMES[0]]
     assert now[NAMES[2]]["elbo"] == now[NAMES[1]]["elbo"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vaelab.errors import UserError
 from vaelab.metrics import disentanglement as d
-from vaelab.metrics.disentanglement.factors import halves
+from vaelab.metrics.disentanglement.factors import training_and_test
 
 Array = NDArray[np.float64]
 
@@ -200,7 +200,7 @@ def test_the_penalty_of_the_machine_weighs_against_the_scale_of_the_dimension() 
 
 def test_classifiers_learn_from_as_many_rows_as_allowed() -> None:
     values = np.repeat([5, 1, 3], (60, 30, 10))
-    learn, test = halves(values, np.random.default_rng(0), most=20)
+    learn, test = training_and_test(0, values, np.random.default_rng(0), n_train=20)
     assert np.bincount(values[learn]).tolist() == [0, 6, 0, 2, 0, 12]
     assert len(np.union1d(learn, test)) == 70
     # With one row of the first value and one of the last, the middle one is never named.
@@ -209,6 +209,13 @@ def test_classifiers_learn_from_as_many_rows_as_allowed() -> None:
         assert score(two, two, n_train=2).informativeness <= 0.85
         assert score(two, two, n_train=50).informativeness == 1
     assert d.sap_linear_svc(NOISY, FIVES, n_train=20).score != d.sap_linear_svc(NOISY, FIVES).score
+
+
+def test_values_with_a_single_row_are_classified_as_well_as_they_can_be() -> None:
+    """Of 40 values with one row, half are never seen in training, and the others are never asked for."""
+    lonely = np.column_stack([np.arange(40.0), np.arange(40.0)[::-1] % 7])
+    assert d.dci_logistic_classifiers(lonely, lonely).per_factor[0] == 0
+    assert d.sap_linear_svc(lonely, lonely).predictability[:, 0].tolist() == [0, 0]
 
 
 # The maximum of deviations.
@@ -262,7 +269,7 @@ def test_every_score_has_a_name_of_its_own_and_says_whose_it_is() -> None:
     }  # fmt: skip
 
 
-RARE = np.concatenate([np.zeros(57), [1.0, 1.0, 2.0]])[:, None]
+RARE = (np.arange(60.0) == 59)[:, None] * 1.0
 
 
 @pytest.mark.parametrize(

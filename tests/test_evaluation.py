@@ -21,6 +21,7 @@ from vaelab.evaluation.evaluate import measure_parts
 from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
 from vaelab.measured import MeasuredModel
+from vaelab.metrics.disentanglement import DisentanglementScores, PublishedScores
 from vaelab.metrics.evidence import exact_evidence, importance_bound
 from vaelab.models.files import save, weights_digest
 from vaelab.posteriors import Codebook, FlowPosterior
@@ -164,15 +165,21 @@ def test_models_with_too_many_dimensions_for_a_grid_are_annealed(digits: ImageDa
     assert any("is a lower bound" in finding for finding in evaluation.section("gaps").findings)
 
 
-def test_sprites_are_measured_for_disentanglement() -> None:
+def test_sprites_are_measured_for_disentanglement(logistic_for_boosted: None) -> None:
     data = Sprites(limit=3000, image_size=16).load()
     torch.manual_seed(0)
     model = VAE(latent=4, network=Mlp(hidden=(16,))).build(data.format)
     evaluation = measure_parts(measurement(model, data), ["disentanglement"])
     numbers = named(evaluation.section("disentanglement"))
-    assert len(numbers) == 10
+    assert list(numbers) == [*DisentanglementScores.names(), *PublishedScores.names()]
     assert all(number.value <= 1 for number in numbers.values())
-    assert evaluation.section("disentanglement").about["factors"] == "label, scale, orientation, x, y"
+    # Each says whose definition it follows.
+    assert numbers["MIG"].how == "ours: Chen et al. (2018), information from nearest neighbours"
+    assert "Locatello et al. (2019)" in numbers["MIG, equal-width bins"].how
+    assert all(number.how for number in numbers.values())
+    about = evaluation.section("disentanglement").about
+    assert about["factors"] == "label, scale, orientation, x, y"
+    assert about["boosted classifiers learn from"] == "150 images"
 
 
 def test_uninformative_latents_score_at_chance(digits: ImageData) -> None:

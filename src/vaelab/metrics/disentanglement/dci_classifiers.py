@@ -9,9 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from vaelab.metrics.checks import at_least
 from vaelab.metrics.disentanglement.dci import DciScores, completeness_of, disentanglement_of
-from vaelab.metrics.disentanglement.factors import check_table, factor_levels, halves, standardise
+from vaelab.metrics.disentanglement.factors import check_table, factor_levels, standardise, training_and_test
 
 _Weights = Float[NDArray[np.float64], " D"]
 
@@ -47,7 +46,7 @@ def dci_boosted_classifiers(
 
     Raises:
         UserError: different numbers of rows or fewer than four, a value that is not finite, a factor that is constant,
-            a value with one row, `n_train` or `factor_bins` below 2.
+            all rows but one of one value, `n_train` or `factor_bins` below 2.
     """
     from sklearn.ensemble import GradientBoostingClassifier
 
@@ -108,13 +107,12 @@ def _scores(
     seed: int,
 ) -> DciScores:
     """DCI with a classifier of scikit-learn, and the importance of each dimension for a fitted one."""
-    at_least("n_train", n_train, 2)
     check_table(representation, factors)
-    levels, z = factor_levels(factors, factor_bins, least=2), standardise(representation)
+    levels, z = factor_levels(factors, factor_bins), standardise(representation)
     random = np.random.default_rng(seed)
     importance, accuracy = np.zeros((z.shape[1], levels.shape[1])), np.zeros(levels.shape[1])
     for k, level in enumerate(levels.T):
-        learn, test = halves(level, random, n_train)
+        learn, test = training_and_test(k, level, random, n_train)
         classifier.fit(z[learn], level[learn])
         importance[:, k], accuracy[k] = importance_of(classifier), classifier.score(z[test], level[test])
     return DciScores(

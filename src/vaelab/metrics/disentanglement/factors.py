@@ -122,16 +122,27 @@ def which_categorical(
 
 
 def halves(
-    values: Float[NDArray[np.float64], " N"] | Int[NDArray[np.int64], " N"],
-    random: np.random.Generator,
-    most: int | None = None,
+    values: Float[NDArray[np.float64], " N"] | Int[NDArray[np.int64], " N"], random: np.random.Generator
 ) -> tuple[Int[NDArray[np.int64], " A"], Int[NDArray[np.int64], " B"]]:
-    """A random split of the rows into halves in which each value is equally frequent, up to one row.
-
-    At most `most` rows of the first half are kept, so that each value loses the same share of its rows.
-    """
+    """A random split of the rows into halves in which each value is equally frequent, up to one row."""
     order = np.lexsort((random.random(len(values)), values))
-    first, second = order[::2], order[1::2]
-    if most is not None and most < len(first):
-        first = first[np.linspace(0, len(first) - 1, most).astype(np.int64)]
+    return order[::2], order[1::2]
+
+
+def training_and_test(
+    k: int, levels: Int[NDArray[np.int64], " N"], random: np.random.Generator, n_train: int
+) -> tuple[Int[NDArray[np.int64], " A"], Int[NDArray[np.int64], " B"]]:
+    """`halves` for a classifier of factor k, of which the first has at most `n_train` rows.
+
+    Each value loses the same share of its rows, up to one row.
+
+    Raises:
+        UserError: `n_train` is below 2, or the first half has one value.
+    """
+    at_least("n_train", n_train, 2)
+    first, second = halves(levels, random)
+    if n_train < len(first):
+        first = first[np.linspace(0, len(first) - 1, n_train).astype(np.int64)]
+    if np.ptp(levels[first]) == 0:
+        check_rarest(k, levels, least=2)
     return first, second

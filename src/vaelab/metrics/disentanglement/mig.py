@@ -105,9 +105,7 @@ def mig_equal_width(
     return _gap(information_table(np.stack(columns, 1), levels), levels)
 
 
-def _gap(
-    information: Float[NDArray[np.float64], "D K"], levels: Int[NDArray[np.int64], "N K"]
-) -> MutualInformationGap:
+def _gap(information: Float[NDArray[np.float64], "D K"], levels: Int[NDArray[np.int64], "N K"]) -> MutualInformationGap:
     """The gap of a table of mutual information with factors of these levels."""
     per_factor = top_two_gap(information) / entropies(levels)
     return MutualInformationGap(float(per_factor.mean()), per_factor, information)

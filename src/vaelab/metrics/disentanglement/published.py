@@ -67,7 +67,7 @@ def published_scores(
 
     Raises:
         UserError: different numbers of rows or fewer than four, a value that is not finite, a factor that is constant,
-            a value with one row, or a number below 2.
+            all rows but one of one value, or a number below 2.
     """
     boosted = dci_boosted_classifiers(representation, factors, n_boosted, factor_bins, seed)
     logistic = dci_logistic_classifiers(representation, factors, n_train, factor_bins, seed)

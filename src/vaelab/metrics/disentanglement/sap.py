@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from vaelab.metrics.checks import at_least
 from vaelab.metrics.disentanglement.factors import (
     check_table,
     factor_levels,
     halves,
     standardise,
+    training_and_test,
     which_categorical,
 )
 from vaelab.metrics.disentanglement.gap import top_two_gap
@@ -106,17 +106,16 @@ def sap_linear_svc(
 
     Raises:
         UserError: different numbers of rows or fewer than four, a value that is not finite, a factor that is constant,
-            a value with one row, `n_train` or `factor_bins` below 2.
+            all rows but one of one value, `n_train` or `factor_bins` below 2.
     """
     from sklearn.svm import LinearSVC
 
-    at_least("n_train", n_train, 2)
     check_table(representation, factors)
-    levels = factor_levels(factors, factor_bins, least=2)
+    levels = factor_levels(factors, factor_bins)
     random = np.random.default_rng(seed)
     table = np.zeros((representation.shape[1], levels.shape[1]))
     for k, level in enumerate(levels.T):
-        learn, test = halves(level, random, n_train)
+        learn, test = training_and_test(k, level, random, n_train)
         for d, z in enumerate(representation.T):
             classifier = LinearSVC(C=0.01, class_weight="balanced", random_state=0).fit(z[learn, None], level[learn])
             table[d, k] = classifier.score(z[test, None], level[test])
