@@ -2,9 +2,9 @@
 
     python benchmarks/disentanglement.py
 
-Prints the tables of docs/results.md: the MIG from bins of equal counts, which `mutual_information_gap` took before, from
+Prints the tables of docs/results.md: MIG from bins of equal counts, which `mutual_information_gap` took before, from
 nearest neighbours, which it takes now, and from bins of equal width; then DCI, SAP and IRS of noisy codes; then the
-processor time of all scores, as an evaluation measures them. Two minutes on one core.
+processor time of all scores, as an evaluation measures them. Five minutes on one core.
 """
 
 from __future__ import annotations

@@ -184,8 +184,8 @@ def test_only_missing_or_outdated_evaluations_are_measured_again(
         assert all(cell in output for cell in row), row[0]
     _the_figures_hold_the_numbers(figures, results_of(study))
 
-    # An evaluation on fewer images is repeated, and so is that of a run whose weights have changed, and one of a version
-    # that knew fewer scores.
+    # An evaluation on fewer images is repeated, and so are that of a run whose weights have changed and that of a
+    # version that knew fewer scores.
     first, other = out / NAMES[0], out / NAMES[1]
     assert main(["evaluate", str(first), "--only", "elbo", "--images", "50"]) == 0
     shutil.copy(other / "last.safetensors", out / NAMES[2])

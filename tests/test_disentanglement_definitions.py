@@ -183,7 +183,7 @@ def test_logistic_weights_follow_the_dimension_that_holds_a_factor() -> None:
 
 
 def test_a_hyperplane_per_value_separates_only_the_ends() -> None:
-    """Two values are told apart, so the gap is 1 less chance; of ten in a row the middle ones have values on both sides."""
+    """Two values are told apart, so the gap is 1 less chance; the middle ones of ten have values on both sides."""
     two = np.tile([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], (50, 1))
     assert d.sap_linear_svc(two, two).score == pytest.approx(0.5, abs=0.05)
     assert d.sap_score(two, two).score == pytest.approx(1)

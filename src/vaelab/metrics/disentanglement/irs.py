@@ -34,12 +34,12 @@ def irs_score(
 
         R_dk = 1 - E_v[q(z_d given v_k = v)] / q(z_d),    score = sum_d q(z_d) max_k R_dk / sum_d q(z_d)
 
-    Values are weighted by their frequency. With `quantile` 1, as in `irs_maximum`, q is the maximum of the paper. Since the maximum grows
-    with the number of rows, the default is a quantile of the deviations, for both terms of the ratio, so that
-    dimensions independent of all factors score about 0. (Implementations that take it for the numerator only give
-    such dimensions a positive score.) A negative robustness, due to sampling or to an outlier that sets the quantile of
-    one value, counts as 0. If no dimension varies, the score is 0. A factor of more than `factor_bins` values is cut
-    into bins of equal counts.
+    Values are weighted by their frequency. With `quantile` 1, as in `irs_maximum`, q is the maximum of the paper. Since
+    the maximum grows with the number of rows, the default is a quantile of the deviations, for both terms of the ratio,
+    so that dimensions independent of all factors score about 0. (Implementations that take it for the numerator only
+    give such dimensions a positive score.) A negative robustness, due to sampling or to an outlier that sets the
+    quantile of one value, counts as 0. If no dimension varies, the score is 0. A factor of more than `factor_bins`
+    values is cut into bins of equal counts.
 
     Exactly invariant to sign flips, to the order of dimensions and of rows, and to a common scale. The scale of a
     dimension is its weight, so noise dimensions lower the score; `robustness` depends on neither.
