@@ -37,7 +37,7 @@ class PublishedScores(Scores):
         "DCI completeness, logistic classifiers", "Eastwood and Williams (2018), their lasso for classes"
     )
     """Of `dci_logistic_classifiers`."""
-    logistic_informativeness: float = score("DCI informativeness, logistic classifiers", "accuracy")
+    logistic_informativeness: float = score("DCI informativeness, logistic classifiers", "the same, accuracy")
     """Of `dci_logistic_classifiers`."""
     sap: float = score("SAP, linear SVC", "Locatello et al. (2019), accuracy")
     """`sap_linear_svc`."""
