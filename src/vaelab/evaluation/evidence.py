@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import torch
+
 from vaelab.errors import UserError
 from vaelab.evaluation.collect import pair
 from vaelab.evaluation.measurement import Measurement
@@ -19,6 +21,12 @@ from vaelab.metrics.evidence import (
 from vaelab.metrics.intervals import bootstrap_interval
 
 _NATS = "nats per image"
+# The starts of annealing, in the order of its default.
+_STARTS = ("prior", "encoder")
+# Bounds from two starts that differ by less in the mean agree, nats.
+_CLOSE = 0.1
+# A bound exceeds log p(x) by this many nats for at most one image in twenty.
+_RARE = math.log(20)
 
 
 def measure(measurement: Measurement) -> Section:
@@ -45,6 +53,7 @@ def measure(measurement: Measurement) -> Section:
     try:
         refuse_without_density(measurement.model)
         numbers += _annealed(measurement, bound)
+        findings.append(_starts_agree(measurement))
     except UserError as why:
         findings.append(f"Annealing left out: {why}.")
     about: dict[str, str | int | float] = {
@@ -99,10 +108,15 @@ def _annealed(measurement: Measurement, bound: Evidence) -> list[Number]:
     _, y = measurement.costly_batch
     both = bidirectional_bounds(measurement.model, y, len(rows), seed=measurement.budget.seed)
     gap = (both.upper - both.lower).double().cpu()
-    chains, steps = len(annealed.log_weight), len(annealed.temperatures) - 1
-    how = f"{len(rows)} images, {chains} chains of {steps} temperatures, acceptance"
+    (_, chains, _), steps = annealed.log_weight.shape, len(annealed.temperatures) - 1
+    how = f"{len(rows)} images, {chains} chains of {steps} temperatures from each start, acceptance"
     return [
         Number("AIS", annealed.mean, _NATS, pair(annealed.interval), f"{how} {float(annealed.acceptance.mean()):.2f}"),
+        *(
+            Number(f"AIS from the {start}", float(bounds.mean()), _NATS, pair(bootstrap_interval(bounds.numpy())))
+            for start, bounds in zip(_STARTS, annealed.by_start.cpu(), strict=True)
+            if bool(bounds.isfinite().all())
+        ),
         Number(
             f"AIS - {against}",
             float(difference.mean()),
@@ -118,3 +132,26 @@ def _annealed(measurement: Measurement, bound: Evidence) -> list[Number]:
             f"upper minus lower bound, {len(rows)} images that the model generated",
         ),
     ]
+
+
+def _starts_agree(measurement: Measurement) -> str:
+    """Whether the bounds by annealing from the prior and from the encoder agree within their sampling error.
+
+    They share no random number. A stochastic lower bound can be far too low but hardly too high, so where they differ
+    the lower one is wrong.
+    """
+    # A start whose chains have no weight at all is as low as numbers go.
+    prior, encoder = measurement.annealed.by_start.cpu().clamp(min=torch.finfo(torch.float32).min)
+    difference = encoder - prior
+    n, mean, (low, high) = len(difference), float(difference.mean()), pair(bootstrap_interval(difference.numpy()))
+    far = int((difference.abs() > _RARE).sum())
+    apart = f"({low:.2f} to {high:.2f}), more than {_RARE:.0f} apart for {far} of {n} images"
+    if not (abs(mean) > _CLOSE and low * high > 0) and far <= n / 20:
+        return f"AIS from the prior and AIS from the encoder agree: they differ by {mean:.2f} nats in the mean {apart}."
+    lower = _STARTS[mean < 0]
+    return (
+        f"AIS FROM THE PRIOR AND FROM THE ENCODER DISAGREE: from the {lower} it is lower, encoder minus prior "
+        f"{mean:.2f} nats in the mean {apart}. A lower bound can be far too low, but hardly "
+        "too high: log p(x) is at least near the higher one. AIS weighs both, and may be too low as well; "
+        "`annealed_bound` with more temperatures shows by how much."
+    )

@@ -15,7 +15,6 @@ from vaelab.metrics.evidence.importance import (
 from vaelab.metrics.evidence.joint import Joint as Joint
 from vaelab.metrics.evidence.quadrature import Quadrature as Quadrature
 from vaelab.metrics.evidence.starts import (
-    from_both as from_both,
     from_posterior as from_posterior,
     from_prior as from_prior,
 )
