@@ -266,6 +266,100 @@ def test_the_seed_fixes_the_result_and_the_rng_state_is_restored(model: VAEModel
     assert not torch.equal(annealed_bound(model, x, temperatures=4, chains=2, seed=4).log_weight, first)
 
 
+# ---- Several starts ----
+
+
+def misled(model: VAEModel, shift: float, width: float) -> VAEModel:
+    """The model with an encoder that is far too sure, and looks beside the posterior."""
+    with torch.no_grad():
+        model.posterior.mean.bias += shift
+        model.posterior.log_variance.bias.fill_(2 * math.log(width))
+    return model
+
+
+def many(n: int) -> Tensor:
+    return torch.randn(n, 1, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) * 0.7
+
+
+def test_the_default_does_not_depend_on_the_encoder(model: VAEModel) -> None:
+    """From this encoder alone no chain comes near; chains from the prior must neither be slowed nor outvoted by it."""
+    x = many(40)
+    exact = exact_evidence(model, x)[0].detach()
+    result = annealed_bound(misled(model, 3.0, 0.01), x)
+    prior, encoder = (result.by_start - exact).mean(1)
+    assert encoder < -10
+    assert abs(prior) < 0.1
+    assert abs(result.mean - exact.mean()) < 0.1
+    assert (result.log_p - exact).min() > -1
+
+
+def test_shares_follow_the_pilots_and_sum_to_one(model: VAEModel, x: Tensor) -> None:
+    good = annealed_bound(model, x, temperatures=20, chains=2).log_share.exp()
+    torch.testing.assert_close(good.sum(0), torch.ones(6, dtype=torch.float64))
+    assert good.min() > 0.02
+    assert annealed_bound(misled(model, 3.0, 0.01), x, temperatures=20, chains=2).log_share[1].exp().max() < 1e-3
+
+
+def test_the_average_over_starts_is_unbiased(model: VAEModel, x: Tensor) -> None:
+    """With few temperatures and an encoder that is neither good nor hopeless, so that shares lie between 0 and 1."""
+    exact = exact_evidence(model, x)[0].detach()
+    result = annealed_bound(misled(model, 0.3, 0.3), x, temperatures=6, chains=4000, leapfrog=3)
+    assert result.log_share.exp().amin(0).median() > 0.05
+    error = (1 / result.effective).sqrt()
+    assert ((result.log_p - exact).exp() - 1).abs().max() < 4 * error.max() < 0.4
+
+
+def test_one_start_is_the_same_as_a_sequence_of_one(model: VAEModel, x: Tensor) -> None:
+    alone, listed = (annealed_bound(model, x, temperatures=4, start=start) for start in (from_prior, [from_prior]))
+    assert torch.equal(alone.log_p, listed.log_p)
+    torch.testing.assert_close(alone.log_p, alone.by_start[0])
+    with pytest.raises(UserError, match="the number of starts is 0"):
+        annealed_bound(model, x, start=[])
+
+
+class Bent(torch.nn.Module):
+    """Probabilistic PCA of |z_1| and z_2: each posterior is its own mirror image in z_1."""
+
+    def __init__(self, linear: torch.nn.Module) -> None:
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.linear(torch.cat([z[..., :1].abs(), z[..., 1:]], -1))
+
+
+def test_a_start_that_misses_one_of_two_equal_peaks_is_low_by_log_two(model: VAEModel) -> None:
+    """The evidence by a sum over a fine grid, the integral over the encoder's half half of it."""
+    layer = model.network.decoder[0]
+    with torch.no_grad():
+        model.likelihood.sigma.fill_(0.2)
+        model.network.decoder[0] = Bent(layer)
+        model.posterior.mean.weight.zero_()
+        model.posterior.mean.bias.copy_(torch.tensor([1.5, 0.0]))
+        model.posterior.log_variance.bias.fill_(2 * math.log(0.15))
+        torch.manual_seed(0)
+        x = model.decode(torch.tensor([1.5, 0.0]) + 0.1 * torch.randn(8, 2, dtype=torch.float64)).sample()
+        ticks = torch.linspace(-4, 4, 161, dtype=torch.float64)
+        grid = torch.cartesian_prod(ticks, ticks)
+        exact = Joint(model, x).log_prob(grid[:, None].expand(-1, 8, -1)).logsumexp(0) + 2 * math.log(0.05)
+    result = annealed_bound(model, x)
+    prior, encoder = (result.by_start - exact).mean(1)
+    assert abs(prior) < 0.1
+    assert encoder == pytest.approx(-math.log(2), abs=0.1)
+    assert -0.45 < result.mean - exact.mean() < 0.1
+
+
+def test_bounds_of_both_directions_enclose_the_evidence_of_a_misled_encoder(model: VAEModel) -> None:
+    """E[log p(x)] is the negative entropy of x; the useless start has no share of either bound."""
+    weight = model.network.decoder[0].weight.detach()
+    covariance = weight @ weight.T + model.likelihood.sigma**2 * torch.eye(12, dtype=torch.float64)
+    expected = -float(MultivariateNormal(torch.zeros(12, dtype=torch.float64), covariance).entropy())
+    result = bidirectional_bounds(misled(model, 3.0, 0.01), n_images=300, temperatures=60, chains=6)
+    error = 4 * math.sqrt(12 / 2 / 300)
+    assert result.mean_lower - error < expected < result.mean_upper + error
+    assert 0 < result.gap < 0.5
+
+
 # ---- Reverse annealing, from the posterior ----
 
 

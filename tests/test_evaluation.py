@@ -23,7 +23,7 @@ from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluati
 from vaelab.measured import MeasuredModel
 from vaelab.metrics.disentanglement import DisentanglementScores, PublishedScores
 from vaelab.metrics.evidence import exact_evidence, importance_bound
-from vaelab.models.files import save, weights_digest
+from vaelab.models.files import load, save, weights_digest
 from vaelab.posteriors import Codebook, FlowPosterior
 from vaelab.priors import UniformCodes
 from vaelab.training import Run, train
@@ -119,6 +119,26 @@ def test_a_violated_order_is_reported(binary_run: Run, digits: ImageData, monkey
     monkeypatch.setattr(evidence, "importance_bound", wrong)
     result = measure_parts(measurement(binary_run.model, digits, Dynamic(), SMALL), ["evidence"])
     assert result.section("evidence").findings[0].startswith("THE ORDER IS VIOLATED")
+
+
+def test_annealing_says_whether_its_starts_agree(binary_run: Run, digits: ImageData, tmp_path: Path) -> None:
+    few = replace(SMALL, n_images=20, n_costly=10)
+    evidence = measure_parts(measurement(binary_run.model, digits, Dynamic(), few), ["evidence"]).section("evidence")
+    assert evidence.findings[-1].startswith("AIS from the prior and AIS from the encoder agree: they differ by")
+
+    save(binary_run.model, tmp_path / "model.safetensors")
+    misled = load(tmp_path / "model.safetensors")
+    with torch.no_grad():
+        misled.posterior.mean.weight.zero_()
+        misled.posterior.mean.bias.fill_(6.0)
+        misled.posterior.log_variance.weight.zero_()
+        misled.posterior.log_variance.bias.fill_(-9.0)
+    evidence = measure_parts(measurement(misled, digits, Dynamic(), few), ["evidence"]).section("evidence")
+    found = evidence.findings[-1]
+    assert found.startswith("AIS FROM THE PRIOR AND FROM THE ENCODER DISAGREE: from the encoder it is lower")
+    assert "for 10 of 10 images" in found
+    assert evidence.value("AIS from the encoder") < evidence.value("AIS from the prior") - 1
+    assert evidence.value("AIS - log p(x)") == pytest.approx(0, abs=0.3)
 
 
 def test_grey_pixels_give_gaps_but_no_evidence(digits: ImageData) -> None:

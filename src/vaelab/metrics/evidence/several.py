@@ -12,6 +12,7 @@ from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.evidence.path import Annealing, log_mean_exp
 from vaelab.metrics.evidence.starts import Start
 
+
 class SeveralStarts:
     r"""Annealing of B images along K paths, and the share of each.
 
