@@ -82,7 +82,7 @@ def annealed_bound(
     x: Float[Tensor, "B C H W"],
     y: Tensor | None = None,
     temperatures: int = 100,
-    chains: int = 16,
+    chains: int = 24,
     leapfrog: int = 3,
     start: Start | Sequence[Start] = (from_prior, from_posterior),
     seed: int = 0,

@@ -63,7 +63,7 @@ def bidirectional_bounds(
     y: Tensor | None = None,
     n_images: int = 100,
     temperatures: int = 100,
-    chains: int = 16,
+    chains: int = 24,
     leapfrog: int = 3,
     start: Start | Sequence[Start] = (from_prior, from_posterior),
     seed: int = 0,
