@@ -90,7 +90,8 @@ def kills(n: int, chance: random.Random, folder: Path) -> Iterator[str | None]:
     """A training killed at random moments, again and again, ends with the same bytes."""
     data = digits()
     np.savez(folder / "digits.npz", images=data.images, labels=data.labels)
-    words = ["train", "vae", "--data", "npz:digits.npz", "network:mlp", "--epochs", "60", "--checkpoint-seconds", "0"]
+    words = ["train", "vae", "--data", "npz:digits.npz", "--validation", "50", "network:mlp", "--epochs", "60"]
+    words += ["--checkpoint-seconds", "0"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
 
     def start(*words: str) -> subprocess.Popen[bytes]:

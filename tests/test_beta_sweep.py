@@ -77,6 +77,7 @@ def test_the_sweep_has_the_documented_settings() -> None:
         model=VAE(latent=10, network=Conv(channels=(32, 64, 64))),
         objective=Elbo(beta=Constant(4.0)),
         training=Training(
+            validation=0,
             epochs=10,
             batch_size=64,
             optimiser=Adam(learning_rate=2e-3, schedule=Cosine(start=1.0, stop=0.0, warmup=0.05)),

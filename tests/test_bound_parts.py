@@ -557,7 +557,7 @@ def diagnoses(tmp_path_factory: pytest.TempPathFactory) -> dict[float, Diagnosis
             Digits(),
             model=VAE(latent=2, network=Mlp(hidden=(64,))),
             objective=Elbo(beta=Constant(beta)),
-            training=Training(epochs=6, batch_size=32),
+            training=Training(epochs=6, batch_size=32, validation=0),
         )
         model = train(experiment, folder / str(beta), data=data).model
         test = data.split("test")
