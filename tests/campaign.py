@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import gzip
 import io
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -38,6 +40,8 @@ from vaelab.experiment import read_experiment
 from vaelab.files import read_json
 from vaelab.models.files import read_tensors, weights_digest
 from vaelab.training import open_run
+
+FULL = Path("/dev/full")
 
 # A result is None if the attack was held, otherwise a sentence about what happened.
 Campaign = Callable[[int, random.Random, Path], Iterator[str | None]]
@@ -376,6 +380,89 @@ def _quietly(words: list[str]) -> int:
         return command_line(words)
 
 
+def _process(words: list[str], folder: Path, environment: dict[str, str], **more: Any) -> tuple[int, str]:
+    """The exit code and standard error of the command line in a process of its own."""
+    command = [sys.executable, "-m", "vaelab", *words]
+    more = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE} | more
+    done = subprocess.run(command, cwd=folder, env=os.environ | environment, timeout=300, check=False, **more)
+    return done.returncode, (done.stderr or b"").decode(errors="replace")
+
+
+def _refusal(code: int, errors: str) -> str | None:
+    """None if a process ended well, or with exit code 2 and a last line of its own."""
+    if code == 0 and "Traceback" not in errors:
+        return None
+    last = (errors.strip().splitlines() or [""])[-1]
+    return None if code == 2 and "Traceback" not in errors and last.startswith("vaelab: ") else f"{code}: {last[:120]}"
+
+
+def disk(n: int, chance: random.Random, folder: Path) -> Iterator[str | None]:
+    """A training on a disk that fills up stops in one line, and ends with the same bytes once there is room."""
+    begun = small_run(folder, epochs=1).folder
+    words, environment = ["train", "--resume", "full", "--epochs", "3", "--quiet"], {"OMP_NUM_THREADS": "1"}
+    shutil.copytree(begun, folder / "full")
+    _process(words, folder, environment)
+    names = ("last.safetensors", "best.safetensors", "checkpoint.safetensors")
+    expected = {name: (folder / "full" / name).read_bytes() for name in names}
+    largest = max(map(len, expected.values()))
+    for _ in range(n):
+        shutil.rmtree(folder / "full")
+        shutil.copytree(begun, folder / "full")
+        # No file grows beyond it, as under a quota.
+        room = chance.choice([chance.randrange(4000), chance.randrange(largest)])
+        limited = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (room, room))
+        code, errors = _process(words, folder, environment, preexec_fn=limited)
+        found = _refusal(code, errors)
+        if found is None:
+            found = _refusal(*_process(words, folder, environment))
+            if any((folder / "full" / name).read_bytes() != content for name, content in expected.items()):
+                found = "it ends with other bytes"
+        yield None if found is None else f"room for {room} bytes: {found}"
+
+
+ENVIRONMENTS: tuple[dict[str, str], ...] = (
+    {"LC_ALL": "C", "PYTHONUTF8": "0"}, {"LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii"},
+    {"LC_ALL": "xx_XX.ISO-8859-1"}, {"HOME": "/nowhere"},
+     {"HOME": "/proc"}, {"HOME": ""}, {"TMPDIR": "/nowhere"}, {"XDG_CACHE_HOME": "/proc/x"},
+    {"COLUMNS": "0"}, {"COLUMNS": "1"}, {"COLUMNS": "wide"}, {"TERM": "dumb"}, {"TERM": ""}, {"NO_COLOR": "1"},
+    {"FORCE_COLOR": "1"}, {"MPLBACKEND": "TkAgg"}, {"MPLBACKEND": "nonsense"}, {"MPLCONFIGDIR": "/nowhere"},
+    {"VAELAB_DATA": "/nowhere"}, {"VAELAB_DATA": "/dev/null"}, {"VAELAB_DATA": ""}, {"PATH": ""},
+    {"PYTHONOPTIMIZE": "1"}, {"PYTHONOPTIMIZE": "2"}, {"PYTHONHASHSEED": "7"}, {"PYTHONWARNINGS": "always"},
+    {"TZ": "Nowhere/Nothing"}, {"CUDA_VISIBLE_DEVICES": "9"}, {"OMP_NUM_THREADS": "3"}, {"SOURCE_DATE_EPOCH": "x"},
+)  # fmt: skip
+
+
+def environments(n: int, chance: random.Random, folder: Path) -> Iterator[str | None]:
+    """In an odd environment a command works, or ends in one line, and a training gives the same weights."""
+    run = small_run(folder)
+    record, digest = str(run.folder / "experiment.json"), weights_digest(run.model)
+    folders = [folder, folder / "with spaces and \u00e9", folder / "gone", folder / "shut"]
+    commands = (
+        ["--help"], ["train", "vae", "--help"], ["parts"], ["data", "list"], ["train", "vae", "--data", "mnist"],
+        ["train", "--config", record, "--out", str(folder / "again")],
+        ["evaluate", str(run.folder), "--only", "elbo"], ["figures", str(run.folder), "--only", "reconstructions"],
+        ["report", str(run.folder), "--out", str(folder / "report.html")],
+    )  # fmt: skip
+    for _ in range(n):
+        for place in folders:
+            place.mkdir(exist_ok=True)
+        folders[3].chmod(0o500)
+        given: dict[str, str] = {"OMP_NUM_THREADS": "1"}
+        for chosen in chance.sample(ENVIRONMENTS, 2):
+            given |= chosen
+        place, words = chance.choice(folders), list(chance.choice(commands))
+        more: dict[str, Any] = chance.choice([{}, {}, {"stdin": subprocess.DEVNULL}, {"stdout": FULL.open("wb")}])
+        # The folder of a process can vanish while it runs.
+        leave = functools.partial(os.rmdir, place) if place.name == "gone" else None
+        code, errors = _process(words, place, given, preexec_fn=leave, **more)
+        found = _refusal(code, errors)
+        if code == 0 and (folder / "again").exists() and weights_digest(open_run(folder / "again").model) != digest:
+            # Another number of threads may change the last bits.
+            found = None if given["OMP_NUM_THREADS"] == "3" else "other weights"
+        yield None if found is None else f"{' '.join(words[:2])} in {place.name} with {given} {list(more)}: {found}"
+        shutil.rmtree(folder / "again", ignore_errors=True)
+
+
 CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     "kills": (kills, 100),
     "flips": (flips, 1000),
@@ -386,6 +473,8 @@ CAMPAIGNS: dict[str, tuple[Campaign, int]] = {
     "pictures": (pictures, 300),
     "writers": (writers, 1500),
     "folders": (folders, 200),
+    "disk": (disk, 25),
+    "environments": (environments, 100),
 }
 
 

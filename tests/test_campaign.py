@@ -7,7 +7,15 @@ import pytest
 from .campaign import CAMPAIGNS, run
 
 # Of the campaign's own number of attacks.
-SHARES = {"kills": 0.02, "flips": 0.1, "trees": 0.04, "lines": 0.05, "writers": 0.1, "folders": 0.1}
+SHARES = {
+    "kills": 0.02,
+    "flips": 0.1,
+    "trees": 0.04,
+    "lines": 0.05,
+    "writers": 0.1,
+    "folders": 0.1,
+    "environments": 0.06,
+}
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)

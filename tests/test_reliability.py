@@ -339,3 +339,21 @@ def test_a_closed_output_after_success_is_no_fault(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert not done.stderr
+
+
+def test_a_current_folder_that_is_gone_is_named(tmp_path: Path) -> None:
+    """Libraries that torch loads end the process there without a word of use."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    refused = subprocess.run(
+        [sys.executable, "-m", "vaelab", "parts"],
+        cwd=gone,
+        preexec_fn=gone.rmdir,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert (
+        refused.stderr == "vaelab: the current folder cannot be used (No such file or directory); change to another\n"
+    )

@@ -71,6 +71,11 @@ def _run(words: list[str]) -> int:
     if words[:1] in (["--version"], ["-V"]):
         print(f"vaelab {__version__}")
         return 0
+    try:
+        Path.cwd()
+    except OSError as error:
+        # Libraries that torch loads end the process without a word of use there.
+        raise UserError(f"the current folder cannot be used ({error.strerror}); change to another") from None
     from vaelab.cli.commands import VAELAB
     from vaelab.cli.plugins import load_plugins
 
