@@ -17,6 +17,7 @@ import io
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -392,7 +393,8 @@ def _refusal(code: int, errors: str) -> str | None:
     """None if a process ended well, or with exit code 2 and a last line of its own."""
     if code == 0 and "Traceback" not in errors:
         return None
-    last = (errors.strip().splitlines() or [""])[-1]
+    # With FORCE_COLOR the line stands where the display of the progress was.
+    last = (re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", errors).strip().splitlines() or [""])[-1]
     return None if code == 2 and "Traceback" not in errors and last.startswith("vaelab: ") else f"{code}: {last[:120]}"
 
 
@@ -423,7 +425,7 @@ def disk(n: int, chance: random.Random, folder: Path) -> Iterator[str | None]:
 ENVIRONMENTS: tuple[dict[str, str], ...] = (
     {"LC_ALL": "C", "PYTHONUTF8": "0"}, {"LC_ALL": "POSIX", "PYTHONIOENCODING": "ascii"},
     {"LC_ALL": "xx_XX.ISO-8859-1"}, {"HOME": "/nowhere"},
-     {"HOME": "/proc"}, {"HOME": ""}, {"TMPDIR": "/nowhere"}, {"XDG_CACHE_HOME": "/proc/x"},
+    {"HOME": "/proc"}, {"HOME": ""}, {"TMPDIR": "/nowhere"}, {"XDG_CACHE_HOME": "/proc/x"},
     {"COLUMNS": "0"}, {"COLUMNS": "1"}, {"COLUMNS": "wide"}, {"TERM": "dumb"}, {"TERM": ""}, {"NO_COLOR": "1"},
     {"FORCE_COLOR": "1"}, {"MPLBACKEND": "TkAgg"}, {"MPLBACKEND": "nonsense"}, {"MPLCONFIGDIR": "/nowhere"},
     {"VAELAB_DATA": "/nowhere"}, {"VAELAB_DATA": "/dev/null"}, {"VAELAB_DATA": ""}, {"PATH": ""},

@@ -357,3 +357,24 @@ def test_a_current_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     assert (
         refused.stderr == "vaelab: the current folder cannot be used (No such file or directory); change to another\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("variable", "says"),
+    [
+        ("MPLBACKEND", "MPLBACKEND is 'x', but must be the name of a backend of Matplotlib; unset it"),
+        ("SOURCE_DATE_EPOCH", "SOURCE_DATE_EPOCH is 'x', but must be a whole number of seconds; unset it"),
+    ],
+)
+def test_an_environment_that_libraries_refuse_is_named(
+    variable: str, says: str, digits: vl.ImageData, tmp_path: Path
+) -> None:
+    run = vl.train(vl.preset("vae", data="digits", epochs=1, batch_size=64), tmp_path / "run", data=digits)
+    refused = subprocess.run(
+        [sys.executable, "-m", "vaelab", "figures", str(run.folder), "--only", "training-curves", "--format", "svg"],
+        env=os.environ | {variable: "x"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (2, f"vaelab: {says}")

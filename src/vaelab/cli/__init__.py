@@ -19,6 +19,11 @@ from vaelab.errors import UserError, reason
 # The exit code of a program that a closed pipe ends: 128 + SIGPIPE.
 _BROKEN_PIPE = 141
 # What torch says, on a GPU and on a CPU, if memory runs out.
+# Environment variables that libraries read, and refuse by a ValueError with the value.
+_READ_BY_LIBRARIES = {
+    "MPLBACKEND": "the name of a backend of Matplotlib",
+    "SOURCE_DATE_EPOCH": "a whole number of seconds",
+}
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "Cannot allocate memory")
 
 
@@ -60,6 +65,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         out_of_memory = any(words in str(error) for words in _OUT_OF_MEMORY)
         if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and out_of_memory):
             return _complain("memory ran out; lower --batch-size or --image-size")
+        for variable, must in _READ_BY_LIBRARIES.items():
+            given = os.environ.get(variable)
+            if given and isinstance(error, ValueError) and repr(given) in str(error):
+                return _complain(f"{variable} is {given!r}, but must be {must}; unset it")
         _complain(f"a fault in vaelab, {reason(error)}; VAELAB_TRACEBACK=1 shows where, please report it")
         return 1
 
