@@ -573,7 +573,7 @@ def test_the_kl_of_an_unknown_label_is_sampled_and_that_of_a_known_one_exact(pos
         assert ((kl.mean(0) - by_quadrature).abs() < 4 * error + 2e-3).all()
         exact = model(x[[0, 3]], y[[0, 3]]).latents[0].kl()[0]
         assert_close(kl[:, [0, 3]], exact.expand(4000, 2))
-        # The nearest normal takes out a part of the noise.
+        # The normal of the same moments takes out a part of the noise.
         assert (kl[:, 1:3].std(0) < latent.log_ratio()[:, 1:3].std(0)).all()
 
 

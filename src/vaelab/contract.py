@@ -64,7 +64,7 @@ class PriorSizes(NamedTuple):
     code_space: CodeSpace | None
     """The space of codes if the posterior is discrete, otherwise None."""
     labels: bool = False
-    """Whether the condition is a label: one-hot, or zeros if it is unknown. Otherwise it is attributes."""
+    """True if the condition is a label (one-hot, or zeros for an unknown label), False for attributes."""
 
 
 class Network(nn.Module):
@@ -207,12 +207,12 @@ class Latent(Draw):
     def kl(self) -> Float[Tensor, "S B"]:
         """KL(q || p): exact where a closed form is registered with torch, otherwise `log_ratio`.
 
-        If some labels are unknown, the KL to the nearest normal plus a sampled difference, which is zero, and the KL
-        exact, where the label is known.
+        To a mixture over unknown labels: the exact KL to the normal of its moments, plus a sampled difference, which is
+        zero where the label is known.
         """
         if isinstance(self.p, LabelMixture):
-            nearest = replace(self, p=self.p.nearest)
-            return nearest.kl() - nearest.log_ratio() + self.log_ratio()
+            normal = replace(self, p=self.p.moment_matched)
+            return normal.kl() - normal.log_ratio() + self.log_ratio()
         try:
             exact = kl_divergence(self.q, self.p)
         except NotImplementedError:

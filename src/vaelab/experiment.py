@@ -166,11 +166,11 @@ def read_record(path: Path, specs: Sequence[type[Spec]] = ()) -> Record:
 
 def _record(values: Any, path: Path, specs: Sequence[type[Spec]]) -> Record:
     if isinstance(values, dict):
-        values = values | {"experiment": of_run(values.get("experiment"))}
+        values = values | {"experiment": upgraded(values.get("experiment"))}
     return decode(Record, values, str(path), specs)
 
 
-def of_run(experiment: Any) -> Any:
+def upgraded(experiment: Any) -> Any:
     """The experiment of a run as JSON; runs of 0.1, whose settings have no `validation`, held out nothing."""
     if isinstance(experiment, dict) and isinstance(experiment.get("training"), dict):
         return experiment | {"training": {"validation": 0} | experiment["training"]}

@@ -21,7 +21,7 @@ class LabelMixture(MixtureSameFamily):
     has_rsample = True
 
     @property
-    def nearest(self) -> Distribution:
+    def moment_matched(self) -> Distribution:
         """The normal with the same means and variances, row by row: p(z) itself where the label is known."""
         return diagonal_normal(self.mean, self.variance.sqrt())
 

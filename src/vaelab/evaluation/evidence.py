@@ -135,10 +135,10 @@ def _annealed(measurement: Measurement, bound: Evidence) -> list[Number]:
 
 
 def _starts_agree(measurement: Measurement) -> str:
-    """Whether the bounds by annealing from the prior and from the encoder agree within their sampling error.
+    """A sentence that says whether annealing from the prior and from the encoder gives the same bound.
 
-    They share no random number. A stochastic lower bound can be far too low but hardly too high, so where they differ
-    the lower one is wrong.
+    "The same" means within the sampling error; the two share no random numbers. A stochastic lower bound can be far too
+    low but hardly too high, so where they differ the lower one is wrong.
     """
     # A start whose chains have no weight at all is as low as numbers go.
     prior, encoder = measurement.annealed.by_start.cpu().clamp(min=torch.finfo(torch.float32).min)

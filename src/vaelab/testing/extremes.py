@@ -1,4 +1,4 @@
-"""Whether a posterior or a likelihood stays finite far from its start: a caveat of a part, not a fault."""
+"""A check that densities stay finite for extreme inputs. If they do not, that is a caveat, not a fault."""
 
 from __future__ import annotations
 

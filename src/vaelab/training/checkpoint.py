@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from vaelab.codec import decode, encode
 from vaelab.errors import UserError, reason
-from vaelab.experiment import Experiment, of_run, same_settings
+from vaelab.experiment import Experiment, same_settings, upgraded
 from vaelab.models.files import read_tensors, restore, write_tensors
 from vaelab.spec import classes_in
 from vaelab.training.device import random_state, set_random_state
@@ -90,7 +90,7 @@ def read_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: State
         raise UserError(f"{path} is from an earlier version ({about.get('vaelab')}); start a new run")
     begun = about.get("experiment")
     if begun is not None and not same_settings(
-        decode(Experiment, of_run(begun), str(path), classes_in(state.experiment)), state.experiment
+        decode(Experiment, upgraded(begun), str(path), classes_in(state.experiment)), state.experiment
     ):
         raise UserError(
             f"{path} was written with other settings than those of experiment.json; restore its settings, or start a "

@@ -75,10 +75,10 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or patience has run out."""
-        return self.state.epoch > self.settings.epochs or self.impatient
+        return self.state.epoch > self.settings.epochs or self.patience_exhausted
 
     @property
-    def impatient(self) -> bool:
+    def patience_exhausted(self) -> bool:
         """Whether the last `patience` epochs have not lowered the total on the validation images."""
         patience = self.settings.patience
         if not 0 < patience < len(self.rows):

@@ -38,7 +38,7 @@ def mutual_information_gap(
     Chen, Li, Grosse and Duvenaud (2018), equation 6. Their I is that of draws from known posteriors; here it is that of
     the given numbers, estimated from nearest neighbours (Ross 2014) as in `label_information`, with the square root of
     the number of rows of a value as the number of neighbours. There are no bins, so a dimension that repeats a factor
-    up to small noise scores close to 1, whatever the frequencies of the values. `mig_equal_width` is the estimate of
+    up to small noise scores close to 1, for any frequencies of the values. `mig_equal_width` is the estimate of
     Locatello et al. (2019). A factor of more than `factor_bins` values is cut into bins of equal counts; other factors
     keep their values. A dimension of at most 20 values is counted exactly.
 

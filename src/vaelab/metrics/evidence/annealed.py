@@ -39,7 +39,7 @@ class AnnealedEvidence:
 
     @property
     def log_p(self) -> Float[Tensor, " B"]:
-        """Log of the mean weight of an image's chains, by share: at most log p(x) in expectation."""
+        """Log of the mean weight, by the shares of the starts: at most log p(x) in expectation."""
         return combined(self.log_weight, self.log_share)
 
     @property

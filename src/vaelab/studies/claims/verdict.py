@@ -18,8 +18,8 @@ from vaelab.report import CheckOutcome, Measure, Verdict
 
 LEVEL = 0.05
 ERROR_RATE = (
-    "A claim that is true is refuted with a probability of at most 5 %, whatever the number of its checks (Holm 1979); "
-    "one that is false is reproduced with at most 2.5 %, since all of its checks must pass (Berger 1982). The rates "
+    "A true claim is refuted with a probability of at most 5 %, however many checks it has (Holm 1979); "
+    "a false one is reproduced with at most 2.5 %, since all of its checks must pass (Berger 1982). The rates "
     "hold for each claim alone, for independent seeds with normal numbers, and for a number of seeds fixed beforehand."
 )
 
