@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { gzipSync } from "node:zlib";
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig, type Plugin } from "vite";
+import { viteSingleFile } from "vite-plugin-singlefile";
+
+/** onnxruntime's WebAssembly, compressed, as one element of the page: the worker is handed its bytes. */
+function runtime(): Plugin {
+  const wasm = createRequire(import.meta.url).resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm");
+  return {
+    name: "runtime",
+    transformIndexHtml: {
+      order: "post",
+      handler: () => [
+        {
+          tag: "script",
+          attrs: { type: "application/gzip", id: "vaelab-runtime" },
+          children: gzipSync(readFileSync(wasm), { level: 9 }).toString("base64"),
+          injectTo: "body",
+        },
+      ],
+    },
+  };
+}
+
+/** Without this, the bundler would put a second, uncompressed copy of the WebAssembly beside each reference to it. */
+function withoutWasmAddress(): Plugin {
+  return {
+    name: "without-wasm-address",
+    enforce: "pre",
+    transform: (code, id) =>
+      id.includes("onnxruntime-web")
+        ? code.replaceAll(/new URL\("ort-wasm-simd-threaded\.wasm",\s*import\.meta\.url\)\.href/g, '""')
+        : null,
+  };
+}
+
+export default defineConfig({
+  plugins: [withoutWasmAddress(), svelte(), viteSingleFile(), runtime()],
+  worker: { format: "es", plugins: () => [withoutWasmAddress()] },
+  build: {
+    outDir: "../src/vaelab/explorer/built",
+    emptyOutDir: true,
+    target: "es2022",
+    rollupOptions: { input: "page.html" },
+  },
+});
