@@ -24,21 +24,26 @@ function runtime(): Plugin {
   };
 }
 
-/** Without this, the bundler would put a second, uncompressed copy of the WebAssembly beside each reference to it. */
-function withoutWasmAddress(): Plugin {
+/**
+ * Adapts onnxruntime to a classic worker without files beside it. A page opened from disk may not start a module worker
+ * from its own text, and the address of the WebAssembly would make the bundler put a second copy of it into the page.
+ */
+function classicRuntime(): Plugin {
   return {
-    name: "without-wasm-address",
+    name: "classic-runtime",
     enforce: "pre",
     transform: (code, id) =>
       id.includes("onnxruntime-web")
-        ? code.replaceAll(/new URL\("ort-wasm-simd-threaded\.wasm",\s*import\.meta\.url\)\.href/g, '""')
+        ? code
+            .replaceAll(/new URL\("ort-wasm-simd-threaded\.wasm",\s*import\.meta\.url\)\.href/g, '""')
+            .replaceAll("import.meta.url", "self.location.href")
         : null,
   };
 }
 
 export default defineConfig({
-  plugins: [withoutWasmAddress(), svelte(), viteSingleFile(), runtime()],
-  worker: { format: "es", plugins: () => [withoutWasmAddress()] },
+  plugins: [svelte(), viteSingleFile(), runtime()],
+  worker: { format: "iife", plugins: () => [classicRuntime()] },
   build: {
     outDir: "../src/vaelab/explorer/built",
     emptyOutDir: true,

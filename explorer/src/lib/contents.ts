@@ -10,6 +10,8 @@ export interface Images {
   labels: BlockId | null;
   count: number;
   shape: [number, number, number];
+  /** Whether their pixels are 0 or 1 only. */
+  binary: boolean;
   /** Name of the data and of the split. */
   name: string;
 }
@@ -20,8 +22,10 @@ export interface Points {
   dimensions: number[];
   /** Means, then standard deviations, float32, (count, kept) each. */
   moments: BlockId;
-  /** KL per latent dimension in nats, averaged over the images. */
-  kl: number[];
+  /** KL per latent dimension in nats, averaged over the images; null unless the prior is a standard normal. */
+  kl: number[] | null;
+  /** Variance over the images of the mean of each latent dimension. */
+  activity: number[];
   /** The first two principal axes of all means: centre and axes of D numbers each; null for two dimensions. */
   principal: { centre: number[]; axes: [number[], number[]] } | null;
   /** Means along the principal axes, float32, (count, 2); null for two dimensions. */

@@ -12,6 +12,7 @@ VAELAB = Group(
         Later("evaluate", "Evaluate"),
         Later("figures", "Figures"),
         Later("report", "Report"),
+        Later("explore", "Explore"),
         Later("parts", "Parts"),
         Later("data", "DATA"),
         Later("completion", "Completion"),

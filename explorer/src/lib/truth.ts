@@ -1,0 +1,91 @@
+/** The true posterior of an image under a model of two latent dimensions, decoded as it is needed. */
+import { contours } from "d3-contour";
+import { pairwise, softplusSums } from "./bernoulli";
+import { logDensity } from "./normal";
+import { bestNormal, densityGrid, gaps, massLevels, truePosterior, type TruePosterior } from "./posterior";
+import type { Shown } from "./shown.svelte";
+
+export interface Truth {
+  posterior: TruePosterior;
+  /** Outlines that hold 39, 86 and 99 % of the mass, in latent units. */
+  outlines: [number, number][][];
+  /** The diagonal normal of the highest ELBO, and that ELBO, nats. */
+  best: { mean: [number, number]; stddev: [number, number]; elbo: number };
+  elbo: number;
+  approximation: number;
+  amortisation: number;
+}
+
+/** Logits and sums of softplus at points z, with log p(z). */
+interface Decoded {
+  z: Float32Array;
+  logits: Float32Array;
+  sums: Float64Array;
+  logPrior: Float64Array;
+}
+
+/** Nothing that a reader should see: the image has changed in the meantime. */
+export class Outdated extends Error {}
+
+export class TruthFinder {
+  /** The first lattice serves every image. */
+  private first: Decoded | null = null;
+
+  constructor(
+    private readonly shown: Shown,
+    private readonly label: number | null,
+    private readonly reach: number,
+  ) {}
+
+  async find(image: Float32Array, elbo: number, isCurrent: () => boolean): Promise<Truth> {
+    const logJoint = async (z: Float32Array): Promise<Float64Array> => {
+      if (!isCurrent()) throw new Outdated();
+      const { logits, sums, logPrior } = await this.decoded(z);
+      if (!isCurrent()) throw new Outdated();
+      return pairwise(logits, sums, image).map((value, i) => value + logPrior[i]);
+    };
+    const posterior = await truePosterior(logJoint, { centre: [0, 0], reach: [this.reach, this.reach] });
+    const best = bestNormal(posterior);
+    const bestElbo = posterior.logEvidence - best.kl;
+    return {
+      posterior,
+      outlines: outlinesOf(posterior),
+      best: { mean: best.mean, stddev: best.stddev, elbo: bestElbo },
+      elbo,
+      ...gaps(posterior.logEvidence, elbo, bestElbo),
+    };
+  }
+
+  private async decoded(z: Float32Array): Promise<Decoded> {
+    if (this.first && same(this.first.z, z)) return this.first;
+    const { model } = this.shown;
+    const { parameters } = await model.decode(z, this.label, true);
+    const found: Decoded = { z, logits: parameters, sums: softplusSums(parameters, model.pixels), logPrior: await this.logPrior(z) };
+    this.first ??= found;
+    return found;
+  }
+
+  private async logPrior(z: Float32Array): Promise<Float64Array> {
+    const { model } = this.shown;
+    if (model.hasNormalPrior) return Float64Array.from({ length: z.length / 2 }, (_, i) => logDensity(z.subarray(2 * i, 2 * i + 2)));
+    const found = await model.priorDensity(z, this.label);
+    if (!found) throw new Error("the page has no density of this model's prior");
+    return Float64Array.from(found);
+  }
+}
+
+function same(a: Float32Array, b: Float32Array): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
+}
+
+function outlinesOf(posterior: TruePosterior): [number, number][][] {
+  const grid = densityGrid(posterior);
+  const levels = massLevels(grid);
+  const rings: [number, number][][] = [];
+  for (const contour of contours().size([grid.nx, grid.ny]).thresholds([...levels].sort((a, b) => a - b))(Array.from(grid.values)))
+    for (const polygon of contour.coordinates)
+      for (const ring of polygon)
+        // d3-contour puts the value of row i at i + 0.5.
+        rings.push(ring.map(([i, j]) => [grid.x0 + (i - 0.5) * grid.dx, grid.y0 + (j - 0.5) * grid.dy]));
+  return rings;
+}

@@ -1,0 +1,149 @@
+"""The contents of a page: exported models, test images and where each encoder puts them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from vaelab._version import __version__
+from vaelab.errors import UserError
+from vaelab.explorer.blocks import Blocks
+from vaelab.explorer.encodings import Encodings, encode, kl_by_dimension, metadata, principal_axes
+from vaelab.explorer.sources import ExplorerSource
+from vaelab.export import onnx_parts
+from vaelab.measured import MeasuredModel
+from vaelab.models.files import load
+from vaelab.models.model import Model
+
+# Most latent dimensions that a page keeps for each image; it shows two at a time.
+_KEPT = 64
+_NOT_KEPT = "no image is encoded with unknown deviations"
+
+
+def contents_of(
+    sources: Sequence[ExplorerSource],
+    measured: MeasuredModel | None,
+    blocks: Blocks,
+    *,
+    title: str,
+    no_images: str = "",
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """What `explorer/src/lib/contents.ts` reads.
+
+    Args:
+        sources: the models.
+        measured: the test images with the first model; None for a page without.
+        blocks: where bytes are added.
+        title: of the page.
+        no_images: why there are no images.
+        say: takes a line of progress.
+
+    Raises:
+        UserError: a model cannot be exported.
+    """
+    models = []
+    for i, source in enumerate(sources):
+        say(f"exporting {source.name}")
+        models.append(_model(f"m{i}", source, measured, blocks, no_images))
+    images = None if measured is None else _images(measured, blocks)
+    return {"format": 1, "vaelab": __version__, "title": title, "images": images, "models": models}
+
+
+def _images(measured: MeasuredModel, blocks: Blocks) -> dict[str, Any]:
+    labels = measured.labels if measured.model.format.classes else None
+    narrow = np.uint8 if len(measured.model.format.classes) <= 256 else np.uint16
+    return {
+        "pixels": blocks.add("images", measured.data.images),
+        "labels": None if labels is None else blocks.add("labels", labels.astype(narrow)),
+        "count": measured.n_images,
+        "shape": list(measured.data.format.shape),
+        "name": f"{measured.n_images:,} test images of {measured.data.name}",
+        "binary": measured.data.binary,
+    }
+
+
+def _model(
+    name: str, source: ExplorerSource, measured: MeasuredModel | None, blocks: Blocks, no_images: str
+) -> dict[str, Any]:
+    parts, described = _exported(source.model)
+    encodings = None if measured is None else encode(parts["encoder"], measured.with_model(source.model))
+    left_out = [no_images] if no_images else []
+    codes = None if encodings is None or encodings.codes is None else encodings.codes
+    return {
+        "name": source.name,
+        "encoder": blocks.add(f"{name}-encoder", parts["encoder"]),
+        "decoder": blocks.add(f"{name}-decoder", parts["decoder"]),
+        "prior": blocks.add(f"{name}-prior", parts["prior"]) if "prior" in parts else None,
+        "likelihood": blocks.add(f"{name}-likelihood", parts["likelihood"]) if "likelihood" in parts else None,
+        "points": _points(name, encodings, described, blocks),
+        "codes": None if codes is None else blocks.add(f"{name}-codes", codes.astype(np.uint16)),
+        "leftOut": left_out,
+        "snapshots": _snapshots(name, source, measured, blocks),
+    }
+
+
+def _exported(model: Model) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Encoder and decoder, and the densities for which the page has no formula."""
+    parts = dict(onnx_parts(model, ("encoder", "decoder")))
+    described = metadata(parts["decoder"])
+    wanted = [
+        name
+        for name, formula in (("prior", "standard-normal"), ("likelihood", "bernoulli"))
+        if described[name]["kind"] != formula
+    ]
+    for name in wanted:
+        try:
+            parts |= onnx_parts(model, (name,))
+        except UserError:
+            continue  # the page says that it has no number for it
+    return parts, described
+
+
+def _points(
+    name: str, encodings: Encodings | None, described: dict[str, Any], blocks: Blocks
+) -> dict[str, Any] | None:
+    if encodings is None or encodings.mean is None or encodings.deviation is None:
+        return None
+    mean, deviation = encodings.mean, encodings.deviation
+    normal = described["prior"]["kind"] == "standard-normal"
+    kl = kl_by_dimension(encodings) if normal else None
+    activity = mean.var(0, dtype=np.float64)
+    kept = np.argsort(-(activity if kl is None else kl), kind="stable")[:_KEPT]
+    if mean.shape[1] <= 2:
+        kept = np.arange(mean.shape[1])
+    principal, scores = None, None
+    if mean.shape[1] > 2:
+        centre, axes = principal_axes(mean)
+        principal = {"centre": centre.tolist(), "axes": axes.tolist()}
+        scores = blocks.add(f"{name}-scores", ((mean - centre) @ axes.T).astype(np.float32))
+    return {
+        "dimensions": kept.tolist(),
+        "moments": blocks.add(f"{name}-moments", np.stack([mean[:, kept], deviation[:, kept]]).astype(np.float32)),
+        "kl": None if kl is None else kl.tolist(),
+        "activity": activity.tolist(),
+        "principal": principal,
+        "scores": scores,
+    }
+
+
+def _snapshots(
+    name: str, source: ExplorerSource, measured: MeasuredModel | None, blocks: Blocks
+) -> list[dict[str, Any]]:
+    snapshots = []
+    for epoch, path in source.snapshots:
+        model = load(path)
+        parts, described = _exported(model)
+        encodings = None if measured is None else encode(parts["encoder"], measured.with_model(model))
+        key = f"{name}-{epoch}"
+        snapshots.append(
+            {
+                "epoch": epoch,
+                "encoder": blocks.add(f"{key}-encoder", parts["encoder"]),
+                "decoder": blocks.add(f"{key}-decoder", parts["decoder"]),
+                "points": _points(key, encodings, described, blocks),
+            }
+        )
+    return snapshots

@@ -1,0 +1,78 @@
+"""Where an exported encoder puts images: means and deviations, or codes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from vaelab.measured import MeasuredModel
+
+_BATCH = 250
+
+
+@dataclass(frozen=True)
+class Encodings:
+    """The encodings of N images.
+
+    Args:
+        mean: means of q(z | x), (N, D); None for codes.
+        deviation: standard deviations of q(z | x), (N, D); None for codes.
+        codes: codes, (N, slots); None for real latents.
+    """
+
+    mean: Float[NDArray[np.float32], "N D"] | None = None
+    deviation: Float[NDArray[np.float32], "N D"] | None = None
+    codes: Int[NDArray[np.int64], "N slots"] | None = None
+
+
+def encode(encoder: bytes, measured: MeasuredModel) -> Encodings:
+    """The encodings of a model's images by its exported encoder, in batches on one thread per core."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(encoder, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    condition = next((each.name for each in session.get_inputs() if each.name != "image"), None)
+    parts: list[list[Any]] = []
+    for start in range(0, measured.n_images, _BATCH):
+        rows = slice(start, start + _BATCH)
+        given = {"image": measured.pixels[rows].numpy()}
+        if condition is not None and measured.condition is not None:
+            given[condition] = measured.condition[rows].numpy()
+        parts.append(session.run(names, given))
+    found = dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True))
+    return Encodings(found.get("mean"), found.get("stddev"), found.get("codes"))
+
+
+def metadata(part: bytes) -> dict[str, Any]:
+    """What an exported part says of itself."""
+    import onnx
+
+    properties = {entry.key: entry.value for entry in onnx.load_from_string(part).metadata_props}
+    described: dict[str, Any] = json.loads(properties["vaelab"])
+    return described
+
+
+def kl_by_dimension(encodings: Encodings) -> Float[NDArray[np.float64], " D"]:
+    """KL(q(z_d | x), N(0, 1)) of each dimension, nats, averaged over images."""
+    assert encodings.mean is not None
+    assert encodings.deviation is not None
+    mean, variance = encodings.mean.astype(np.float64), encodings.deviation.astype(np.float64) ** 2
+    kl: NDArray[np.float64] = ((mean**2 + variance - 1 - np.log(np.maximum(variance, 1e-300))) / 2).mean(0)
+    return kl
+
+
+def principal_axes(
+    means: Float[NDArray[np.float32], "N D"],
+) -> tuple[Float[NDArray[np.float64], " D"], Float[NDArray[np.float64], "2 D"]]:
+    """The centre of the means and their first two principal axes, each of length one."""
+    centre = means.mean(0, dtype=np.float64)
+    _, _, axes = np.linalg.svd(means - centre, full_matrices=False)
+    # The sign of an axis is arbitrary: its largest entry is made positive, so that a page looks the same on any machine.
+    first = axes[:2]
+    signs = np.sign(first[np.arange(2), np.abs(first).argmax(1)])
+    return centre, first * signs[:, None]
