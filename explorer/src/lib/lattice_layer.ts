@@ -15,7 +15,15 @@ export interface Lattice {
 /** Side of a cell on screen, pixels. */
 const CELL = 40;
 
-export async function decodeLattice(entry: Entry, view: View, axes: Axes, z: Float32Array, label: number | null): Promise<Lattice> {
+/** Decodes the lattice; on a light page grey images are inverted, so that ink is dark as it is on paper. */
+export async function decodeLattice(
+  entry: Entry,
+  view: View,
+  axes: Axes,
+  z: Float32Array,
+  label: number | null,
+  light: boolean,
+): Promise<Lattice> {
   const [columns, rows] = [Math.ceil(view.width / CELL), Math.ceil(view.height / CELL)];
   const latents = new Float32Array(columns * rows * entry.model.dimensions);
   for (let j = 0; j < rows; j++)
@@ -24,14 +32,15 @@ export async function decodeLattice(entry: Entry, view: View, axes: Axes, z: Flo
       latents.set(latentOf(entry, axes, at, z), (j * columns + i) * entry.model.dimensions);
     }
   const { mean } = await entry.model.decode(latents, label, true);
-  const [, height, width] = entry.model.about.image;
+  const [channels, height, width] = entry.model.about.image;
   const canvas = new OffscreenCanvas(columns * width, rows * height);
   const context = canvas.getContext("2d")!;
   const pixels = entry.model.pixels;
   for (let j = 0; j < rows; j++)
     for (let i = 0; i < columns; i++) {
       const at = (j * columns + i) * pixels;
-      const rgba = toRgba(mean.subarray(at, at + pixels), entry.model.about.image);
+      const image = mean.subarray(at, at + pixels);
+      const rgba = toRgba(light && channels === 1 ? image.map((value) => 1 - value) : image, entry.model.about.image);
       context.putImageData(new ImageData(rgba, width, height), i * width, j * height);
     }
   return { canvas, from: view.toPlane([0, 0]), to: view.toPlane([columns * CELL, rows * CELL]) };

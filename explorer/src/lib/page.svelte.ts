@@ -3,6 +3,10 @@ import { readBlock, type Contents } from "./contents";
 import { Engine } from "./engine";
 import { Library, type Entry } from "./entry";
 import { Shown } from "./shown.svelte";
+import { defaultState, packInk, unpackInk, type ReadState, type State } from "./state";
+
+/** Most numbers of a point that a link carries. */
+const MOST_LINKED = 256;
 
 /** The test images, and their labels where they have any. */
 export interface TestImages {
@@ -35,6 +39,14 @@ export class Page {
   ink = $state.raw<Float32Array | null>(null);
   axes = $state.raw<Axes>([0, 1]);
   hidden = $state.raw<ReadonlySet<number>>(new Set());
+  /** Points of a path, and the frames between them. */
+  path = $state.raw<Float32Array[]>([]);
+  pathKind = $state<"linear" | "spherical" | "shortest">("linear");
+  way = $state.raw<Float32Array[]>([]);
+  /** Indices of the models beside the one in the middle. */
+  compared = $state.raw<number[]>([]);
+  /** Centre of the plane's view in latent units, and its magnification. */
+  view = $state.raw({ x: 0, y: 0, k: 1 });
   /** One line for the reader, about what went wrong or was done. */
   message = $state("");
   dark = $state(false);
@@ -76,17 +88,28 @@ export class Page {
     const entry = await this.library.open(index, epoch);
     const changed = !this.main || entry.model.dimensions !== this.main.model.dimensions || entry.model.hasCodes !== this.main.model.hasCodes;
     this.index = index;
+    if (this.main && entry.model.about.image.join() !== this.main.model.about.image.join()) this.image = this.row = null;
     if (changed) {
       this.z = this.startOf(entry);
       this.axes = this.axesOf(entry);
+      this.path = [];
     }
     if (entry.model.conditional && entry.model.about.classes.length) this.label ??= 0;
     this.main = new Shown(entry);
     this.refresh();
+    if (this.compared.includes(index)) await this.compare(this.compared.filter((each) => each !== index));
+  }
+
+  /** Shows a model that the reader brings. */
+  async add(name: string, encoder: Uint8Array, decoder: Uint8Array): Promise<void> {
+    const index = await this.library.add(name, encoder, decoder);
+    this.names = this.contents.models.map((model) => model.name);
+    await this.show(index);
   }
 
   /** Shows models beside the one in the middle. */
   async compare(indices: number[]): Promise<void> {
+    this.compared = indices;
     this.others = await Promise.all(indices.map(async (index) => new Shown(await this.library.open(index))));
     this.refresh();
   }
@@ -109,7 +132,7 @@ export class Page {
     const images = this.images!;
     const pixels = this.entry.model.pixels;
     const image = Float32Array.from(images.pixels.subarray(row * pixels, (row + 1) * pixels), (byte) => byte / 255);
-    if (images.labels) this.label = this.entry.model.conditional ? images.labels[row] : this.label;
+    if (images.labels) this.label = images.labels[row];
     this.take(image, row);
     this.moveTo(this.z);
   }
@@ -134,6 +157,48 @@ export class Page {
     return shown.model.conditional ? this.label : null;
   }
 
+  /** What the page shows, for its link. */
+  get state(): State {
+    const axes = this.axesOf(this.entry);
+    const usual = this.axes !== "principal" && this.axes.join() === axes.join();
+    return {
+      ...defaultState(),
+      model: this.index,
+      compare: this.compared,
+      axes: usual ? defaultState().axes : this.axes,
+      // A hierarchy has thousands of numbers, too many for a link.
+      z: this.z.length <= MOST_LINKED && this.z.some((each) => each !== 0) ? [...this.z] : [],
+      label: this.all.some((shown) => shown.model.conditional) ? this.label : null,
+      hidden: [...this.hidden],
+      view: this.view,
+      ink: this.row === null && this.image && this.image.length === 784 ? packInk(this.image) : null,
+      image: this.row,
+      path: this.z.length <= MOST_LINKED ? this.path.map((point) => [...point]) : [],
+      pathKind: this.pathKind,
+    };
+  }
+
+  /** Shows what a link says, as far as this page has it. */
+  async restore(state: ReadState): Promise<void> {
+    const models = this.contents.models.length;
+    if (state.model < models && state.model !== this.index) await this.show(state.model);
+    if (state.compare.length) await this.compare(state.compare.filter((index) => index < models && index !== this.index));
+    const dimensions = this.entry.model.dimensions;
+    const within = state.axes === "principal" ? this.entry.positions?.about.principal : Math.max(...state.axes) < dimensions;
+    if (within && String(state.axes) !== String(defaultState().axes)) this.axes = state.axes;
+    if (state.label !== null && state.label < this.classes.length) this.label = state.label;
+    this.hidden = new Set(state.hidden.filter((label) => label < this.classes.length));
+    this.view = state.view;
+    if (state.z.length === dimensions) this.z = Float32Array.from(state.z);
+    if (state.path.every((point) => point.length === dimensions)) this.path = state.path.map((point) => Float32Array.from(point));
+    this.pathKind = state.pathKind;
+    if (state.ink && this.entry.model.pixels === 784) this.take(unpackInk(state.ink));
+    else if (state.image !== null && this.images && state.image < this.images.count) this.takeRow(state.image);
+    if (state.label !== null) this.label = state.label < this.classes.length ? state.label : this.label;
+    this.refresh();
+    if (state.ignored.length) this.say(`The link's ${state.ignored.join(", ")} cannot be read and is left out.`);
+  }
+
   /** Shows the first line of an error, and goes on. */
   guard(work: Promise<unknown>): void {
     work.catch((error: unknown) => this.say(error instanceof Error ? error.message : String(error)));
@@ -153,7 +218,7 @@ export class Page {
     return new Float32Array(model.dimensions);
   }
 
-  private axesOf(entry: Entry): Axes {
+  private axesOf(entry: Entry): [number, number] {
     const kept = entry.positions?.about.dimensions ?? [0, 1];
     return [kept[0], kept[1] ?? kept[0]];
   }
