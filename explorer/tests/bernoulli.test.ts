@@ -6,7 +6,12 @@ test("probabilities of all binary images sum to 1", () => {
   const logits = Float32Array.of(0.3, -2, 5, 0);
   let total = 0;
   for (let code = 0; code < 16; code++) {
-    total += Math.exp(logLikelihood(logits, Float32Array.from([0, 1, 2, 3], (bit) => (code >> bit) & 1)));
+    total += Math.exp(
+      logLikelihood(
+        logits,
+        Float32Array.from([0, 1, 2, 3], (bit) => (code >> bit) & 1),
+      ),
+    );
   }
   expect(total).toBeCloseTo(1, 12);
 });

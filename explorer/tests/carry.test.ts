@@ -30,7 +30,20 @@ function readCsv(text: string): string[][] {
 }
 
 describe("points as CSV", () => {
-  const names = ["5", "a, b", 'the "x"', "two\nlines", "two\r\nlines", "", "=1+1", "+x", "-x", "@x", "\tx", '=HYPERLINK("a,b")'];
+  const names = [
+    "5",
+    "a, b",
+    'the "x"',
+    "two\nlines",
+    "two\r\nlines",
+    "",
+    "=1+1",
+    "+x",
+    "-x",
+    "@x",
+    "\tx",
+    '=HYPERLINK("a,b")',
+  ];
 
   test("class names of any kind read back, formulas with an apostrophe", () => {
     const points = names.map((label, image) => ({ image, label, mean: Float32Array.of(0.1, -2), stddev: [1, 1e-5] }));
@@ -41,7 +54,9 @@ describe("points as CSV", () => {
   });
 
   test("no label is an empty field, and no points leave the header", () => {
-    expect(pointsCsv([{ image: 7, label: null, mean: [1 / 3], stddev: [1] }], [0])).toBe("image,label,mean_0,stddev_0\r\n7,,0.333333,1\r\n");
+    expect(pointsCsv([{ image: 7, label: null, mean: [1 / 3], stddev: [1] }], [0])).toBe(
+      "image,label,mean_0,stddev_0\r\n7,,0.333333,1\r\n",
+    );
     expect(pointsCsv([], [0])).toBe("image,label,mean_0,stddev_0\r\n");
   });
 
@@ -96,7 +111,7 @@ function unpack(data: number[], least: number): number[] {
   let width = least + 1;
   let previous: number[] | null = null;
   const out: number[] = [];
-  for (let bit = 0; ; ) {
+  for (let bit = 0; ;) {
     let code = 0;
     for (let i = 0; i < width; i++, bit++) code |= ((data[bit >> 3] >> (bit & 7)) & 1) << i;
     if (code === end) return out;
@@ -116,13 +131,16 @@ function unpack(data: number[], least: number): number[] {
 
 describe("frames as an animated GIF", () => {
   const random = seeded(6);
-  const noise = (length: number, levels = 256) => Uint8Array.from({ length }, () => Math.floor((256 / levels) * Math.floor(levels * random())));
+  const noise = (length: number, levels = 256) =>
+    Uint8Array.from({ length }, () => Math.floor((256 / levels) * Math.floor(levels * random())));
 
   test("grey values are exact; delay, size and repetition too", () => {
     const frames = [noise(90 * 31), noise(90 * 31), new Uint8Array(90 * 31).fill(7)];
     const found = readGif(stripGif(frames, 90, 31, 1, 80));
     expect(found).toMatchObject({ width: 90, height: 31, delays: [80, 80, 80], repeat: 0 });
-    found.frames.forEach((pixels, i) => expect(pixels).toEqual(Array.from(frames[i]).flatMap((value) => [value, value, value])));
+    found.frames.forEach((pixels, i) =>
+      expect(pixels).toEqual(Array.from(frames[i]).flatMap((value) => [value, value, value])),
+    );
   });
 
   test("up to 256 colours are exact, though they lie close together", () => {
@@ -132,7 +150,10 @@ describe("frames as an animated GIF", () => {
 
   test("more colours are close, with one palette for all frames", () => {
     const smooth = (phase: number) =>
-      Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => 127 + 60 * Math.sin(Math.floor(i / 3) / 300 + (i % 3) + phase));
+      Uint8Array.from(
+        { length: 32 * 32 * 3 },
+        (_, i) => 127 + 60 * Math.sin(Math.floor(i / 3) / 300 + (i % 3) + phase),
+      );
     const frames = [smooth(0), smooth(0.3)];
     readGif(stripGif(frames, 32, 32, 3, 50)).frames.forEach((pixels, f) => {
       expect(pixels).toHaveLength(32 * 32 * 3);

@@ -2,9 +2,13 @@ import { expect, test } from "vitest";
 import { argmax, toRgba } from "../src/lib/images";
 
 test("grey, colour and other channels", () => {
-  expect(Array.from(toRgba(Float32Array.of(0, 1, 0.5, 0.2), [1, 2, 2]))).toEqual([0, 0, 0, 255, 255, 255, 255, 255, 128, 128, 128, 255, 51, 51, 51, 255]);
+  expect(Array.from(toRgba(Float32Array.of(0, 1, 0.5, 0.2), [1, 2, 2]))).toEqual([
+    0, 0, 0, 255, 255, 255, 255, 255, 128, 128, 128, 255, 51, 51, 51, 255,
+  ]);
   expect(Array.from(toRgba(Uint8Array.of(1, 2, 3, 4, 5, 6), [3, 1, 2]))).toEqual([1, 3, 5, 255, 2, 4, 6, 255]);
-  expect(Array.from(toRgba(Float32Array.of(0.2, 1, 0.6, 0), [2, 1, 2]))).toEqual([102, 102, 102, 255, 128, 128, 128, 255]);
+  expect(Array.from(toRgba(Float32Array.of(0.2, 1, 0.6, 0), [2, 1, 2]))).toEqual([
+    102, 102, 102, 255, 128, 128, 128, 255,
+  ]);
   expect(Array.from(toRgba(Uint8Array.of(10, 20, 30, 40), [4, 1, 1]))).toEqual([25, 25, 25, 255]);
 });
 

@@ -43,7 +43,9 @@ describe("a centred drawing", () => {
   test("a box whose borders fall inside pixels covers these by part", () => {
     // 100 x 25 drawn pixels become 20 x 5; the middle is at 14, so columns 11.5 to 16.5 are covered.
     const field = centreInk(rectangle(120, 10, 110, 50, 75), 120);
-    expect(Array.from(field.subarray(10 * 28 + 10, 10 * 28 + 18)).map((v) => Math.round(v * 1e4) / 1e4)).toEqual([0, 0.5, 1, 1, 1, 1, 0.5, 0]);
+    expect(Array.from(field.subarray(10 * 28 + 10, 10 * 28 + 18)).map((v) => Math.round(v * 1e4) / 1e4)).toEqual([
+      0, 0.5, 1, 1, 1, 1, 0.5, 0,
+    ]);
   });
 
   test("the centre of mass is the centre of the field and the ink is scaled by area", () => {
@@ -54,8 +56,12 @@ describe("a centred drawing", () => {
       strokeOnto(ink, 100, point(), point(), 6, false);
     }
     const { sum } = mass(ink, 100);
-    const rows = Array.from(ink.keys()).filter((at) => ink[at] > 0).map((at) => Math.floor(at / 100));
-    const columns = Array.from(ink.keys()).filter((at) => ink[at] > 0).map((at) => at % 100);
+    const rows = Array.from(ink.keys())
+      .filter((at) => ink[at] > 0)
+      .map((at) => Math.floor(at / 100));
+    const columns = Array.from(ink.keys())
+      .filter((at) => ink[at] > 0)
+      .map((at) => at % 100);
     const side = Math.max(Math.max(...rows) - Math.min(...rows), Math.max(...columns) - Math.min(...columns)) + 1;
     const found = mass(centreInk(ink, 100), 28);
     // Averages over pixels keep the mass, but its place only to a small part of a pixel.
@@ -67,7 +73,11 @@ describe("a centred drawing", () => {
   test("a field of another shape has a box of 20/28 of its smaller side", () => {
     const field = centreInk(rectangle(100, 0, 50, 0, 50), 100, [28, 56]);
     expect(field).toHaveLength(28 * 56);
-    expect(mass(field, 56)).toEqual({ sum: expect.closeTo(400, 3), x: expect.closeTo(28, 4), y: expect.closeTo(14, 4) });
+    expect(mass(field, 56)).toEqual({
+      sum: expect.closeTo(400, 3),
+      x: expect.closeTo(28, 4),
+      y: expect.closeTo(14, 4),
+    });
     expect(mass(centreInk(rectangle(100, 0, 50, 0, 50), 100, 14), 14).sum).toBeCloseTo(100, 3);
     expect(mass(centreInk(rectangle(100, 0, 50, 0, 50), 100, 28, 10), 28).sum).toBeCloseTo(100, 3);
   });

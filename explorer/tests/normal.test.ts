@@ -16,14 +16,24 @@ describe("densities", () => {
   });
 
   test("the density of independent dimensions is the product", () => {
-    const [z, mean, stddev] = [[0.3, -2, 1], [1, -1, 0], [0.1, 2, 3]];
+    const [z, mean, stddev] = [
+      [0.3, -2, 1],
+      [1, -1, 0],
+      [0.1, 2, 3],
+    ];
     const parts = z.map((_, i) => normalLogDensity([z[i]], [mean[i]], [stddev[i]]));
-    expect(normalLogDensity(z, mean, stddev)).toBeCloseTo(parts.reduce((a, b) => a + b), 12);
+    expect(normalLogDensity(z, mean, stddev)).toBeCloseTo(
+      parts.reduce((a, b) => a + b),
+      12,
+    );
     expect(normalLogDensity(z, [0, 0, 0], [1, 1, 1])).toBeCloseTo(logDensity(z), 12);
   });
 
   test("KL equals its integral", () => {
-    const [mean, stddev] = [[0, 1.5, -0.2], [1, 0.3, 2]];
+    const [mean, stddev] = [
+      [0, 1.5, -0.2],
+      [1, 0.3, 2],
+    ];
     const kl = klByDimension(mean, stddev);
     expect(kl[0]).toBe(0);
     for (let i = 0; i < 3; i++) {
@@ -53,7 +63,12 @@ describe("draws", () => {
     const draws = gaussianDraw(seeded(1), n);
     const moment = (k: number) => draws.reduce((sum, z) => sum + z ** k, 0) / n;
     // Each bound is five standard errors: the variances of z, z^2, z^3 and z^4 are 1, 2, 15 and 96.
-    for (const [k, expected, variance] of [[1, 0, 1], [2, 1, 2], [3, 0, 15], [4, 3, 96]]) {
+    for (const [k, expected, variance] of [
+      [1, 0, 1],
+      [2, 1, 2],
+      [3, 0, 15],
+      [4, 3, 96],
+    ]) {
       expect(Math.abs(moment(k) - expected)).toBeLessThan(5 * Math.sqrt(variance / n));
     }
     let neighbours = 0;
@@ -85,6 +100,12 @@ describe("ellipse", () => {
 
   test("a covariance of rank one gives a segment", () => {
     for (const [x, y] of ellipse([0, 0], [1, 1, 1 - 1e-17], 2)) expect(y).toBeCloseTo(x, 6);
-    expect(ellipse([0, 0], [0, 0, 0], 2, 3)).toEqual([[0, 0], [0, 0], [0, 0]].map((p) => p.map((v) => expect.closeTo(v))));
+    expect(ellipse([0, 0], [0, 0, 0], 2, 3)).toEqual(
+      [
+        [0, 0],
+        [0, 0],
+        [0, 0],
+      ].map((p) => p.map((v) => expect.closeTo(v))),
+    );
   });
 });

@@ -17,13 +17,27 @@ const entry = (key: string, value: string) => field(14, [...field(1, text(key)),
 /** A model: its version as a varint, producer, a graph, fields of 4 and 8 bytes, and the metadata in between. */
 function model(metadata: Record<string, string>): Uint8Array {
   return Uint8Array.from([
-    8, 10,
+    8,
+    10,
     ...field(2, text("pytorch")),
     ...Object.entries(metadata).flatMap(([key, value]) => entry(key, value)),
     ...field(7, Array(300).fill(42)),
-    ...[20 * 8 + 5, 1].flatMap(varint), 1, 2, 3,
-    ...varint(21 * 8 + 1), 1, 2, 3, 4, 5, 6, 7, 8,
-    ...varint(5 * 8), ...Array(9).fill(255), 1,
+    ...[20 * 8 + 5, 1].flatMap(varint),
+    1,
+    2,
+    3,
+    ...varint(21 * 8 + 1),
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    ...varint(5 * 8),
+    ...Array(9).fill(255),
+    1,
     ...field(8, [8, 18]),
   ]);
 }
@@ -80,7 +94,13 @@ describe("the description of a part", () => {
   test("is read as it was written", () => {
     expect(partOf(written())).toEqual(about);
     const latents = [
-      { kind: "groups", groups: [{ name: "noise_1", dimensions: 64, shape: [4, 4, 4] }, { name: "noise_2", dimensions: 3, shape: [3] }] },
+      {
+        kind: "groups",
+        groups: [
+          { name: "noise_1", dimensions: 64, shape: [4, 4, 4] },
+          { name: "noise_2", dimensions: 3, shape: [3] },
+        ],
+      },
       { kind: "codes", slots: 49, size: 512, positions: 49, map: [7, 7] },
       { kind: "codes", slots: 8, size: 16, positions: 8, map: null },
     ];

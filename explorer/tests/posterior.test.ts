@@ -1,6 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { seeded } from "../src/lib/normal";
 import { bestNormal, densityGrid, gaps, massLevels, truePosterior } from "../src/lib/posterior";
+
+// Integrals over tens of thousands of points take seconds on a busy machine.
+vi.setConfig({ testTimeout: 30_000 });
 
 type Mode = { mean: [number, number]; sd: [number, number]; rho: number; weight: number };
 
@@ -21,7 +24,12 @@ function quadrature(modes: Mode[], reach = 4, options = {}) {
   return truePosterior(logJoint, { centre: [0, 0], reach: [reach, reach] }, options);
 }
 
-const one = (mean: [number, number], sd: [number, number], rho = 0, weight = Math.exp(-90)): Mode => ({ mean, sd, rho, weight });
+const one = (mean: [number, number], sd: [number, number], rho = 0, weight = Math.exp(-90)): Mode => ({
+  mean,
+  sd,
+  rho,
+  weight,
+});
 
 describe("a normal joint density", () => {
   test.each([
@@ -52,7 +60,11 @@ describe("a normal joint density", () => {
     const random = seeded(2);
     for (let trial = 0; trial < 30; trial++) {
       const sd = 10 ** (-2.5 + 2 * random());
-      const mode = one([5 * random() - 2.5, 5 * random() - 2.5], [sd, sd * (0.3 + 0.7 * random())], 1.8 * random() - 0.9);
+      const mode = one(
+        [5 * random() - 2.5, 5 * random() - 2.5],
+        [sd, sd * (0.3 + 0.7 * random())],
+        1.8 * random() - 0.9,
+      );
       const found = await quadrature([mode]);
       expect(Math.abs(found.logEvidence + 90), JSON.stringify(mode)).toBeLessThan(1e-3);
     }
@@ -83,7 +95,11 @@ describe("several modes", () => {
   });
 
   test("three narrow ones are resolved though their covariance is wide", async () => {
-    const modes = [one([-2, 1.03], [0.03, 0.03], 0, 1 / 3), one([1.57, 1], [0.03, 0.03], 0, 1 / 3), one([0, -2.02], [0.03, 0.03], 0, 1 / 3)];
+    const modes = [
+      one([-2, 1.03], [0.03, 0.03], 0, 1 / 3),
+      one([1.57, 1], [0.03, 0.03], 0, 1 / 3),
+      one([0, -2.02], [0.03, 0.03], 0, 1 / 3),
+    ];
     expect(Math.abs((await quadrature(modes)).logEvidence)).toBeLessThan(1e-3);
   });
 });
@@ -103,7 +119,8 @@ describe("limits", () => {
   });
 
   test("a density that is 0 in places is integrated over the rest", async () => {
-    const half = async (z: Float32Array) => Float64Array.from({ length: z.length / 2 }, (_, i) => (z[2 * i] > 0 ? 0 : -Infinity));
+    const half = async (z: Float32Array) =>
+      Float64Array.from({ length: z.length / 2 }, (_, i) => (z[2 * i] > 0 ? 0 : -Infinity));
     const found = await truePosterior(half, { centre: [0, 0], reach: [1, 1] });
     expect(found.logEvidence).toBeCloseTo(Math.log(2), 9);
   });

@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { gaussianDraw, seeded } from "../src/lib/normal";
 import { lift, project } from "../src/lib/principal";
 
-const dot = (a: ArrayLike<number>, b: ArrayLike<number>) => Array.from(a).reduce((sum, value, i) => sum + value * b[i], 0);
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((sum, value, i) => sum + value * b[i], 0);
 
 /** Two orthonormal axes of five dimensions (Gram and Schmidt), and a centre. */
 function plane() {

@@ -25,7 +25,10 @@ const full: State = {
   view: { x: -12.5, y: 300, k: 2.25 },
   ink: packInk(drawn()),
   image: 17,
-  path: [[0, 1], [2.5, -3]],
+  path: [
+    [0, 1],
+    [2.5, -3],
+  ],
   pathKind: "shortest",
   panels: ["training", "nearest-images"],
 };
@@ -52,11 +55,39 @@ describe("the permalink", () => {
   });
 
   test.each([
-    "model=-1", "model=x", "model=1.5", "compare=1,,2", "axes=1", "axes=1,1", "axes=other", "z=1,two", "z=", "z=1e999",
-    "z=0x10", "label=null", "hidden=%", "view=1,2", "view=0,0,0", "ink=!", "ink=A", "ink=8", "image= 1", "path=1,2;3",
-    "pathKind=bent", "panels=a b", "panels=<script>", "unknown=1", "__proto__=1", "constructor", "model",
+    "model=-1",
+    "model=x",
+    "model=1.5",
+    "compare=1,,2",
+    "axes=1",
+    "axes=1,1",
+    "axes=other",
+    "z=1,two",
+    "z=",
+    "z=1e999",
+    "z=0x10",
+    "label=null",
+    "hidden=%",
+    "view=1,2",
+    "view=0,0,0",
+    "ink=!",
+    "ink=A",
+    "ink=8",
+    "image= 1",
+    "path=1,2;3",
+    "pathKind=bent",
+    "panels=a b",
+    "panels=<script>",
+    "unknown=1",
+    "__proto__=1",
+    "constructor",
+    "model",
   ])("%s falls back to the default and is listed", (pair) => {
-    expect(readState(`${pair}&compare=3`)).toEqual({ ...defaultState(), compare: pair.startsWith("compare") ? [] : [3], ignored: [pair.split("=")[0]] });
+    expect(readState(`${pair}&compare=3`)).toEqual({
+      ...defaultState(),
+      compare: pair.startsWith("compare") ? [] : [3],
+      ignored: [pair.split("=")[0]],
+    });
   });
 
   test("the first of a repeated field counts", () => {
@@ -64,7 +95,10 @@ describe("the permalink", () => {
   });
 
   test("escaped commas and semicolons are read", () => {
-    expect(readState("path=1%2C2%3B3%2C4").path).toEqual([[1, 2], [3, 4]]);
+    expect(readState("path=1%2C2%3B3%2C4").path).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
   });
 
   test("random damage never throws, and leaves a valid state", () => {
@@ -72,7 +106,8 @@ describe("the permalink", () => {
     const text = writeState(full);
     for (let trial = 0; trial < 1000; trial++) {
       const at = Math.floor(text.length * random());
-      const damaged = text.slice(0, at) + String.fromCharCode(32 + 95 * random()) + text.slice(at + Math.floor(3 * random()));
+      const damaged =
+        text.slice(0, at) + String.fromCharCode(32 + 95 * random()) + text.slice(at + Math.floor(3 * random()));
       const state = readState(damaged);
       // What survived the damage is a state like any other.
       const again = readState(writeState(state));
@@ -100,7 +135,9 @@ describe("a packed drawing", () => {
       Float32Array.from({ length: 784 }, (_, i) => i % 2),
       Float32Array.from({ length: 784 }, (_, i) => Math.floor(i / 16) % 2),
       Float32Array.from({ length: 784 }, (_, i) => ((i + 1) % 15) / 15),
-      ...Array.from({ length: 50 }, () => Float32Array.from({ length: 784 }, () => Math.round(15 * Math.min(1, Math.max(0, 3 * random() - 1))) / 15)),
+      ...Array.from({ length: 50 }, () =>
+        Float32Array.from({ length: 784 }, () => Math.round(15 * Math.min(1, Math.max(0, 3 * random() - 1))) / 15),
+      ),
     ];
     for (const image of images) {
       expect(packInk(image).length).toBeLessThanOrEqual(1046);

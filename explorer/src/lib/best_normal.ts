@@ -24,7 +24,7 @@ const SMALL = 1e-9;
  *
  * KL(q || p) = -E_q[log p(z | x)] - entropy(q), with E_q by the midpoint rule on log densities interpolated between the
  * cells. Steps are Newton's in the mean, and set the precisions to -E_q[d^2 log p / dz_i^2], which holds at the optimum
- * (Opper and Archambeau 2009, equation 12), each with backtracking. Several starts, since a posterior with several modes
+ * (Opper and Archambeau 2009), each with backtracking. There are several starts, since a posterior with several modes
  * has several local optima.
  */
 export function bestNormal(posterior: TruePosterior): BestNormal {

@@ -44,16 +44,23 @@ export function csvText(text: string): string {
 /**
  * An animated GIF that repeats for ever.
  *
- * One channel gets the 256 greys, and three get their own colours, so no value is changed. Frames that together have more
- * than 256 colours get the 256 that fit all of them best, so that the colours do not flicker.
+ * One channel gets the 256 greys, and three get their own colours, so no value is changed. Frames that together have
+ * more than 256 colours get the 256 that fit all of them best, so that the colours do not flicker.
  *
  * @param frames (height, width, channels) bytes each, of 1 channel or 3.
  * @param delay milliseconds per frame; most programs show 20 or more as they are.
  */
-export function stripGif(frames: Uint8Array[], width: number, height: number, channels: number, delay: number): Uint8Array {
+export function stripGif(
+  frames: Uint8Array[],
+  width: number,
+  height: number,
+  channels: number,
+  delay: number,
+): Uint8Array {
   if (channels !== 1 && channels !== 3) throw new Error(`a GIF has 1 or 3 channels, not ${channels}`);
   if (frames.length === 0) throw new Error("a GIF needs at least one frame");
-  if (frames.some((frame) => frame.length !== width * height * channels)) throw new Error("a frame's size is not that of the GIF");
+  if (frames.some((frame) => frame.length !== width * height * channels))
+    throw new Error("a frame's size is not that of the GIF");
   const { palette, index } = channels === 1 ? { palette: greys(), index: frames } : coloured(frames.map(rgba));
   const encoder = GIFEncoder();
   index.forEach((frame, i) => {
@@ -85,8 +92,14 @@ function coloured(frames: Uint8Array[]): { palette: [number, number, number][]; 
     }
   }
   if (places.size <= 256) {
-    const palette = Array.from(places.keys(), (colour) => [colour >> 16, (colour >> 8) & 255, colour & 255] as [number, number, number]);
-    return { palette, index: frames.map((frame) => new Uint8Array(frame.length / 4).map((_, i) => places.get(colourAt(frame, 4 * i))!)) };
+    const palette = Array.from(
+      places.keys(),
+      (colour) => [colour >> 16, (colour >> 8) & 255, colour & 255] as [number, number, number],
+    );
+    return {
+      palette,
+      index: frames.map((frame) => new Uint8Array(frame.length / 4).map((_, i) => places.get(colourAt(frame, 4 * i))!)),
+    };
   }
   const all = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0));
   frames.reduce((at, frame) => (all.set(frame, at), at + frame.length), 0);

@@ -15,11 +15,11 @@ export interface ShortestOptions {
 
 type Decode = (z: Float32Array, count: number) => Promise<Float32Array>;
 
-/** Damping of the normal equations, as a share of the mean of their diagonal: decoders can be flat in some directions. */
+/** Damping of the normal equations, as a share of their mean diagonal: decoders can be flat in some directions. */
 const DAMPING = 1e-4;
 const HALVINGS = 6;
 
-/** Lowers the energy sum_i |g(z_i+1) - g(z_i)|^2 of a path between its fixed ends; the path is n points of D numbers. */
+/** Lowers the energy sum_i |g(z_i+1) - g(z_i)|^2 of a path, n points of D numbers, between its fixed ends. */
 export async function shorten(path: Float32Array[], decode: Decode, options: ShortestOptions): Promise<Float32Array[]> {
   const { maxDecodes = 20_000, iterations = 50, tolerance = 1e-5, epsilon = 2e-3, progress } = options;
   const inner = path.length - 2;
@@ -74,11 +74,18 @@ function energyOf(frames: Float32Array[]): number {
 }
 
 /** Columns of the Jacobian of g at each inner point by forward differences: D arrays of P numbers per point. */
-async function jacobiansOf(path: Float32Array[], frames: Float32Array[], decode: Decode, epsilon: number): Promise<Float32Array[][]> {
+async function jacobiansOf(
+  path: Float32Array[],
+  frames: Float32Array[],
+  decode: Decode,
+  epsilon: number,
+): Promise<Float32Array[][]> {
   const dimensions = path[0].length;
-  const moved = path.slice(1, -1).flatMap((z) =>
-    Array.from({ length: dimensions }, (_, d) => z.map((value, at) => (at === d ? value + epsilon : value))),
-  );
+  const moved = path
+    .slice(1, -1)
+    .flatMap((z) =>
+      Array.from({ length: dimensions }, (_, d) => z.map((value, at) => (at === d ? value + epsilon : value))),
+    );
   const found = await decoded(moved, decode);
   return path.slice(1, -1).map((z, i) =>
     Array.from({ length: dimensions }, (_, d) => {
@@ -99,7 +106,8 @@ function dot(a: Float32Array, b: Float32Array): number {
  * The Gauss-Newton step of the inner points, (inner x D).
  *
  * With J_i the Jacobian at z_i and f_i = g(z_i), the normal equations are block-tridiagonal,
- * 2 J_i^T J_i s_i - J_i^T J_i-1 s_i-1 - J_i^T J_i+1 s_i+1 = J_i^T (f_i-1 - 2 f_i + f_i+1), and are solved block by block.
+ * 2 J_i^T J_i s_i - J_i^T J_i-1 s_i-1 - J_i^T J_i+1 s_i+1 = J_i^T (f_i-1 - 2 f_i + f_i+1). They are solved block by
+ * block.
  */
 function gaussNewton(frames: Float32Array[], jacobians: Float32Array[][], dimensions: number): Float64Array {
   const inner = jacobians.length;
@@ -151,7 +159,9 @@ function trace(block: Float64Array, D: number): number {
 function solve(block: Float64Array, vector: Float64Array, matrix: Float64Array, D: number) {
   const wide = 2 * D + 1;
   const rows = Array.from({ length: D }, (_, a) =>
-    Float64Array.from({ length: wide }, (_, b) => (b < D ? block[a * D + b] : b < 2 * D ? matrix[a * D + b - D] : vector[a])),
+    Float64Array.from({ length: wide }, (_, b) =>
+      b < D ? block[a * D + b] : b < 2 * D ? matrix[a * D + b - D] : vector[a],
+    ),
   );
   for (let pivot = 0; pivot < D; pivot++) {
     const scale = 1 / rows[pivot][pivot];

@@ -19,6 +19,14 @@ declare module "gifenc" {
   }
 
   export function GIFEncoder(): Encoder;
-  export function quantize(rgba: Uint8Array | Uint8ClampedArray, colours: number, options?: { format?: "rgb565" | "rgb444" }): Palette;
-  export function applyPalette(rgba: Uint8Array | Uint8ClampedArray, palette: Palette, format?: "rgb565" | "rgb444"): Uint8Array;
+  export function quantize(
+    rgba: Uint8Array | Uint8ClampedArray,
+    colours: number,
+    options?: { format?: "rgb565" | "rgb444" },
+  ): Palette;
+  export function applyPalette(
+    rgba: Uint8Array | Uint8ClampedArray,
+    palette: Palette,
+    format?: "rgb565" | "rgb444",
+  ): Uint8Array;
 }

@@ -1,4 +1,4 @@
-/** Drawing, and preparing a drawing as the digits of MNIST were (LeCun, Bottou, Bengio and Haffner 1998, section III.A). */
+/** Drawing, and preparing a drawing as the digits of MNIST were (LeCun, Bottou, Bengio and Haffner 1998). */
 
 /** Share of the field's smaller side that the ink's bounding box takes: 20 of 28 pixels. */
 const BOX = 20 / 28;
@@ -13,7 +13,12 @@ const BOX = 20 / 28;
  *
  * @param box pixels of the longer side of the ink; 20/28 of the field's smaller side unless given.
  */
-export function centreInk(ink: Float32Array, size: number, out: number | [number, number] = 28, box?: number): Float32Array {
+export function centreInk(
+  ink: Float32Array,
+  size: number,
+  out: number | [number, number] = 28,
+  box?: number,
+): Float32Array {
   const [height, width] = typeof out === "number" ? [out, out] : out;
   const field = new Float32Array(height * width);
   let [left, right, top, bottom, mass, sumX, sumY] = [size, -1, size, -1, 0, 0, 0];
@@ -45,7 +50,7 @@ export function centreInk(ink: Float32Array, size: number, out: number | [number
   return field;
 }
 
-/** For each of `count` pixels of the field along one axis, the drawn pixels it covers and the length of each overlap. */
+/** For each of `count` pixels along one axis of the field, the drawn pixels it covers and their lengths. */
 function overlaps(size: number, centre: number, scale: number, count: number): [number, number][][] {
   return Array.from({ length: count }, (_, i) => {
     const from = centre + (i - count / 2) * scale;
@@ -61,8 +66,8 @@ function overlaps(size: number, centre: number, scale: number, count: number): [
 /**
  * Draws or erases a line with round ends on `ink` (size x size, in [0, 1]), in place; positions and width in pixels.
  *
- * A pixel's coverage falls linearly from 1 to 0 over one pixel at the border of the brush. Ink is the maximum of old ink
- * and coverage, so the joints of a stroke of many lines are not darker.
+ * A pixel's coverage falls linearly from 1 to 0 over one pixel at the border of the brush. Ink is the maximum of old
+ * ink and coverage, so the joints of a stroke of many lines are not darker.
  */
 export function strokeOnto(
   ink: Float32Array,

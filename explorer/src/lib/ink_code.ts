@@ -12,7 +12,7 @@ const LONG = 15;
  */
 export function packInk(image: ArrayLike<number>): string {
   const code: number[] = [];
-  for (let at = 0; at < image.length; ) {
+  for (let at = 0; at < image.length;) {
     const level = levelOf(image[at++]);
     code.push(level);
     if (level !== 0 && level !== FULL) continue;
@@ -38,7 +38,7 @@ export function unpackInk(text: string, pixels: number | null = 784): Float32Arr
   const code: number[] = [];
   for (let i = 0; i < binary.length; i++) code.push(binary.charCodeAt(i) >> 4, binary.charCodeAt(i) & 15);
   const found: number[] = [];
-  for (let at = 0; at < code.length; ) {
+  for (let at = 0; at < code.length;) {
     const level = code[at++];
     let length = 1;
     if (level === 0 || level === FULL) {

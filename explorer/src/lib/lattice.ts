@@ -51,7 +51,7 @@ function levelAt(lattice: Lattice, level: number, i: number, j: number): number 
   return level;
 }
 
-/** The eight neighbours of a cell that lie inside, each as the smallest known cell not below its level: [level, cell]. */
+/** The neighbours of a cell, up to eight, as [level, cell]; where its own level is unknown, the smallest known cell. */
 export function neighbours(lattice: Lattice, level: number, cell: number): [number, number][] {
   const wide = width(lattice, level);
   const i = Math.floor(cell / wide);

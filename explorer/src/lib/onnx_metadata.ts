@@ -59,7 +59,8 @@ export function metadataOf(bytes: Uint8Array): Map<string, string> {
 /** What the file's key "vaelab" says, with every field checked. Throws an Error with one line if it is not usable. */
 export function partOf(bytes: Uint8Array): PartMetadata {
   const text = metadataOf(bytes).get("vaelab");
-  if (text === undefined) throw new Error("the ONNX file was not written by vaelab; export the model with `vaelab export`");
+  if (text === undefined)
+    throw new Error("the ONNX file was not written by vaelab; give a model that vaelab exported");
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -68,7 +69,9 @@ export function partOf(bytes: Uint8Array): PartMetadata {
   }
   const about = object(parsed, "vaelab");
   if (about.format !== 1) {
-    throw new Error(`the ONNX file has format ${JSON.stringify(about.format)}, but this page reads format 1; export the model again`);
+    throw new Error(
+      `the ONNX file has format ${JSON.stringify(about.format)}, but this page reads format 1; export the model again`,
+    );
   }
   const prior = object(about.prior, "prior");
   const likelihood = object(about.likelihood, "likelihood");
@@ -144,7 +147,8 @@ function boolean(value: unknown, name: string): boolean {
 }
 
 function count(value: unknown, name: string): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) throw wrong(name, "a whole number above 0");
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1)
+    throw wrong(name, "a whole number above 0");
   return value;
 }
 

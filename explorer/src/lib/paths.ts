@@ -18,9 +18,8 @@ export function linear(points: ArrayLike<number>[], n: number): Float32Array[] {
 /**
  * n points along the arcs through two or more points: directions by slerp (Shoemake 1985), norms interpolated linearly.
  *
- * Straight lines between draws from N(0, I) cross a middle that has almost no mass in many dimensions (White 2016). Legs
- * get frames by their angle times their mean norm, the length of the arc. Opposite or zero points have no arc; there the
- * line is straight.
+ * Straight lines between draws from N(0, I) cross a middle that has almost no mass in many dimensions (White 2016).
+ * Legs get frames by the lengths of their arcs. Opposite or zero points have no arc; there the line is straight.
  */
 export function spherical(points: ArrayLike<number>[], n: number): Float32Array[] {
   const lengths = legs(points).map(([a, b]) => {
@@ -32,7 +31,8 @@ export function spherical(points: ArrayLike<number>[], n: number): Float32Array[
     if (angle === null) return Float32Array.from(a, (value, i) => (1 - t) * value + t * b[i]);
     const [p, q] = [norm(a), norm(b)];
     // For a small angle both weights approach those of a straight line.
-    const [u, v] = angle < 1e-6 ? [1 - t, t] : [Math.sin((1 - t) * angle) / Math.sin(angle), Math.sin(t * angle) / Math.sin(angle)];
+    const [u, v] =
+      angle < 1e-6 ? [1 - t, t] : [Math.sin((1 - t) * angle) / Math.sin(angle), Math.sin(t * angle) / Math.sin(angle)];
     const length = (1 - t) * p + t * q;
     return Float32Array.from(a, (value, i) => length * ((u * value) / p + (v * b[i]) / q));
   });
@@ -42,8 +42,8 @@ export function spherical(points: ArrayLike<number>[], n: number): Float32Array[
  * n points of the shortest path between the decodings of two points, or through those of several.
  *
  * It minimises the energy sum_i |g(z_i+1) - g(z_i)|^2 with fixed ends: the discrete geodesic in the metric J^T J that
- * the decoder g pulls back (Shao, Kumar and Fletcher 2018; Chen et al. 2018; Arvanitidis, Hansen and Hauberg 2018). Each
- * leg starts from its straight line, so the result is a local optimum. Legs get frames by their straight lengths.
+ * the decoder g pulls back (Shao, Kumar and Fletcher 2018; Chen et al. 2018; Arvanitidis, Hansen and Hauberg 2018).
+ * Each leg starts from its straight line, so the result is a local optimum. Legs get frames by their straight lengths.
  *
  * @param decode g of `count` points (count x D), (count x P).
  */

@@ -107,7 +107,7 @@ async function add(lattice: Lattice, logJoint: LogJoint, wanted: number[][]): Pr
   return values;
 }
 
-/** Splits until every cell with mass, and every neighbour of one, has this level; false if that takes too many points. */
+/** Splits until all cells with mass and their neighbours have this level; false if that takes too many points. */
 async function refine(
   lattice: Lattice,
   logJoint: LogJoint,
@@ -143,7 +143,10 @@ async function refine(
 function sumsOf(lattice: Lattice, top: number) {
   let [whole, x, y, xx, xy, yy, edge, largest, points] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
   // Moments about the middle of the range lose fewer digits.
-  const [middleX, middleY] = [lattice.x0 + (lattice.cells * lattice.dx) / 2, lattice.y0 + (lattice.cells * lattice.dy) / 2];
+  const [middleX, middleY] = [
+    lattice.x0 + (lattice.cells * lattice.dx) / 2,
+    lattice.y0 + (lattice.cells * lattice.dy) / 2,
+  ];
   const [farX, farY] = [(lattice.cells / 2 - 1) * lattice.dx, (lattice.cells / 2 - 1) * lattice.dy];
   eachLeaf(lattice, (level, cell, value) => {
     points++;
@@ -164,7 +167,11 @@ function sumsOf(lattice: Lattice, top: number) {
   return {
     logEvidence: top + Math.log(whole * lattice.dx * lattice.dy),
     mean: [middleX + meanX, middleY + meanY] as [number, number],
-    covariance: [xx / whole - meanX * meanX, xy / whole - meanX * meanY, yy / whole - meanY * meanY] as [number, number, number],
+    covariance: [xx / whole - meanX * meanX, xy / whole - meanX * meanY, yy / whole - meanY * meanY] as [
+      number,
+      number,
+      number,
+    ],
     edge: edge / whole,
     largest: largest / whole,
     points,
@@ -250,6 +257,10 @@ export function massLevels(grid: DensityGrid, masses: number[] = [0.39, 0.86, 0.
  * The parts of log p(x) - ELBO, in nats: log p(x) - max_q ELBO is due to the family of q, and max_q ELBO - ELBO to one
  * encoder for all images (Cremer, Li and Duvenaud 2018, equations 3 to 5).
  */
-export function gaps(logEvidence: number, elbo: number, bestElbo: number): { approximation: number; amortisation: number } {
+export function gaps(
+  logEvidence: number,
+  elbo: number,
+  bestElbo: number,
+): { approximation: number; amortisation: number } {
   return { approximation: logEvidence - bestElbo, amortisation: bestElbo - elbo };
 }

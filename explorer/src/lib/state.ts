@@ -57,7 +57,10 @@ interface Form<K extends keyof State> {
   read: (text: string) => State[K];
 }
 
-const list = <T>(each: (text: string) => T) => (text: string) => text.split(",").map(each);
+const list =
+  <T>(each: (text: string) => T) =>
+  (text: string) =>
+    text.split(",").map(each);
 
 const FORMS: { [K in keyof State]: Form<K> } = {
   model: { write: String, read: index },
