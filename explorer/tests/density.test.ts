@@ -36,6 +36,11 @@ test("the mass in the box is 1 for wide components and for points", () => {
   }
 });
 
+test("the cut at 4 standard deviations loses no mass", () => {
+  const found = aggregatePosterior(Float32Array.of(0.01, 0.02), Float32Array.of(0.8, 0.8), box, 200, 200);
+  expect(Math.abs(sum(found) * (12 / 200) * (10 / 200) - 1)).toBeLessThan(5e-5);
+});
+
 test("a component at the border contributes its part inside, one beyond nothing", () => {
   const edge = aggregatePosterior(Float32Array.of(-6, 0), Float32Array.of(0.5, 0.5), box, 96, 96);
   expect(sum(edge) * (12 / 96) * (10 / 96)).toBeCloseTo(0.5, 3);

@@ -94,12 +94,39 @@ describe("several modes", () => {
     expect(found.covariance[0]).toBeCloseTo(0.3 * 0.09 + 0.7 * 1e-4 + 0.21 * 4.22 ** 2, 2);
   });
 
+  test("a mode on one of the first points does not hide one between four of them", async () => {
+    const onPoint = -4 + 30.5 / 6;
+    const modes = [one([onPoint, onPoint], [0.01, 0.01], 0, 0.5), one([-1, -1], [0.01, 0.01], 0, 0.5)];
+    expect(Math.abs((await quadrature(modes)).logEvidence)).toBeLessThan(1e-3);
+  });
+
   test("three narrow ones are resolved though their covariance is wide", async () => {
     const modes = [
       one([-2, 1.03], [0.03, 0.03], 0, 1 / 3),
       one([1.57, 1], [0.03, 0.03], 0, 1 / 3),
       one([0, -2.02], [0.03, 0.03], 0, 1 / 3),
     ];
+    expect(Math.abs((await quadrature(modes)).logEvidence)).toBeLessThan(1e-3);
+  });
+});
+
+describe("equal sums at two steps", () => {
+  // At this place in a cell, the sums at steps of 4 and of 2 standard deviations agree, and are both 1.4 % off along an
+  // axis: the error of the midpoint rule at step h is 2 exp(-2 pi^2 sd^2 / h^2) cos(2 pi offset / h).
+  const [first, sd] = [1 / 6, 1 / 24];
+  const at = (cell: number) => -4 + (cell + 0.5 + 0.2421) * first;
+
+  test("a narrow ridge is resolved, though no cell holds much of it", async () => {
+    const found = await quadrature([one([at(20), 0.3], [sd, 0.5], 0, 1)]);
+    expect(Math.abs(found.logEvidence)).toBeLessThan(1e-3);
+  });
+
+  test("narrow modes are resolved, though their covariance is wide", async () => {
+    const modes = [
+      [5, 9],
+      [30, 40],
+      [40, 12],
+    ].map(([i, j]) => one([at(i), at(j)], [sd, sd], 0, 1 / 3));
     expect(Math.abs((await quadrature(modes)).logEvidence)).toBeLessThan(1e-3);
   });
 });
