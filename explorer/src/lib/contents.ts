@@ -71,7 +71,10 @@ export async function readBlock(id: BlockId): Promise<Uint8Array<ArrayBuffer>> {
   return unzip(bytes);
 }
 
+/** Newer browsers decode base64 themselves, which is several times faster. */
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const native = (Uint8Array as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> }).fromBase64;
+  if (native) return native(text.trim());
   const binary = atob(text.trim());
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);

@@ -73,9 +73,11 @@ export class Library {
       "prior" in from && from.prior ? readBlock(from.prior) : null,
       "likelihood" in from && from.likelihood ? readBlock(from.likelihood) : null,
     ]);
-    const model = await Model.open(this.engine, key, { encoder, decoder, prior, likelihood });
-    const positions = from.points ? await readPositions(from.points) : null;
-    const codes = epoch === null && about.codes ? new Uint16Array((await readBlock(about.codes)).buffer) : null;
+    const [model, positions, codes] = await Promise.all([
+      Model.open(this.engine, key, { encoder, decoder, prior, likelihood }),
+      from.points ? readPositions(from.points) : null,
+      epoch === null && about.codes ? readBlock(about.codes).then((bytes) => new Uint16Array(bytes.buffer)) : null,
+    ]);
     return { key, name: about.name, epoch, model, positions, codes, leftOut: about.leftOut };
   }
 }

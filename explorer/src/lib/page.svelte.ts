@@ -1,8 +1,9 @@
 /** The state of the page: the cursor, the image, the label, and the models that show them. */
-import { readBlock, type Contents } from "./contents";
+import { readBlock, type Contents, type Images } from "./contents";
 import { Engine } from "./engine";
 import { Library, type Entry } from "./entry";
 import { Shown } from "./shown.svelte";
+import type { Truth } from "./truth";
 import { defaultState, packInk, unpackInk, type ReadState, type State } from "./state";
 
 /** Most numbers of a point that a link carries. */
@@ -43,6 +44,8 @@ export class Page {
   path = $state.raw<Float32Array[]>([]);
   pathKind = $state<"linear" | "spherical" | "shortest">("linear");
   way = $state.raw<Float32Array[]>([]);
+  /** The true posterior of the image; null while it is not known. */
+  truth = $state.raw<Truth | null>(null);
   /** Indices of the models beside the one in the middle. */
   compared = $state.raw<number[]>([]);
   /** Centre of the plane's view in latent units, and its magnification. */
@@ -63,14 +66,10 @@ export class Page {
 
   /** Opens the first model and reads the images. */
   static async open(contents: Contents): Promise<Page> {
-    const engine = new Engine(await readBlock("vaelab-runtime"));
+    const [runtime, images] = await Promise.all([readBlock("vaelab-runtime"), readImages(contents.images)]);
+    const engine = new Engine(runtime);
     const page = new Page(contents, engine, new Library(engine, contents));
-    if (contents.images) {
-      const { pixels, labels, ...rest } = contents.images;
-      const bytes = labels ? await readBlock(labels) : null;
-      const narrow = bytes && bytes.length === rest.count ? bytes : bytes && new Uint16Array(bytes.buffer);
-      page.images = { pixels: await readBlock(pixels), labels: narrow, ...rest };
-    }
+    page.images = images;
     await page.show(0);
     return page;
   }
@@ -222,4 +221,13 @@ export class Page {
     const kept = entry.positions?.about.dimensions ?? [0, 1];
     return [kept[0], kept[1] ?? kept[0]];
   }
+}
+
+async function readImages(about: Images | null): Promise<TestImages | null> {
+  if (!about) return null;
+  const { pixels, labels, ...rest } = about;
+  const [bytes, marks] = await Promise.all([readBlock(pixels), labels ? readBlock(labels) : null]);
+  // More than 256 classes need two bytes each.
+  const wide = marks !== null && marks.length !== rest.count;
+  return { pixels: bytes, labels: wide ? new Uint16Array(marks.buffer) : marks, ...rest };
 }
