@@ -69,6 +69,10 @@ from .experiment import (
     Experiment as Experiment,
     Training as Training,
 )
+from .export import (
+    Exported as Exported,
+    export_onnx as export_onnx,
+)
 from .figures import (
     DrawnFigure as DrawnFigure,
     FigureEntry as FigureEntry,

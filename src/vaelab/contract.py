@@ -109,6 +109,21 @@ class Posterior(nn.Module):
         z = q.rsample((samples,))
         return Draw(q=q, code=z, z=z)
 
+    def describe(self, h: Float[Tensor, "B F"]) -> dict[str, Tensor]:
+        """q(code | x) as arrays, which an exported encoder returns: mean and standard deviation, (B, D), or codes.
+
+        Raises:
+            NotImplementedError: the distribution has no known standard deviation.
+        """
+        q = self.distribution(h)
+        if isinstance(q, PointMass):
+            return {"codes": q.codes}
+        try:
+            return {"mean": q.mean, "stddev": q.stddev}
+        except NotImplementedError:
+            unknown = f"{type(self).__name__} gives a {type(q).__name__}, whose standard deviation is not known"
+            raise NotImplementedError(unknown) from None
+
     def read(self, codes: Tensor) -> Float[Tensor, "N D"]:
         """The decoder's input for codes: the codes themselves, or the vectors of a codebook that they index."""
         return codes

@@ -13,6 +13,7 @@ VAELAB = Group(
         Later("figures", "Figures"),
         Later("report", "Report"),
         Later("explore", "Explore"),
+        Later("export", "Export"),
         Later("parts", "Parts"),
         Later("data", "DATA"),
         Later("completion", "Completion"),

@@ -1,5 +1,6 @@
 """Distributions that several rooms use, and the precision in which densities are computed."""
 
+from vaelab.distributions.exporting import exporting as exporting
 from vaelab.distributions.label_mixture import LabelMixture as LabelMixture, label_mixture as label_mixture
 from vaelab.distributions.normal import MultivariateNormal as MultivariateNormal, diagonal_normal as diagonal_normal
 from vaelab.distributions.point_mass import PointMass as PointMass

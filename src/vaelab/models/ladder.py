@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +15,7 @@ from vaelab.contract import Latent, Trace
 from vaelab.data.images import ImageFormat
 from vaelab.distributions import as_float32, diagonal_normal, residual_normal
 from vaelab.errors import UserError
+from vaelab.models.coordinates import Coordinates
 from vaelab.models.model import Model
 from vaelab.networks.conditions import as_planes
 
@@ -138,8 +139,49 @@ class LadderModel(Model):
             scales.append(q.stddev[0])
             return means[-1]
 
-        self._descend(len(x), c, pick)
+        self._descend(x.shape[0], c, pick)
         return diagonal_normal(torch.cat(means, 1), torch.cat(scales, 1))
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """The noise of each group, (N, its dimensions): z = mean + scale x noise, given the groups above.
+
+        In these coordinates the prior is N(0, I), and the posterior of a group N(shift, stretch^2).
+        """
+        names = {f"noise_{index + 1}": width for index, width in enumerate(self.widths)}
+        groups = [
+            {"name": name, "dimensions": width, "shape": [self.spec.latent, *self.extents[level]]}
+            for (name, width), level in zip(names.items(), self.level_of, strict=True)
+        ]
+        return Coordinates(names, "groups", about={"groups": groups})
+
+    def describe(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> dict[str, Tensor]:
+        """Mean and standard deviation of the noise of all groups, concatenated, each group given the means above it."""
+        maps = self._encode(x, c)
+        means: list[Tensor] = []
+        scales: list[Tensor] = []
+
+        def pick(index: int, mean: Tensor, scale: Tensor, h: Tensor) -> Tensor:
+            shift, log_stretch = self._group(index).read_residual(h, maps[self.level_of[index]])
+            means.append(shift.flatten(1))
+            scales.append(log_stretch.exp().flatten(1))
+            return (mean + scale * shift).flatten(1)
+
+        self._descend(x.shape[0], c, pick)
+        return {"mean": torch.cat(means, 1), "stddev": torch.cat(scales, 1)}
+
+    def theta_at(self, coordinates: Sequence[Tensor], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
+        """Parameters of the likelihood at the noise of each group."""
+
+        def pick(index: int, mean: Tensor, scale: Tensor, h: Tensor) -> Tensor:
+            return mean.flatten(1) + scale.flatten(1) * coordinates[index]
+
+        return as_float32(self._descend(coordinates[0].shape[0], c, pick))
+
+    def prior_at(self, c: Float[Tensor, "N K"] | None) -> Distribution:
+        """N(0, I) over the noise of all groups."""
+        zeros = self.top.new_zeros(sum(self.widths))
+        return diagonal_normal(zeros, torch.ones_like(zeros))
 
     def compile_networks(self, mode: str) -> None:
         """Compile the encoder's cells, the last cells and the layers of each group."""
@@ -148,7 +190,7 @@ class LadderModel(Model):
 
     def _decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Tensor:
         parts = z.split(self.widths, 1)
-        return self._descend(len(z), c, lambda index, mean, scale, h: parts[index])
+        return self._descend(z.shape[0], c, lambda index, mean, scale, h: parts[index])
 
     def _draw(self, n: int, c: Tensor | None, given: Tensor | None, temperature: float) -> Float[Tensor, "N D"]:
         held = self._held(given)
@@ -185,7 +227,7 @@ class LadderModel(Model):
             maps.insert(0, e)
         return maps
 
-    def _descend(self, n: int, c: Tensor | None, pick: Pick) -> Tensor:
+    def _descend(self, n: int | torch.SymInt, c: Tensor | None, pick: Pick) -> Tensor:
         """Run the top-down pass for n images, with z of each group from `pick`; return the likelihood's parameters."""
         h, index = self.top.expand(n, -1, -1, -1), 0
         for level, count in enumerate(self.spec.groups):

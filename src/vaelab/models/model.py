@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +17,7 @@ from vaelab.contract import Likelihood, Trace
 from vaelab.data.images import ImageFormat
 from vaelab.distributions import as_float32
 from vaelab.errors import UserError, brief, reason
+from vaelab.models.coordinates import Coordinates
 from vaelab.spec import is_own
 
 if TYPE_CHECKING:
@@ -147,6 +149,33 @@ class Model(nn.Module):
     def compile_networks(self, mode: str) -> None:
         """Compile the networks in place, without changing the names of saved weights."""
 
+    @property
+    def coordinates(self) -> Coordinates:
+        """The arrays that an exported model has in place of its latents: z, (N, D)."""
+        width = sum(self.widths)
+        return Coordinates({"z": width}, about={"dimensions": width})
+
+    def describe(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> dict[str, Tensor]:
+        """q(z | x, c) as arrays: mean and standard deviation of the coordinates, (B, D), or their codes, (B, slots).
+
+        Raises:
+            NotImplementedError: the posterior has no known standard deviation.
+        """
+        q = self._infer(x, c)
+        return {"mean": q.mean, "stddev": q.stddev}
+
+    def theta_at(self, coordinates: Sequence[Tensor], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
+        """Parameters of the likelihood at coordinates."""
+        return as_float32(self._decode(coordinates[0], c))
+
+    def prior_at(self, c: Float[Tensor, "N K"] | None) -> Distribution:
+        """p(coordinates | c), all arrays concatenated.
+
+        Raises:
+            NotImplementedError: the model does not say what it is.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say what its prior is")
+
     @abstractmethod
     def _infer(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Distribution:
         """q(z | x, c)."""
@@ -214,7 +243,7 @@ class Model(nn.Module):
             )
         return given
 
-    def _condition(self, y: Tensor | None, n: int) -> Float[Tensor, "B K"] | None:
+    def _condition(self, y: Tensor | None, n: int | torch.SymInt) -> Float[Tensor, "B K"] | None:
         """Labels as one-hot vectors, or attributes; None for a model that is not conditional."""
         if not self.spec.conditional:
             return None

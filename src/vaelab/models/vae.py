@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,6 +13,7 @@ from torch.distributions import Distribution
 from vaelab.contract import Latent, Network, Posterior, Prior, PriorSizes, Sizes, Trace
 from vaelab.data.images import ImageFormat
 from vaelab.distributions import as_float32
+from vaelab.models.coordinates import Coordinates
 from vaelab.models.model import Model, built
 
 if TYPE_CHECKING:
@@ -42,6 +44,35 @@ class VAEModel(Model):
     def widths(self) -> tuple[int, ...]:
         """Dimensions of z, all positions of the network together."""
         return (self.spec.latent * self.network.positions,)
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """z, (N, D), or the codes of a codebook, (N, slots)."""
+        if self.posterior.code_space is None:
+            return super().coordinates
+        slots, size = self.posterior.code_space
+        height, width = getattr(self.network, "map", (0, 0))[:2]
+        about = {
+            "slots": slots,
+            "size": size,
+            "positions": self.network.positions,
+            # Positions are in row-major order.
+            "map": [height, width] if height * width == self.network.positions else None,
+        }
+        return Coordinates({"codes": slots}, "codes", size, about)
+
+    def describe(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> dict[str, Tensor]:
+        """q(z | x, c) as arrays: mean and standard deviation of z, (B, D), or codes, (B, slots)."""
+        return self.posterior.describe(self.network.encode(x, c))
+
+    def theta_at(self, coordinates: Sequence[Tensor], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
+        """Parameters of the likelihood at z or codes."""
+        return super().theta_at([self.posterior.read(coordinates[0])], c)
+
+    def prior_at(self, c: Float[Tensor, "N K"] | None) -> Distribution:
+        """p(z | c), or p(codes | c)."""
+        p: Distribution = self.prior(c, self._infer)
+        return p
 
     def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
         """Encode the images, draw `samples` latents per image and decode them."""

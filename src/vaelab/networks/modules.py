@@ -63,7 +63,7 @@ class ModulesNetwork(Network):
     def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
         """Parameters of the likelihood for each pixel."""
         theta = self.decoder(z, c) if self._takes["decoder"] else self.decoder(with_condition(z, c))
-        return torch.reshape(theta, (len(z), *self.output))
+        return torch.reshape(theta, (z.shape[0], *self.output))
 
     def _output(self, name: str, x: Tensor, c: Tensor | None) -> Tensor:
         """The module's output for one image or one z, flattened to (1, ...).

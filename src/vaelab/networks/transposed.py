@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from vaelab.distributions import exporting
+
 _STRIDE = [2, 2]
 _PADDING = [1, 1]
 
@@ -66,7 +68,8 @@ class TransposedConv2d(nn.ConvTranspose2d):
         self, x: Float[Tensor, "N I h w"]
     ) -> Float[Tensor, "N O H W"]:
         """The upsampled maps."""
-        if x.device.type != "cpu":
+        # torch.export cannot trace a custom autograd function.
+        if x.device.type != "cpu" or exporting():
             return super().forward(x)
         # Autocast does not apply to a custom autograd function, so cast explicitly.
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype

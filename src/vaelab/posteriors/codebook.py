@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from vector_quantize_pytorch import VectorQuantize
@@ -78,7 +78,16 @@ class CodebookPosterior(LearnedCodes):
         )
         super().__init__(network, latent, CodeSpace(network.positions, size), quantiser, commitment, restart_below)
 
+    def codes_of(self, vectors: Tensor) -> Tensor:
+        """The index of the nearest vector, (B, positions)."""
+        return nearest(vectors, self.quantiser.codebook)  # type: ignore[arg-type]
+
     def look_up(self, codes: Tensor) -> Tensor:
         """The codebook's vectors, (N, positions, latent), for codes (N, slots)."""
         vectors: Tensor = self.quantiser.get_output_from_indices(codes)  # type: ignore[operator]
         return vectors
+
+
+def nearest(vectors: Float[Tensor, "*N D"], codebook: Float[Tensor, "K D"]) -> Int[Tensor, "*N"]:
+    """argmin_k |v - e_k|^2 = argmin_k |e_k|^2 - 2 v . e_k: van den Oord et al. (2017), equation 1."""
+    return (codebook.square().sum(-1) - 2 * vectors @ codebook.T).argmin(-1)

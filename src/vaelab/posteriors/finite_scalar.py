@@ -31,6 +31,11 @@ class FiniteScalarPosterior(QuantisingPosterior):
         quantised, codes = self.quantiser(vectors)
         return quantised, codes.long()
 
+    def codes_of(self, vectors: Tensor) -> Tensor:
+        """The index of the rounded vector in the grid, (B, positions)."""
+        codes: Tensor = self.quantiser.codes_to_indices(self.quantiser.quantize(self.quantiser.project_in(vectors)))
+        return codes.long()
+
     def look_up(self, codes: Tensor) -> Tensor:
         """The grid's vectors, (N, positions, latent), for codes (N, slots)."""
         vectors: Tensor = self.quantiser.indices_to_codes(codes)

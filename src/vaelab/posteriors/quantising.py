@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaelab.contract import CodeSpace, Draw, Network, Posterior
-from vaelab.distributions import PointMass, as_float32, no_autocast
+from vaelab.distributions import PointMass, as_float32, exporting, no_autocast
 from vaelab.errors import UserError
 
 
@@ -38,6 +38,10 @@ class QuantisingPosterior(Posterior):
         """Quantised vectors, (B, positions, latent), and their codes, (B, positions, ...)."""
 
     @abstractmethod
+    def codes_of(self, vectors: Tensor) -> Tensor:
+        """The codes that `quantise` finds for vectors, (B, positions, ...), in operations that can be exported."""
+
+    @abstractmethod
     def look_up(self, codes: Tensor) -> Tensor:
         """The vectors, (N, positions, latent), that the codes, (N, slots), stand for."""
 
@@ -48,6 +52,10 @@ class QuantisingPosterior(Posterior):
     def distribution(self, h: Float[Tensor, "B F"]) -> Distribution:
         """q(code | x), of batch shape (B,), with the quantised vectors as mean; does not update codebooks."""
         return self._draw(h, 1, learn=False).q
+
+    def describe(self, h: Float[Tensor, "B F"]) -> dict[str, Tensor]:
+        """The codes of each image, (B, slots)."""
+        return {"codes": self.codes_of(self._vectors(h)).flatten(1)}
 
     def forward(self, h: Float[Tensor, "B F"], samples: int) -> Draw:
         """The code, repeated `samples` times, since it is deterministic; updates codebooks in training mode."""
@@ -60,6 +68,8 @@ class QuantisingPosterior(Posterior):
             UserError: the number of codes differs from the number of slots, or a code is not in the codebook.
         """
         slots, size = self.code_space
+        if exporting():
+            return self.look_up(codes).flatten(1)
         if codes.shape[1] != slots:
             raise UserError(
                 f"codes has {codes.shape[1]} codes per image, but the model has {slots} slots; give one code per slot"
@@ -68,9 +78,13 @@ class QuantisingPosterior(Posterior):
             raise UserError(f"codes run from {codes.min()} to {codes.max()}, but must be from 0 to {size - 1}")
         return self.look_up(codes).flatten(1)
 
+    def _vectors(self, h: Tensor) -> Tensor:
+        vectors: Tensor = self.vector(as_float32(h)).unflatten(1, (self.positions, self.latent))
+        return vectors
+
     def _draw(self, h: Tensor, samples: int, learn: bool) -> Draw:
         with no_autocast(h):
-            vectors = self.vector(as_float32(h)).unflatten(1, (self.positions, self.latent))
+            vectors = self._vectors(h)
             quantised, codes = self.quantise(vectors, learn)
         # A vector that is not finite, after a step that diverged, has no code. Any code will do for it: the loss is not
         # finite either, and training stops for that reason.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from vector_quantize_pytorch import ResidualVQ
 
 from vaelab.contract import CodeSpace, Network
-from vaelab.posteriors.codebook import LearnedCodes
+from vaelab.posteriors.codebook import LearnedCodes, nearest
 
 
 class ResidualCodebookPosterior(LearnedCodes):
@@ -40,8 +41,17 @@ class ResidualCodebookPosterior(LearnedCodes):
         code_space = CodeSpace(network.positions * levels, size)
         super().__init__(network, latent, code_space, quantiser, commitment, restart_below)
 
+    def codes_of(self, vectors: Tensor) -> Tensor:
+        """The index of the nearest vector of each level, (B, positions, levels)."""
+        codes = []
+        for codebook in self.quantiser.codebooks:  # type: ignore[union-attr]
+            codes.append(nearest(vectors, codebook))
+            vectors = vectors - codebook[codes[-1]]
+        return torch.stack(codes, -1)
+
     def look_up(self, codes: Tensor) -> Tensor:
         """The sums of the codebooks' vectors, (N, positions, latent), for codes (N, slots)."""
-        each = codes.unflatten(1, (self.positions, -1))
-        vectors: Tensor = self.quantiser.get_output_from_indices(each)  # type: ignore[operator]
-        return vectors
+        # The library's own function cannot be exported.
+        each = codes.unflatten(1, (self.positions, -1)).unbind(-1)
+        codebooks = self.quantiser.codebooks
+        return torch.stack([codebook[code] for codebook, code in zip(codebooks, each, strict=True)]).sum(0)  # type: ignore[arg-type]

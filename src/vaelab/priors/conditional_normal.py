@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from vaelab.contract import Infer, Prior
-from vaelab.distributions import as_float32, diagonal_normal, label_mixture, scale_of
+from vaelab.distributions import as_float32, diagonal_normal, exporting, label_mixture, scale_of
 
 
 class ConditionalNormalPrior(Prior):
@@ -41,8 +41,9 @@ class ConditionalNormalPrior(Prior):
     def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
         """The distribution of each condition, of batch shape (B,): normal, or a mixture if a label is unknown."""
         assert c is not None
-        # Whether a label is unknown decides the kind of distribution; an accelerator has to be asked for it.
-        if not self.labels or bool(c.any(1).all()):
+        # Whether a label is unknown decides the kind of distribution; an accelerator has to be asked for it, and an
+        # exported model, whose labels are not known yet, has the mixture. With known labels both have the same density.
+        if not self.labels or (not exporting() and bool(c.any(1).all())):
             return self._normal(c)
         every = torch.eye(c.shape[1], dtype=c.dtype, device=c.device)
         weights = torch.where(c.any(1, keepdim=True), c, 1 / c.shape[1])
