@@ -69,6 +69,10 @@ from .experiment import (
     Experiment as Experiment,
     Training as Training,
 )
+from .explorer.page import (
+    Explorer as Explorer,
+    explore as explore,
+)
 from .export import (
     Exported as Exported,
     export_onnx as export_onnx,

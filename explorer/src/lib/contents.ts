@@ -32,9 +32,10 @@ export interface Points {
   scores: BlockId | null;
 }
 
-export interface ModelContents {
-  name: string;
-  encoder: BlockId;
+/** The exported parts of a model, its points and its codes. */
+export interface PartsContents {
+  /** Null where the posterior cannot be exported. */
+  encoder: BlockId | null;
   decoder: BlockId;
   /** Graphs of log p(z) and log p(x | z) where the page has no formula for them. */
   prior: BlockId | null;
@@ -42,10 +43,14 @@ export interface ModelContents {
   points: Points | null;
   /** Codes of the images, uint16, (count, slots), for a codebook. */
   codes: BlockId | null;
-  /** Sentences on what cannot be shown for this model. */
+}
+
+export interface ModelContents extends PartsContents {
+  name: string;
+  /** What is not shown for this model, and why. */
   leftOut: string[];
   /** Snapshots of the training, the first one first; the model itself is the last. */
-  snapshots: { epoch: number; encoder: BlockId; decoder: BlockId; points: Points | null }[];
+  snapshots: (PartsContents & { epoch: number })[];
 }
 
 export interface Contents {

@@ -1,5 +1,5 @@
 /** A model of the page with the points that it makes of the images. */
-import { readBlock, type Contents, type ModelContents, type Points } from "./contents";
+import { readBlock, type BlockId, type Contents, type ModelContents, type Points } from "./contents";
 import type { Engine } from "./engine";
 import { Model } from "./model";
 
@@ -50,7 +50,7 @@ export class Library {
     const model = await Model.open(this.engine, `${index}/last`, { encoder, decoder });
     const about: ModelContents = {
       name,
-      encoder: "",
+      encoder: null,
       decoder: "",
       prior: null,
       likelihood: null,
@@ -68,18 +68,22 @@ export class Library {
   private async read(key: string, about: ModelContents, epoch: number | null): Promise<Entry> {
     const from = epoch === null ? about : about.snapshots.find((each) => each.epoch === epoch)!;
     const [encoder, decoder, prior, likelihood] = await Promise.all([
-      readBlock(from.encoder),
+      block(from.encoder),
       readBlock(from.decoder),
-      "prior" in from && from.prior ? readBlock(from.prior) : null,
-      "likelihood" in from && from.likelihood ? readBlock(from.likelihood) : null,
+      block(from.prior),
+      block(from.likelihood),
     ]);
     const [model, positions, codes] = await Promise.all([
       Model.open(this.engine, key, { encoder, decoder, prior, likelihood }),
       from.points ? readPositions(from.points) : null,
-      epoch === null && about.codes ? readBlock(about.codes).then((bytes) => new Uint16Array(bytes.buffer)) : null,
+      block(from.codes).then((bytes) => bytes && new Uint16Array(bytes.buffer)),
     ]);
     return { key, name: about.name, epoch, model, positions, codes, leftOut: about.leftOut };
   }
+}
+
+async function block(id: BlockId | null): Promise<Uint8Array<ArrayBuffer> | null> {
+  return id === null ? null : readBlock(id);
 }
 
 async function readPositions(about: Points): Promise<Positions> {

@@ -25,23 +25,32 @@ export class Model {
     readonly about: PartMetadata,
     /** Whether log p(z) and log p(x | z) can be computed by exported graphs. */
     private readonly graphs: { prior: boolean; likelihood: boolean },
+    /** Whether images can be encoded. */
+    readonly hasEncoder: boolean,
   ) {}
 
   /** Opens the parts of a model; throws a line that says what is wrong with them. */
   static async open(
     engine: Engine,
     key: string,
-    parts: { encoder: Uint8Array; decoder: Uint8Array; prior?: Uint8Array | null; likelihood?: Uint8Array | null },
+    parts: { encoder: Uint8Array | null; decoder: Uint8Array; prior?: Uint8Array | null; likelihood?: Uint8Array | null },
   ): Promise<Model> {
-    const [encoder, decoder] = [partOf(parts.encoder), partOf(parts.decoder)];
-    if (encoder.part !== "encoder" || decoder.part !== "decoder") throw new Error("the files are not an encoder and a decoder");
-    if (JSON.stringify(encoder.latent) !== JSON.stringify(decoder.latent) || encoder.image.join() !== decoder.image.join())
-      throw new Error("the encoder and the decoder are of different models");
-    await engine.open(`${key}/encoder`, parts.encoder);
+    const decoder = partOf(parts.decoder);
+    if (decoder.part !== "decoder") throw new Error(`the file is a ${decoder.part}, not a decoder`);
+    if (parts.encoder) {
+      const encoder = partOf(parts.encoder);
+      if (encoder.part !== "encoder") throw new Error(`the file is a ${encoder.part}, not an encoder`);
+      if (
+        JSON.stringify([encoder.latent, encoder.image, encoder.classes]) !==
+        JSON.stringify([decoder.latent, decoder.image, decoder.classes])
+      )
+        throw new Error("the encoder and the decoder are of different models; drop a pair that was exported together");
+      await engine.open(`${key}/encoder`, parts.encoder);
+    }
     await engine.open(`${key}/decoder`, parts.decoder);
     if (parts.prior) await engine.open(`${key}/prior`, parts.prior);
     if (parts.likelihood) await engine.open(`${key}/likelihood`, parts.likelihood);
-    return new Model(engine, key, decoder, { prior: !!parts.prior, likelihood: !!parts.likelihood });
+    return new Model(engine, key, decoder, { prior: !!parts.prior, likelihood: !!parts.likelihood }, !!parts.encoder);
   }
 
   /** D, real latent dimensions or noise of all groups; the number of slots of a codebook. */

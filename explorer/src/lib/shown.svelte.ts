@@ -70,7 +70,7 @@ export class Shown {
   async encodeImage(image: Float32Array | null, label: number | null): Promise<void> {
     await this.encodes.run(
       async () => {
-        if (!image) return null;
+        if (!image || !this.model.hasEncoder || image.length !== this.model.pixels) return null;
         const encoding = await this.model.encode(image, label);
         const centre = encoding.kind === "normal" ? encoding.mean : Float32Array.from(encoding.codes);
         const reconstruction = await this.model.decode(centre, label);

@@ -31,7 +31,7 @@ class Explore(Command):
 
     def run(self) -> None:
         """Write the page and print its name."""
-        from vaelab.explorer import explore
+        from vaelab.explorer.page import explore
 
         given = None if self.data is None else parse_source(self.data).load(self.data_dir)
         explorer = explore(

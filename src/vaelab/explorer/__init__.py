@@ -1,12 +1,1 @@
-"""One HTML page in which models run: the explorer."""
-
-from vaelab.lazy import LazyModule
-
-__all__ = ["explore"]
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from vaelab.explorer.page import explore
-else:
-    explore = LazyModule("vaelab.explorer.page").explore
+"""One HTML page in which models run: the explorer. Its sources in TypeScript stand in explorer/ at the root."""

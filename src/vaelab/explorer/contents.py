@@ -12,14 +12,16 @@ from vaelab.errors import UserError
 from vaelab.explorer.blocks import Blocks
 from vaelab.explorer.encodings import Encodings, encode, kl_by_dimension, metadata, principal_axes
 from vaelab.explorer.sources import ExplorerSource
-from vaelab.export import onnx_parts
+from vaelab.export import PARTS
+from vaelab.export.parts import convert
 from vaelab.measured import MeasuredModel
 from vaelab.models.files import load
 from vaelab.models.model import Model
 
 # Most latent dimensions that a page keeps for each image; it shows two at a time.
 _KEPT = 64
-_NOT_KEPT = "no image is encoded with unknown deviations"
+# What the page computes without a graph.
+_FORMULAS = {"prior": "standard-normal", "likelihood": "bernoulli"}
 
 
 def contents_of(
@@ -68,43 +70,51 @@ def _images(measured: MeasuredModel, blocks: Blocks) -> dict[str, Any]:
 def _model(
     name: str, source: ExplorerSource, measured: MeasuredModel | None, blocks: Blocks, no_images: str
 ) -> dict[str, Any]:
-    parts, described = _exported(source.model)
-    encodings = None if measured is None else encode(parts["encoder"], measured.with_model(source.model))
-    left_out = [no_images] if no_images else []
-    codes = None if encodings is None or encodings.codes is None else encodings.codes
+    files, described, left_out = _exported(source.model)
+    encodings = None if measured is None else _encodings(files, measured.with_model(source.model))
     return {
         "name": source.name,
-        "encoder": blocks.add(f"{name}-encoder", parts["encoder"]),
-        "decoder": blocks.add(f"{name}-decoder", parts["decoder"]),
-        "prior": blocks.add(f"{name}-prior", parts["prior"]) if "prior" in parts else None,
-        "likelihood": blocks.add(f"{name}-likelihood", parts["likelihood"]) if "likelihood" in parts else None,
+        **{part: blocks.add(f"{name}-{part}", files[part]) if part in files else None for part in PARTS},
         "points": _points(name, encodings, described, blocks),
-        "codes": None if codes is None else blocks.add(f"{name}-codes", codes.astype(np.uint16)),
-        "leftOut": left_out,
+        "codes": _codes(name, encodings, blocks),
+        "leftOut": [*([no_images] if no_images else []), *left_out],
         "snapshots": _snapshots(name, source, measured, blocks),
     }
 
 
-def _exported(model: Model) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Encoder and decoder, and the densities for which the page has no formula."""
-    parts = dict(onnx_parts(model, ("encoder", "decoder")))
-    described = metadata(parts["decoder"])
-    wanted = [
-        name
-        for name, formula in (("prior", "standard-normal"), ("likelihood", "bernoulli"))
-        if described[name]["kind"] != formula
-    ]
-    for name in wanted:
-        try:
-            parts |= onnx_parts(model, (name,))
-        except UserError:
-            continue  # the page says that it has no number for it
-    return parts, described
+def _exported(model: Model) -> tuple[dict[str, bytes], dict[str, Any], list[str]]:
+    """Encoder, decoder and the densities for which the page has no formula; what they are; what is left out, and why.
+
+    Raises:
+        UserError: the decoder cannot be exported.
+    """
+    try:
+        files, left_out = dict(convert(model, ("encoder", "decoder")).files), []
+    except UserError as error:
+        files = dict(convert(model, ("decoder",)).files)
+        left_out = [f"images in the latent space, since the {str(error).partition('; leave')[0]}"]
+    described = metadata(files["decoder"])
+    wanted = [part for part, formula in _FORMULAS.items() if described[part]["kind"] != formula]
+    if described["latent"]["kind"] == "codes":
+        wanted = [part for part in wanted if part != "prior"]
+    densities = convert(model, wanted) if wanted else None
+    if densities is not None:
+        files |= densities.files
+        left_out += [f"log density of the {part}: {why}" for part, why in densities.left_out.items()]
+    return files, described, left_out
 
 
-def _points(
-    name: str, encodings: Encodings | None, described: dict[str, Any], blocks: Blocks
-) -> dict[str, Any] | None:
+def _encodings(files: dict[str, bytes], measured: MeasuredModel) -> Encodings | None:
+    return encode(files["encoder"], measured) if "encoder" in files else None
+
+
+def _codes(name: str, encodings: Encodings | None, blocks: Blocks) -> str | None:
+    if encodings is None or encodings.codes is None:
+        return None
+    return blocks.add(f"{name}-codes", encodings.codes.astype(np.uint16))
+
+
+def _points(name: str, encodings: Encodings | None, described: dict[str, Any], blocks: Blocks) -> dict[str, Any] | None:
     if encodings is None or encodings.mean is None or encodings.deviation is None:
         return None
     mean, deviation = encodings.mean, encodings.deviation
@@ -135,15 +145,15 @@ def _snapshots(
     snapshots = []
     for epoch, path in source.snapshots:
         model = load(path)
-        parts, described = _exported(model)
-        encodings = None if measured is None else encode(parts["encoder"], measured.with_model(model))
+        files, described, _ = _exported(model)
+        encodings = None if measured is None else _encodings(files, measured.with_model(model))
         key = f"{name}-{epoch}"
         snapshots.append(
             {
                 "epoch": epoch,
-                "encoder": blocks.add(f"{key}-encoder", parts["encoder"]),
-                "decoder": blocks.add(f"{key}-decoder", parts["decoder"]),
+                **{part: blocks.add(f"{key}-{part}", files[part]) if part in files else None for part in PARTS},
                 "points": _points(key, encodings, described, blocks),
+                "codes": _codes(key, encodings, blocks),
             }
         )
     return snapshots

@@ -72,7 +72,7 @@ def principal_axes(
     """The centre of the means and their first two principal axes, each of length one."""
     centre = means.mean(0, dtype=np.float64)
     _, _, axes = np.linalg.svd(means - centre, full_matrices=False)
-    # The sign of an axis is arbitrary: its largest entry is made positive, so that a page looks the same on any machine.
+    # The sign of an axis is arbitrary: its largest entry is made positive, so that a page is the same on any machine.
     first = axes[:2]
     signs = np.sign(first[np.arange(2), np.abs(first).argmax(1)])
     return centre, first * signs[:, None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -81,9 +81,7 @@ def explore(
     measured, no_images = shown_images(given, sources, data, data_dir)
     blocks = Blocks()
     names = tuple(source.name for source in sources)
-    contents = contents_of(
-        sources, measured, blocks, title=title or " and ".join(names), no_images=no_images, say=say
-    )
+    contents = contents_of(sources, measured, blocks, title=title or " and ".join(names), no_images=no_images, say=say)
     # No name ends the element: "<" is written as an escape of JSON.
     text = json.dumps(contents, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     filled = f"{blocks.html}\n{_EMPTY.replace('></', f'>{text}</')}"
@@ -92,8 +90,8 @@ def explore(
     )
     if (size := len(page.encode())) > most_bytes:
         raise UserError(
-            f"the page would be {size / 1e6:.0f} MB, but most_bytes is {most_bytes / 1e6:.0f} MB; show fewer models, or "
-            "snapshots, or a smaller model",
+            f"the page would be {size / 1e6:.0f} MB, but most_bytes is {most_bytes / 1e6:.0f} MB; show fewer "
+            "models, or snapshots, or a smaller model",
             flags="allow more with --most-megabytes",
         )
     return Explorer(page, names)
@@ -108,7 +106,7 @@ def built_page() -> str:
     page = files("vaelab.explorer").joinpath("built/page.html")
     if not page.is_file():
         raise UserError(
-            "the explorer's page is not built in this checkout; run `make explorer` with Node 20.19 or newer, or install "
-            "vaelab's wheel, which has it"
+            "the explorer's page is not built in this checkout; run `make explorer` with Node 20.19 or newer, "
+            "or install vaelab's wheel, which has it"
         )
     return page.read_text(encoding="utf-8")

@@ -59,7 +59,10 @@ def sources_of(runs: Sequence[Run | Model | Path]) -> list[ExplorerSource]:
 
 
 def shown_images(
-    runs: Sequence[Run | Model | Path], sources: Sequence[ExplorerSource], data: ImageData | None, directory: Path | None
+    runs: Sequence[Run | Model | Path],
+    sources: Sequence[ExplorerSource],
+    data: ImageData | None,
+    directory: Path | None,
 ) -> tuple[MeasuredModel | None, str]:
     """The test images of the page with the first model, as that model sees them, and why there are none.
 
@@ -70,15 +73,15 @@ def shown_images(
     if data is None:
         run = open_run(runs[0]) if isinstance(runs[0], Path) and runs[0].suffix != ".safetensors" else runs[0]
         if not isinstance(run, Run):
-            return None, f"{source.name} is a model without images; give data"
+            return None, f"points and test images, since {source.name} is a model file; name its data with --data"
         try:
             data = run.load_data(directory)
         except UserError as absent:
-            return None, str(absent)
+            return None, f"points and test images: {absent}"
     if "test" in data.splits:
         data = data.split("test")
     elif data.splits:
-        return None, f"{data.name} has no test images"
+        return None, f"points and test images, since {data.name} has no split named test"
     measured = MeasuredModel(source.model, data, source.binarisation, title=source.name)
     channels, height, width = data.format.shape
     most = max(50, min(MOST_IMAGES, _MOST_VALUES // (channels * height * width)))
@@ -93,9 +96,7 @@ def _source(run: Run | Model | Path) -> ExplorerSource:
             return ExplorerSource(run.stem, load(run))
         run = open_run(run)
     folder = RunFolder(run.folder)
-    return ExplorerSource(
-        run.folder.resolve().name, run.model, run.experiment.binarisation, tuple(folder.snapshots())
-    )
+    return ExplorerSource(run.folder.resolve().name, run.model, run.experiment.binarisation, tuple(folder.snapshots()))
 
 
 def _shape(model: Model) -> str:
