@@ -4,6 +4,7 @@ import { gzipSync } from "node:zlib";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
 import { viteSingleFile } from "vite-plugin-singlefile";
+import { licences } from "./licences.ts";
 
 /** onnxruntime's WebAssembly, compressed, as one element of the page: the worker is handed its bytes. */
 function runtime(): Plugin {
@@ -42,7 +43,7 @@ function classicRuntime(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [svelte(), viteSingleFile(), runtime()],
+  plugins: [svelte(), licences(), viteSingleFile(), runtime()],
   worker: { format: "iife", plugins: () => [classicRuntime()] },
   build: {
     outDir: "../src/vaelab/explorer/built",
