@@ -2,12 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench contract mutants campaign clean
+# Does nothing if the page is newer than its sources, and says in one line what is left out if there is no Node or no
+# network.
+PAGE := $(BIN)/python explorer/build_page.py --if-possible
+
+.PHONY: demo test lint explorer bench contract mutants campaign clean
 
 demo: .venv/installed
+	$(PAGE)
 	$(BIN)/vaelab study paper --recipe fast --data auto --out runs/demo
 
 test: .venv/installed-dev lint
+	$(PAGE) test
 	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: .venv/installed-dev
@@ -15,19 +21,25 @@ lint: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(PAGE) check
+
+# The page of `vaelab explore`, with the system's Node, otherwise with one from PyPI in .venv.
+explorer: | $(BIN)/python
+	$(BIN)/python explorer/build_page.py
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/throughput.py
 
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
 # The pin keeps every requirement from choosing a build of torch with gigabytes of CUDA.
 # For the demo, modules are compiled when they are first used: compiling all of them takes twenty of its seconds.
-.venv/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+.venv/installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e .
 	touch $@
 
-.venv/installed-dev: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
+.venv/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	touch $@ .venv/installed
 
@@ -45,3 +57,4 @@ campaign: .venv/installed-dev
 
 clean:
 	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf explorer/node_modules src/vaelab/explorer/built

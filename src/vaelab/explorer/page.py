@@ -106,7 +106,7 @@ def built_page() -> str:
     page = files("vaelab.explorer").joinpath("built/page.html")
     if not page.is_file():
         raise UserError(
-            "the explorer's page is not built in this checkout; run `make explorer` with Node 20.19 or newer, "
-            "or install vaelab's wheel, which has it"
+            "the explorer's page is not built; run `make explorer` in the checkout, or install vaelab's wheel, which "
+            "has it"
         )
     return page.read_text(encoding="utf-8")
