@@ -36,7 +36,7 @@ $(BIN)/python:
 # The pin keeps every requirement from choosing a build of torch with gigabytes of CUDA.
 # For the demo, modules are compiled when they are first used: compiling all of them takes twenty of its seconds.
 .venv/installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e .
+	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e '.[export]'
 	touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt | $(BIN)/python

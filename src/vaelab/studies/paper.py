@@ -57,6 +57,10 @@ class PaperStudy(Study):
         n_images = len(settings.data.split("train"))
         return {model: study_experiment(model, self.recipe, n_images, settings.epochs) for model in MODELS}
 
+    def explored(self, runs: StudyRuns) -> Sequence[Run]:
+        """The VAE and the CVAE of the first seed."""
+        return list(runs.values())[: len(MODELS)]
+
     def measure(self, case: Run, settings: StudySettings) -> dict[str, dict[str, float]]:
         """Reconstruction, KL and total over both splits, in fp32 regardless of the precision of training."""
         model = case.model.to(choose_device(settings.device))

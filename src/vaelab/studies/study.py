@@ -15,6 +15,7 @@ from vaelab._version import __version__
 from vaelab.codec import encode
 from vaelab.errors import UserError, did_you_mean
 from vaelab.experiment import Experiment
+from vaelab.explorer.page import explore
 from vaelab.figures import ENTRIES, DrawnFigure, chosen
 from vaelab.figures.source import FigureSource
 from vaelab.files import write_atomically
@@ -108,6 +109,10 @@ class Study(ABC):
         names = self.run_figures
         return [entry.render(source) for entry in chosen(source) if names is None or entry.name in names]
 
+    def explored(self, runs: StudyRuns) -> Sequence[Run]:
+        """The runs that explorer.html shows, beside the report; by default none, and no such page."""
+        return ()
+
     def printed(self, results: dict[str, Any]) -> Sequence[Table]:
         """The tables that the command line prints; by default that of the report."""
         return (self.table(results),)
@@ -188,9 +193,21 @@ def run_study(study: Study, settings: StudySettings) -> dict[str, Any]:
         none = study.run_figures is not None and not study.run_figures and type(study).draw is Study.draw
         return () if none else study.draw(runs.open(folder.name), settings)
 
+    _write_explorer(study, runs, settings)
     settings.say("writing the report")
     write_run_report([settings.out], settings.out / "report.html", draw=draw, specs=runs.specs)
     return results
+
+
+def _write_explorer(study: Study, runs: StudyRuns, settings: StudySettings) -> None:
+    """Write explorer.html, or say in one line why there is none."""
+    if not (shown := study.explored(runs)):
+        return
+    settings.say("writing the explorer")
+    try:
+        explore(*shown, data=settings.data).write(settings.out / "explorer.html")
+    except UserError as error:
+        settings.say(f"explorer.html is left out: {error.on_command_line}")
 
 
 def captions(figures: Sequence[DrawnFigure]) -> dict[str, Any]:
