@@ -42,7 +42,7 @@ def class_samples(source: FigureSource) -> tuple[Figure, str]:
     classes = _classes(source)
     labels = torch.arange(len(classes)).repeat_interleave(_COUNT)
     images = source.model.generate(len(labels), labels).unflatten(0, (len(classes), _COUNT)).numpy()
-    figure = image_grid(images, classes, [], "class", "ten draws of z", f"{source.title}: samples of each class")
+    figure = image_grid(images, classes, [], "class", "ten draws of z", source.heading("samples of each class"))
     return figure, (
         "Ten images of each class, one draw of z from the prior per image. Look for images that do not belong to the "
         f"class of their row, and for the variation within a class.{_class_limit(source)}"
@@ -58,7 +58,7 @@ def shared_style(source: FigureSource) -> tuple[Figure, str]:
         _classes(source),
         "draw of z",
         "class",
-        f"{source.title}: the same z under every class",
+        source.heading("the same z under every class"),
     )
     return figure, (
         "Each row is one z, each column one class. Look along a row for common features, such as slant, thickness and "
@@ -79,7 +79,7 @@ def style_transfer(source: FigureSource) -> tuple[Figure, str]:
         ["image", *_classes(source)],
         "class of the real image",
         "posterior mean decoded under class",
-        f"{source.title}: style transfer",
+        source.heading("style transfer"),
         gaps=((), (1,)),
     )
     return figure, (
@@ -110,7 +110,7 @@ def class_interpolation(source: FigureSource) -> tuple[Figure, str]:
         [str(step + 1) for step in range(STEPS)],
         "",
         f"steps from a {classes[first]} to a {classes[second]}",
-        f"{source.title}: one path, two labels",
+        source.heading("one path, two labels"),
         gaps=(range(2, len(rows), 2), ()),
     )
     return figure, (
@@ -136,7 +136,7 @@ def class_traversals(source: FigureSource) -> tuple[Figure, str]:
         ticks,
         "class",
         "z1, then z2, other dimensions zero" if both else "z1",
-        f"{source.title}: each class along z",
+        source.heading("each class along z"),
         gaps=((), (len(_REACH),) if both else ()),
     )
     along = "z1 varies from -3 to 3 on the left, z2 on the right" if both else "z1 varies from -3 to 3"
@@ -160,7 +160,7 @@ def class_planes(source: FigureSource) -> tuple[Figure, str]:
         [],
         "z2 from -2.5 to 2.5 in each plane",
         "z1 from -2.5 to 2.5 in each plane",
-        f"{source.title}: the latent plane of each class",
+        source.heading("the latent plane of each class"),
         gaps=(range(side, side * len(lines), side), range(side, side * across, side)),
     )
     return figure, (

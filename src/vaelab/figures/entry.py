@@ -38,6 +38,16 @@ class Need(Enum):
     snapshots = "models of earlier epochs (train with --snapshot-every 1)"
 
 
+def in_words(name: str) -> str:
+    """The words of a name with dashes.
+
+    >>> in_words("rate-distortion")
+    'Rate distortion'
+    """
+    words = name.replace("-", " ")
+    return words[:1].upper() + words[1:]
+
+
 @dataclass(frozen=True)
 class DrawnFigure:
     """A figure with its caption.
@@ -46,11 +56,20 @@ class DrawnFigure:
         name: the name of its entry.
         figure: the matplotlib figure.
         caption: its content, and what to look for.
+        title: its name in words; by default those of `name`.
+        comparable: whether figures of several models, side by side, share their axes.
     """
 
     name: str
     figure: Figure
     caption: str
+    title: str = ""
+    comparable: bool = False
+
+    @property
+    def heading(self) -> str:
+        """Its title, or the words of its name."""
+        return self.title or in_words(self.name)
 
 
 @dataclass(frozen=True)
@@ -65,6 +84,8 @@ class FigureEntry:
         draw: a function from a `FigureSource` to a matplotlib figure and its caption, called with a fixed seed and
             with the model in inference mode.
         needs: requirements on the model and its images, all of which must be met.
+        title: its name in words, for headings; by default those of `name`.
+        comparable: whether figures of several models, side by side, share their axes.
 
     Raises:
         UserError: the name has other characters.
@@ -85,6 +106,8 @@ class FigureEntry:
     shows: str
     draw: Callable[[FigureSource], tuple[Figure, str]]
     needs: tuple[Need, ...] = ()
+    title: str = ""
+    comparable: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
@@ -130,4 +153,4 @@ class FigureEntry:
                 f"figure {self.name!r}: draw returned {type(drawn).__name__}, but must return a matplotlib Figure and "
                 "a caption"
             )
-        return DrawnFigure(self.name, *drawn)
+        return DrawnFigure(self.name, *drawn, self.title, self.comparable)

@@ -27,7 +27,7 @@ def reconstructions(source: FigureSource) -> tuple[Figure, str]:
         [] if labels is None else [measured.data.classes[label] for label in labels[rows]],
         "",
         "" if labels is None else "class",
-        f"{source.title}: reconstructions",
+        source.heading("reconstructions"),
     )
     which = "" if labels is None else f", the first of each {'of the first ten classes' if truncated else 'class'},"
     return figure, (
@@ -45,7 +45,7 @@ def samples(source: FigureSource) -> tuple[Figure, str]:
         assert measured.condition is not None
         condition = measured.condition[torch.randint(len(measured.condition), (count,))]
     images = source.model.generate(count, condition).unflatten(0, (_SIDE, _SIDE)).numpy(force=True)
-    figure = image_grid(images, title=f"{source.title}: samples from the prior")
+    figure = image_grid(images, title=source.heading("samples from the prior"))
     conditions = " The conditions are drawn too." if spec.conditional else ""
     return figure, (
         f"{count} mean images decoded from draws of z from the prior, without selection.{conditions} Look for images "

@@ -17,6 +17,7 @@ from vaelab.plots import (
 )
 
 _ELLIPSES = 150
+_IN_PANELS = 2000
 _THRESHOLD = 0.01
 
 
@@ -28,16 +29,17 @@ def latent_scatter(source: FigureSource) -> tuple[Figure, str]:
         data.labels,
         data.classes,
         prior=Need.normal_prior in source.has,
-        title=f"{source.title}: posterior means",
+        title=source.heading("posterior means"),
     )
     summary = f"Posterior means of {len(data):,} test images"
     if data.labels is None:
         return figure, f"{summary}. Look for clusters, and for empty regions."
     if Need.classes in source.has:
-        look_for = "The model is given the class. Look for overlapping classes: z then carries no class information."
+        names, look_for = "", "The model is given the class. Look for overlapping classes: z then carries none of it."
     else:
+        names = ", with the name of each class at its mean"
         look_for = "No label was used in training. Look for classes that form clusters, and for classes that overlap."
-    return figure, f"{summary}, coloured by class, with the name of each class at its centroid. {look_for}"
+    return figure, f"{summary}, coloured by class{names}. {look_for}"
 
 
 def posterior_ellipses(source: FigureSource) -> tuple[Figure, str]:
@@ -51,7 +53,7 @@ def posterior_ellipses(source: FigureSource) -> tuple[Figure, str]:
         deviations=measured.deviations[rows],
         centroids=False,
         prior=Need.normal_prior in source.has,
-        title=f"{source.title}: posteriors",
+        title=source.heading("posteriors"),
     )
     return figure, (
         f"Posteriors of {len(rows)} test images as ellipses of one standard deviation about their means. Compare their "
@@ -62,22 +64,25 @@ def posterior_ellipses(source: FigureSource) -> tuple[Figure, str]:
 
 def latent_by_class(source: FigureSource) -> tuple[Figure, str]:
     """One panel per class: its posterior means over those of all other classes."""
-    data = source.measured.data
+    # Every point is drawn in every panel.
+    measured = source.measured.subset(_IN_PANELS)
+    data = measured.data
     assert data.labels is not None
-    figure = class_panels(source.measured.means, data.labels, data.classes, title=f"{source.title}: class by class")
+    figure = class_panels(measured.means, data.labels, data.classes, title=source.heading("class by class"))
     return figure, (
-        "One panel per class: the posterior means of its images over those of all other classes in grey. Look for "
-        "classes that fill the same region, which are mixed, and for classes that occupy separate regions."
+        f"One panel per class: the posterior means of {len(data):,} test images, those of other classes in grey. Look "
+        "for classes that fill the same region, which are mixed, and for classes that occupy separate regions."
     )
 
 
 def aggregate_posterior(source: FigureSource) -> tuple[Figure, str]:
     """The aggregate posterior, by one draw from the posterior of each image, against the prior N(0, I)."""
-    figure = draw_aggregate_posterior(source.measured.draws, title=f"{source.title}: aggregate posterior")
+    scale = "; colours are on a log scale" if Need.plane in source.has else ""
+    figure = draw_aggregate_posterior(source.measured.draws, title=source.heading("aggregate posterior"))
     return figure, (
         f"The aggregate posterior, by one draw from q(z | x) for each of {source.measured.n_images:,} test images, and "
-        "the prior N(0, I). Look for holes, where the prior has mass but no image is encoded, and for marginals "
-        "narrower or wider than the normal curve."
+        f"the prior N(0, I){scale}. Look for holes, where the prior has mass but no image is encoded, and for "
+        "marginals narrower or wider than the normal curve."
     )
 
 
@@ -95,7 +100,7 @@ def active_units(source: FigureSource) -> tuple[Figure, str]:
     below, quantities = ("", "a variance")
     if by_dimension is not None:
         below, quantities = " Below: the KL of each dimension.", "variance and KL"
-    figure = draw_active_units(units.variance, by_dimension, _THRESHOLD, title=f"{source.title}: active units")
+    figure = draw_active_units(units.variance, by_dimension, _THRESHOLD, title=source.heading("active units"))
     return figure, (
         f"{units.count} of {len(units.variance)} dimensions are active: the variance of their posterior mean over "
         f"images is above {_THRESHOLD} (Burda et al. 2016, section 5.2).{below} Look for dimensions that the model "

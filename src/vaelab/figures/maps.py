@@ -21,7 +21,7 @@ _MAX_IMAGES = 2500
 def _scatter(source: FigureSource, points: NDArray[np.float64], axes: tuple[str, str], kind: str) -> Figure:
     data = source.measured.data.take(slice(len(points)))
     return latent_scatter(
-        points, data.labels, data.classes, axes=axes, prior=False, title=f"{source.title}: posterior means by {kind}"
+        points, data.labels, data.classes, axes=axes, prior=False, title=source.heading(f"posterior means by {kind}")
     )
 
 

@@ -69,16 +69,15 @@ def traversals(source: FigureSource) -> tuple[Figure, str]:
         [f"{value:.1f}" for value in _REACH],
         "dimension",
         "value, other dimensions fixed",
-        f"{source.title}: one dimension at a time",
+        source.heading("one dimension at a time"),
     )
-    selection = (
-        f" The {_DIMENSIONS} dimensions whose posterior means vary most are shown, in decreasing order."
-        if means.shape[1] > 10
-        else ""
-    )
+    width = means.shape[1]
+    which = "Rows" if width <= _DIMENSIONS else f"The {_DIMENSIONS} of {width} dimensions that vary most; rows"
+    order = f" {which} are in the order of the variance of their posterior means over images, largest first."
+    order = order if width > 1 else ""
     return figure, (
         "Each row varies one dimension of z from -3 to 3 and fixes the others at the posterior mean of one real image. "
-        f"Look for the property that changes along a row, and for rows in which several change at once.{selection}"
+        f"Look for the property that changes along a row, and for rows in which several change at once.{order}"
     )
 
 
@@ -91,14 +90,31 @@ def _pairs(source: FigureSource) -> list[tuple[str, int, int]]:
     names = list(rows)
     if source.model.spec.conditional or len(names) == 1:
         # Within a class, since the label is constant along the path.
-        pairs = []
-        for name in names[:4]:
-            of_class = np.flatnonzero(labels == classes.index(name))
-            pairs.append((f"{name} to {name}", int(of_class[0]), int(of_class[-1])))
-        return pairs
+        return _far_apart(source)
     digits = [(a, b) for a, b in (("3", "8"), ("4", "9"), ("1", "7"), ("0", "6")) if a in rows and b in rows]
     selected = digits or list(zip(names[::2], names[1::2], strict=False))[:4]
     return [(f"{a} to {b}", rows[a], rows[b]) for a, b in selected]
+
+
+def _far_apart(source: FigureSource) -> list[tuple[str, int, int]]:
+    """Pairs of images of one class whose posterior means are far apart, for the four classes where they are farthest.
+
+    The images are those at 2 and 98 per cent of the class along its first principal component, not its outliers.
+    """
+    labels, means = source.measured.labels, source.measured.means
+    assert labels is not None
+    pairs = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        centred = means[members] - means[members].mean(0)
+        along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
+        last = len(members) - 1
+        order = members[np.argsort(along, kind="stable")]
+        a, b = int(order[round(0.02 * last)]), int(order[round(0.98 * last)])
+        name = source.measured.data.classes[label]
+        pairs.append((float(np.linalg.norm(means[a] - means[b])), (f"{name} to {name}", a, b)))
+    farthest = sorted(range(len(pairs)), key=lambda index: -pairs[index][0])[:4]
+    return [pairs[index][1] for index in sorted(farthest)]
 
 
 def interpolations(source: FigureSource) -> tuple[Figure, str]:
@@ -117,11 +133,14 @@ def interpolations(source: FigureSource) -> tuple[Figure, str]:
         ["from", *(str(step + 1) for step in range(STEPS)), "to"],
         "",
         "steps between the two posterior means",
-        f"{source.title}: interpolations",
+        source.heading("interpolations"),
         gaps=(range(2, len(rows), 2), (1, STEPS + 1)),
     )
+    if source.model.spec.conditional:
+        look_for = "The class stays the same, so the two images are chosen far apart. Look for sudden changes."
+    else:
+        look_for = "Look for sudden changes, and for other classes along the path."
     return figure, (
         "Ten steps between the posterior means of two real images, which are at the ends of the row: along the "
-        "straight line, and along the great circle, with the norm interpolated. Look for sudden changes, and for other "
-        "classes along the path."
+        f"straight line, and along the great circle, with the norm interpolated. {look_for}"
     )

@@ -40,7 +40,7 @@ def decoded_plane(
 def _grid(source: FigureSource, ticks: NDArray[np.float64], title: str, labels: list[str]) -> Figure:
     # One class of a conditional model; `class-planes` shows all of them.
     images = decoded_plane(source.measured, ticks, source.measured.any_condition)
-    return image_grid(images, labels[::-1], labels, "z2", "z1", f"{source.title}: {title}{decoded_as(source)}")
+    return image_grid(images, labels[::-1], labels, "z2", "z1", source.heading(f"{title}{decoded_as(source)}"))
 
 
 def decoded_as(source: FigureSource) -> str:
@@ -67,7 +67,7 @@ def latent_plane(source: FigureSource) -> tuple[Figure, str]:
 def latent_plane_quantiles(source: FigureSource) -> tuple[Figure, str]:
     """Images decoded at quantiles of the standard normal, which are equally probable under the prior."""
     ticks = np.array([NormalDist().inv_cdf((index + 0.5) / _QUANTILES) for index in range(_QUANTILES)])
-    labels = [f"{tick:.1f}" if index % 2 == 0 else "" for index, tick in enumerate(ticks)]
+    labels = [f"{tick:.1f}" for tick in ticks]
     content = (
         f"The same plane at {_QUANTILES} quantiles of the standard normal in each direction (Kingma and Welling 2014, "
         "figure 4): every image represents the same probability under the prior."

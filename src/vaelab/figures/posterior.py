@@ -65,7 +65,7 @@ def true_posterior(source: FigureSource) -> tuple[Figure, str]:
         (np.stack([image.q[0] for image in images]), np.stack([image.q[1] for image in images])),
         (np.stack([image.best[0] for image in images]), np.stack([image.best[1] for image in images])),
         [(image.approximation, image.total - image.approximation) for image in images],
-        title=f"{source.title}: true posteriors",
+        title=source.heading("true posteriors"),
     )
     grey = (
         source.model.likelihood.score_name(source.measured.binarisation.binary(source.measured.data)) == "cross-entropy"

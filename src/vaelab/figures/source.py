@@ -34,12 +34,14 @@ class FigureSource:
         rows: training metrics, one row per epoch, as in metrics.csv.
         reconstruction_is: name of the reconstruction in `rows`, such as "cross-entropy".
         snapshots: the epochs whose models were kept, with their files.
+        titled: whether figures have titles; a page has headings of its own.
     """
 
     measured: MeasuredModel
     rows: Sequence[dict[str, float]] = ()
     reconstruction_is: str = "reconstruction"
     snapshots: Sequence[tuple[int, Path]] = ()
+    titled: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "measured", self.measured.subset(MOST))
@@ -75,6 +77,10 @@ class FigureSource:
     def title(self) -> str:
         """Name of the model in the titles of figures."""
         return self.measured.title
+
+    def heading(self, content: str) -> str:
+        """The title of a figure with this content; empty if figures have none."""
+        return f"{self.title}: {content}" if self.titled else ""
 
     @cached_property
     def has(self) -> frozenset[Need]:

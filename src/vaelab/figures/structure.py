@@ -35,7 +35,7 @@ def held_groups(source: FigureSource) -> tuple[Figure, str]:
         ["image", *(str(index + 1) for index in range(_COUNT))],
         "groups fixed",
         "draws of the other groups",
-        f"{source.title}: the top groups fixed",
+        source.heading("the top groups fixed"),
         gaps=((), (1,)),
     )
     return figure, (
@@ -54,7 +54,7 @@ def code_usage(source: FigureSource) -> tuple[Figure, str]:
         return (codes.counts()[None],)
 
     counts = source.measured.map_images(count)[0].sum(0)
-    figure = draw_code_usage(counts, title=f"{source.title}: code usage")
+    figure = draw_code_usage(counts, title=source.heading("code usage"))
     return figure, (
         f"Usage of each code over all positions of {source.measured.n_images:,} test images, the most frequent first, "
         "and uniform usage. Look for codes that are never used, and for a steep curve. Perplexity is the number of "

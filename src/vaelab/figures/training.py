@@ -19,7 +19,7 @@ def training_curves(source: FigureSource) -> tuple[Figure, str]:
         column["test_reconstruction"],
         column["test_kl"],
         reconstruction_is=source.reconstruction_is,
-        title=source.title,
+        title=source.heading("training"),
     )
     shaded = " The warm-up of beta is shaded." if min(column["beta"]) < column["beta"][-1] else ""
     return figure, (

@@ -12,6 +12,8 @@ from vaelab.plots.latent_scatter import latent_scatter as latent_scatter
 from vaelab.plots.rate_distortion import rate_distortion as rate_distortion
 from vaelab.plots.seed_curves import seed_curves as seed_curves
 from vaelab.plots.shape_maps import shape_maps as shape_maps
+from vaelab.plots.shared_axes import share_axes as share_axes
 from vaelab.plots.style import class_colours as class_colours, save_figure as save_figure, to_svg as to_svg
+from vaelab.plots.themed import themed as themed
 from vaelab.plots.training_curves import training_curves as training_curves
 from vaelab.plots.true_posterior import true_posterior as true_posterior

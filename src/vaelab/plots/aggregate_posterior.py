@@ -6,13 +6,16 @@ from math import lgamma, log, pi, sqrt
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Patch
 from numpy.typing import ArrayLike
 
 from vaelab.plots.arrays import Floats, checked_arrays
-from vaelab.plots.style import BLUE, ORANGE, PALE_BLUE, styled
+from vaelab.plots.style import AMOUNTS, BLUE, DENSITY, ORANGE, PALE_BLUE, styled
 
 _MARGINALS = 8
 
@@ -23,9 +26,9 @@ def aggregate_posterior(z: ArrayLike, title: str = "") -> Figure:
         q(z) = 1/N sum_n q(z | x_n)
 
     The ELBO contains KL(q(z) || p(z)), and samples from the prior are good only where q(z) has mass (Hoffman and
-    Johnson 2016). In two dimensions the figure shows the density, the prior's contours at radius 1, 2 and 3, and both
-    marginals; otherwise the marginals of the first eight dimensions and the distribution of the squared norm of z,
-    which under the prior is chi-squared with D degrees of freedom.
+    Johnson 2016). In two dimensions the figure shows the density on a log scale, the prior's contours at radius 1, 2
+    and 3, and both marginals; otherwise the marginals of the first eight dimensions and the distribution of the
+    squared norm of z, which under the prior is chi-squared with D degrees of freedom.
 
     Args:
         z: one draw from q(z | x) per image, (N, D).
@@ -48,9 +51,19 @@ def _plane(z: Floats) -> Figure:
     edges = np.linspace(-reach, reach, bins + 1)
     # Normalised by all draws, including those beyond the edges.
     density = np.histogram2d(z[:, 0], z[:, 1], [edges, edges])[0].T / len(z) / (edges[1] - edges[0]) ** 2
-    figure = Figure(figsize=(6, 4.6), layout="constrained")
+    figure = Figure(figsize=(5.6, 5), layout="constrained")
     plane = figure.subplots()
-    image = plane.imshow(density, origin="lower", extent=(-reach, reach, -reach, reach), cmap="Blues", vmin=0)
+    # On a log scale from half a draw in a cell, since most cells beyond r = 1 hold a hundredth of the densest. A cell
+    # with one draw is visible, one without has no colour.
+    least = 0.5 / len(z) / (edges[1] - edges[0]) ** 2
+    image = plane.imshow(
+        density,
+        origin="lower",
+        extent=(-reach, reach, -reach, reach),
+        cmap=AMOUNTS,
+        norm=LogNorm(least, max(float(density.max()), 2 * least)),
+    )
+    image.set_gid(DENSITY)
     for radius in (1, 2, 3):
         plane.add_patch(Circle((0, 0), radius, fill=False, ec=ORANGE, lw=1.1))
     plane.set(xlabel="z1", ylabel="z2", xlim=(-reach, reach), ylim=(-reach, reach))
@@ -63,9 +76,24 @@ def _plane(z: Floats) -> Figure:
         side.tick_params(labelbottom=False, labelleft=False, left=side is right, bottom=side is above)
         side.set(**{"ylim" if side is above else "xlim": (0, None)})
         side.grid(False)
-    figure.colorbar(image, ax=plane, label="density of q(z)", shrink=0.75, pad=0.03)
+    _scale(figure, plane, image)
     figure.legend(handles=_keys("N(0, I): r = 1, 2, 3"), loc="outside lower center", ncols=2)
     return figure
+
+
+def _scale(figure: Figure, plane: Axes, image: AxesImage) -> None:
+    """Draw the scale of a density beside it, as a picture like the density itself."""
+    low, high = np.log10(image.get_clim())
+    bar = figure.colorbar(ScalarMappable(Normalize(low, high), AMOUNTS), ax=plane, shrink=0.75, pad=0.03)
+    bar.set_label("density of q(z)")
+    if bar.solids is not None:
+        bar.solids.remove()
+    steps = np.linspace(0, 1, 256)[:, None]
+    gradient = bar.ax.imshow(steps, extent=(0, 1, low, high), origin="lower", cmap=AMOUNTS, aspect="auto")
+    gradient.set_gid(f"{DENSITY}-scale")
+    ticks = [base * 10.0**power for power in range(-8, 8) for base in (1, 3)]
+    shown = [tick for tick in ticks if low <= np.log10(tick) <= high]
+    bar.set_ticks(list(np.log10(shown)), labels=[f"{tick:g}" for tick in shown])
 
 
 def _marginals(z: Floats) -> Figure:

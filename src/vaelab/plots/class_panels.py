@@ -54,7 +54,7 @@ def class_panels(
             members = numbers == number
             for rows, shade, layer in ((~members, GREY, 2), (members, colour, 3)):
                 panel.scatter(
-                    *points[rows].T, s=size, color=shade, lw=0, zorder=layer, rasterized=len(points) > MANY_POINTS // 10
+                    *points[rows].T, s=size, color=shade, lw=0, zorder=layer, rasterized=len(points) > MANY_POINTS
                 )
             panel.set_title(name, size=9, pad=3)
             panel.set_aspect("equal", adjustable="box")

@@ -16,7 +16,7 @@ from vaelab.plots.style import styled
 Gaps = tuple[Sequence[int], Sequence[int]]
 
 # In points: page width, page height without a caption, largest useful side of an image, margin.
-_WIDTH, _HEIGHT, _LARGEST, _EDGE = 432.0, 576.0, 110.0, 5.0
+_WIDTH, _HEIGHT, _LARGEST, _EDGE = 400.0, 576.0, 110.0, 5.0
 
 
 def image_grid(
@@ -35,8 +35,8 @@ def image_grid(
         rows, columns: one label per row and one per column; empty for none.
         row_axis, column_axis: the quantities that vary over rows and over columns.
         title: title of the figure.
-        gaps: rows and columns with a white gap before them: ((2, 4), (1,)) separates pairs of rows, and the first
-            column from the others.
+        gaps: rows and columns with a gap before them, where the background shows: ((2, 4), (1,)) separates pairs of
+            rows, and the first column from the others.
 
     Raises:
         UserError: the images have the wrong shape, the number of labels does not match, or a gap is not between two
@@ -78,8 +78,9 @@ def image_grid(
             cmap="gray",
             vmin=0,
             vmax=1,
-            # Sharp pixels, except on large sheets, where nearest would skip some.
-            interpolation="nearest" if max(height, width) < 1000 else "antialiased",
+            # Sharp pixels, in vector files the images themselves, except on large sheets, where a PNG would skip some.
+            interpolation="none" if max(height, width) < 1000 else "antialiased",
+            alpha=_opacity(images.shape, tops, lefts) if any(gaps) else None,
         )
         axes.grid(False)
         axes.spines[:].set_visible(False)
@@ -116,6 +117,16 @@ def tile(images: Floats, gaps: Gaps = ((), ())) -> tuple[Floats, Floats, Floats]
         for image, left in zip(row, lefts, strict=True):
             sheet[top : top + h, left : left + w] = image.transpose(1, 2, 0).clip(0, 1)
     return sheet, tops, lefts
+
+
+def _opacity(shape: tuple[int, ...], tops: Floats, lefts: Floats) -> Floats:
+    """One where the sheet has an image and zero in its gaps, (height, width)."""
+    *_, h, w = shape
+    rows, columns = np.zeros(int(tops[-1]) + h), np.zeros(int(lefts[-1]) + w)
+    for line, starts, size in ((rows, tops, h), (columns, lefts, w)):
+        for start in starts.astype(int):
+            line[start : start + size] = 1
+    return np.outer(rows, columns)
 
 
 def _labels_touch(labels: Sequence[str], positions: Floats) -> bool:

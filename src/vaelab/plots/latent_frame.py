@@ -12,7 +12,7 @@ from vaelab.errors import UserError
 from vaelab.plots.arrays import checked_arrays, class_numbers
 from vaelab.plots.image_grid import tile
 from vaelab.plots.latent_scatter import draw_points, draw_prior
-from vaelab.plots.names import class_means, write_names
+from vaelab.plots.names import class_means, crowded, write_names
 from vaelab.plots.style import class_colours, styled
 
 
@@ -29,7 +29,8 @@ def latent_frame(
 ) -> Figure:
     """The latent plane after an epoch: posterior means on the left, the decoded plane on the right.
 
-    Everything except the data has the same position in every frame. Class names follow the class means.
+    Everything except the data has the same position in every frame. Class names follow the class means, once these
+    are apart.
 
     Args:
         means: means of q(z | x), (N, 2).
@@ -67,7 +68,9 @@ def latent_frame(
             axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         left.set_title(f"epoch {epoch}", loc="left", weight="bold")
         if numbers is not None:
-            write_names(left, class_means(points, numbers, len(classes)).clip(*limits), classes)
+            centres = class_means(points, numbers, len(classes)).clip(*limits)
+            if not crowded(left, centres, classes):
+                write_names(left, centres, classes)
         if plane is not None:
             (images,) = checked_arrays(plane=(plane, "R R C H W"))
             sheet = tile(images)[0]

@@ -41,19 +41,14 @@ def class_means(means: Floats, labels: NDArray[np.int64], count: int) -> Floats:
 def write_names(axes: Axes, positions: Floats, names: Sequence[str], size: float = 9) -> list[Annotation]:
     """Write each name at its position (N, 2), in data coordinates; names without a finite position are left out.
 
-    Names that would overlap are moved apart, and a thin line connects each to its position. If most of them are close
-    together, as those of classes that a conditional model mixes, they are arranged on a ring around the points. Call
-    this function after limits and layout are final, since these determine which names overlap.
+    Names that would overlap are moved apart, and a thin line connects each to its position. Call this function after
+    limits and layout are final, since these determine which names overlap.
     """
-    labels = [(point, name) for point, name in zip(positions, names, strict=True) if np.isfinite(point).all()]
+    labels = _present(positions, names)
     if not labels:
         return []
-    # In points, the unit of font sizes, at any resolution.
-    scale = 72 / axes.figure.dpi
-    centres = np.array([axes.transData.transform(point) for point, _ in labels]) * scale
-    half = np.array([[text_width(name, size, "bold") / 2 + 2, LINE_HEIGHT * size / 2] for _, name in labels])
-    window = np.array(axes.get_window_extent().get_points()) * scale
-    moved = _separated(_on_ring(centres, half, window), half, window)
+    centres, half, window = _boxes(axes, labels, size)
+    moved = _separated(centres, half, window)
     texts = []
     for ((x, y), name), offset in zip(labels, moved - centres, strict=True):
         far = bool(np.hypot(*offset) > size)
@@ -76,24 +71,41 @@ def write_names(axes: Axes, positions: Floats, names: Sequence[str], size: float
     return texts
 
 
+def crowded(axes: Axes, positions: Floats, names: Sequence[str], size: float = 9) -> bool:
+    """Whether names at these positions (N, 2) say nothing: most would overlap, and all are close together.
+
+    So lie the class means of a conditional model, whose classes are mixed. As for `write_names`, limits and layout are
+    final.
+    """
+    labels = _present(positions, names)
+    if len(labels) < 4:
+        return False
+    centres, half, window = _boxes(axes, labels, size)
+    spread = np.ptp(centres, axis=0) / (window[1] - window[0])
+    return bool(_overlaps(centres, half)[2].any(0).mean() >= 0.6 and spread.max() <= 0.2)
+
+
+def _present(positions: Floats, names: Sequence[str]) -> list[tuple[Floats, str]]:
+    """Positions with their names, without those that are not finite."""
+    return [(point, name) for point, name in zip(positions, names, strict=True) if np.isfinite(point).all()]
+
+
+def _boxes(axes: Axes, labels: Sequence[tuple[Floats, str]], size: float) -> tuple[Floats, Floats, Floats]:
+    """Centres (N, 2) and half sizes (N, 2) of the names, and the corners (2, 2) of the axes.
+
+    In points, the unit of font sizes, at any resolution.
+    """
+    scale = 72 / axes.figure.dpi
+    centres = np.array([axes.transData.transform(point) for point, _ in labels]) * scale
+    half = np.array([[text_width(name, size, "bold") / 2 + 2, LINE_HEIGHT * size / 2] for _, name in labels])
+    return centres, half, np.array(axes.get_window_extent().get_points()) * scale
+
+
 def _overlaps(centres: Floats, half: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """For each pair of boxes: the vector between centres, the depth of the overlap per axis, whether they overlap."""
     gap = centres[:, None] - centres[None]
     depth = half[:, None] + half[None] - np.abs(gap)
     return gap, depth, (depth > 0).all(-1) & ~np.eye(len(centres), dtype=bool)
-
-
-def _on_ring(centres: Floats, half: Floats, window: Floats) -> Floats:
-    """Centres of boxes, moved onto a ring in the window if most boxes overlap and all are close together."""
-    spread = np.ptp(centres, axis=0) / (window[1] - window[0])
-    if len(centres) < 4 or _overlaps(centres, half)[2].any(0).mean() < 0.6 or spread.max() > 0.2:
-        return centres
-    # Around the middle of the window, so that all names fit, ordered by their direction from the mean of the centres.
-    middle, away = window.mean(0), centres - centres.mean(0)
-    rank = np.argsort(np.argsort(np.arctan2(*away.T[::-1])))
-    turn = 2 * np.pi * (rank + 0.5) / len(centres) - np.pi
-    radius = (window[1] - window[0]).min() / 2 - half.max(0)
-    return np.asarray(middle + radius * np.stack([np.cos(turn), np.sin(turn)], 1))
 
 
 def _separated(centres: Floats, half: Floats, window: Floats) -> Floats:

@@ -10,7 +10,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import ListedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from vaelab.errors import UserError
@@ -20,6 +20,10 @@ from vaelab.files import write_atomically
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#BBBBBB"
 # The fill of a density, under lines of the other colours.
 PALE_BLUE = "#7FB8D8"
+# The start of the ids of pictures whose colours mean amounts; a dark page inverts them.
+DENSITY = "density"
+# From pale to dark blue, and nothing where there is nothing: the background shows through.
+AMOUNTS = ListedColormap([(*mpl.colormaps["Blues"](level)[:3], min(1, 6 * level)) for level in np.linspace(0, 1, 256)])
 # Line styles, since colours are lost in a black-and-white print.
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))
 

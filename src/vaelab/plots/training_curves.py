@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike
 
 from vaelab.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, styled
+
+_DASHES = (0, (4, 2))
 
 
 def training_curves(
@@ -20,7 +24,7 @@ def training_curves(
     reconstruction_is: str = "reconstruction",
     title: str = "",
 ) -> Figure:
-    """Four panels over epochs: reconstruction, KL before beta, reconstruction / KL, and beta.
+    """Panels over epochs: reconstruction, KL before beta, reconstruction / KL, and beta if it changes.
 
     The warm-up, during which beta is below its final value, is shaded.
 
@@ -36,34 +40,44 @@ def training_curves(
     tested = test_reconstruction is not None and test_kl is not None
     tr, tk = (np.asarray(v, float) for v in (test_reconstruction, test_kl)) if tested else (None, None)
     with styled():
-        figure = Figure(figsize=(8, 5.2), layout="constrained")
-        panels = figure.subplots(2, 2, sharex=True).flatten()
+        figure = Figure(figsize=(5.6, 4.4), layout="constrained")
+        # A beta that stays the same needs no panel.
+        changes = bool((b != b[0]).any())
+        places = figure.subplot_mosaic([["r", "k"], ["q", "b" if changes else "q"]], sharex=True)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio, test_ratio = r / k, (tr / tk if tr is not None and tk is not None else None)
-        for axes, values, tests, colour, label in (
-            (panels[0], r, tr, BLUE, f"{reconstruction_is} (nats)"),
-            (panels[1], k, tk, ORANGE, "KL before beta (nats)"),
-            (panels[2], ratio, test_ratio, PURPLE, "reconstruction / KL"),
-            (panels[3], b, None, GREEN, "beta"),
+        for name, values, tests, colour, label in (
+            ("r", r, tr, BLUE, f"{reconstruction_is} (nats)"),
+            ("k", k, tk, ORANGE, "KL before beta (nats)"),
+            ("q", ratio, test_ratio, PURPLE, "reconstruction / KL"),
+            ("b", b, None, GREEN, "beta"),
         ):
-            marker = "o" if len(t) == 1 else None
-            axes.plot(t, values, color=colour, marker=marker, label="train, running average")
+            if name not in places:
+                continue
+            axes, marker = places[name], "o" if len(t) == 1 else None
+            axes.plot(t, values, color=colour, marker=marker)
             if tests is not None:
-                axes.plot(t, tests, color=colour, marker=marker, ls=(0, (4, 2)), label="test, full pass")
+                axes.plot(t, tests, color=colour, marker=marker, ls=_DASHES)
             axes.set_ylabel(label)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             warm = t[b < b[-1]]
             if len(warm):
-                axes.axvspan(t[0], warm[-1] + 1, color=GREY, alpha=0.25, lw=0, label="warm-up")
-        for axes in panels[2:]:
-            axes.set_xlabel("epoch")
+                axes.axvspan(t[0], warm[-1] + 1, color=GREY, alpha=0.25, lw=0)
+            if name in "qb":
+                axes.set_xlabel("epoch")
         # The ratio falls by several orders of magnitude when the posterior leaves the prior.
-        panels[2].set_yscale("log")
-        panels[2].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        low, high = panels[2].get_ylim()
-        panels[2].yaxis.set_minor_formatter(StrMethodFormatter("{x:g}") if high < 10 * low else NullFormatter())
-        panels[3].set_ylim(bottom=0)
-        panels[0].legend()
+        low, high = places["q"].get_ylim()
+        if high > 10 * max(low, 0.1):
+            places["q"].set_yscale("log")
+            places["q"].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            places["q"].yaxis.set_minor_formatter(NullFormatter())
+        if changes:
+            places["b"].set_ylim(bottom=0)
+        # Black, since each panel has a colour of its own.
+        keys: list[Line2D | Patch] = [Line2D([], [], color="black", label="train, running average")]
+        keys += [Line2D([], [], color="black", ls=_DASHES, label="test, full pass")] if tested else []
+        keys += [Patch(color=GREY, alpha=0.25, lw=0, label="warm-up")] if changes and (b < b[-1]).any() else []
+        figure.legend(handles=keys, loc="outside lower center", ncols=len(keys), handlelength=3)
         if title:
             figure.suptitle(title)
     return figure

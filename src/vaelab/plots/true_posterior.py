@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike
 
 from vaelab.errors import UserError
 from vaelab.plots.arrays import Floats, check_channels, checked_arrays
-from vaelab.plots.style import ORANGE, PALE_BLUE, styled
+from vaelab.plots.style import AMOUNTS, DENSITY, ORANGE, PALE_BLUE, styled
 
 _ANGLES = np.linspace(0, 2 * np.pi, 181)
 # In inches: side of a panel, side of the image to its left, and margins for labels.
-_PANEL, _IMAGE, _EDGE = 1.85, 0.7, 0.07
-_LEFT, _RIGHT, _ABOVE, _BELOW = 1.4, 0.22, 0.52, 0.42
+_PANEL, _IMAGE, _EDGE = 1.6, 0.55, 0.07
+_LEFT, _RIGHT, _ABOVE, _BELOW = 1.12, 0.16, 0.52, 0.42
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
 
 
@@ -105,9 +105,9 @@ def _draw(panel: Axes, z: Floats, density: Floats, solid: Sequence[Floats], dash
     """Draw a density with ellipses over it, in a square that encloses both."""
     half = (z[:, 1] - z[:, 0]) / 2
     (left, low), (right, high) = z[:, 0] - half, z[:, -1] + half
-    panel.imshow(
+    image = panel.imshow(
         density,
-        cmap="Blues",
+        cmap=AMOUNTS,
         vmin=0,
         # Above the highest density, so that a dashed line is visible on the darkest blue.
         vmax=1.3 * density.max(),
@@ -115,6 +115,7 @@ def _draw(panel: Axes, z: Floats, density: Floats, solid: Sequence[Floats], dash
         extent=(left, right, low, high),
         interpolation="bilinear",
     )
+    image.set_gid(DENSITY)
     for q, best in zip(solid, dashed, strict=True):
         panel.plot(*q, color=ORANGE, lw=1.3)
         panel.plot(*best, color="black", lw=1, ls="--")
@@ -123,7 +124,6 @@ def _draw(panel: Axes, z: Floats, density: Floats, solid: Sequence[Floats], dash
     reach = 0.54 * np.ptp(visible, axis=1).max() * np.array([-1, 1])
     middle = (visible.min(1) + visible.max(1)) / 2
     panel.set(xlim=middle[0] + reach, ylim=middle[1] + reach, xlabel="z1", ylabel="z2")
-    panel.set_facecolor("#F7FBFF")  # the palest blue of the colour map, outside the grid
     panel.grid(False)
     panel.tick_params(labelsize=8)
     for axis in (panel.xaxis, panel.yaxis):

@@ -15,7 +15,7 @@ class Table(Spec):
     Args:
         caption: the title above the table.
         columns: the headings; the first is the heading of the row names.
-        rows: one cell per column; the first is the name of the row.
+        rows: one cell per column; the first is the name of the row. A row with one cell is the heading of those below.
         note: the text below the table, such as the meaning of a spread.
     """
 

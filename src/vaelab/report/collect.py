@@ -4,29 +4,49 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vaelab.codec import encode
 from vaelab.data import ImageData, SourceSpec, open_data, source_text
 from vaelab.errors import UserError
-from vaelab.figures import DrawnFigure, draw_figures
-from vaelab.plots import to_svg
+from vaelab.figures import DrawnFigure, draw
+from vaelab.figures.entry import Need, in_words
+from vaelab.figures.source import FigureSource
+from vaelab.metrics.latent import active_units
+from vaelab.plots import share_axes, themed, to_svg
 from vaelab.report.blocks import Fact, Facts, FigureBlock, FigureGroup
 from vaelab.report.claims import StudyFigure
 from vaelab.report.evaluation import measured_of
 from vaelab.report.facts import facts_of, facts_of_claims
-from vaelab.report.numbers import numbers_of, over_seeds
+from vaelab.report.numbers import numbers_of
 from vaelab.report.page import write_report
 from vaelab.report.parts import own_parts
 from vaelab.report.runs import Contents, Group, read_folders
+from vaelab.report.verdict import ActiveUnits, verdict_of
 from vaelab.spec import Spec
 from vaelab.training import Run, open_run
 
-# More groups are counted in title and summary; the table has their names.
+# More groups are counted in the title; the table has their names.
 _MAX_NAMES = 4
+# The page in which a model is explored, if it lies beside the report.
+_EXPLORER = "explorer.html"
+# The figure that says most about a run, which stands first: the first of these that there is.
+_HEROES = ("Posterior means", "Map of posterior means, t-SNE", "Samples from the prior")
+# The variance of the posterior mean above which a dimension is active (Burda et al. 2016).
+_THRESHOLD = 0.01
 
 # Returns the figures of the run in a folder.
 Draw = Callable[[Path], Sequence[DrawnFigure]]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The figures of a run, its active units if they are known, and the reason if no real images are shown."""
+
+    figures: Sequence[DrawnFigure]
+    units: ActiveUnits | None = None
+    missing: str = ""
 
 
 def write_run_report(
@@ -56,23 +76,33 @@ def write_run_report(
     contents = read_folders(folders, specs)
     groups = contents.groups
     selected = [group for group in groups if group.runs[0].folder.path.resolve() in contents.shown]
-    figures, figure_notices = _figures(selected, draw, Images(data_directory), specs)
+    drawn, figure_notices = _drawn(selected, draw, Images(data_directory), specs)
+    figures = _figures(drawn)
     measured, evaluation_notices = measured_of(selected, specs)
+    units = {group.name: of.units for group, of in drawn if of.units is not None}
     several = len({of for _, _, of in contents.figures}) > 1
     figures = [_study_figure(*figure, several=several) for figure in contents.figures] + figures
+    # The table of a study has its runs, measured with the final weights; a second table would nearly repeat it.
+    others = [group for group in groups if group.runs[0].folder.path.resolve() not in contents.tabulated]
     own = (Facts("This page", (Fact("command", command),)),) if command else ()
     write_report(
         out,
         title=_title(contents),
-        summary=_summary(groups),
+        verdict=verdict_of(groups, units, measured, contents.claims),
         notices=[*contents.notices, *figure_notices, *evaluation_notices],
-        tables=[*contents.tables, *([numbers_of(groups)] if groups else [])],
-        groups=figures,
-        facts=[*map(facts_of, groups), *map(facts_of_claims, contents.claims), *own],
+        tables=[*contents.tables, *([numbers_of(others)] if others else [])],
+        groups=_hero_first(figures),
+        # The heading of the page has the name of a single run.
+        facts=[
+            *(replace(facts_of(group), title=group.name if len(groups) > 1 else "") for group in groups),
+            *map(facts_of_claims, contents.claims),
+            *own,
+        ],
         claims=contents.claims,
         commands=contents.commands,
         measured=measured,
         own_parts=_own_parts(groups),
+        explorer=_EXPLORER if (out.parent / _EXPLORER).is_file() else "",
     )
 
 
@@ -86,15 +116,6 @@ def _title(contents: Contents) -> str:
     names = [group.name for group in groups]
     subject = f"{len(groups)} models" if len(groups) > _MAX_NAMES else " and ".join(", ".join(names).rsplit(", ", 1))
     return f"{subject} on {' and '.join(data)}"
-
-
-def _summary(groups: Sequence[Group]) -> str:
-    """A sentence with the groups and their totals."""
-    if len(groups) > _MAX_NAMES:
-        runs = sum(len(group.runs) for group in groups)
-        return f"{runs} runs of {len(groups)} compositions; the table has their numbers."
-    totals = [f"{group.name}, {group.counted}: {over_seeds(group, 'test_total')}" for group in groups]
-    return f"Total on the test set, nats per image: {'; '.join(totals)}." if groups else ""
 
 
 def _own_parts(groups: Sequence[Group]) -> list[str]:
@@ -111,39 +132,65 @@ def _study_figure(path: Path, figure: StudyFigure, of: str, several: bool) -> Fi
         svg = path.read_text()
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); run the study again") from None
-    heading = _heading(figure.name)
-    return FigureGroup(
-        heading, (FigureBlock(svg[svg.index("<svg") :], figure.caption, heading, of if several else ""),)
-    )
+    heading = in_words(figure.name)
+    block = FigureBlock(themed(svg[svg.index("<svg") :]), figure.caption, heading, of if several else "")
+    return FigureGroup(heading, (block,))
 
 
-def _figures(
+def _drawn(
     groups: Sequence[Group], draw: Draw | None, images: Images, specs: Sequence[type[Spec]]
-) -> tuple[list[FigureGroup], list[str]]:
-    """Figures of each group's first seed, grouped by name, and notices about missing ones."""
-    blocks: dict[str, list[FigureBlock]] = {}
+) -> tuple[list[tuple[Group, _Drawn]], list[str]]:
+    """The figures of each group's first seed, and notices about missing ones."""
+    drawn: list[tuple[Group, _Drawn]] = []
     notices: list[str] = []
     for group in groups:
         folder = group.runs[0].folder.path
         try:
-            figures, missing = (draw(folder), "") if draw is not None else _model_figures(folder, images, specs)
+            of = _Drawn(draw(folder)) if draw is not None else _of_model(folder, images, specs)
         except UserError as error:
             notices.append(f"The figures of {group.name} are left out: {error}.")
             continue
-        if missing:
-            notices.append(f"The figures of {group.name} show no real images{missing}.")
-        for drawn in figures:
-            alt = f"{_heading(drawn.name)} of {group.name}, seed {group.seeds[0]}"
-            of = group.name if len(groups) > 1 else ""
-            blocks.setdefault(drawn.name, []).append(FigureBlock(to_svg(drawn.figure), drawn.caption, alt, of))
-    return [FigureGroup(_heading(name), tuple(same)) for name, same in blocks.items()], notices
+        if of.missing:
+            notices.append(f"The figures of {group.name} show no real images{of.missing}.")
+        drawn.append((group, of))
+    return drawn, notices
 
 
-def _model_figures(folder: Path, images: Images, specs: Sequence[type[Spec]]) -> tuple[Sequence[DrawnFigure], str]:
-    """Every figure that the model of a run can have, and the reason if they show no real images."""
+def _figures(drawn: Sequence[tuple[Group, _Drawn]]) -> list[FigureGroup]:
+    """The figures of all runs by name, those that can be compared with the same axes."""
+    of_name: dict[str, list[tuple[Group, DrawnFigure]]] = {}
+    for group, of in drawn:
+        for figure in of.figures:
+            of_name.setdefault(figure.name, []).append((group, figure))
+    groups = []
+    for same in of_name.values():
+        share_axes([figure.figure for _, figure in same if figure.comparable])
+        blocks = []
+        for group, figure in same:
+            alt = f"{figure.heading} of {group.name}, seed {group.seeds[0]}"
+            name = group.name if len(drawn) > 1 else ""
+            blocks.append(FigureBlock(themed(to_svg(figure.figure)), figure.caption, alt, name))
+        groups.append(FigureGroup(same[0][1].heading, tuple(blocks)))
+    return groups
+
+
+def _hero_first(groups: Sequence[FigureGroup]) -> list[FigureGroup]:
+    """Figures with the one that says most first; without any of those, in their order."""
+    titles = [group.title for group in groups]
+    place = next((titles.index(title) for title in _HEROES if title in titles), 0)
+    return [*groups[place : place + 1], *groups[:place], *groups[place + 1 :]]
+
+
+def _of_model(folder: Path, images: Images, specs: Sequence[type[Spec]]) -> _Drawn:
+    """Every figure that the model of a run can have, and its active units."""
     run = open_run(folder, specs=specs)
     data, missing = images.of(run)
-    return draw_figures(run, data), missing
+    source = replace(FigureSource.of_run(run, data), titled=False)
+    units = None
+    if {Need.real_codes, Need.several} <= source.has:
+        found = active_units(source.measured.means, _THRESHOLD)
+        units = ActiveUnits(found.count, len(found.variance), _THRESHOLD)
+    return _Drawn(list(draw(source)), units, missing)
 
 
 class Images:
@@ -176,8 +223,3 @@ class Images:
             return open_data(source, self._directory)
         except UserError as error:
             return error
-
-
-def _heading(name: str) -> str:
-    words = name.replace("-", " ")
-    return words[:1].upper() + words[1:]

@@ -74,6 +74,7 @@ class Contents:
         claims: the claims of studies.
         figures: the figures of studies: the file, its caption, and the name of the study.
         shown: paths of the runs whose figures are drawn; a study can name a subset of its runs.
+        tabulated: paths of the runs that the table of a study is about.
         notices: warnings for the top of the page.
         commands: the commands that reproduce the results.
     """
@@ -83,6 +84,7 @@ class Contents:
     claims: tuple[Claims, ...]
     figures: tuple[tuple[Path, StudyFigure, str], ...]
     shown: frozenset[Path]
+    tabulated: frozenset[Path]
     notices: tuple[str, ...]
     commands: tuple[str, ...]
 
@@ -126,7 +128,7 @@ def read_folders(folders: Sequence[Path], specs: Sequence[type[Spec]] = ()) -> C
     runs: dict[Path, Trained] = {}
     studies: list[_Results] = []
     notices: list[str] = []
-    with_figures, in_studies = set[Path](), set[Path]()
+    with_figures, in_studies, tabulated = set[Path](), set[Path](), set[Path]()
     for folder in folders:
         paths = _runs_in(folder)
         for path in paths:
@@ -139,6 +141,7 @@ def read_folders(folders: Sequence[Path], specs: Sequence[type[Spec]] = ()) -> C
         study = _results(folder)
         studies.append(study)
         with_figures |= {path.resolve() for path in paths if not study.shown or path.name in study.shown}
+        tabulated |= {path.resolve() for path in paths} if study.table is not None else set()
         # The command of a study repeats the runs in its folder.
         in_studies |= {path.resolve() for path in paths} if study.commands else set()
     tables = tuple(study.table for study in studies if study.table is not None)
@@ -155,6 +158,7 @@ def read_folders(folders: Sequence[Path], specs: Sequence[type[Spec]] = ()) -> C
         claims,
         tuple(figure for study in studies for figure in study.figures),
         frozenset(with_figures),
+        frozenset(tabulated),
         _once([*notices, *(notice for study in studies for notice in study.notices)]),
         _once(commands),
     )
