@@ -79,6 +79,9 @@ def cvae(runs: dict[str, Run], digits: ImageData) -> FigureSource:
     return FigureSource.of_run(runs["cvae"], digits)
 
 
+# Of interpolations: between pairs of rows, and after the first and before the last image.
+_GAPS: tuple[tuple[int, ...], tuple[int, ...]] = ((2, 4, 6), (1, STEPS + 1))
+
 # A network whose images are decoded quickly, for figures of the true posterior, which decode a whole lattice.
 SMALL = Mlp(hidden=(16,))
 
@@ -150,6 +153,8 @@ def test_the_plane_by_quantiles_has_steps_of_equal_probability(vae: FigureSource
     figure = BY_NAME["latent-plane-quantiles"].render(vae).figure
     normal = torch.distributions.Normal(0.0, 1.0)
     ticks = normal.icdf((torch.arange(15) + 0.5) / 15)
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == [f"{tick:.1f}" for tick in ticks.flip(0)]
     with torch.no_grad():
         assert_same_image(tile(figure, 0, 0), vae.model.decode(torch.stack([ticks[0], ticks[14]])[None]).mean[0])
         assert_same_image(tile(figure, 7, 14), vae.model.decode(torch.stack([ticks[14], ticks[7]])[None]).mean[0])
@@ -165,8 +170,8 @@ def test_the_scatter_shows_the_posterior_means_by_class(vae: FigureSource) -> No
     )
     for point in means:
         assert np.abs(drawn - point).sum(1).min() < 1e-4
-    texts = [text.get_text() for text in figure.axes[0].texts]
-    assert set(vae.measured.data.classes) <= set(texts)
+    keys = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert set(vae.measured.data.classes) <= set(keys)
     # Each point has the colour of its class.
     points = next(part for part in figure.axes[0].collections if len(part.get_offsets()) == len(means))
     np.testing.assert_allclose(points.get_offsets(), means, atol=1e-5)
@@ -385,6 +390,20 @@ def test_interpolations_go_from_one_latent_to_the_other(vae: FigureSource) -> No
             assert_same_image(tile(figure, line, step + 1, gaps), decoded[step])
 
 
+def test_interpolations_within_a_class_join_images_far_apart(cvae: FigureSource) -> None:
+    """The label stays the same along the path, so two images of one style would show nothing that moves."""
+    drawn = BY_NAME["interpolations"].render(cvae)
+    labels, means = cvae.measured.labels, cvae.measured.means
+    ends = [(tile(drawn.figure, row, 0, _GAPS), tile(drawn.figure, row, STEPS + 1, _GAPS)) for row in (0, 2, 4, 6)]
+    for pair in ends:
+        a, b = (int(np.abs(cvae.measured.pixels[:, 0].numpy() - end).sum((1, 2)).argmin()) for end in pair)
+        assert labels[a] == labels[b]
+        of_class = means[labels == labels[a]]
+        typical = np.linalg.norm(of_class[:, None] - of_class[None], axis=-1).mean()
+        assert np.linalg.norm(means[a] - means[b]) > 1.5 * typical
+    assert "chosen far apart" in drawn.caption
+
+
 def test_paths_reach_both_ends_and_spherical_paths_interpolate_the_norm() -> None:
     random = np.random.default_rng(0)
     for width in (1, 2, 7):
@@ -412,6 +431,10 @@ def test_traversals_change_only_one_dimension(others: dict[str, FigureSource]) -
     z = source.measured.means[first_of_each_class(source.measured)[0]].copy()
     z[most] = 3
     assert_same_image(tile(figure, 0, 10), source.measured.decode(z[None])[0])
+    # The caption says why the rows are in this order.
+    order = np.argsort(-source.measured.means.var(0))
+    assert names == [f"z{dimension + 1}" for dimension in order]
+    assert "in the order of the variance of their posterior means" in BY_NAME["traversals"].render(source).caption
 
 
 def test_style_transfer_decodes_the_latent_of_each_image_under_every_class(cvae: FigureSource) -> None:
@@ -496,6 +519,16 @@ def test_figures_are_reproducible_and_restore_the_rng_state(vae: FigureSource) -
     first, second = (sheet(BY_NAME["samples"].render(vae).figure) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_figures_of_a_page_have_no_titles(vae: FigureSource) -> None:
+    """The page has headings of its own, and the name of the run once."""
+    for entry in chosen(vae, ["latent-scatter", "samples", "training-curves", "aggregate-posterior"]):
+        for titled in (True, False):
+            figure = entry.render(replace(vae, titled=titled)).figure
+            words = figure.get_suptitle() + figure.axes[0].get_title()
+            assert words.startswith("VAE on digits: ") == titled, entry.name
+            assert bool(words) == titled
 
 
 def test_figures_that_do_not_apply_are_refused_by_name(vae: FigureSource, runs: dict[str, Run]) -> None:

@@ -9,13 +9,14 @@ import re
 import shlex
 import shutil
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vaelab import UserError, train
 from vaelab.codec import encode
@@ -25,7 +26,7 @@ from vaelab.evaluation.evaluate import measure_parts
 from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Evaluation, read_evaluation
 from vaelab.experiment import Experiment, Record
-from vaelab.figures import DrawnFigure, chosen, draw_figures
+from vaelab.figures import DrawnFigure, chosen, draw
 from vaelab.figures.source import FigureSource
 from vaelab.measured import MeasuredModel
 from vaelab.models.files import load
@@ -46,8 +47,10 @@ from vaelab.report import (
     write_run_report,
 )
 from vaelab.report.derivation import STEPS, SYMBOLS
+from vaelab.report.evaluation import Measured, MeasuredPart
 from vaelab.report.numbers import numbers_of
 from vaelab.report.runs import Group, Trained, read_folders
+from vaelab.report.verdict import ActiveUnits, Verdict, verdict_of
 from vaelab.schedules import Constant, Linear
 from vaelab.training.folder import RunFolder
 
@@ -109,13 +112,11 @@ def folder(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _few_figures() -> Iterator[None]:
     """Draw only a few of the figures; test_figures.py draws all of them."""
 
-    def draw_few(run: Any, data: ImageData | None, only: Sequence[str] = ()) -> list[DrawnFigure]:
-        return draw_figures(
-            run, data, [entry.name for entry in chosen(FigureSource.of_run(run, data)) if entry.name in FEW]
-        )
+    def draw_few(source: FigureSource) -> list[DrawnFigure]:
+        return list(draw(source, [entry.name for entry in chosen(source) if entry.name in FEW]))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(collect, "draw_figures", draw_few)
+        patch.setattr(collect, "draw", draw_few)
         yield
 
 
@@ -156,8 +157,15 @@ def evaluated_page(evaluated: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return out
 
 
-def cells(table: Table) -> dict[str, tuple[str, ...]]:
-    return {row[0]: row[1:] for row in table.rows}
+def parts(table: Table) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The cells of a table by heading and quantity."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for row in table.rows:
+        if len(row) == 1:
+            found[row[0]] = {}
+        else:
+            found[list(found)[-1]][row[0]] = row[1:]
+    return found
 
 
 def a_run(experiment: Experiment, *totals: tuple[float, float], epochs: int = 30) -> Trained:
@@ -180,43 +188,120 @@ def a_run(experiment: Experiment, *totals: tuple[float, float], epochs: int = 30
 # The content of the page.
 
 
-def test_runs_that_differ_by_their_seed_share_a_row(folder: Path) -> None:
+def test_runs_that_differ_by_their_seed_share_a_column(folder: Path) -> None:
     groups = read_folders([folder]).groups
     assert [(group.name, group.seeds) for group in groups] == [("vae", [0, 1]), ("cvae", [0])]
-    rows = cells(numbers_of(groups))
+    table = numbers_of(groups)
+    assert table.columns == ("nats per image", "vae", "cvae", "difference")
     last = [RunFolder(folder / f"vae-seed{seed}").rows()[-1] for seed in (0, 1)]
-    for split, name in (("train_running", "vae, train, last epoch"), ("test", "vae, test")):
-        for column, quantity in enumerate(("reconstruction", "kl", "total")):
+    other = RunFolder(folder / "cvae-seed0").rows()[-1]
+    for split, words in (("train_running", "Training images, last epoch"), ("test", "Test images")):
+        for quantity, name in (("reconstruction", "reconstruction"), ("kl", "KL"), ("total", "total")):
             values = [row[f"{split}_{quantity}"] for row in last]
-            assert rows[name][column] == f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
-    assert "±" not in rows["cvae, test"][2]
+            own, cvae, change = parts(table)[words][name]
+            assert own == f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}"
+            assert cvae == f"{other[f'{split}_{quantity}']:.2f}"
+            expected = other[f"{split}_{quantity}"] - np.mean(values)
+            share = 100 * expected / np.mean(values)
+            assert change == f"{expected:+.2f} ({share:+.1f} %)".replace("-", "−")
 
 
 @pytest.mark.parametrize(
     ("change", "row"),
     [
-        ({}, ("138.00", "6.59", "144.59")),
-        ({"objective": Elbo(beta=Constant(1.0))}, ("138.00", "6.59", "144.59")),
-        ({"objective": Elbo(beta=Constant(4.0))}, None),
-        ({"objective": Elbo(beta=Linear(stop=0.5))}, None),
-        ({"data": Digits()}, None),
-        ({"model": replace(PRESETS["vae"][1].model, latent=3)}, None),
+        ({}, ("140.00", "138.00", "+2.00 (+1.4 %)")),
+        ({"objective": Elbo(beta=Constant(1.0))}, ("140.00", "138.00", "+2.00 (+1.4 %)")),
+        ({"objective": Elbo(beta=Constant(4.0))}, ("140.00",)),
+        ({"objective": Elbo(beta=Linear(stop=0.5))}, ("140.00",)),
+        ({"data": Digits()}, ("140.00",)),
+        ({"model": replace(PRESETS["vae"][1].model, latent=3)}, ("140.00",)),
     ],
 )
-def test_the_studys_own_row_is_shown_only_with_its_own_model(
-    change: dict[str, Any], row: tuple[str, ...] | None
-) -> None:
+def test_published_numbers_are_shown_only_with_their_own_model(change: dict[str, Any], row: tuple[str, ...]) -> None:
     run = a_run(replace(PRESETS["vae"][1], **change), (140.0, 6.0))
-    assert cells(numbers_of([Group("mine", (run,))])).get("mine, the study") == row
+    table = numbers_of([Group("mine", (run,))])
+    assert parts(table)["Training images, last epoch"]["reconstruction"] == row
+    assert ("published" in table.columns) == (len(row) > 1)
+    # The heading of the page has the name of a single run.
+    assert "mine" not in str(table)
 
 
-def test_columns_that_some_models_have_are_empty_for_the_others() -> None:
+def test_published_numbers_of_two_runs_are_shown_once() -> None:
+    pair = [Group(name, (a_run(PRESETS[name][1], (140.0, 6.0)),)) for name in ("vae", "cvae")]
+    published = parts(numbers_of(pair))["Published, training images"]
+    assert published["total"] == ("144.59", "129.16", "−15.43 (−10.7 %)")
+    assert str(numbers_of(pair)).count("144.59") == 1
+    other = Group("other", (a_run(replace(PRESETS["vae"][1], data=Digits()), (140.0, 6.0)),))
+    assert parts(numbers_of([pair[0], other]))["Published, training images"]["total"] == ("144.59", "", "")
+
+
+def test_runs_on_other_images_have_no_difference() -> None:
+    plain = a_run(PRESETS["vae"][1], (140.0, 6.0))
+    other = replace(plain, record=replace(plain.record, data_sha256="1" * 64))
+    groups = [Group("a", (plain,)), Group("b", (other,))]
+    assert numbers_of(groups).columns == ("nats per image", "a", "b")
+    assert verdict_of(groups).lead.startswith("The totals cannot be compared")
+
+
+def test_quantities_that_some_models_have_are_empty_for_the_others() -> None:
     plain, vq_vae = a_run(PRESETS["vae"][1], (140.0, 6.0)), a_run(PRESETS["vq-vae"][1], (60.0, 200.0))
     vq_vae.rows[-1]["test_code_perplexity"] = 91.5
     table = numbers_of([Group("a", (plain,)), Group("b", (vq_vae,))])
-    assert table.columns[-1] == "perplexity"
-    assert [cells(table)[name][-1] for name in ("a, test", "b, test", "b, train, last epoch")] == ["", "91.50", ""]
-    assert {len(row) for row in table.rows} == {len(table.columns)}
+    assert parts(table)["Test images"]["perplexity of the codes"] == ("", "91.50")
+    assert {len(row) for row in table.rows} == {1, len(table.columns)}
+
+
+def several_epochs(*totals: float, kl: float = 6.0, beta: float = 1.0, preset: str = "vae") -> Trained:
+    """A run with these totals on test images, one per epoch."""
+    run = a_run(PRESETS[preset][1], *((total - kl, kl) for total in totals))
+    for epoch, row in enumerate(run.rows, 1):
+        row |= {"epoch": float(epoch), "beta": beta}
+    return run
+
+
+def test_the_verdict_says_whether_the_total_still_fell() -> None:
+    def says(*totals: float) -> str:
+        return " ".join(verdict_of([Group("a", (several_epochs(*totals),))]).sentences)
+
+    assert "still fell in the last epoch, by 3.00 nats on test images" in says(150, 147)
+    assert "changed by less than 0.1 % in the last epoch" in says(150, 147, 146.95)
+    assert "2.00 nats above its lowest value, of epoch 2, on test images" in says(150, 145, 147)
+    # One epoch says nothing about the next.
+    assert says(150) == ""
+
+
+def test_the_verdict_names_what_the_runs_differ_by() -> None:
+    vae, cvae = several_epochs(150, 150), several_epochs(130, 130, kl=5.0, preset="cvae")
+    verdict = verdict_of([Group("vae", (vae,)), Group("cvae", (cvae,))])
+    assert verdict.lead == (
+        "The total of cvae on test images is 20.00 nats per image below that of vae: 130.00 against 150.00, 13.3 % "
+        "less."
+    )
+    text = " ".join(verdict.sentences)
+    assert "The difference is −19.00 nats of cross-entropy and −1.00 nats of KL." in text
+    assert "With one seed each, the difference has no interval." in text
+    assert "cvae is given the label of each image, the other is not" in text
+    two = Group("vae", (vae, several_epochs(151, 151)))
+    assert "no interval" not in " ".join(verdict_of([two, Group("cvae", (cvae,))]).sentences)
+    early = verdict_of([Group("vae", (several_epochs(150, 150, beta=0.2),))])
+    assert "ended at β = 0.2 of 1" in " ".join(early.sentences)
+
+
+def test_a_collapse_stands_first() -> None:
+    collapsed, healthy = Group("a", (several_epochs(150, kl=0.02),)), Group("b", (several_epochs(150),))
+    (sentence,) = verdict_of([collapsed]).collapse
+    assert sentence.startswith("Full collapse. The KL on test images is 0.02 nats")
+    assert verdict_of([healthy]).collapse == ()
+    (sentence,) = verdict_of([healthy, collapsed]).collapse
+    assert sentence.startswith("a: full collapse.")
+    (sentence,) = verdict_of([healthy], {"b": ActiveUnits(3, 8, 0.01)}).collapse
+    assert sentence.startswith("Partial collapse. 3 of 8 latent dimensions are active")
+    active = verdict_of([healthy], {"b": ActiveUnits(8, 8, 0.01)})
+    assert active.collapse == ()
+    assert "8 of 8 latent dimensions are active" in active.sentences[-1]
+    # The evaluation knows more, so its diagnosis takes the place of the others.
+    part = MeasuredPart("elbo", "", (), ("Far from the prior: 2 of 8 dimensions are active.",), ())
+    assert verdict_of([healthy], {"b": ActiveUnits(3, 8, 0.01)}, Measured((part,))).collapse == part.findings
 
 
 def test_unfinished_runs_and_copies_do_not_affect_the_spread(folder: Path, tmp_path: Path) -> None:
@@ -317,7 +402,7 @@ def test_missing_images_are_reported_on_the_page(
     assert 'role="note">The figures of run show no real images' in text
     assert ("own.npz" if gone else "not the ones it was trained on") in text
     assert "Training curves of run" in text
-    assert "Latent scatter" not in text
+    assert "Posterior means" not in text
 
 
 def test_the_page_describes_the_runs(page: Path, folder: Path) -> None:
@@ -446,6 +531,13 @@ def test_the_page_opens_from_disk(browser: Any, page: Path, width: int, scheme: 
         assert lowest >= 4.5, text
         background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
         assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 23, 27)"}[scheme]
+        # Figures have the background of the page, and ink that is visible on it.
+        for image in tab.locator("img").all()[:3]:
+            shot = np.asarray(Image.open(io.BytesIO(image.screenshot())).convert("RGB")).astype(int)
+            paper = {"light": (255, 255, 255), "dark": (20, 23, 27)}[scheme]
+            assert np.abs(shot[2, 2] - paper).max() <= 2
+            assert np.abs(shot - paper).sum(-1).max() > 500
+            assert (np.abs(shot - paper).max(-1) <= 12).mean() > 0.25
         # Formulas are visible, in the colour of the text, and within the window.
         drawn = contrasts(tab, ".formula path")
         assert len(drawn) == len(SYMBOLS) + sum(len(step.formulas) for step in STEPS)
@@ -455,6 +547,42 @@ def test_the_page_opens_from_disk(browser: Any, page: Path, width: int, scheme: 
             assert place["width"] > 40
             assert place["height"] > 14
             assert place["x"] + place["width"] <= width
+
+
+def test_the_verdict_and_one_figure_stand_first(browser: Any, page: Path, folder: Path, tmp_path: Path) -> None:
+    with opened(browser, page) as (tab, _):
+        assert tab.locator(".lead").inner_text() == "Of 3 claims, 1 reproduced, 1 not reproduced and 1 undecided."
+        tops = [tab.locator(at).first.bounding_box()["y"] for at in ("h1", ".lead", "#figure-1", "nav", "#results")]
+        assert tops == sorted(tops)
+        assert tab.locator("#figure-1 h2").inner_text() == "Posterior means"
+    # A single run has its figure beside the words, both columns of figures in use, and its name once.
+    write_run_report([folder / "cvae-seed0"], tmp_path / "one.html")
+    for width in (1440, 2560):
+        with opened(browser, tmp_path / "one.html", width) as (tab, _):
+            words, hero = (tab.locator(at).bounding_box() for at in ("header > div", "header img"))
+            assert hero["x"] > words["x"] + words["width"]
+            assert hero["y"] < words["y"] + 100
+            body = tab.locator("main").bounding_box()
+            edges = [box.bounding_box() for box in tab.locator("#figures img").all()]
+            assert max(box["x"] + box["width"] for box in edges) > 0.97 * (body["x"] + body["width"])
+            shown = tab.locator("body").inner_text().replace("cvae-seed0", "")
+            assert shown.count("cvae") == 1
+            assert "explorer" not in shown
+    # A collapse stands before everything but the heading.
+    (tmp_path / "explorer.html").write_text("<!doctype html><title>explorer</title>")
+    shutil.copytree(folder / "vae-seed0", tmp_path / "run")
+    metrics = tmp_path / "run" / "metrics.csv"
+    rows = [line.split(",") for line in metrics.read_text().splitlines()]
+    rows[-1][rows[0].index("test_kl")] = "0.01"
+    metrics.write_text("\n".join(map(",".join, rows)) + "\n")
+    write_run_report([tmp_path / "run"], tmp_path / "two.html", draw=lambda run: [])
+    with opened(browser, tmp_path / "two.html", 390) as (tab, _):
+        tops = [tab.locator(at).first.bounding_box()["y"] for at in ("h1", ".collapse", ".lead", "nav")]
+        assert tops == sorted(tops)
+        assert "Full collapse" in tab.locator(".collapse").inner_text()
+        # The explorer is linked where it lies beside the page.
+        tab.locator("a", has_text="explorer").click()
+        tab.wait_for_url("**/explorer.html")
 
 
 def test_runs_are_side_by_side_or_stacked(browser: Any, page: Path) -> None:
@@ -588,10 +716,11 @@ def test_the_page_prints_well(browser: Any, page: Path) -> None:
 def test_a_page_without_runs_has_no_empty_sections(browser: Any, tmp_path: Path) -> None:
     facts = [Facts("", (Fact("data", "a < b & c"),))]
     table = Table("Numbers", ("nats", "total"), (("<script>alert(1)</script>", "1"),))
-    write_report(tmp_path / "page.html", "<b>title</b>", "", [], [table], facts, [])
+    write_report(tmp_path / "page.html", "<b>title</b>", Verdict("<i>lead</i>"), [], [table], facts, [])
     with opened(browser, tmp_path / "page.html") as (tab, complaints):
         assert complaints == []
         assert tab.locator("h1").inner_text() == "<b>title</b>"
+        assert tab.locator(".lead").inner_text() == "<i>lead</i>"
         assert tab.locator("#results tbody th").inner_text() == "<script>alert(1)</script>"
         assert "a < b & c" in tab.locator("#run").inner_text()
         headings = tab.locator("h2").all_inner_texts()
@@ -612,7 +741,7 @@ def test_the_page_blocks_external_content(browser: Any, page: Path, tmp_path: Pa
 
 def test_a_wide_table_scrolls_in_its_own_box(browser: Any, tmp_path: Path) -> None:
     table = Table("Wide", ("name", *(f"measurement{index}" for index in range(12))), (("row", *("1,234.56",) * 12),))
-    write_report(tmp_path / "page.html", "title", "", [], [table], [], [])
+    write_report(tmp_path / "page.html", "title", Verdict(), [], [table], [], [])
     with opened(browser, tmp_path / "page.html", 390) as (tab, _):
         assert overflow(tab) <= 0
         assert tab.locator(".scroll").evaluate("box => box.scrollWidth > box.clientWidth")

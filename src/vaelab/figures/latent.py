@@ -35,11 +35,10 @@ def latent_scatter(source: FigureSource) -> tuple[Figure, str]:
     if data.labels is None:
         return figure, f"{summary}. Look for clusters, and for empty regions."
     if Need.classes in source.has:
-        names, look_for = "", "The model is given the class. Look for overlapping classes: z then carries none of it."
+        look_for = "The model is given the class. Look for overlapping classes: z then carries none of it."
     else:
-        names = ", with the name of each class at its mean"
         look_for = "No label was used in training. Look for classes that form clusters, and for classes that overlap."
-    return figure, f"{summary}, coloured by class{names}. {look_for}"
+    return figure, f"{summary}, coloured by class, and named where the class means lie apart. {look_for}"
 
 
 def posterior_ellipses(source: FigureSource) -> tuple[Figure, str]:

@@ -208,7 +208,7 @@ def _joined(parts: Sequence[str]) -> str:
     >>> _joined(["one", "two", "three"])
     'one, two and three'
     """
-    return " and ".join(", ".join(parts).rsplit(", ", 1)) if parts else ""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def _capital(text: str) -> str:
