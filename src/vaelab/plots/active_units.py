@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from numpy.typing import ArrayLike
 
 from vaelab.errors import UserError
@@ -47,6 +47,7 @@ def active_units(variance: ArrayLike, kl: ArrayLike | None = None, threshold: fl
         above.bar(positions, spread[order], color=colours, width=0.8)
         above.axhline(threshold, color=ORANGE, lw=1.2)
         above.set_yscale("log")
+        above.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         floor = min([threshold, *spread[spread > 0]])
         above.set_ylim(floor / 3, 2 * max(float(spread.max()), threshold))
         above.set_ylabel("variance of the\nposterior mean")

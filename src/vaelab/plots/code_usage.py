@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import ArrayLike
 
 from vaelab.errors import UserError
@@ -50,6 +51,7 @@ def code_usage(counts: ArrayLike, title: str = "") -> Figure:
             )
         axes.axhline(1 / codes, color="#777777", lw=1, ls=(0, (1, 2)), label=f"uniform: perplexity {codes}")
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.set_xlim(0, codes + 1)
         axes.set(xlabel="code, most used first", ylabel="relative frequency")
         figure.legend(loc="outside lower center", handlelength=3)

@@ -78,8 +78,9 @@ def image_grid(
             cmap="gray",
             vmin=0,
             vmax=1,
-            # Sharp pixels, in vector files the images themselves, except on large sheets, where a PNG would skip some.
-            interpolation="none" if max(height, width) < 1000 else "antialiased",
+            # Sharp pixels, except on large sheets, where nearest would skip some. "none" keeps a vector file small, but
+            # has no opacity.
+            interpolation="antialiased" if max(height, width) >= 1000 else "nearest" if any(gaps) else "none",
             alpha=_opacity(images.shape, tops, lefts) if any(gaps) else None,
         )
         axes.grid(False)

@@ -75,7 +75,8 @@ def latent_scatter(
             edges = to_rgba_array(colours)[numbers[rows] if numbers is not None else np.zeros(len(rows), int)]
             _draw_ellipses(plane, points[rows], spread[rows], edges)
             keys.append(Line2D([], [], ls="", marker="o", mfc="none", mec="black", ms=9, label="q(z|x), one s.d."))
-        plane.set_aspect("equal", adjustable="box")
+        # The plane of the prior is square; other maps get limits that fill the same square.
+        plane.set_aspect("equal", adjustable="box" if prior else "datalim")
         plane.set(xlabel=axes[0], ylabel=axes[1], title=title)
         if keys:
             figure.legend(

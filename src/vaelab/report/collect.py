@@ -33,6 +33,8 @@ _MAX_NAMES = 4
 _EXPLORER = "explorer.html"
 # The figure that says most about a run, which stands first: the first of these that there is.
 _HEROES = ("Posterior means", "Map of posterior means, t-SNE", "Samples from the prior")
+# A map of a collapsed posterior shows noise; the variance of each dimension shows the collapse.
+_OF_COLLAPSE = ("Active units", "Training curves")
 # The variance of the posterior mean above which a dimension is active (Burda et al. 2016).
 _THRESHOLD = 0.01
 
@@ -84,14 +86,15 @@ def write_run_report(
     figures = [_study_figure(*figure, several=several) for figure in contents.figures] + figures
     # The table of a study has its runs, measured with the final weights; a second table would nearly repeat it.
     others = [group for group in groups if group.runs[0].folder.path.resolve() not in contents.tabulated]
+    verdict = verdict_of(groups, units, measured, contents.claims)
     own = (Facts("This page", (Fact("command", command),)),) if command else ()
     write_report(
         out,
         title=_title(contents),
-        verdict=verdict_of(groups, units, measured, contents.claims),
+        verdict=verdict,
         notices=[*contents.notices, *figure_notices, *evaluation_notices],
         tables=[*contents.tables, *([numbers_of(others)] if others else [])],
-        groups=_hero_first(figures),
+        groups=_first(figures, _OF_COLLAPSE if verdict.collapse and not contents.claims else _HEROES),
         # The heading of the page has the name of a single run.
         facts=[
             *(replace(facts_of(group), title=group.name if len(groups) > 1 else "") for group in groups),
@@ -174,10 +177,10 @@ def _figures(drawn: Sequence[tuple[Group, _Drawn]]) -> list[FigureGroup]:
     return groups
 
 
-def _hero_first(groups: Sequence[FigureGroup]) -> list[FigureGroup]:
-    """Figures with the one that says most first; without any of those, in their order."""
+def _first(groups: Sequence[FigureGroup], heroes: Sequence[str]) -> list[FigureGroup]:
+    """Figures with the first of the heroes that there is in front; without any, in their order."""
     titles = [group.title for group in groups]
-    place = next((titles.index(title) for title in _HEROES if title in titles), 0)
+    place = next((titles.index(title) for title in heroes if title in titles), 0)
     return [*groups[place : place + 1], *groups[:place], *groups[place + 1 :]]
 
 
