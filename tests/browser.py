@@ -48,7 +48,9 @@ def started() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, file: Path, width: int = 1440, scheme: str = "light") -> Iterator[tuple[Page, list[str]]]:
+def opened(
+    browser: Browser, file: Path, width: int = 1440, scheme: str = "light", fragment: str = ""
+) -> Iterator[tuple[Page, list[str]]]:
     """A fully loaded page from disk and a list of its problems: console messages, script errors, requests.
 
     Args:
@@ -56,6 +58,7 @@ def opened(browser: Browser, file: Path, width: int = 1440, scheme: str = "light
         file: the page.
         width: the width of the window in pixels; a phone up to 500.
         scheme: "light" or "dark".
+        fragment: what follows # in its address.
     """
     phone = width <= 500
     context = browser.new_context(
@@ -67,8 +70,7 @@ def opened(browser: Browser, file: Path, width: int = 1440, scheme: str = "light
     page, complaints = context.new_page(), []
 
     def console(message) -> None:
-        if message.type in ("error", "warning"):
-            complaints.append(f"console: {message.text}")
+        complaints.append(f"console: {message.text}")
 
     def request(sent) -> None:
         if not sent.url.startswith(("file:", "data:", "blob:")):
@@ -78,7 +80,8 @@ def opened(browser: Browser, file: Path, width: int = 1440, scheme: str = "light
     page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
     page.on("request", request)
     page.on("requestfailed", lambda sent: complaints.append(f"failed: {sent.url[:80]}"))
-    page.goto(file.resolve().as_uri(), wait_until="load")
+    address = file.resolve().as_uri() + (f"#{fragment}" if fragment else "")
+    page.goto(address, wait_until="load", timeout=180_000)
     try:
         yield page, complaints
     finally:

@@ -39,6 +39,8 @@ from vaelab.data import Digits, ImageData, Mnist
 from vaelab.data.directory import data_directory
 from vaelab.data.store import DataNotFound
 
+from .explorer_pages import Site, write_site
+
 torch.set_num_threads(1)
 
 # Test files need not survive a power failure, and syncing thousands of small files is slow. The command line in a
@@ -78,6 +80,12 @@ def mnist() -> ImageData:
         return Mnist().read(data_directory())
     except DataNotFound:
         pytest.skip("MNIST is not at hand; name its folder with VAELAB_DATA")
+
+
+@pytest.fixture(scope="session")
+def explorer_site(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The explorer's page with a VAE and a CVAE of few epochs; skips the test if the page is not built."""
+    return write_site(digits_file, tmp_path_factory.mktemp("explorer"))
 
 
 @pytest.fixture(scope="module")

@@ -40,10 +40,8 @@ export class Model {
     if (parts.encoder) {
       const encoder = partOf(parts.encoder);
       if (encoder.part !== "encoder") throw new Error(`the file is a ${encoder.part}, not an encoder`);
-      if (
-        JSON.stringify([encoder.latent, encoder.image, encoder.classes]) !==
-        JSON.stringify([decoder.latent, decoder.image, decoder.classes])
-      )
+      const kind = ({ part: _, ...rest }: PartMetadata): string => JSON.stringify(rest);
+      if (kind(encoder) !== kind(decoder))
         throw new Error("the encoder and the decoder are of different models; drop a pair that was exported together");
       await engine.open(`${key}/encoder`, parts.encoder);
     }

@@ -55,6 +55,7 @@ export class Page {
   dark = $state(false);
 
   images: TestImages | null = null;
+  private asked = 0;
 
   private constructor(
     readonly contents: Contents,
@@ -78,13 +79,21 @@ export class Page {
     return this.main!.entry;
   }
 
+  /** The test images, if the model in the middle takes images of their shape. */
+  get choice(): TestImages | null {
+    return this.images?.shape.join() === this.entry.model.about.image.join() ? this.images : null;
+  }
+
   get classes(): string[] {
     return this.entry.model.about.classes;
   }
 
   /** Shows a model in the middle; the cursor stays where its space has the same dimensions. */
   async show(index: number, epoch: number | null = null): Promise<void> {
+    const call = ++this.asked;
     const entry = await this.library.open(index, epoch);
+    // A later choice may have been opened sooner.
+    if (call !== this.asked) return;
     const changed = !this.main || entry.model.dimensions !== this.main.model.dimensions || entry.model.hasCodes !== this.main.model.hasCodes;
     this.index = index;
     if (this.main && entry.model.about.image.join() !== this.main.model.about.image.join()) this.image = this.row = null;
@@ -109,7 +118,9 @@ export class Page {
   /** Shows models beside the one in the middle. */
   async compare(indices: number[]): Promise<void> {
     this.compared = indices;
-    this.others = await Promise.all(indices.map(async (index) => new Shown(await this.library.open(index))));
+    const others = await Promise.all(indices.map(async (index) => new Shown(await this.library.open(index))));
+    if (this.compared !== indices) return;
+    this.others = others;
     this.refresh();
   }
 
@@ -177,25 +188,35 @@ export class Page {
     };
   }
 
-  /** Shows what a link says, as far as this page has it. */
+  /** Shows what a link says, as far as this page has it; what a link does not say is as on a new page. */
   async restore(state: ReadState): Promise<void> {
+    const lost = new Set<string>(state.ignored);
+    const known = (name: keyof State, holds: boolean): boolean => {
+      if (!holds) lost.add(name);
+      return holds;
+    };
     const models = this.contents.models.length;
-    if (state.model < models && state.model !== this.index) await this.show(state.model);
-    if (state.compare.length) await this.compare(state.compare.filter((index) => index < models && index !== this.index));
-    const dimensions = this.entry.model.dimensions;
-    const within = state.axes === "principal" ? this.entry.positions?.about.principal : Math.max(...state.axes) < dimensions;
-    if (within && String(state.axes) !== String(defaultState().axes)) this.axes = state.axes;
-    if (state.label !== null && state.label < this.classes.length) this.label = state.label;
-    this.hidden = new Set(state.hidden.filter((label) => label < this.classes.length));
+    if (known("model", state.model < models) && state.model !== this.index) await this.show(state.model);
+    const compare = state.compare.filter((index) => known("compare", index < models) && index !== this.index);
+    if (compare.join() !== this.compared.join()) await this.compare(compare);
+    const { dimensions, pixels } = this.entry.model;
+    const usual = String(state.axes) === String(defaultState().axes);
+    const within = state.axes === "principal" ? !!this.entry.positions?.about.principal : Math.max(...state.axes) < dimensions;
+    this.axes = !usual && known("axes", within) ? state.axes : this.axesOf(this.entry);
+    this.hidden = new Set(state.hidden.filter((label) => known("hidden", label < this.classes.length)));
     this.view = state.view;
-    if (state.z.length === dimensions) this.z = Float32Array.from(state.z);
-    if (state.path.every((point) => point.length === dimensions)) this.path = state.path.map((point) => Float32Array.from(point));
+    const point = state.z.length > 0 && known("z", state.z.length === dimensions);
+    this.z = point ? Float32Array.from(state.z) : this.startOf(this.entry);
+    const points = known("path", state.path.every((each) => each.length === dimensions)) ? state.path : [];
+    this.path = points.map((each) => Float32Array.from(each));
     this.pathKind = state.pathKind;
-    if (state.ink && this.entry.model.pixels === 784) this.take(unpackInk(state.ink));
-    else if (state.image !== null && this.images && state.image < this.images.count) this.takeRow(state.image);
-    if (state.label !== null) this.label = state.label < this.classes.length ? state.label : this.label;
+    this.ink = null;
+    if (state.ink && known("ink", pixels === 784)) this.take(unpackInk(state.ink));
+    else if (state.image !== null && known("image", state.image < (this.choice?.count ?? 0))) this.takeRow(state.image);
+    else this.take(null);
+    if (state.label !== null && known("label", state.label < this.classes.length)) this.label = state.label;
     this.refresh();
-    if (state.ignored.length) this.say(`The link's ${state.ignored.join(", ")} cannot be read and is left out.`);
+    if (lost.size) this.say(`The link's ${[...lost].join(", ")} cannot be read and is left out.`);
   }
 
   /** Shows the first line of an error, and goes on. */

@@ -1,0 +1,172 @@
+"""The explorer's plane: the cursor, the view and the layers, by mouse, touch and keyboard."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from .browser import started
+from .explorer_pages import Map, Screen, Site, box_of, close, decoded, place, shown
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    with started() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def desk(browser, explorer_site: Site) -> Iterator[Screen]:
+    """A page on a desk, driven by mouse and keyboard."""
+    with shown(browser, explorer_site.file) as screen:
+        yield screen
+
+
+@pytest.fixture(scope="module")
+def phone(browser, explorer_site: Site) -> Iterator[Screen]:
+    with shown(browser, explorer_site.file, width=390) as screen:
+        yield screen
+
+
+@pytest.fixture(autouse=True)
+def _from_the_start(request: pytest.FixtureRequest) -> None:
+    """Each test begins with the whole plane on screen."""
+    for name in ("desk", "phone"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name).press("All", "#plane")
+
+
+def marker(screen: Screen) -> tuple[float, float]:
+    """Where the cursor is drawn in the window."""
+    box = screen.page.locator("#plane .cursor circle").last.bounding_box()
+    assert box is not None
+    return place(box, 0.5, 0.5)
+
+
+def assert_decoded(screen: Screen, site: Site) -> None:
+    """The image at the cursor and the numbers below the plane are PyTorch's."""
+    z = screen.z
+    assert close(screen.floats("vaelab.main.decoded.mean"), decoded(site.model("vae"), z))
+    log_p = -0.5 * float(z.double().square().sum()) - math.log(2 * math.pi)
+    said = screen.text("cursor")
+    numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", said)]
+    assert numbers == pytest.approx([*z.tolist(), log_p], abs=0.0051), said
+
+
+# ---- the cursor ----
+
+
+def test_the_cursor_follows_the_mouse(desk: Screen, explorer_site: Site) -> None:
+    field = Map.of(desk, explorer_site.model("vae"), explorer_site)
+    start, end = field.pixels((0.3, 0.2)), field.pixels((-1.4, 1.1))
+    desk.drag(start, end)
+    assert close(desk.z, torch.tensor([-1.4, 1.1]), 0.6 / field.scale)
+    assert marker(desk) == pytest.approx(end, abs=0.6)
+    assert_decoded(desk, explorer_site)
+    # Moving without a button held does nothing.
+    desk.page.mouse.move(*start)
+    desk.rest()
+    assert close(desk.z, torch.tensor([-1.4, 1.1]), 0.6 / field.scale)
+
+
+def test_the_decoded_image_is_painted(desk: Screen, explorer_site: Site) -> None:
+    field = Map.of(desk, explorer_site.model("vae"), explorer_site)
+    desk.drag(field.pixels((0, 0)), field.pixels((0.9, -0.7)))
+    assert close(desk.pictures("#decoded"), decoded(explorer_site.model("vae"), desk.z), 0.0021)
+
+
+def test_the_cursor_follows_a_finger(phone: Screen, explorer_site: Site) -> None:
+    field = Map.of(phone, explorer_site.model("vae"), explorer_site)
+    phone.fingers("touchStart", field.pixels((-0.5, -0.5)))
+    phone.fingers("touchMove", field.pixels((0.2, 0.4)))
+    phone.fingers("touchMove", field.pixels((1.2, 0.8)))
+    phone.rest()
+    assert close(phone.z, torch.tensor([1.2, 0.8]), 5e-3)
+    # The image beside the finger is in sight, since the panel of the decoded image is not.
+    inset = phone.page.locator("#plane .inset").bounding_box()
+    assert inset is not None
+    assert inset["width"] > 50
+    phone.fingers("touchEnd")
+    phone.rest()
+    assert_decoded(phone, explorer_site)
+
+
+def test_two_fingers_zoom_and_leave_the_cursor(phone: Screen, explorer_site: Site) -> None:
+    before, k = phone.z, phone.value("vaelab.view.k")
+    field = Map.of(phone, explorer_site.model("vae"), explorer_site)
+    middle = field.centre
+    for gap in (30, 60, 90):
+        ends = (middle[0] - gap, middle[1]), (middle[0] + gap, middle[1])
+        if gap == 30:
+            # Fingers do not come down at the same moment.
+            phone.fingers("touchStart", ends[0])
+            phone.fingers("touchStart", *ends)
+        else:
+            phone.fingers("touchMove", *ends)
+    phone.fingers("touchEnd")
+    phone.rest()
+    assert phone.value("vaelab.view.k") == pytest.approx(3 * k, rel=0.05)
+    assert torch.equal(phone.z, before)
+    # After a pinch, one finger moves the cursor again.
+    phone.fingers("touchStart", (middle[0] + 20, middle[1] - 30))
+    phone.fingers("touchEnd")
+    phone.rest()
+    assert not torch.equal(phone.z, before)
+    assert marker(phone) == pytest.approx((middle[0] + 20, middle[1] - 30), abs=1)
+
+
+def test_arrows_move_the_cursor(desk: Screen, explorer_site: Site) -> None:
+    field = Map.of(desk, explorer_site.model("vae"), explorer_site)
+    desk.plane.focus()
+    before = desk.z
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "ArrowLeft", "Alt+ArrowDown"):
+        desk.page.keyboard.press(key)
+    desk.rest()
+    moved = (desk.z - before) * field.scale
+    assert close(moved, torch.tensor([16.0, 14.0]), 0.01)
+    assert_decoded(desk, explorer_site)
+
+
+# ---- the view ----
+
+
+def test_keys_move_and_zoom_the_view(desk: Screen) -> None:
+    desk.plane.focus()
+    cursor, before = desk.z, marker(desk)
+    desk.page.keyboard.press("Shift+ArrowRight")
+    assert marker(desk) == pytest.approx((before[0] - 40, before[1]), abs=0.6)
+    desk.page.keyboard.press("Shift+ArrowUp")
+    assert marker(desk) == pytest.approx((before[0] - 40, before[1] + 40), abs=0.6)
+    desk.page.keyboard.press("0")
+    assert marker(desk) == pytest.approx(before, abs=0.6)
+    for key, k in (("+", 1.5), ("+", 2.25), ("-", 1.5), ("0", 1)):
+        desk.page.keyboard.press(key)
+        assert desk.value("vaelab.view.k") == pytest.approx(k)
+    assert torch.equal(desk.z, cursor)
+
+
+def test_the_wheel_zooms_at_the_pointer(desk: Screen, explorer_site: Site) -> None:
+    field = Map.of(desk, explorer_site.model("vae"), explorer_site)
+    point, cursor = field.pixels((1.2, -0.6)), desk.z
+    desk.page.mouse.move(*point)
+    desk.page.mouse.wheel(0, -400)
+    desk.until("vaelab.view.k > 1.2")
+    assert torch.equal(desk.z, cursor)
+    # What was under the pointer still is.
+    desk.page.mouse.click(*point)
+    desk.rest()
+    assert close(desk.z, torch.tensor([1.2, -0.6]), 5e-3)
+
+
+def test_shift_and_drag_move_the_view(desk: Screen, explorer_site: Site) -> None:
+    field = Map.of(desk, explorer_site.model("vae"), explorer_site)
+    cursor, before = desk.z, marker(desk)
+    desk.page.keyboard.down("Shift")
+    desk.drag(field.pixels((0, 0)), (field.centre[0] + 90, field.centre[1] + 35))
+    desk.page.keyboard.up("Shift")
+    assert marker(desk) == pytest.approx((before[0] + 90, before[1] + 35), abs=0.6)
+    assert torch.equal(desk.z, cursor)
