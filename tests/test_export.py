@@ -344,6 +344,17 @@ def test_a_wrong_file_is_noticed() -> None:
         largest_error(graph, files["decoder"], "decoder")
 
 
+def test_certain_pixels() -> None:
+    """A trained decoder is certain of many pixels: where a sigmoid is 0 in float32, its logarithm is still finite."""
+    model = built("vae")
+    graph = GRAPHS["likelihood"](model)
+    content = onnx_parts(model, ("likelihood",))["likelihood"]
+    given = graph.inputs(7) | {"parameters": torch.linspace(-200, 200, 7 * 64).view(7, 1, 8, 8)}
+    (expected,) = graph(*given.values())
+    assert expected.isfinite().all()
+    close(run(content, **given)["log_density"], expected)
+
+
 def test_transposed_convolution_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside an export the fast path computes it."""
     layer, x = TransposedConv2d(3, 2, 4, (8, 8)), torch.rand(2, 3, 4, 4)

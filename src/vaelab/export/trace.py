@@ -49,7 +49,14 @@ def trace(graphs: Mapping[str, Graph], strict: bool = False) -> dict[str, Any]:
     rows = {part: torch.export.Dim(f"rows_{part}") for part in graphs}
     shapes = (tuple({0: rows[_part_of(name)]} for name in inputs),)
     program = torch.export.export(Together(graphs), tuple(inputs.values()), dynamic_shapes=shapes, strict=strict)
-    exported = torch.onnx.export(program, input_names=list(inputs), output_names=outputs, dynamo=True, verbose=False)
+    exported = torch.onnx.export(
+        program,
+        input_names=list(inputs),
+        output_names=outputs,
+        dynamo=True,
+        verbose=False,
+        custom_translation_table={torch.ops.aten.log_sigmoid.default: _log_sigmoid},
+    )
     assert exported is not None
     whole = Extractor(exported.model_proto)
     return {
@@ -62,6 +69,13 @@ def trace(graphs: Mapping[str, Graph], strict: bool = False) -> dict[str, Any]:
         )
         for part in graphs
     }
+
+
+def _log_sigmoid(logits: Any) -> Any:
+    """log sigmoid(l) = -softplus(-l). torch.onnx writes Log(Sigmoid(l)), which is -inf where the sigmoid is 0."""
+    from onnxscript import opset18 as op
+
+    return op.Neg(op.Softplus(op.Neg(logits)))
 
 
 def _part_of(name: str) -> str:
