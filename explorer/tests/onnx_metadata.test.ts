@@ -53,6 +53,7 @@ const about = {
   attributes: [],
   conditional: false,
   latent: { kind: "vector", dimensions: 2 },
+  posterior: { kind: "diagonal-normal" },
   prior: { kind: "standard-normal" },
   likelihood: { kind: "bernoulli", binary: true, score_name_grey: "-cross-entropy" },
 };

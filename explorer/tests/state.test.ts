@@ -21,6 +21,7 @@ const full: State = {
   axes: [3, 1],
   z: [0.1235, -2.5, 1e-7, 12350],
   label: 0,
+  attributes: [0.5, -1],
   hidden: [4, 9],
   view: { x: -12.5, y: 300, k: 2.25 },
   ink: packInk(drawn()),

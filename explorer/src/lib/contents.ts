@@ -8,6 +8,8 @@ export interface Images {
   pixels: BlockId;
   /** One label per image, uint8 or uint16 by the number of classes; null for unlabelled images. */
   labels: BlockId | null;
+  /** Attributes, float32, (count, A), where a model is conditional on them. */
+  attributes: BlockId | null;
   count: number;
   shape: [number, number, number];
   /** Whether their pixels are 0 or 1 only. */
@@ -22,7 +24,7 @@ export interface Points {
   dimensions: number[];
   /** Means, then standard deviations, float32, (count, kept) each. */
   moments: BlockId;
-  /** KL per latent dimension in nats, averaged over the images; null unless the prior is a standard normal. */
+  /** KL per latent dimension in nats, averaged over the images; null unless the prior is a standard normal and the posterior a diagonal one. */
   kl: number[] | null;
   /** Variance over the images of the mean of each latent dimension. */
   activity: number[];

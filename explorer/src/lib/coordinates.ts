@@ -40,7 +40,8 @@ export function covarianceOf(entry: Entry, axes: Axes, stddev: ArrayLike<number>
   return [stddev[first] ** 2, 0, (stddev[second] ?? 0) ** 2];
 }
 
-/** Positions of the images in the plane, and their deviations along its axes; null where they are not kept. */
+/** Positions of the images in the plane, and their deviations along its axes; null where they are not kept.
+ * A second dimension that the space lacks is 0. */
 export function imagesIn(entry: Entry, axes: Axes): { means: Float32Array; stddevs: Float32Array | null } | null {
   const positions = entry.positions;
   if (!positions) return null;
@@ -48,10 +49,10 @@ export function imagesIn(entry: Entry, axes: Axes): { means: Float32Array; stdde
   const count = positions.means.length / kept.length;
   if (axes === "principal") return positions.scores ? { means: positions.scores, stddevs: null } : null;
   const columns = axes.map((axis) => kept.indexOf(axis));
-  if (columns.includes(-1)) return null;
+  if (columns[0] < 0 || (columns[1] < 0 && kept.length > 1)) return null;
   const [means, stddevs] = [positions.means, positions.stddevs].map((rows) => {
     const two = new Float32Array(2 * count);
-    for (let i = 0; i < count; i++) columns.forEach((column, c) => (two[2 * i + c] = rows[i * kept.length + column]));
+    for (let i = 0; i < count; i++) columns.forEach((column, c) => (two[2 * i + c] = column < 0 ? 0 : rows[i * kept.length + column]));
     return two;
   });
   return { means, stddevs };

@@ -2,6 +2,7 @@
 import { latentOf } from "./coordinates";
 import type { Entry } from "./entry";
 import { toRgba } from "./images";
+import type { Condition } from "./model";
 import type { Axes } from "./page.svelte";
 import type { View } from "./view";
 
@@ -21,7 +22,7 @@ export async function decodeLattice(
   view: View,
   axes: Axes,
   z: Float32Array,
-  label: number | null,
+  condition: Condition,
   light: boolean,
 ): Promise<Lattice> {
   const [columns, rows] = [Math.ceil(view.width / CELL), Math.ceil(view.height / CELL)];
@@ -31,7 +32,7 @@ export async function decodeLattice(
       const at = view.toPlane([(i + 0.5) * CELL, (j + 0.5) * CELL]);
       latents.set(latentOf(entry, axes, at, z), (j * columns + i) * entry.model.dimensions);
     }
-  const { mean } = await entry.model.decode(latents, label, true);
+  const { mean } = await entry.model.decode(latents, condition, true);
   const [channels, height, width] = entry.model.about.image;
   const canvas = new OffscreenCanvas(columns * width, rows * height);
   const context = canvas.getContext("2d")!;

@@ -15,6 +15,9 @@ export interface Decoded {
   count: number;
 }
 
+/** What a conditional model is given: a label, or attributes; null for an unknown label. */
+export type Condition = number | Float32Array | null;
+
 /** Most latents that are decoded at once, so that live requests need not wait long. */
 const BATCH = 32;
 
@@ -76,28 +79,37 @@ export class Model {
     return this.about.likelihood.kind === "bernoulli";
   }
 
+  get hasUniformPrior(): boolean {
+    return this.about.prior.kind === "uniform-codes";
+  }
+
+  /** Whether mean and deviation, or codes, are all of q(z | x). */
+  get knowsPosterior(): boolean {
+    return this.about.posterior.kind !== "other";
+  }
+
   get hasNormalPrior(): boolean {
     return this.about.prior.kind === "standard-normal";
   }
 
   /** q(z | x) of an image, or its codes. */
-  async encode(image: Float32Array, label: number | null, attributes?: Float32Array): Promise<Encoding> {
+  async encode(image: Float32Array, condition: Condition): Promise<Encoding> {
     const outputs = this.hasCodes ? ["codes"] : ["mean", "stddev"];
-    const inputs = { image: { data: image, dims: [1, ...this.about.image] }, ...this.condition(1, label, attributes) };
+    const inputs = { image: { data: image, dims: [1, ...this.about.image] }, ...this.condition(1, condition) };
     const found = await this.engine.run(`${this.key}/encoder`, inputs, outputs);
     if (this.hasCodes) return { kind: "codes", codes: Int32Array.from(found.codes.data as BigInt64Array, Number) };
     return { kind: "normal", mean: found.mean.data as Float32Array, stddev: found.stddev.data as Float32Array };
   }
 
   /** Images at latents, (N, D), or codes, (N, slots); in small batches if they can wait. */
-  async decode(z: ArrayLike<number>, label: number | null | number[], canWait = false, attributes?: Float32Array): Promise<Decoded> {
+  async decode(z: ArrayLike<number>, condition: Condition | number[], canWait = false): Promise<Decoded> {
     const count = z.length / this.dimensions;
     const parts: Decoded[] = [];
     for (let start = 0; start < count; start += BATCH) {
       const n = Math.min(BATCH, count - start);
       const rows = Float32Array.from({ length: n * this.dimensions }, (_, i) => z[start * this.dimensions + i]);
-      const labels = Array.isArray(label) ? label.slice(start, start + n) : label;
-      const inputs = { ...this.latents(rows, n), ...this.condition(n, labels, attributes) };
+      const given = Array.isArray(condition) ? condition.slice(start, start + n) : condition;
+      const inputs = { ...this.latents(rows, n), ...this.condition(n, given) };
       const found = await this.engine.run(`${this.key}/decoder`, inputs, ["mean", "parameters"], canWait);
       parts.push({ mean: found.mean.data as Float32Array, parameters: found.parameters.data as Float32Array, count: n });
     }
@@ -106,11 +118,11 @@ export class Model {
       : { mean: joined(parts.map((part) => part.mean)), parameters: joined(parts.map((part) => part.parameters)), count };
   }
 
-  /** log p(z) by the exported graph, nats, (N,); null where there is none. */
-  async priorDensity(z: Float32Array, label: number | null): Promise<Float32Array | null> {
+  /** log p(z), or of codes, by the exported graph, nats, (N,); null where there is none. */
+  async priorDensity(z: Float32Array, condition: Condition): Promise<Float32Array | null> {
     if (!this.graphs.prior) return null;
     const n = z.length / this.dimensions;
-    const inputs = { z: { data: z, dims: [n, this.dimensions] }, ...this.condition(n, label) };
+    const inputs = { ...this.latents(z, n), ...this.condition(n, condition) };
     return (await this.engine.run(`${this.key}/prior`, inputs, ["log_density"])).log_density.data as Float32Array;
   }
 
@@ -141,15 +153,15 @@ export class Model {
     return inputs;
   }
 
-  /** The inputs of a condition: one label for all, or one each; an unknown label is -1. */
-  private condition(n: number, label: number | null | number[], attributes?: Float32Array): Record<string, Values> {
+  /** The inputs of a condition: one for all, or a label each; an unknown label is -1. */
+  private condition(n: number, condition: Condition | number[]): Record<string, Values> {
     if (!this.conditional) return {};
     if (this.about.classes.length) {
-      const labels = Array.isArray(label) ? label : Array<number>(n).fill(label ?? -1);
+      const labels = Array.isArray(condition) ? condition : Array<number>(n).fill(typeof condition === "number" ? condition : -1);
       return { label: { data: BigInt64Array.from(labels, BigInt), dims: [n] } };
     }
     const width = this.about.attributes.length;
-    const row = attributes ?? new Float32Array(width);
+    const row = condition instanceof Float32Array ? condition : new Float32Array(width);
     const all = new Float32Array(n * width);
     for (let i = 0; i < n; i++) all.set(row, i * width);
     return { attributes: { data: all, dims: [n, width] } };

@@ -27,7 +27,9 @@ export interface PartMetadata {
   attributes: string[];
   conditional: boolean;
   latent: Latent;
-  prior: { kind: "standard-normal" | "other" };
+  /** What the encoder's outputs are: all of q(z | x), or only its moments. */
+  posterior: { kind: "diagonal-normal" | "codes" | "other" };
+  prior: { kind: "standard-normal" | "uniform-codes" | "other" };
   likelihood: { kind: "bernoulli" | "other"; binary: boolean; score_name_grey: string };
 }
 
@@ -73,6 +75,7 @@ export function partOf(bytes: Uint8Array): PartMetadata {
       `the ONNX file has format ${JSON.stringify(about.format)}, but this page reads format 1; export the model again`,
     );
   }
+  const posterior = object(about.posterior, "posterior");
   const prior = object(about.prior, "prior");
   const likelihood = object(about.likelihood, "likelihood");
   return {
@@ -86,7 +89,8 @@ export function partOf(bytes: Uint8Array): PartMetadata {
     attributes: strings(about.attributes, "attributes"),
     conditional: boolean(about.conditional, "conditional"),
     latent: latentOf(object(about.latent, "latent")),
-    prior: { kind: oneOf(prior.kind, "prior.kind", ["standard-normal", "other"]) },
+    posterior: { kind: oneOf(posterior.kind, "posterior.kind", ["diagonal-normal", "codes", "other"]) },
+    prior: { kind: oneOf(prior.kind, "prior.kind", ["standard-normal", "uniform-codes", "other"]) },
     likelihood: {
       kind: oneOf(likelihood.kind, "likelihood.kind", ["bernoulli", "other"]),
       binary: boolean(likelihood.binary, "likelihood.binary"),

@@ -2,6 +2,7 @@
 import { readBlock, type Contents, type Images } from "./contents";
 import { Engine } from "./engine";
 import { Library, type Entry } from "./entry";
+import type { Condition } from "./model";
 import { Shown } from "./shown.svelte";
 import type { Truth } from "./truth";
 import { defaultState, packInk, unpackInk, type ReadState, type State } from "./state";
@@ -13,6 +14,8 @@ const MOST_LINKED = 256;
 export interface TestImages {
   pixels: Uint8Array;
   labels: ArrayLike<number> | null;
+  /** (count, A). */
+  attributes: Float32Array | null;
   count: number;
   shape: [number, number, number];
   name: string;
@@ -32,6 +35,8 @@ export class Page {
   /** The cursor: latents, or codes. */
   z = $state.raw<Float32Array>(new Float32Array(2));
   label = $state<number | null>(null);
+  /** The attributes, for a model that is conditional on them. */
+  attributes = $state.raw<Float32Array>(new Float32Array(0));
   /** The image x, float32 in [0, 1]; null as long as there is none. */
   image = $state.raw<Float32Array | null>(null);
   /** Its row if it is a test image. */
@@ -103,6 +108,7 @@ export class Page {
       this.path = [];
     }
     if (entry.model.conditional && entry.model.about.classes.length) this.label ??= 0;
+    else if (entry.model.about.attributes.length !== this.attributes.length) this.attributes = this.attributesOf(0, entry);
     this.main = new Shown(entry);
     this.refresh();
     if (this.compared.includes(index)) await this.compare(this.compared.filter((each) => each !== index));
@@ -127,14 +133,14 @@ export class Page {
   /** Moves the cursor. */
   moveTo(z: Float32Array): void {
     this.z = z;
-    for (const shown of this.all) if (this.fits(shown)) this.guard(shown.decodeAt(z, this.labelFor(shown)));
+    for (const shown of this.all) if (this.fits(shown)) this.guard(shown.decodeAt(z, this.conditionFor(shown)));
   }
 
   /** Takes an image: a drawing, or a test image. */
   take(image: Float32Array | null, row: number | null = null): void {
     this.image = image;
     this.row = row;
-    for (const shown of this.all) this.guard(shown.encodeImage(image, this.labelFor(shown)));
+    for (const shown of this.all) this.guard(shown.encodeImage(image, this.conditionFor(shown)));
   }
 
   /** Takes a test image, with its label if the model is conditional. */
@@ -143,12 +149,18 @@ export class Page {
     const pixels = this.entry.model.pixels;
     const image = Float32Array.from(images.pixels.subarray(row * pixels, (row + 1) * pixels), (byte) => byte / 255);
     if (images.labels) this.label = images.labels[row];
+    if (images.attributes) this.attributes = this.attributesOf(row, this.entry);
     this.take(image, row);
     this.moveTo(this.z);
   }
 
   setLabel(label: number | null): void {
     this.label = label;
+    this.refresh();
+  }
+
+  setAttributes(attributes: Float32Array): void {
+    this.attributes = attributes;
     this.refresh();
   }
 
@@ -163,8 +175,10 @@ export class Page {
     return shown.model.dimensions === this.z.length && shown.model.hasCodes === this.main!.model.hasCodes;
   }
 
-  labelFor(shown: Shown): number | null {
-    return shown.model.conditional ? this.label : null;
+  /** What a model is conditional on. */
+  conditionFor(shown: Shown): Condition {
+    if (!shown.model.conditional) return null;
+    return shown.model.about.classes.length ? this.label : this.attributes;
   }
 
   /** What the page shows, for its link. */
@@ -179,6 +193,7 @@ export class Page {
       // A hierarchy has thousands of numbers, too many for a link.
       z: this.z.length <= MOST_LINKED && this.z.some((each) => each !== 0) ? [...this.z] : [],
       label: this.all.some((shown) => shown.model.conditional) ? this.label : null,
+      attributes: this.all.some((shown) => this.conditionFor(shown) === this.attributes) ? [...this.attributes] : [],
       hidden: [...this.hidden],
       view: this.view,
       ink: this.row === null && this.image && this.image.length === 784 ? packInk(this.image) : null,
@@ -215,6 +230,7 @@ export class Page {
     else if (state.image !== null && known("image", state.image < (this.choice?.count ?? 0))) this.takeRow(state.image);
     else this.take(null);
     if (state.label !== null && known("label", state.label < this.classes.length)) this.label = state.label;
+    if (state.attributes.length === this.attributes.length) this.attributes = Float32Array.from(state.attributes);
     this.refresh();
     if (lost.size) this.say(`The link's ${[...lost].join(", ")} cannot be read and is left out.`);
   }
@@ -238,17 +254,29 @@ export class Page {
     return new Float32Array(model.dimensions);
   }
 
+  /** Attributes of a test image; 0 where there is none. */
+  private attributesOf(row: number, entry: Entry): Float32Array {
+    const width = entry.model.about.attributes.length;
+    return this.images?.attributes?.slice(row * width, (row + 1) * width) ?? new Float32Array(width);
+  }
+
+  /** A space of one dimension lacks the second one, which is 0 then. */
   private axesOf(entry: Entry): [number, number] {
     const kept = entry.positions?.about.dimensions ?? [0, 1];
-    return [kept[0], kept[1] ?? kept[0]];
+    return [kept[0], kept[1] ?? 1];
   }
 }
 
 async function readImages(about: Images | null): Promise<TestImages | null> {
   if (!about) return null;
-  const { pixels, labels, ...rest } = about;
-  const [bytes, marks] = await Promise.all([readBlock(pixels), labels ? readBlock(labels) : null]);
+  const { pixels, labels, attributes, ...rest } = about;
+  const [bytes, marks, numbers] = await Promise.all([pixels, labels, attributes].map((id) => (id ? readBlock(id) : null)));
   // More than 256 classes need two bytes each.
   const wide = marks !== null && marks.length !== rest.count;
-  return { pixels: bytes, labels: wide ? new Uint16Array(marks.buffer) : marks, ...rest };
+  return {
+    pixels: bytes!,
+    labels: wide ? new Uint16Array(marks.buffer) : marks,
+    attributes: numbers && new Float32Array(numbers.buffer),
+    ...rest,
+  };
 }

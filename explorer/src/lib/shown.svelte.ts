@@ -1,7 +1,7 @@
 /** What one model makes of the page's image and of its cursor. */
 import { logLikelihood } from "./bernoulli";
 import type { Entry } from "./entry";
-import type { Decoded, Encoding, Model } from "./model";
+import type { Condition, Decoded, Encoding, Model } from "./model";
 import { gaussianDraw, klByDimension, logDensity, normalLogDensity, seeded } from "./normal";
 import { hermiteGrid } from "./quadrature";
 
@@ -40,7 +40,7 @@ export class Shown {
   loss = $state.raw<Loss | null>(null);
 
   private decoding = false;
-  private wanted: { z: Float32Array; label: number | null } | null = null;
+  private wanted: { z: Float32Array; condition: Condition } | null = null;
   private readonly encodes = new Latest();
 
   constructor(readonly entry: Entry) {}
@@ -50,16 +50,16 @@ export class Shown {
   }
 
   /** Decodes at the cursor; while one image is decoded, only the latest of further cursors is kept. */
-  async decodeAt(z: Float32Array, label: number | null): Promise<void> {
-    this.wanted = { z, label };
+  async decodeAt(z: Float32Array, condition: Condition): Promise<void> {
+    this.wanted = { z, condition };
     if (this.decoding) return;
     this.decoding = true;
     try {
       while (this.wanted) {
-        const now: { z: Float32Array; label: number | null } = this.wanted;
+        const now: { z: Float32Array; condition: Condition } = this.wanted;
         this.wanted = null;
-        this.decoded = await this.model.decode(now.z, now.label);
-        this.logPrior = await this.densityOf(now.z, now.label);
+        this.decoded = await this.model.decode(now.z, now.condition);
+        this.logPrior = await this.densityOf(now.z, now.condition);
       }
     } finally {
       this.decoding = false;
@@ -67,14 +67,14 @@ export class Shown {
   }
 
   /** Encodes an image, decodes its posterior's mean or codes, and computes the loss. */
-  async encodeImage(image: Float32Array | null, label: number | null): Promise<void> {
+  async encodeImage(image: Float32Array | null, condition: Condition): Promise<void> {
     await this.encodes.run(
       async () => {
         if (!image || !this.model.hasEncoder || image.length !== this.model.pixels) return null;
-        const encoding = await this.model.encode(image, label);
+        const encoding = await this.model.encode(image, condition);
         const centre = encoding.kind === "normal" ? encoding.mean : Float32Array.from(encoding.codes);
-        const reconstruction = await this.model.decode(centre, label);
-        return { encoding, reconstruction, loss: await this.lossOf(image, label, encoding, reconstruction) };
+        const reconstruction = await this.model.decode(centre, condition);
+        return { encoding, reconstruction, loss: await this.lossOf(image, condition, encoding, reconstruction) };
       },
       (found) => {
         this.encoding = found?.encoding ?? null;
@@ -85,10 +85,10 @@ export class Shown {
   }
 
   /** log p(z), nats; null where the page has neither a formula nor a graph. */
-  async densityOf(z: Float32Array, label: number | null): Promise<number | null> {
+  async densityOf(z: Float32Array, condition: Condition): Promise<number | null> {
     if (this.model.hasCodes) return null;
     if (this.model.hasNormalPrior) return logDensity(z);
-    return (await this.model.priorDensity(z, label))?.[0] ?? null;
+    return (await this.model.priorDensity(z, condition))?.[0] ?? null;
   }
 
   /** log p(x | z) for each of the decoded images, nats; null where the page has neither a formula nor a graph. */
@@ -106,29 +106,33 @@ export class Shown {
     return found;
   }
 
-  private async lossOf(image: Float32Array, label: number | null, encoding: Encoding, atMean: Decoded): Promise<Loss | null> {
+  private async lossOf(image: Float32Array, condition: Condition, encoding: Encoding, atMean: Decoded): Promise<Loss | null> {
     if (encoding.kind === "codes") {
       const found = await this.likelihoods(atMean, image);
       const { latent } = this.model.about;
       if (!found || latent.kind !== "codes") return null;
-      const kl = latent.slots * Math.log(latent.size);
+      const codes = Float32Array.from(encoding.codes);
+      const logPrior = this.model.hasUniformPrior ? -latent.slots * Math.log(latent.size) : (await this.model.priorDensity(codes, condition))?.[0];
+      if (logPrior === undefined) return null;
+      const kl = -logPrior;
       return { reconstruction: -found[0], klByDimension: null, kl, total: kl - found[0], points: "the code, which is certain" };
     }
+    if (!this.model.knowsPosterior) return null;
     const { mean, stddev } = encoding;
     const nodes = mean.length === 2 ? hermiteGrid(mean, stddev) : draws(mean, stddev);
-    const found = await this.likelihoods(await this.model.decode(nodes.z, label), image);
+    const found = await this.likelihoods(await this.model.decode(nodes.z, condition), image);
     if (!found) return null;
     let reconstruction = 0;
     for (let i = 0; i < found.length; i++) reconstruction -= nodes.weights[i] * found[i];
     const byDimension = this.model.hasNormalPrior ? klByDimension(mean, stddev) : null;
-    const kl = byDimension ? byDimension.reduce((sum, each) => sum + each, 0) : await this.sampledKl(mean, stddev, nodes, label);
+    const kl = byDimension ? byDimension.reduce((sum, each) => sum + each, 0) : await this.sampledKl(mean, stddev, nodes, condition);
     if (kl === null) return null;
     return { reconstruction, klByDimension: byDimension, kl, total: reconstruction + kl, points: nodes.name };
   }
 
   /** E_q[log q(z | x) - log p(z)] over the nodes, nats. */
-  private async sampledKl(mean: Float32Array, stddev: Float32Array, nodes: Nodes, label: number | null): Promise<number | null> {
-    const prior = await this.model.priorDensity(nodes.z, label);
+  private async sampledKl(mean: Float32Array, stddev: Float32Array, nodes: Nodes, condition: Condition): Promise<number | null> {
+    const prior = await this.model.priorDensity(nodes.z, condition);
     if (!prior) return null;
     let kl = 0;
     for (let i = 0; i < prior.length; i++) {

@@ -13,6 +13,8 @@ export interface State {
   /** The chosen point; empty for the default one. */
   z: number[];
   label: number | null;
+  /** Attributes of a model that is conditional on them; empty for those of the image. */
+  attributes: number[];
   /** Classes filtered out. */
   hidden: number[];
   /** Shift and scale of the map. */
@@ -39,6 +41,7 @@ export function defaultState(): State {
     axes: [0, 1],
     z: [],
     label: null,
+    attributes: [],
     hidden: [],
     view: { x: 0, y: 0, k: 1 },
     ink: null,
@@ -68,6 +71,7 @@ const FORMS: { [K in keyof State]: Form<K> } = {
   axes: { write: (value) => (value === "principal" ? value : value.join()), read: axes },
   z: { write: numbers, read: list(number) },
   label: { write: String, read: index },
+  attributes: { write: numbers, read: list(number) },
   hidden: { write: (value) => value.join(), read: list(index) },
   view: { write: ({ x, y, k }) => numbers([x, y, k]), read: view },
   ink: { write: String, read: ink },

@@ -1,6 +1,7 @@
 /** The true posterior of an image under a model of two latent dimensions, decoded as it is needed. */
 import { contours } from "d3-contour";
 import { pairwise, softplusSums } from "./bernoulli";
+import type { Condition } from "./model";
 import { logDensity } from "./normal";
 import { bestNormal, densityGrid, gaps, massLevels, truePosterior, type TruePosterior } from "./posterior";
 import type { Shown } from "./shown.svelte";
@@ -33,7 +34,7 @@ export class TruthFinder {
 
   constructor(
     private readonly shown: Shown,
-    private readonly label: number | null,
+    private readonly condition: Condition,
     private readonly reach: number,
   ) {}
 
@@ -59,7 +60,7 @@ export class TruthFinder {
   private async decoded(z: Float32Array): Promise<Decoded> {
     if (this.first && same(this.first.z, z)) return this.first;
     const { model } = this.shown;
-    const { parameters } = await model.decode(z, this.label, true);
+    const { parameters } = await model.decode(z, this.condition, true);
     const found: Decoded = { z, logits: parameters, sums: softplusSums(parameters, model.pixels), logPrior: await this.logPrior(z) };
     this.first ??= found;
     return found;
@@ -68,7 +69,7 @@ export class TruthFinder {
   private async logPrior(z: Float32Array): Promise<Float64Array> {
     const { model } = this.shown;
     if (model.hasNormalPrior) return Float64Array.from({ length: z.length / 2 }, (_, i) => logDensity(z.subarray(2 * i, 2 * i + 2)));
-    const found = await model.priorDensity(z, this.label);
+    const found = await model.priorDensity(z, this.condition);
     if (!found) throw new Error("the page has no density of this model's prior");
     return Float64Array.from(found);
   }

@@ -21,7 +21,7 @@ from vaelab.models.model import Model
 # Most latent dimensions that a page keeps for each image; it shows two at a time.
 _KEPT = 64
 # What the page computes without a graph.
-_FORMULAS = {"prior": "standard-normal", "likelihood": "bernoulli"}
+_FORMULAS = {"prior": ("standard-normal", "uniform-codes"), "likelihood": ("bernoulli",)}
 
 
 def contents_of(
@@ -50,16 +50,19 @@ def contents_of(
     for i, source in enumerate(sources):
         say(f"exporting {source.name}")
         models.append(_model(f"m{i}", source, measured, blocks, no_images))
-    images = None if measured is None else _images(measured, blocks)
+    by_attributes = any(source.model.spec.conditional and not source.model.format.classes for source in sources)
+    images = None if measured is None else _images(measured, blocks, by_attributes)
     return {"format": 1, "vaelab": __version__, "title": title, "images": images, "models": models}
 
 
-def _images(measured: MeasuredModel, blocks: Blocks) -> dict[str, Any]:
+def _images(measured: MeasuredModel, blocks: Blocks, by_attributes: bool) -> dict[str, Any]:
+    attributes = measured.data.attributes if by_attributes else None
     labels = measured.labels if measured.model.format.classes else None
     narrow = np.uint8 if len(measured.model.format.classes) <= 256 else np.uint16
     return {
         "pixels": blocks.add("images", measured.data.images),
         "labels": None if labels is None else blocks.add("labels", labels.astype(narrow)),
+        "attributes": None if attributes is None else blocks.add("attributes", attributes),
         "count": measured.n_images,
         "shape": list(measured.data.format.shape),
         "name": f"{measured.n_images:,} test images of {measured.data.name}",
@@ -94,9 +97,7 @@ def _exported(model: Model) -> tuple[dict[str, bytes], dict[str, Any], list[str]
         files = dict(convert(model, ("decoder",)).files)
         left_out = [f"images in the latent space, since the {str(error).partition('; leave')[0]}"]
     described = metadata(files["decoder"])
-    wanted = [part for part, formula in _FORMULAS.items() if described[part]["kind"] != formula]
-    if described["latent"]["kind"] == "codes":
-        wanted = [part for part in wanted if part != "prior"]
+    wanted = [part for part, formulas in _FORMULAS.items() if described[part]["kind"] not in formulas]
     densities = convert(model, wanted) if wanted else None
     if densities is not None:
         files |= densities.files
@@ -118,8 +119,9 @@ def _points(name: str, encodings: Encodings | None, described: dict[str, Any], b
     if encodings is None or encodings.mean is None or encodings.deviation is None:
         return None
     mean, deviation = encodings.mean, encodings.deviation
-    normal = described["prior"]["kind"] == "standard-normal"
-    kl = kl_by_dimension(encodings) if normal else None
+    # Of other posteriors the moments do not tell the KL.
+    kinds = (described["posterior"]["kind"], described["prior"]["kind"])
+    kl = kl_by_dimension(encodings) if kinds == ("diagonal-normal", "standard-normal") else None
     activity = mean.var(0, dtype=np.float64)
     kept = np.argsort(-(activity if kl is None else kl), kind="stable")[:_KEPT]
     if mean.shape[1] <= 2:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import torch
-from torch.distributions import Bernoulli, Distribution, Independent, Normal
+from torch import Tensor
+from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal
 
 from vaelab._version import __version__
 from vaelab.codec import encode
@@ -28,7 +29,8 @@ def metadata(model: Model, part: str) -> str:
             "attributes": list(model.format.attributes),
             "conditional": model.spec.conditional,
             "latent": {"kind": coordinates.kind, **coordinates.about},
-            "prior": {"kind": "standard-normal" if _is_standard(model) else "other"},
+            "posterior": {"kind": _posterior(model)},
+            "prior": {"kind": _prior(model)},
             "likelihood": {
                 "kind": "bernoulli" if _is_bernoulli(model) else "other",
                 "binary": likelihood.binary,
@@ -40,15 +42,35 @@ def metadata(model: Model, part: str) -> str:
     )
 
 
-def _is_standard(model: Model) -> bool:
-    """Whether the prior of the coordinates is N(0, I) under every condition."""
-    k = model.format.condition_size
+def _posterior(model: Model) -> str:
+    """What the encoder's arrays say of q: all if it is a diagonal normal, or codes; of others, the moments."""
+    kind = model.coordinates.kind
+    if kind == "codes":
+        return "codes"
+    # In a hierarchy, the moments of a group depend on the draws of those above it.
+    q = model._infer(torch.zeros(1, *model.format.shape), _no_condition(model))
+    return "diagonal-normal" if kind == "vector" and isinstance(_base(q), Normal) else "other"
+
+
+def _prior(model: Model) -> str:
+    """What the prior of the coordinates is under every condition, if there is a formula for it."""
     try:
-        p = model.prior_at(torch.zeros(1, k) if model.spec.conditional else None)
+        p = model.prior_at(_no_condition(model))
     except NotImplementedError:
-        return False
-    normal = _base(p)
-    return not p.batch_shape and isinstance(normal, Normal) and bool(((normal.mean == 0) & (normal.stddev == 1)).all())
+        return "other"
+    base = _base(p)
+    if p.batch_shape:
+        return "other"
+    if isinstance(base, Normal) and bool(((base.mean == 0) & (base.stddev == 1)).all()):
+        return "standard-normal"
+    if isinstance(base, Categorical) and bool((base.logits == base.logits[..., :1]).all()):
+        return "uniform-codes"
+    return "other"
+
+
+def _no_condition(model: Model) -> Tensor | None:
+    """The condition of one image of which nothing is known."""
+    return torch.zeros(1, model.format.condition_size) if model.spec.conditional else None
 
 
 def _is_bernoulli(model: Model) -> bool:
