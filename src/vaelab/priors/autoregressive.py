@@ -55,7 +55,7 @@ class AutoregressivePrior(Prior):
     def next_logits(self, before: Int[Tensor, "N T"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N _ V"]:
         """Logits of the first T + 1 slots (at most all slots), given the codes of the first T."""
         first = self.start if self.condition is None or c is None else self.start + self.condition(c)
-        states = first.expand(len(before), -1)[:, None]
+        states = first.expand(before.shape[0], -1)[:, None]
         if self.embedding is not None:
             given = before[:, : self.code_space.slots - 1]
             states = torch.cat([states, self.embedding(given)], 1)
@@ -97,7 +97,7 @@ class AutoregressiveDistribution(Distribution):
     def log_prob(self, value: Int[Tensor, "*S B slots"]) -> Float[Tensor, "*S B"]:
         """log p(code) by the chain rule, nats, summed over slots."""
         flat = value.flatten(0, -2)
-        logits = self.prior.next_logits(flat, self._conditions(len(flat)))
+        logits = self.prior.next_logits(flat, self._conditions(flat.shape[0]))
         scores = Categorical(logits=logits / self.temperature, validate_args=False).log_prob(flat)
         log_p: Tensor = scores.sum(-1).unflatten(0, value.shape[:-1])
         return log_p
@@ -116,4 +116,4 @@ class AutoregressiveDistribution(Distribution):
 
     def _conditions(self, n: int) -> Tensor | None:
         """The condition of each of `n` flattened codes: samples are the outer dimension, so the batch repeats."""
-        return None if self.c is None else self.c.repeat(n // len(self.c), 1)
+        return None if self.c is None else self.c.repeat(n // self.c.shape[0], 1)
