@@ -214,9 +214,7 @@ def test_principal_axes(shown: tuple[Any, Page], test_images: tuple[torch.Tensor
 
 
 @family("sixteen", "line")
-def test_loss_of_normal_posteriors(
-    shown: tuple[Any, Page], test_images: tuple[torch.Tensor, torch.Tensor]
-) -> None:
+def test_loss_of_normal_posteriors(shown: tuple[Any, Page], test_images: tuple[torch.Tensor, torch.Tensor]) -> None:
     """KL in closed form; the reconstruction is an average over draws, so it is near that of many draws."""
     model, page = shown
     row = take_image(page)

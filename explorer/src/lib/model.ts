@@ -46,11 +46,11 @@ export class Model {
       const kind = ({ part: _, ...rest }: PartMetadata): string => JSON.stringify(rest);
       if (kind(encoder) !== kind(decoder))
         throw new Error("the encoder and the decoder are of different models; drop a pair that was exported together");
-      await engine.open(`${key}/encoder`, parts.encoder);
+      await openPart(engine, key, "encoder", parts.encoder);
     }
-    await engine.open(`${key}/decoder`, parts.decoder);
-    if (parts.prior) await engine.open(`${key}/prior`, parts.prior);
-    if (parts.likelihood) await engine.open(`${key}/likelihood`, parts.likelihood);
+    await openPart(engine, key, "decoder", parts.decoder);
+    if (parts.prior) await openPart(engine, key, "prior", parts.prior);
+    if (parts.likelihood) await openPart(engine, key, "likelihood", parts.likelihood);
     return new Model(engine, key, decoder, { prior: !!parts.prior, likelihood: !!parts.likelihood }, !!parts.encoder);
   }
 
@@ -165,6 +165,15 @@ export class Model {
     const all = new Float32Array(n * width);
     for (let i = 0; i < n; i++) all.set(row, i * width);
     return { attributes: { data: all, dims: [n, width] } };
+  }
+}
+
+/** Opens a graph; the runtime's own message names lines of its code. */
+async function openPart(engine: Engine, key: string, part: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await engine.open(`${key}/${part}`, bytes);
+  } catch {
+    throw new Error(`the ${part} is damaged, or this browser cannot run it; export the model again`);
   }
 }
 

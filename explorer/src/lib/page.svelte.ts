@@ -61,6 +61,8 @@ export class Page {
 
   images: TestImages | null = null;
   private asked = 0;
+  /** Whether the page has an address of its own to keep its state in; in a notebook's frame it has none. */
+  readonly hasAddress = location.protocol !== "about:";
 
   private constructor(
     readonly contents: Contents,

@@ -15,7 +15,7 @@ from vaelab.explorer.sources import ExplorerSource
 from vaelab.export import PARTS
 from vaelab.export.parts import convert
 from vaelab.measured import MeasuredModel
-from vaelab.models.files import load
+from vaelab.models.files import load_beside
 from vaelab.models.model import Model
 
 # Most latent dimensions that a page keeps for each image; it shows two at a time.
@@ -146,7 +146,7 @@ def _snapshots(
 ) -> list[dict[str, Any]]:
     snapshots = []
     for epoch, path in source.snapshots:
-        model = load(path)
+        model = load_beside(source.model, path)
         files, described, _ = _exported(model)
         encodings = None if measured is None else _encodings(files, measured.with_model(model))
         key = f"{name}-{epoch}"

@@ -195,6 +195,17 @@ def with_modules(spec: ModelSpec, modules: tuple[Any, Any] | None) -> ModelSpec:
     return cast(ModelSpec, dataclasses.replace(whole, network=changed))
 
 
+def load_beside(model: Model, path: str | Path) -> Model:
+    """Load a model of a composition like that of `model`, whose own classes and modules it may need.
+
+    Raises:
+        UserError: as `load`.
+    """
+    network = getattr(model.spec, "network", None)
+    modules = (network.encoder, network.decoder) if isinstance(network, Modules) else None
+    return load(path, specs=classes_in(model.spec), modules=modules)
+
+
 def begin_with(model: Model, path: str | Path) -> None:
     """Initialise a model with the weights of a saved one; only the priors may differ.
 
@@ -202,9 +213,7 @@ def begin_with(model: Model, path: str | Path) -> None:
         UserError: the file is absent or damaged, or the compositions differ in more than the prior.
     """
     file = _file(path)
-    network = getattr(model.spec, "network", None)
-    modules = (network.encoder, network.decoder) if isinstance(network, Modules) else None
-    saved = load(file, specs=classes_in(model.spec), modules=modules)
+    saved = load_beside(model, file)
     differing = [
         field.name
         for field in dataclasses.fields(model.spec)
