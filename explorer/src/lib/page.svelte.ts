@@ -111,9 +111,12 @@ export class Page {
     }
     if (entry.model.conditional && entry.model.about.classes.length) this.label ??= 0;
     else if (entry.model.about.attributes.length !== this.attributes.length) this.attributes = this.attributesOf(0, entry);
+    // A model is in the middle or beside it, never both.
+    const beside = this.compared.filter((each) => each !== index);
+    this.others = this.others.filter((shown) => !shown.entry.key.startsWith(`${index}/`));
     this.main = new Shown(entry);
     this.refresh();
-    if (this.compared.includes(index)) await this.compare(this.compared.filter((each) => each !== index));
+    if (beside.length < this.compared.length) await this.compare(beside);
   }
 
   /** Shows a model that the reader brings. */
