@@ -196,9 +196,7 @@ class Map:
 
 
 @contextmanager
-def shown(
-    browser: Browser, file: Path, width: int = 1440, scheme: str = "light", state: str = ""
-) -> Iterator[Screen]:
+def shown(browser: Browser, file: Path, width: int = 1440, scheme: str = "light", state: str = "") -> Iterator[Screen]:
     """A page whose models have opened; afterwards it must not have complained."""
     with opened(browser, file, width, scheme, fragment=state) as (page, problems):
         page.set_default_timeout(PATIENCE)

@@ -162,7 +162,9 @@ def test_the_loss_is_that_of_the_image(paper: Screen, explorer_site: Site) -> No
     assert paper.number("kl") == pytest.approx(float(kl.sum()), abs=0.0051)
     assert paper.number("total") == pytest.approx(-elbo_of(model, x), abs=0.05)
     said = paper.page.locator("#loss .dimensions li").all_inner_texts()
-    assert [re.sub(r"\s+", " ", line) for line in said] == [f"z{d + 1} {value:.2f}" for d, value in enumerate(kl.tolist())]
+    assert [re.sub(r"\s+", " ", line) for line in said] == [
+        f"z{d + 1} {value:.2f}" for d, value in enumerate(kl.tolist())
+    ]
     paper.page.locator("#loss summary").click()
     formulas = paper.page.locator("#loss details").inner_text()
     assert f"{reconstruction:.2f}" in formulas

@@ -149,7 +149,9 @@ def test_a_path_through_three_points_is_played(pathless: Screen, explorer_site: 
     pathless.until("document.querySelectorAll('#paths .strip button')[9].getAttribute('aria-pressed') === 'true'")
     pathless.press("Stop", "#paths")
     z = pathless.z
-    at = pathless.value("[...document.querySelectorAll('#paths .strip button')].findIndex(b => b.ariaPressed === 'true')")
+    at = pathless.value(
+        "[...document.querySelectorAll('#paths .strip button')].findIndex(b => b.ariaPressed === 'true')"
+    )
     assert close(z, way[at], 1e-6)
     assert close(pathless.floats("vaelab.main.decoded.mean"), decoded(explorer_site.model("vae"), z))
 

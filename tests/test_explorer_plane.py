@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from .browser import started
-from .explorer_pages import Map, Screen, Site, box_of, close, decoded, place, shown
+from .explorer_pages import Map, Screen, Site, close, decoded, place, shown
 
 
 @pytest.fixture(scope="module")
