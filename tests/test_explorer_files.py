@@ -219,7 +219,8 @@ def test_a_model_that_is_dropped_runs(desk: Screen, brought: tuple[Path, Model],
     folder, model = brought
     count = desk.value("vaelab.names.length")
     drop(desk, folder / "mine" / "encoder.onnx", folder / "mine" / "decoder.onnx")
-    desk.until("vaelab.message.includes('is loaded')")
+    desk.until("vaelab.message !== ''")
+    assert "is loaded" in desk.value("vaelab.message")
     desk.rest()
     assert desk.value("vaelab.names.length") == count + 1
     desk.plane.focus()
@@ -241,7 +242,8 @@ def test_a_model_that_is_chosen_runs(desk: Screen, brought: tuple[Path, Model]) 
     with desk.page.expect_file_chooser(timeout=PATIENCE) as chooser:
         desk.button("Load a model", "header").click()
     chooser.value.set_files([folder / "colour" / "decoder.onnx", folder / "colour" / "encoder.onnx"])
-    desk.until("vaelab.message.includes('is loaded')")
+    desk.until("vaelab.message !== ''")
+    assert "is loaded" in desk.value("vaelab.message")
     desk.rest()
     assert desk.value("vaelab.main.decoded.mean.length") == 3 * 8 * 8
     # It takes images of another shape, so the page's own are not offered.
@@ -259,9 +261,10 @@ def test_a_model_that_is_chosen_runs(desk: Screen, brought: tuple[Path, Model]) 
         (("noise.onnx",), r"noise\.onnx: the file is damaged or is not an ONNX model"),
         (("letter.txt",), r"letter\.txt is no exported model; drop encoder\.onnx and decoder\.onnx together"),
         (("mine/encoder.onnx",), r"encoder\.onnx lacks the decoder; drop both together"),
+        (("mine",), r"does not let this page read the folder mine; drop the encoder\.onnx and decoder\.onnx in it"),
         (("mine/encoder.onnx", "other/decoder.onnx"), r"of different models; drop a pair that was exported together"),
     ],
-    ids=["truncated", "damaged", "noise", "text", "half", "mixed"],
+    ids=["truncated", "damaged", "noise", "text", "half", "folder", "mixed"],
 )
 def test_what_is_no_model_is_refused(
     desk: Screen, brought: tuple[Path, Model], explorer_site: Site, names: tuple[str, ...], says: str

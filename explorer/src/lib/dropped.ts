@@ -30,21 +30,35 @@ export async function modelIn(files: readonly File[]): Promise<DroppedModel> {
   return { name, encoder, decoder };
 }
 
-/** The files of a drop, with those of folders. */
+/**
+ * The files of a drop, with those of folders. A page opened from disk is given dropped files, but the browser does not
+ * let it read them through their entries, nor read folders.
+ */
 export async function filesOf(transfer: DataTransfer): Promise<File[]> {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  if (!entries.length) return [...transfer.files];
-  return (await Promise.all(entries.map(filesIn))).flat();
+  const files: File[] = [];
+  const folders: FileSystemDirectoryEntry[] = [];
+  // All items are asked before the first wait: a drop is over then.
+  for (const item of transfer.items) {
+    const entry = item.webkitGetAsEntry();
+    const file = item.getAsFile();
+    if (entry?.isDirectory) folders.push(entry as FileSystemDirectoryEntry);
+    else if (file) files.push(file);
+  }
+  return [...files, ...(await Promise.all(folders.map(filesIn))).flat()];
 }
 
-async function filesIn(entry: FileSystemEntry): Promise<File[]> {
-  if (entry.isFile) return [await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject))];
-  const reader = (entry as FileSystemDirectoryEntry).createReader();
+/** The files of a folder; one level is enough for an exported model. */
+async function filesIn(folder: FileSystemDirectoryEntry): Promise<File[]> {
+  const reader = folder.createReader();
   const found: File[] = [];
-  for (;;) {
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) return found;
-    // One level is enough for an exported model.
-    found.push(...(await Promise.all(some.filter((each) => each.isFile).map(filesIn))).flat());
+  try {
+    for (;;) {
+      const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+      if (!some.length) return found;
+      const files = some.filter((each) => each.isFile) as FileSystemFileEntry[];
+      found.push(...(await Promise.all(files.map((each) => new Promise<File>((resolve, reject) => each.file(resolve, reject))))));
+    }
+  } catch {
+    throw new Error(`the browser does not let this page read the folder ${folder.name}; drop the encoder.onnx and decoder.onnx in it`);
   }
 }

@@ -25,6 +25,12 @@ interface Decoded {
   logPrior: Float64Array;
 }
 
+/** Cells of the first lattice along each axis. */
+const CELLS = 48;
+/** Share of the mass at the edge from which the lattice is widened, and by how much at most. */
+const MOST_AT_EDGE = 0.001;
+const WIDEST = 4;
+
 /** Nothing that a reader should see: the image has changed in the meantime. */
 export class Outdated extends Error {}
 
@@ -45,7 +51,13 @@ export class TruthFinder {
       if (!isCurrent()) throw new Outdated();
       return pairwise(logits, sums, image).map((value, i) => value + logPrior[i]);
     };
-    const posterior = await truePosterior(logJoint, { centre: [0, 0], reach: [this.reach, this.reach] });
+    const within = (factor: number): Promise<TruePosterior> => {
+      const reach = factor * this.reach;
+      return truePosterior(logJoint, { centre: [0, 0], reach: [reach, reach] }, { cells: Math.round(factor * CELLS) });
+    };
+    let posterior = await within(1);
+    // An image unlike those of the training can have its posterior far out.
+    for (let factor = 1.5; posterior.edge > MOST_AT_EDGE && factor < WIDEST; factor *= 1.5) posterior = await within(factor);
     const best = bestNormal(posterior);
     const bestElbo = posterior.logEvidence - best.kl;
     return {
