@@ -69,7 +69,10 @@ def saved(models: dict[str, Any], folder: Path) -> list[Path]:
 
 def ready(page: Page) -> None:
     """Wait until the first model is shown."""
-    page.wait_for_function("() => window.vaelab?.main?.decoded", timeout=1000 * PATIENCE)
+    page.wait_for_function(
+        "() => window.vaelab?.main?.decoded || document.querySelector('[role=alert]')", timeout=1000 * PATIENCE
+    )
+    assert not page.get_by_role("alert").count(), page.get_by_role("alert").inner_text()
 
 
 def choose(page: Page, name: str) -> None:
@@ -81,10 +84,14 @@ def choose(page: Page, name: str) -> None:
 
 
 def look(page: Page, what: str) -> Any:
-    """A value of the page, given as JavaScript of `p`, the page, and `s`, the model shown; arrays as lists."""
+    """A value of the page, given as JavaScript of `p`, the page, and `s`, the model shown; arrays as lists.
+
+    None where a part of it is not there yet.
+    """
     return page.evaluate(
-        f"() => {{ const p = window.vaelab, s = p.main, found = {what};"
+        f"() => {{ const p = window.vaelab, s = p.main; try {{ const found = {what};"
         " return ArrayBuffer.isView(found) ? [...found] : found ?? null; }"
+        " catch (error) { if (error instanceof TypeError) return null; throw error; } }"
     )
 
 

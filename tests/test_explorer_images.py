@@ -91,7 +91,6 @@ def test_attributes(browser: Browser, tmp_path: Path) -> None:
     given = np.random.default_rng(1).normal(3, 2, (40, 2)).astype(np.float32)
     data = images((2, 9, 6), attributes=given, attribute_names=("size", "angle <i>"))
     model = model_of(vl.VAE(conditional=True, network=MLP), data)
-    # Weights of a trained model: the condition matters.
     file = page_of(model, data=data).write(tmp_path / "page.html")
     with opened(browser, file) as (page, complaints):
         ready(page)
@@ -160,7 +159,7 @@ def test_binarised_without_labels(browser: Browser, tmp_path: Path, digits: Imag
         assert look(page, "p.images.binary")
         assert look(page, "p.images.labels") is None
         assert not page.get_by_role("group", name="Classes that are shown").count()
-        x = torch.tensor(look(page, "p.image")).view(1, 1, 28, 28)
+        x = torch.tensor(look(page, "p.image"), dtype=torch.float32).view(1, 1, 28, 28)
         grey = plain.split("test").tensors()[0][row]
         assert x[0][grey == 0].max() == 0
         assert x[0][grey == 1].min() == 1

@@ -59,7 +59,8 @@ class LogisticMixture(Distribution):
         """Log probability of each image, nats; a pixel is rounded to the nearest of the 256 values."""
         levels = to_levels(value).unsqueeze(-4)
         v = 2 * to_pixels(levels) - 1
-        means = torch.stack([self._mean(c, v[..., :c, :, :]) for c in range(self.channels)], -3)
+        each_mean = (self._mean(c, v[..., :c, :, :]) for c in range(self.channels))
+        means = torch.stack(torch.broadcast_tensors(*each_mean), -3)
 
         # Bounds of the bin. The outermost bins are open on one side; the factor of that side is 1.
         above = (v + _HALF - means) / self.scale
@@ -101,6 +102,9 @@ class LogisticMixture(Distribution):
 
     def _mean(self, c: int, earlier: Tensor) -> Tensor:
         """m_c, (*N, K, H, W), given the c channels before it, (*N, K or 1, c, H, W)."""
+        if c == 0:
+            # The sum below would be an empty one, which onnxruntime-web cannot multiply.
+            return self.location[..., 0, :, :]
         first = c * (c - 1) // 2
         shift = (self.coefficients[..., first : first + c, :, :] * earlier).sum(-3)
         return self.location[..., c, :, :] + shift
