@@ -128,7 +128,7 @@ def test_motion_is_reduced(browser, explorer_site: Site) -> None:
     with shown(browser, explorer_site.file) as screen:
         screen.page.emulate_media(reduced_motion="reduce")
         moving = screen.value(
-            "[...document.querySelectorAll('*')].filter(each => { const style = getComputedStyle(each);"
-            " return [style.transitionDuration, style.animationDuration].some(each => parseFloat(each) > 0.01); }).length"
+            "[...document.querySelectorAll('*')].map(each => getComputedStyle(each)).filter(style =>"
+            " [style.transitionDuration, style.animationDuration].some(time => parseFloat(time) > 0.01)).length"
         )
         assert moving == 0
