@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from vaelab import UserError, train
@@ -96,10 +99,9 @@ class Screen:
 
     def canvases(self, selector: str) -> Tensor:
         """What canvases of one size show, (n, height, width, 4) from 0 to 255."""
-        found = self.page.locator(selector).evaluate_all(_CANVASES)
-        return torch.tensor([each["rgba"] for each in found], dtype=torch.float32).view(
-            len(found), found[0]["height"], found[0]["width"], 4
-        )
+        found = self.page.locator(selector).evaluate_all("all => all.map(each => each.toDataURL())")
+        images = [Image.open(io.BytesIO(base64.b64decode(each.partition(",")[2]))).convert("RGBA") for each in found]
+        return torch.from_numpy(np.stack([np.asarray(image) for image in images])).float()
 
     def pictures(self, selector: str) -> Tensor:
         """The grey images in an element, (n, 28, 28) from 0 to 1."""
@@ -158,15 +160,6 @@ def box_of(element: Locator) -> dict[str, float]:
 def place(box: dict[str, float], across: float, down: float) -> Point:
     """The point at shares of a box's width and height."""
     return box["x"] + across * box["width"], box["y"] + down * box["height"]
-
-
-# A copy is read: reading a canvas itself makes the browser warn of slowness.
-_CANVASES = """all => all.map(canvas => {
-  const { width, height } = canvas;
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context.drawImage(canvas, 0, 0);
-  return { width, height, rgba: Array.from(context.getImageData(0, 0, width, height).data) };
-})"""
 
 
 @dataclass(frozen=True)

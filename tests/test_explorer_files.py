@@ -166,7 +166,7 @@ def test_a_path_as_gif(desk: Screen, explorer_site: Site) -> None:
     expected = decoded(explorer_site.model("vae"), way).view(16, 28, 28)
     for frame, at in ((0, 0), (9, 9), (15, 15), (20, 10)):
         image.seek(frame)
-        pixels = torch.from_numpy(np.asarray(image.convert("L"))).float() / 255
+        pixels = torch.from_numpy(np.array(image.convert("L"))).float() / 255
         assert close(pixels, expected[at], 0.0025), frame
         assert image.info["duration"] == 90
 
