@@ -184,8 +184,10 @@ class Map:
     def pixels(self, z: Sequence[float] | Tensor) -> Point:
         return self.centre[0] + self.scale * float(z[0]), self.centre[1] - self.scale * float(z[1])
 
-    def latent(self, point: Point) -> Tensor:
-        return torch.tensor([(point[0] - self.centre[0]) / self.scale, (self.centre[1] - point[1]) / self.scale])
+    def latent(self, point: tuple[float | Tensor, float | Tensor]) -> Tensor:
+        """The latents at a point, or at points whose coordinates are tensors, (2, ...)."""
+        across, down = (torch.as_tensor(each) for each in point)
+        return torch.stack([(across - self.centre[0]) / self.scale, (self.centre[1] - down) / self.scale])
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def between_pixels(screen: Screen) -> float:
 
 
 def test_paths_of_two_points(pathless: Screen, explorer_site: Site) -> None:
-    ends = (-1.6, 0.9), (1.4, 1.2)
+    ends = (-1.8, 1.0), (0.4, 0.5)
     for end in ends:
         go(pathless, explorer_site, *end)
         pathless.press("Add the cursor", "#paths")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from .browser import started
-from .explorer_pages import Map, Screen, Site, close, decoded, place, shown
+from .explorer_pages import Map, Screen, Site, box_of, close, decoded, place, shown
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +170,123 @@ def test_shift_and_drag_move_the_view(desk: Screen, explorer_site: Site) -> None
     desk.page.keyboard.up("Shift")
     assert marker(desk) == pytest.approx((before[0] + 90, before[1] + 35), abs=0.6)
     assert torch.equal(desk.z, cursor)
+
+
+# ---- the layers ----
+
+
+def canvas_of(screen: Screen) -> torch.Tensor:
+    """The still layers, (height, width, 4)."""
+    return screen.canvases("#plane .plane canvas")[0]
+
+
+def switch(screen: Screen, layer: str) -> None:
+    screen.page.locator("#plane .bar").get_by_label(layer, exact=True).click()
+    screen.rest()
+
+
+def test_each_layer_is_drawn(desk: Screen) -> None:
+    bare = canvas_of(desk)
+    for layer in ("points", "images", "q(z)", "prior"):
+        switch(desk, layer)
+        assert not torch.equal(canvas_of(desk), bare), layer
+        switch(desk, layer)
+        assert torch.equal(canvas_of(desk), bare), layer
+
+
+def test_the_density_is_that_of_the_posteriors(desk: Screen, explorer_site: Site) -> None:
+    for layer in ("points", "prior", "q(z)"):
+        switch(desk, layer)
+    shade = canvas_of(desk)[..., 3]
+    for layer in ("points", "prior", "q(z)"):
+        switch(desk, layer)
+    field, box = Map.of(desk, explorer_site.model("vae"), explorer_site), box_of(desk.plane)
+    with torch.no_grad():
+        q = explorer_site.model("vae").encode(explorer_site.images)
+    # Every seventh pixel across and down, its centre in latents.
+    y, x = torch.meshgrid(torch.arange(3, shade.shape[0], 7), torch.arange(3, shade.shape[1], 7), indexing="ij")
+    z = torch.stack(field.latent((box["x"] + 1.5 + x, box["y"] + 1.5 + y)).unbind(0), -1)
+    errors = (z[:, :, None] - q.mean) / q.stddev
+    density = ((-0.5 * errors.square().sum(-1)).exp() / q.stddev.prod(1)).mean(-1)
+    # One layer of a tenth for each of six levels that the density reaches, each the half of the next.
+    reached = (density[..., None] >= density.max() / 2 ** torch.arange(1.0, 7.0)).sum(-1)
+    assert reached.unique().tolist() == list(range(7))
+    error = (shade[y, x] - 255 * (1 - 0.9**reached)).abs()
+    # Near an outline a pixel may lie on either side, and the axes are drawn over it.
+    assert float((error < 5).float().mean()) > 0.93
+    assert float((error < 30).float().mean()) > 0.97
+
+
+def coloured(canvas: torch.Tensor) -> int:
+    """Pixels with a colour, as points have; axes and rings are nearly grey."""
+    rgb = canvas[..., :3]
+    return int(((rgb.max(-1).values - rgb.min(-1).values > 60) & (canvas[..., 3] > 100)).sum())
+
+
+def test_the_legend_filters_classes(desk: Screen, explorer_site: Site) -> None:
+    legend = "#plane .legend"
+    all_of_them = coloured(canvas_of(desk))
+    desk.press("1", legend)
+    assert desk.button("1", legend).get_attribute("aria-pressed") == "false"
+    without = coloured(canvas_of(desk))
+    ones = float((explorer_site.labels == 1).float().mean())
+    assert without < all_of_them * (1 - 0.4 * ones)
+    # A point that is hidden cannot be taken.
+    desk.press("1", legend)
+    assert coloured(canvas_of(desk)) == all_of_them
+    desk.button("4", legend).dblclick()
+    assert desk.value("[...vaelab.hidden].sort().join()") == "0,1,2,3,5,6,7,8,9"
+    assert 0 < coloured(canvas_of(desk)) < 0.5 * all_of_them
+    desk.button("4", legend).dblclick()
+    assert coloured(canvas_of(desk)) == all_of_them
+
+
+def test_the_images_are_shown_at_their_points(desk: Screen, explorer_site: Site) -> None:
+    switch(desk, "prior")
+    switch(desk, "images")
+    field, box = Map.of(desk, explorer_site.model("vae"), explorer_site), box_of(desk.plane)
+    with torch.no_grad():
+        means = explorer_site.model("vae").encode(explorer_site.images).mean
+    canvas = canvas_of(desk)
+    # The first image of each cell of 30 pixels is drawn: that of row 0 surely.
+    x, y = (at - corner - 1 for at, corner in zip(field.pixels(means[0]), (box["x"], box["y"]), strict=True))
+    left, top = int(x // 30) * 30 + 2, int(y // 30) * 30 + 2
+    tile = canvas[top + 2 : top + 24, left + 2 : left + 24, 0] / 255
+    image = torch.nn.functional.interpolate(explorer_site.images[:1], size=(26, 26), mode="area")[0, 0, 2:24, 2:24]
+    for layer in ("prior", "images"):
+        switch(desk, layer)
+    assert float(torch.corrcoef(torch.stack([tile.flatten(), image.flatten()]))[0, 1]) > 0.9
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_decoded_lattice(desk: Screen, explorer_site: Site, scheme: str) -> None:
+    desk.page.emulate_media(color_scheme=scheme)
+    for layer in ("points", "prior"):
+        switch(desk, layer)
+    bare = canvas_of(desk)
+    switch(desk, "decoded")
+    # It is drawn in this scheme's colours once it has been decoded.
+    cells = 40
+    rows, columns = bare.shape[0] // cells, bare.shape[1] // cells
+    field, box = Map.of(desk, explorer_site.model("vae"), explorer_site), box_of(desk.plane)
+    z = torch.stack(
+        [
+            field.latent((box["x"] + 1 + (i + 0.5) * cells, box["y"] + 1 + (j + 0.5) * cells))
+            for j in range(rows)
+            for i in range(columns)
+        ]
+    )
+    ink = decoded(explorer_site.model("vae"), z).mean((1, 2, 3)).view(rows, columns)
+    expected = 1 - ink if scheme == "light" else ink
+    for _ in range(600):
+        shades = canvas_of(desk)[: rows * cells, : columns * cells, 0] / 255
+        found = shades.view(rows, cells, columns, cells).mean((1, 3))
+        # The axes cross some cells.
+        error = (found - expected).abs().flatten().sort().values
+        if error[int(0.85 * len(error))] < 0.02:
+            break
+        desk.page.wait_for_timeout(100)
+    assert error[int(0.85 * len(error))] < 0.02
+    for layer in ("points", "prior", "decoded"):
+        switch(desk, layer)
+    desk.page.emulate_media(color_scheme="light")
