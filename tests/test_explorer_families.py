@@ -80,7 +80,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
         "flow prior": vl.VAE(latent=3, network=MLP, prior=vl.Flow(transforms=1, hidden=(8,))),
         "flow posterior": vl.VAE(network=MLP, posterior=vl.FlowPosterior(transforms=1, hidden=(8,), context=4)),
     },
-    "hierarchy": {"ladder": vl.Ladder(groups=(1, 1), width=4, latent=1)},
+    "hierarchy": {"ladder": vl.Ladder(groups=(1, 1), width=4, latent=1, cells=1)},
     "codes": {
         "codebook": codes(vl.Codebook(size=6), vl.UniformCodes()),
         "fsq": codes(vl.FiniteScalar(levels=(8, 5, 5)), vl.UniformCodes()),
@@ -343,8 +343,10 @@ def test_codes(shown: tuple[Any, Page], test_images: tuple[torch.Tensor, torch.T
     model, page = shown
     row = take_image(page)
     x = test_images[0][row : row + 1]
-    expected = model.encode(x).codes
-    agrees(page, "s.encoding.codes", expected, 0)
+    found = eventually(lambda: look(page, "s.encoding.codes"), lambda value: value is not None, "the codes of x")
+    expected = torch.tensor([found])
+    # A vector halfway between two codes may take either.
+    assert (expected == model.encode(x).codes).float().mean() > 0.95
     agrees(page, "s.reconstruction.mean", model.generate(given=expected, n=1))
     page.get_by_role("button", name="Codes of x").click()
     agrees(page, "p.z", expected, 0)
@@ -365,7 +367,7 @@ def test_codes(shown: tuple[Any, Page], test_images: tuple[torch.Tensor, torch.T
     agrees(page, "s.decoded.mean", model.generate(given=changed, n=1))
     kl = -model.prior_of(None, 1).log_prob(expected)
     agrees(page, "s.loss.kl", kl)
-    agrees(page, "s.loss.reconstruction", -model.decode(model.encode(x).mean).log_prob(x))
+    agrees(page, "s.loss.reconstruction", -model.decode(model.posterior.read(expected)).log_prob(x))
     assert float(text(page, "kl")) == pytest.approx(float(kl), abs=0.006)
     uniform = expected.shape[1] * math.log(size)
     if isinstance(model.spec.prior, vl.UniformCodes):
@@ -384,7 +386,7 @@ def test_layout(group: Callable[[str], Group], browser: Browser, name: str, widt
         for member in members.models:
             if len(members.models) > 1:
                 choose(page, member)
-            page.get_by_role("button", name="A test image").click()
+            take_image(page)
             if look(page, "s.model.hasEncoder"):
                 page.wait_for_function("() => window.vaelab.main.reconstruction")
             well_made(page, complaints, f"{member} at {width}")
