@@ -40,6 +40,8 @@ def test_python_blocks_in_the_documents_run(page: Path, tmp_path: Path) -> None:
         files.append(tmp_path / f"block-{index}.py")
         files[-1].write_text(code)
     done = subprocess.run([sys.executable, "-c", SCRIPTS, *files], capture_output=True, text=True, check=False)
+    if "the explorer's page is not built" in done.stderr:
+        pytest.skip("the explorer's page is not built (make explorer)")
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
