@@ -19,14 +19,14 @@ def browser() -> Iterator:
         yield browser
 
 
-def violations(screen: Screen) -> list[str]:
-    """What axe-core finds; nothing where it is not installed."""
+def assert_accessible(screen: Screen) -> None:
+    """Axe-core finds nothing; where it is not installed, it is not asked."""
     if not AXE.is_file():
-        return []
+        return
     if not screen.value("!!window.axe"):
         screen.page.evaluate(AXE.read_text())
     found = screen.page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
-    return [f"{each['id']}: {[node['html'][:120] for node in each['nodes'][:3]]}" for each in found]
+    assert not found, [(each["id"], [node["html"][:120] for node in each["nodes"][:3]]) for each in found]
 
 
 def draw(screen: Screen) -> None:
@@ -54,11 +54,12 @@ def test_opens_clean(browser, explorer_site: Site, width: int, scheme: str) -> N
         assert screen.page.get_by_role("heading", level=1).inner_text() == "vae and cvae"
         assert screen.value("vaelab.dark") == (scheme == "dark")
         assert overflow(screen.page) <= 0
-        assert violations(screen) == []
+        if width == 1440:
+            assert_accessible(screen)
         open_everything(screen)
         assert overflow(screen.page) <= 0
         assert broken_images(screen.page) == []
-        assert violations(screen) == []
+        assert_accessible(screen)
         screen.press("cvae", "header")
         assert overflow(screen.page) <= 0
         other = "light" if scheme == "dark" else "dark"
@@ -68,7 +69,7 @@ def test_opens_clean(browser, explorer_site: Site, width: int, scheme: str) -> N
             "getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).slice(0, 3).map(Number)"
         )
         assert (sum(light) > 380) == (other == "light")
-        assert violations(screen) == []
+        assert_accessible(screen)
 
 
 def test_the_axe_is_at_hand() -> None:
@@ -100,7 +101,7 @@ def test_the_tour(browser, explorer_site: Site, width: int) -> None:
                         screen.page.keyboard.press(key)
                     screen.rest()
                     assert screen.value("document.activeElement.closest('#ink') !== null")
-                assert violations(screen) == []
+                assert_accessible(screen)
             if step == 3:
                 card.get_by_role("button", name="Back").click()
                 assert "2 of 5" in card.inner_text()
@@ -128,7 +129,7 @@ def test_motion_is_reduced(browser, explorer_site: Site) -> None:
     with shown(browser, explorer_site.file) as screen:
         screen.page.emulate_media(reduced_motion="reduce")
         moving = screen.value(
-            "[...document.querySelectorAll('*')].map(each => getComputedStyle(each)).filter(style =>"
-            " [style.transitionDuration, style.animationDuration].some(time => parseFloat(time) > 0.01)).length"
+            "[...document.querySelectorAll('*')].map(each => getComputedStyle(each)).filter("
+            "style => parseFloat(style.transitionDuration) > 0.01 || parseFloat(style.animationDuration) > 0.01).length"
         )
         assert moving == 0
