@@ -278,14 +278,14 @@ def test_the_decoded_lattice(desk: Screen, explorer_site: Site, scheme: str) -> 
     )
     ink = decoded(explorer_site.model("vae"), z).mean((1, 2, 3)).view(rows, columns)
     expected = 1 - ink if scheme == "light" else ink
-    for _ in range(600):
+    for _ in range(100):
         shades = canvas_of(desk)[: rows * cells, : columns * cells, 0] / 255
         found = shades.view(rows, cells, columns, cells).mean((1, 3))
         # The axes cross some cells.
         error = (found - expected).abs().flatten().sort().values
         if error[int(0.85 * len(error))] < 0.02:
             break
-        desk.page.wait_for_timeout(100)
+        desk.page.wait_for_timeout(300)
     assert error[int(0.85 * len(error))] < 0.02
     for layer in ("points", "prior", "decoded"):
         switch(desk, layer)
