@@ -24,6 +24,7 @@ from vaelab.explorer import contents, page as page_module
 from vaelab.explorer.page import explore
 from vaelab.export import onnx_parts
 from vaelab.models.files import weights_digest
+from vaelab.training.folder import RunFolder
 
 from .browser import opened, started
 from .conftest import Cli
@@ -93,11 +94,7 @@ def test_contents(run: vl.Run, digits: ImageData) -> None:
     about, blocks = read(page_of(run).page)
     test = digits.split("test")
     assert blocks_of(about) | {"vaelab-runtime"} == set(blocks)
-    assert {key: about["images"][key] for key in ("count", "shape", "binary")} == {
-        "count": 60,
-        "shape": [1, 28, 28],
-        "binary": False,
-    }
+    assert [about["images"][key] for key in ("count", "shape", "binary")] == [60, [1, 28, 28], False]
     assert about["images"]["name"] == "60 test images of digits"
     assert about["title"] == "five"
     assert blocks[about["images"]["pixels"]] == test.images.tobytes()
@@ -148,14 +145,23 @@ def test_what_is_taken(run: vl.Run, digits: ImageData, tmp_path: Path) -> None:
     assert with_data["models"][0]["points"] is not None
 
 
-def test_snapshots_of_modules(tmp_path: Path, digits: ImageData) -> None:
-    """A run with modules of a user's own, which its files do not hold."""
-    network = vl.Modules(nn.Sequential(nn.Flatten(), nn.Linear(784, 4)), nn.Linear(2, 784))
-    run = trained(tmp_path / "own", digits, vl.VAE(network=network), snapshot_every=1)
-    about, blocks = read(page_of(run).page)
+def test_snapshots_of_modules(tmp_path: Path, digits: ImageData, browser: Browser) -> None:
+    """A run with modules of a user's own, which its files do not hold, and the slider over its epochs."""
+    modules = (nn.Sequential(nn.Flatten(), nn.Linear(784, 4)), nn.Linear(2, 784))
+    run = trained(tmp_path / "own", digits, vl.VAE(network=vl.Modules(*modules)), snapshot_every=1)
+    made = page_of(run)
+    about, blocks = read(made.page)
     epochs = [each["epoch"] for each in about["models"][0]["snapshots"]]
     assert epochs == [0, 1]
     assert blocks_of(about) | {"vaelab-runtime"} == set(blocks)
+    with opened(browser, made.write(tmp_path / "page.html")) as (page, complaints):
+        ready(page)
+        page.get_by_role("group", name="Training").get_by_role("slider").focus()
+        page.keyboard.press("Home")
+        eventually(lambda: look(page, "s.entry.epoch"), lambda epoch: epoch == 0, "the epoch")
+        first = vl.load(RunFolder(run.folder).snapshot(0), modules=modules)
+        agrees(page, "s.decoded.mean", first.decode(at_cursor(page)).mean)
+        assert not complaints
 
 
 def test_data_that_are_gone(run: vl.Run, digits: ImageData, browser: Browser, tmp_path: Path) -> None:
@@ -216,7 +222,7 @@ def test_refused(run: vl.Run, digits: ImageData, tmp_path: Path, monkeypatch: py
     with pytest.raises(vl.UserError, match=r"data has images of shape \(3, 28, 28\), but the model takes"):
         explore(run, data=colour)
     monkeypatch.setattr(page_module, "files", lambda package: tmp_path)
-    with pytest.raises(vl.UserError, match="page is not built in this checkout; run `make explorer`"):
+    with pytest.raises(vl.UserError, match="page is not built; run `make explorer`"):
         explore(run)
 
 

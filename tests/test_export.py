@@ -275,6 +275,7 @@ def test_metadata(pair: tuple[Any, dict[str, bytes]]) -> None:
             "attributes": [],
             "conditional": True,
             "latent": {"kind": "vector", "dimensions": 3},
+            "posterior": {"kind": "diagonal-normal"},
             "prior": {"kind": "other"},
             "likelihood": {
                 "kind": "bernoulli",

@@ -100,7 +100,7 @@ def test_the_fallback_is_reported_on_screen_and_in_the_report(cli: Cli, tmp_path
 
 def test_the_report_is_self_contained(study: Path) -> None:
     page = (study / "report.html").read_text()
-    assert not re.search(r'(?:src|href)="(?!data:|#)', page)
+    assert not re.search(r'(?:src|href)="(?!data:|#|explorer\.html")', page)
     assert not re.search(r"https?://", re.sub(r'xmlns(:\w+)?="[^"]*"', "", page))
     assert page.count("<figure") == page.count("<img ") == 13
     assert "prefers-color-scheme: dark" in page
