@@ -20,7 +20,7 @@ from torch.distributions import Laplace, kl_divergence
 
 import vaelab as vl
 from vaelab.codec import encode
-from vaelab.contract import Network, Posterior, Sizes
+from vaelab.contract import Network, Posterior
 from vaelab.data import ImageFormat
 from vaelab.distributions import diagonal_normal
 from vaelab.export import PARTS, onnx_parts
@@ -30,6 +30,7 @@ from vaelab.export.graphs import GRAPHS
 from vaelab.networks import NetworkSpec
 from vaelab.networks.transposed import TransposedConv2d
 from vaelab.posteriors import PosteriorSpec
+from vaelab.sizes import Sizes
 from vaelab.testing.objectives import away
 
 from .conftest import Cli

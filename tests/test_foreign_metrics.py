@@ -22,7 +22,7 @@ from torch.distributions import (
 )
 
 from vaelab import VAE, LikelihoodSpec, Mlp, PosteriorSpec, PriorSpec, Trait
-from vaelab.contract import Likelihood, Network, Posterior, Prior, PriorSizes
+from vaelab.contract import Likelihood, Network, Posterior, Prior
 from vaelab.data import ImageData, ImageFormat
 from vaelab.errors import UserError
 from vaelab.metrics.evidence import (
@@ -38,6 +38,7 @@ from vaelab.metrics.latent import posterior_means
 from vaelab.metrics.rate import decoder_use, elbo_parts
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
+from vaelab.sizes import PriorSizes
 
 FORMAT = ImageFormat(1, 3, 4)
 

@@ -10,13 +10,14 @@ from torch.distributions import Independent, MultivariateNormal, Normal, kl_dive
 from torch.nn.functional import binary_cross_entropy
 
 from vaelab import VAE, Constant, Elbo, GaussianPixels, Iwae, Mixture, Mlp, StandardNormal
-from vaelab.contract import Latent, Prior, PriorSizes, Trace
+from vaelab.contract import Latent, Prior, Trace
 from vaelab.data import ImageFormat
 from vaelab.distributions import diagonal_normal
 from vaelab.likelihoods import Bernoulli
 from vaelab.metrics.evidence import importance_bound
 from vaelab.models.vae import VAEModel
 from vaelab.schedules import Progress
+from vaelab.sizes import PriorSizes
 
 PROGRESS = Progress(epoch=1, step=0, steps=1, epochs=1)
 

@@ -11,10 +11,11 @@ import tyro
 from torch import Tensor, nn
 
 from vaelab.codec import decode, encode
-from vaelab.contract import Network, Sizes
+from vaelab.contract import Network
 from vaelab.errors import UserError
 from vaelab.networks import Bottleneck, CellSpec, Depthwise, NetworkSpec, ResNet
 from vaelab.networks.attention import SelfAttention
+from vaelab.sizes import Sizes
 from vaelab.spec import words
 
 # The last gives maps of a single pixel.

@@ -14,7 +14,7 @@ import pytest
 from torch import nn
 
 import vaelab as vl
-from vaelab.contract import Network, Sizes
+from vaelab.contract import Network
 from vaelab.evaluation.results import Number, Section
 from vaelab.figures import DrawnFigure
 from vaelab.networks.mlp import MlpNetwork
@@ -23,6 +23,7 @@ from vaelab.report import write_run_report
 from vaelab.report.parts import own_parts
 from vaelab.report.runs import read_folders
 from vaelab.schedules import Progress
+from vaelab.sizes import Sizes
 from vaelab.studies.families import FamiliesStudy, Member
 
 X = (np.random.default_rng(0).random((80, 8, 8)) < 0.3).astype(np.uint8) * np.uint8(255)

@@ -30,11 +30,12 @@ from vaelab import (
     load,
     save,
 )
-from vaelab.contract import Latent, Sizes
+from vaelab.contract import Latent
 from vaelab.data import ImageData, ImageFormat
 from vaelab.distributions import PointMass, diagonal_normal
 from vaelab.models.vae import VAEModel
 from vaelab.posteriors import PosteriorSpec
+from vaelab.sizes import Sizes
 from vaelab.spec import members
 from vaelab.training import full_pass
 from vaelab.training.full_pass import CodeUse

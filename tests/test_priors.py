@@ -35,13 +35,14 @@ from vaelab import (
     UserError,
     Vamp,
 )
-from vaelab.contract import CodeSpace, Latent, PriorSizes
+from vaelab.contract import Latent
 from vaelab.data import ImageFormat
 from vaelab.distributions import PointMass, diagonal_normal
 from vaelab.models.vae import VAEModel
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec
 from vaelab.schedules import Progress
+from vaelab.sizes import CodeSpace, PriorSizes
 from vaelab.spec import members
 
 IMAGES = ImageFormat(1, 4, 4, ("a", "b", "c"))

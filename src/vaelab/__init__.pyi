@@ -2,15 +2,12 @@
 
 from ._version import __version__ as __version__
 from .contract import (
-    CodeSpace as CodeSpace,
     Draw as Draw,
     Latent as Latent,
     Likelihood as Likelihood,
     Network as Network,
     Posterior as Posterior,
     Prior as Prior,
-    PriorSizes as PriorSizes,
-    Sizes as Sizes,
     Trace as Trace,
 )
 from .data import (
@@ -188,6 +185,11 @@ from .schedules import (
     Linear as Linear,
     Progress as Progress,
     ScheduleSpec as ScheduleSpec,
+)
+from .sizes import (
+    CodeSpace as CodeSpace,
+    PriorSizes as PriorSizes,
+    Sizes as Sizes,
 )
 from .spec import (
     Spec as Spec,

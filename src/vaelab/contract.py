@@ -19,52 +19,17 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
-from vaelab.distributions import LabelMixture, PointMass, tempered_sample
+from vaelab.distributions import PointMass, tempered_sample
+from vaelab.sizes import CodeSpace
 
 Infer = Callable[[Tensor, Tensor | None], Distribution]
 """q(z | x, c) of the model that a prior is part of, as a function of images and their conditions."""
-
-
-class CodeSpace(NamedTuple):
-    """The space of discrete codes: `slots` integers, each below `size`."""
-
-    slots: int
-    size: int
-
-
-class Sizes(NamedTuple):
-    """The sizes that a network is built for."""
-
-    image: tuple[int, int, int]
-    """(C, H, W) of an image."""
-    latent: int
-    """Dimensions of z; for a network with a map of latents, of each position."""
-    condition: int
-    """K, dimensions of the condition; 0 for none."""
-    parameters: int
-    """P, channels of the decoder's output: the likelihood's parameters for one pixel, all channels together."""
-
-
-class PriorSizes(NamedTuple):
-    """The sizes that a prior is built for."""
-
-    image: tuple[int, int, int]
-    """(C, H, W) of an image."""
-    latent: int
-    """D, dimensions of z, all positions together."""
-    condition: int
-    """K, dimensions of the condition; 0 for none."""
-    code_space: CodeSpace | None
-    """The space of codes if the posterior is discrete, otherwise None."""
-    labels: bool = False
-    """True if the condition is a label (one-hot, or zeros for an unknown label), False for attributes."""
 
 
 class Network(nn.Module):
@@ -222,11 +187,11 @@ class Latent(Draw):
     def kl(self) -> Float[Tensor, "S B"]:
         """KL(q || p): exact where a closed form is registered with torch, otherwise `log_ratio`.
 
-        To a mixture over unknown labels: the exact KL to the normal of its moments, plus a sampled difference, which is
-        zero where the label is known.
+        A prior may have a normal `moment_matched` to it, as `LabelMixture` has, which is then a control variate: the
+        exact KL to that normal, plus a sampled difference, which is zero where the prior is that normal.
         """
-        if isinstance(self.p, LabelMixture):
-            normal = replace(self, p=self.p.moment_matched)
+        if (matched := getattr(self.p, "moment_matched", None)) is not None:
+            normal = replace(self, p=matched)
             return normal.kl() - normal.log_ratio() + self.log_ratio()
         try:
             exact = kl_divergence(self.q, self.p)

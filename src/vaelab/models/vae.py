@@ -10,11 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaelab.contract import Latent, Network, Posterior, Prior, PriorSizes, Sizes, Trace
+from vaelab.contract import Latent, Network, Posterior, Prior, Trace
 from vaelab.data.images import ImageFormat
 from vaelab.distributions import as_float32
 from vaelab.models.coordinates import Coordinates
 from vaelab.models.model import Model, built
+from vaelab.sizes import PriorSizes, Sizes
 
 if TYPE_CHECKING:
     from vaelab.models import VAE

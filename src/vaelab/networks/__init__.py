@@ -17,8 +17,8 @@ from vaelab.spec import Spec, any_of, qualified_name
 if TYPE_CHECKING:
     from torch import nn
 
-    from vaelab.contract import Network, Sizes
-
+    from vaelab.contract import Network
+from vaelab.sizes import Sizes
 
 Width = Annotated[int, Ge(1)]
 

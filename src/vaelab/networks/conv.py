@@ -9,10 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from vaelab.contract import Network, Sizes
+from vaelab.contract import Network
 from vaelab.errors import UserError
 from vaelab.networks.conditions import as_planes, with_condition
 from vaelab.networks.transposed import TransposedConv2d
+from vaelab.sizes import Sizes
 
 
 def _kernel(layer: int, layers: int) -> int:

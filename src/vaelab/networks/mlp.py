@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vaelab.contract import Network, Sizes
+from vaelab.contract import Network
 from vaelab.networks.conditions import with_condition
+from vaelab.sizes import Sizes
 
 
 class MlpNetwork(Network):

@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vaelab.contract import Network, Sizes
+from vaelab.contract import Network
 from vaelab.errors import UserError, reason
 from vaelab.networks.conditions import as_planes, with_condition
+from vaelab.sizes import Sizes
 
 Part = nn.Module | Callable[[Sizes], nn.Module]
 """A module, or a function of the sizes that returns one."""

@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from vaelab.contract import Network, Sizes
+from vaelab.contract import Network
 from vaelab.networks import CellSpec
 from vaelab.networks.attention import SelfAttention
 from vaelab.networks.conditions import as_planes, with_condition
+from vaelab.sizes import Sizes
 
 
 class ResNetNetwork(Network):

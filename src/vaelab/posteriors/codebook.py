@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from vector_quantize_pytorch import VectorQuantize
 
-from vaelab.contract import CodeSpace, Network
+from vaelab.contract import Network
 from vaelab.posteriors.quantising import QuantisingPosterior, straight_through
+from vaelab.sizes import CodeSpace
 
 
 class LearnedCodes(QuantisingPosterior):

@@ -7,8 +7,9 @@ from math import prod
 from torch import Tensor
 from vector_quantize_pytorch import FSQ
 
-from vaelab.contract import CodeSpace, Network
+from vaelab.contract import Network
 from vaelab.posteriors.quantising import QuantisingPosterior
+from vaelab.sizes import CodeSpace
 
 
 class FiniteScalarPosterior(QuantisingPosterior):

@@ -8,9 +8,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaelab.contract import CodeSpace, Draw, Network, Posterior
+from vaelab.contract import Draw, Network, Posterior
 from vaelab.distributions import PointMass, as_float32, exporting, no_autocast
 from vaelab.errors import UserError
+from vaelab.sizes import CodeSpace
 
 
 class QuantisingPosterior(Posterior):

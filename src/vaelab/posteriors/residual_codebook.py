@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from vector_quantize_pytorch import ResidualVQ
 
-from vaelab.contract import CodeSpace, Network
+from vaelab.contract import Network
 from vaelab.posteriors.codebook import LearnedCodes, nearest
+from vaelab.sizes import CodeSpace
 
 
 class ResidualCodebookPosterior(LearnedCodes):

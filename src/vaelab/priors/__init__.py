@@ -15,7 +15,8 @@ from vaelab.errors import UserError
 from vaelab.spec import Spec, any_of
 
 if TYPE_CHECKING:
-    from vaelab.contract import Prior, PriorSizes
+    from vaelab.contract import Prior
+from vaelab.sizes import PriorSizes
 
 
 class PriorSpec(Spec, room=True):

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution
 from torch.distributions.constraints import independent, nonnegative_integer
 
-from vaelab.contract import CodeSpace, Infer, Prior
+from vaelab.contract import Infer, Prior
 from vaelab.distributions import as_float32
+from vaelab.sizes import CodeSpace
 
 # Below this temperature only the most likely code is drawn; it also avoids a division by 0.
 _COLDEST = 1e-6

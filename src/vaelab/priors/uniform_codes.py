@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent
 
-from vaelab.contract import CodeSpace, Infer, Prior
+from vaelab.contract import Infer, Prior
+from vaelab.sizes import CodeSpace
 
 
 class UniformCodesPrior(Prior):

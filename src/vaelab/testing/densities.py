@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent
 
-from vaelab.contract import CodeSpace, Likelihood, Posterior, Prior, PriorSizes
+from vaelab.contract import Likelihood, Posterior, Prior
 from vaelab.data.images import ImageFormat
 from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models import VAE
@@ -17,6 +17,7 @@ from vaelab.models.model import built
 from vaelab.networks import Mlp
 from vaelab.posteriors import Gaussian, PosteriorSpec
 from vaelab.priors import PriorSpec, StandardNormal, UniformCodes
+from vaelab.sizes import CodeSpace, PriorSizes
 from vaelab.spec import Trait
 from vaelab.testing.faults import every_parameter_learns, has_shape, integral, one, require, same_for_a_seed
 

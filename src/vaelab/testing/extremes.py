@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 
-from vaelab.contract import Latent, Likelihood, Posterior, Sizes
+from vaelab.contract import Latent, Likelihood, Posterior
 from vaelab.distributions import diagonal_normal
 from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models.model import built
 from vaelab.networks import Mlp
 from vaelab.posteriors import PosteriorSpec
+from vaelab.sizes import Sizes
 from vaelab.spec import Spec
 
 _FAR = 1e4

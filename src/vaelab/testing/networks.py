@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 
-from vaelab.contract import Network, Sizes
+from vaelab.contract import Network
 from vaelab.models.model import built
 from vaelab.networks import CellSpec, NetworkSpec
+from vaelab.sizes import Sizes
 from vaelab.testing.faults import FORMATS, every_parameter_learns, has_shape, require, same_for_a_seed
 
 _LATENT, _PARAMETERS, _BATCH = 3, 2, 4

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from vaelab.codec import decode, encode
-from vaelab.contract import Sizes
 from vaelab.data.images import ImageData, ImageFormat
 from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least
 from vaelab.models.files import read_tensors, restore, write_tensors
 from vaelab.networks import Conv
+from vaelab.sizes import Sizes
 
 Labels = Int[Tensor, " M"] | Int[NDArray[np.int64], " M"]
 Images = Float[Tensor, "N C H W"] | Float[NDArray[Any], "N C H W"]
