@@ -1,4 +1,4 @@
-"""How vaelab is packaged: by hatchling, with the explorer's page built into a wheel."""
+"""The build backend: hatchling, which also builds the explorer's page into wheels."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class NotBuiltError(Exception):
 
 
 class UnavailableError(NotBuiltError):
-    """What builds the page is not to be had: Node, or packages from the network."""
+    """Node is missing, or packages cannot be downloaded."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Node:
 
 
 def is_current() -> bool:
-    """Whether the page is there and newer than its sources."""
+    """Whether the page exists and is newer than its sources."""
     names = ("page.html", "package-lock.json", "vite.config.ts", "svelte.config.js", "licences.ts")
-    # Folders too: their time tells of removed files.
+    # Folders too: removing a file changes their time.
     sources = [TOKENS, *(HERE / name for name in names)]
     for folder in (HERE / "src", HERE / "licences"):
         sources += [folder, *folder.rglob("*")]
@@ -86,7 +86,7 @@ def find_node() -> Node | None:
 
 
 def _is_new_enough(node: str) -> bool:
-    """Whether Vite runs on this Node: 20.19 or a later 20, or 22.12 or newer."""
+    """Whether Vite supports this version of Node: 20.19 or a later 20.x, or 22.12 or newer."""
     said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
     found = re.match(r"v(\d+)\.(\d+)", said)
     version = tuple(map(int, found.groups())) if found else (0, 0)
@@ -94,7 +94,7 @@ def _is_new_enough(node: str) -> bool:
 
 
 def requirements() -> list[str]:
-    """What pip must install before the page can be built."""
+    """The packages that pip must install before the page can be built."""
     return [] if is_current() or find_node() else [NODE_FROM_PYPI]
 
 

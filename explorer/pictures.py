@@ -154,7 +154,7 @@ def classes(browser: Any, page_file: Path, out: Path) -> None:
 def codes(browser: Any, page_file: Path, out: Path) -> None:
     """The code map of a test image."""
     with opened(browser, page_file, 1440, 1000) as page:
-        page.locator("#ink button", has_text="A test image").click()
+        page.locator("#ink button", has_text="Random test image").click()
         page.wait_for_selector("#decoded figure")
         page.locator("#plane button", has_text="Codes of x").click()
         page.wait_for_timeout(1000)

@@ -24,6 +24,7 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+AXE = Path(__file__).parent.parent / "explorer/node_modules/axe-core/axe.min.js"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -93,6 +94,16 @@ def broken_images(page: Page) -> list[str]:
     return page.evaluate(
         "() => [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.alt || i.src.slice(0, 80))"
     )
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core complains about, with the first elements; nothing where it is not installed."""
+    if not AXE.is_file():
+        return []
+    if page.evaluate("() => typeof axe") == "undefined":
+        page.evaluate(AXE.read_text())
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    return [f"{each['id']}: {[node['html'][:120] for node in each['nodes'][:3]]}" for each in found]
 
 
 def overflow(page: Page) -> int:

@@ -39,7 +39,8 @@ from vaelab.data import Digits, ImageData, Mnist
 from vaelab.data.directory import data_directory
 from vaelab.data.store import DataNotFound
 
-from .explorer_pages import Site, write_site
+from .browser import started
+from .explorer_pages import Screen, Site, shown as shown_page, write_site
 
 torch.set_num_threads(1)
 
@@ -86,6 +87,43 @@ def mnist() -> ImageData:
 def explorer_site(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The explorer's page with a VAE and a CVAE of few epochs; skips the test if the page is not built."""
     return write_site(digits_file, tmp_path_factory.mktemp("explorer"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    """A real headless Chromium; skips the test if this machine has none."""
+    with started() as chromium:
+        yield chromium
+
+
+@pytest.fixture(scope="module")
+def desk(browser, explorer_site: Site) -> Iterator[Screen]:
+    """The explorer's page on a screen of 1440 pixels, shared by the tests of a file."""
+    with shown_page(browser, explorer_site.file) as screen:
+        yield screen
+
+
+@pytest.fixture(scope="module")
+def group(browser, digits: ImageData, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+    """Pages of small models of every family, by the name of a group."""
+    from .explorer_families import groups
+
+    with groups(browser, digits, tmp_path_factory.mktemp("families")) as get:
+        yield get
+
+
+@pytest.fixture
+def shown(group: Callable, request: pytest.FixtureRequest) -> tuple:
+    """A model of a family, and the page that shows it."""
+    from .explorer_families import model_and_page
+
+    return model_and_page(group, request.param)
+
+
+@pytest.fixture(scope="session")
+def test_images(digits: ImageData) -> tuple[torch.Tensor, torch.Tensor]:
+    """The test images of the small set of digits, and their labels."""
+    return digits.split("test").tensors()
 
 
 @pytest.fixture(scope="module")

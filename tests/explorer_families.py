@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,8 @@ from vaelab.contract import Network, Posterior
 from vaelab.data import ImageData
 from vaelab.posteriors import PosteriorSpec
 
-from .browser import opened, started
-from .family_pages import choose, look, model_of, need_built_page, page_of, ready, saved, take_image, well_made
+from .browser import opened
+from .family_pages import choose, look, model_of, page_of, ready, saved, take_image, well_made
 from .test_export import Own
 
 if TYPE_CHECKING:
@@ -84,26 +84,18 @@ class Group:
     complaints: list[str]
 
 
-@pytest.fixture(scope="module", name="browser")
-def fixture_browser() -> Iterator[Browser]:
-    need_built_page()
-    with started() as found:
-        yield found
-
-
-@pytest.fixture(scope="module", name="group")
-def fixture_group(
-    browser: Browser, digits: ImageData, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], Group]]:
-    """The group of a name, made when it is first asked for."""
+@contextmanager
+def groups(browser: Browser, digits: ImageData, folder: Path) -> Iterator[Callable[[str], Group]]:
+    """A function that gives the group of a name, made when it is first asked for."""
     made: dict[str, Group] = {}
     with ExitStack() as stack:
 
         def get(name: str) -> Group:
             if name not in made:
-                folder = tmp_path_factory.mktemp(name)
+                place = folder / name
+                place.mkdir()
                 models = {key: model_of(spec, digits) for key, spec in FAMILIES[name].items()}
-                file = page_of(*saved(models, folder), data=digits).write(folder / "page.html")
+                file = page_of(*saved(models, place), data=digits).write(place / "page.html")
                 page, complaints = stack.enter_context(opened(browser, file))
                 ready(page)
                 made[name] = Group(models, file, page, complaints)
@@ -112,21 +104,12 @@ def fixture_group(
         yield get
 
 
-@pytest.fixture(name="shown")
-def fixture_shown(group: Callable[[str], Group], request: pytest.FixtureRequest) -> tuple[Any, Page]:
+def model_and_page(group: Callable[[str], Group], name: str) -> tuple[Any, Page]:
     """A model and the page that shows it."""
-    name: str = request.param
     members = group(next(key for key, specs in FAMILIES.items() if name in specs))
     if len(members.models) > 1:
         choose(members.page, name)
     return members.models[name], members.page
-
-
-@pytest.fixture(scope="module", name="test_images")
-def fixture_test_images(digits: ImageData) -> tuple[torch.Tensor, torch.Tensor]:
-    x, y = digits.split("test").tensors()
-    assert y is not None
-    return x, y
 
 
 def family(*names: str) -> Any:

@@ -18,12 +18,11 @@ from vaelab.errors import UserError
 from vaelab.explorer.page import Explorer, built_page, explore
 from vaelab.testing.objectives import away
 
-from .browser import overflow
+from .browser import overflow, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-AXE = Path(__file__).parent.parent / "explorer/node_modules/axe-core/axe.min.js"
 # Pages start slowly on a busy machine; nothing waits for this long where all is well.
 PATIENCE = 120
 
@@ -53,6 +52,7 @@ def model_of(spec: Any, data: ImageData) -> Any:
 
 def page_of(*runs: Any, **settings: Any) -> Explorer:
     """A page, made without checks of shapes at run time, which would make tracing several times as slow."""
+    need_built_page()
     jaxtyping.config.update("jaxtyping_disable", True)
     try:
         return explore(*runs, **settings)
@@ -120,7 +120,7 @@ def agrees(page: Page, what: str, expected: Any, tolerance: float = 1e-4) -> Non
 def take_image(page: Page) -> int:
     """Take a test image by the button, always the same one; returns its row."""
     page.evaluate("() => { Math.random = () => 0.35; }")
-    page.get_by_role("button", name="A test image").click()
+    page.get_by_role("button", name="Random test image").click()
     row: int = look(page, "p.row")
     return row
 
@@ -128,16 +128,6 @@ def take_image(page: Page) -> int:
 def at_cursor(page: Page) -> torch.Tensor:
     """The cursor, (1, D), float32."""
     return torch.tensor([look(page, "p.z")])
-
-
-def violations(page: Page) -> list[str]:
-    """What axe complains about; nothing where it is not installed."""
-    if not AXE.is_file():
-        return []
-    if page.evaluate("() => typeof axe") == "undefined":
-        page.evaluate(AXE.read_text())
-    found = page.evaluate("async () => (await axe.run()).violations.map(v => [v.id, v.nodes.map(n => n.html)])")
-    return [f"{name}: {nodes[:3]}" for name, nodes in found]
 
 
 def well_made(page: Page, complaints: list[str], about: str) -> None:

@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from .browser import broken_images, overflow, started
+from .browser import AXE, broken_images, overflow, violations
 from .explorer_pages import Screen, Site, box_of, place, shown
-
-AXE = Path(__file__).parent.parent / "explorer" / "node_modules" / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with started() as browser:
-        yield browser
-
-
-def assert_accessible(screen: Screen) -> None:
-    """Axe-core finds nothing; where it is not installed, it is not asked."""
-    if not AXE.is_file():
-        return
-    if not screen.value("!!window.axe"):
-        screen.page.evaluate(AXE.read_text())
-    found = screen.page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
-    assert not found, [(each["id"], [node["html"][:120] for node in each["nodes"][:3]]) for each in found]
 
 
 def draw(screen: Screen) -> None:
@@ -55,11 +34,11 @@ def test_opens_clean(browser, explorer_site: Site, width: int, scheme: str) -> N
         assert screen.value("vaelab.dark") == (scheme == "dark")
         assert overflow(screen.page) <= 0
         if width == 1440:
-            assert_accessible(screen)
+            assert violations(screen.page) == []
         open_everything(screen)
         assert overflow(screen.page) <= 0
         assert broken_images(screen.page) == []
-        assert_accessible(screen)
+        assert violations(screen.page) == []
         screen.press("cvae", "header")
         assert overflow(screen.page) <= 0
         other = "light" if scheme == "dark" else "dark"
@@ -69,7 +48,7 @@ def test_opens_clean(browser, explorer_site: Site, width: int, scheme: str) -> N
             "getComputedStyle(document.body).backgroundColor.match(/[\\d.]+/g).slice(0, 3).map(Number)"
         )
         assert (sum(light) > 380) == (other == "light")
-        assert_accessible(screen)
+        assert violations(screen.page) == []
 
 
 def test_the_axe_is_at_hand() -> None:
@@ -101,7 +80,7 @@ def test_the_tour(browser, explorer_site: Site, width: int) -> None:
                         screen.page.keyboard.press(key)
                     screen.rest()
                     assert screen.value("document.activeElement.closest('#ink') !== null")
-                assert_accessible(screen)
+                assert violations(screen.page) == []
             if step == 3:
                 card.get_by_role("button", name="Back").click()
                 assert "2 of 5" in card.inner_text()

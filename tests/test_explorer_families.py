@@ -11,15 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from .explorer_families import (
-    Group,
-    check_layout,
-    family,
-    fixture_browser,  # noqa: F401
-    fixture_group,  # noqa: F401
-    fixture_shown,  # noqa: F401
-    fixture_test_images,  # noqa: F401
-)
+from .explorer_families import Group, check_layout, family
 from .family_pages import agrees, at_cursor, eventually, look, take_image
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -18,20 +17,7 @@ import vaelab as vl
 from vaelab.data import ImageFormat
 from vaelab.models.model import Model
 
-from .browser import started
 from .explorer_pages import PATIENCE, Map, Screen, Site, box_of, close, decoded, place, shown
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with started() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def desk(browser, explorer_site: Site) -> Iterator[Screen]:
-    with shown(browser, explorer_site.file) as screen:
-        yield screen
 
 
 def draw(screen: Screen) -> None:
@@ -247,10 +233,10 @@ def test_a_model_that_is_chosen_runs(desk: Screen, brought: tuple[Path, Model]) 
     desk.rest()
     assert desk.value("vaelab.main.decoded.mean.length") == 3 * 8 * 8
     # It takes images of another shape, so the page's own are not offered.
-    assert desk.button("A test image", "#ink").count() == 0
+    assert desk.button("Random test image", "#ink").count() == 0
     assert desk.value("vaelab.image") is None
     desk.press("vae", "header")
-    assert desk.button("A test image", "#ink").count() == 1
+    assert desk.button("Random test image", "#ink").count() == 1
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -12,23 +11,10 @@ from torch import Tensor
 from vaelab.metrics.evidence import exact_evidence, inference_gaps
 from vaelab.models.model import Model
 
-from .browser import started
 from .explorer_pages import Map, Point, Screen, Site, box_of, close, decoded, place, shown
 
 # A seven, in shares of the paper.
 SEVEN = ((0.25, 0.2), (0.75, 0.2), (0.5, 0.5), (0.4, 0.85))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with started() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def desk(browser, explorer_site: Site) -> Iterator[Screen]:
-    with shown(browser, explorer_site.file) as screen:
-        yield screen
 
 
 @pytest.fixture
@@ -224,12 +210,12 @@ def lonely_point(screen: Screen, model: Model, site: Site) -> int:
 
 
 def test_a_stroke_after_a_test_image_begins_a_new_drawing(paper: Screen) -> None:
-    paper.press("A test image", "#ink")
+    paper.press("Random test image", "#ink")
     assert paper.value("vaelab.row") is not None
     paper.drag(*on_paper(paper, ((0.5, 0.2), (0.5, 0.8))))
     assert paper.value("vaelab.row") is None
     drawn = paper.floats("vaelab.ink").sum()
-    paper.press("A test image", "#ink")
+    paper.press("Random test image", "#ink")
     paper.paper.focus()
     paper.page.keyboard.press("Space")
     paper.rest()

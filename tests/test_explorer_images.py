@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +13,13 @@ import torch
 import vaelab as vl
 from vaelab.data import ImageData
 
-from .browser import opened, started
+from .browser import opened
 from .family_pages import (
     agrees,
     at_cursor,
     eventually,
     look,
     model_of,
-    need_built_page,
     page_of,
     ready,
     take_image,
@@ -33,13 +31,6 @@ if TYPE_CHECKING:
 
 MLP = vl.Mlp(hidden=(8,))
 MARKUP = ("</script><b>x</b>", "<!--", "ünï\u2028", '"&amp;')
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    need_built_page()
-    with started() as found:
-        yield found
 
 
 def images(shape: tuple[int, int, int], n: int = 40, **more: Any) -> ImageData:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -12,14 +11,7 @@ from torch import Tensor
 from vaelab.models.files import load
 from vaelab.training.folder import RunFolder
 
-from .browser import started
-from .explorer_pages import Map, Screen, Site, box_of, close, decoded, place, shown
-
-
-@pytest.fixture(scope="module")
-def desk(explorer_site: Site) -> Iterator[Screen]:
-    with started() as browser, shown(browser, explorer_site.file) as screen:
-        yield screen
+from .explorer_pages import Map, Screen, Site, box_of, close, decoded, place
 
 
 @pytest.fixture

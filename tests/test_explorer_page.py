@@ -26,7 +26,7 @@ from vaelab.export import onnx_parts
 from vaelab.models.files import weights_digest
 from vaelab.training.folder import RunFolder
 
-from .browser import opened, started
+from .browser import opened
 from .conftest import Cli
 from .family_pages import PATIENCE, agrees, at_cursor, eventually, look, need_built_page, page_of, ready
 
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 MLP = vl.Mlp(hidden=(8,))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with started() as found:
-        yield found
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -174,7 +168,7 @@ def test_data_that_are_gone(run: vl.Run, digits: ImageData, browser: Browser, tm
     with opened(browser, made.write(tmp_path / "page.html")) as (page, complaints):
         ready(page)
         assert left_out in page.get_by_label("Left out").inner_text()
-        assert not page.get_by_role("button", name="A test image").count()
+        assert not page.get_by_role("button", name="Random test image").count()
         page.get_by_role("button", name="Draw from the prior").click()
         agrees(page, "s.decoded.mean", run.model.decode(at_cursor(page)).mean)
         assert not complaints

@@ -9,21 +9,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from .browser import started
 from .explorer_pages import Map, Screen, Site, box_of, close, decoded, place, shown
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with started() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def desk(browser, explorer_site: Site) -> Iterator[Screen]:
-    """A page on a desk, driven by mouse and keyboard."""
-    with shown(browser, explorer_site.file) as screen:
-        yield screen
 
 
 @pytest.fixture(scope="module")

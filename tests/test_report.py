@@ -54,7 +54,7 @@ from vaelab.report.verdict import ActiveUnits, Verdict, verdict_of
 from vaelab.schedules import Constant, Linear
 from vaelab.training.folder import RunFolder
 
-from .browser import broken_images, contrasts, opened, overflow, started
+from .browser import broken_images, contrasts, opened, overflow
 
 FEW = ("training-curves", "latent-scatter", "samples", "class-samples")
 
@@ -125,12 +125,6 @@ def page(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("page") / "report.html"
     write_run_report([folder], out, command="vaelab report study --out report.html")
     return out
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with started() as chromium:
-        yield chromium
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.decomposition import PCA
 
 from vaelab._version import __version__
 from vaelab.errors import UserError
 from vaelab.explorer.blocks import Blocks
-from vaelab.explorer.encodings import Encodings, encode, kl_by_dimension, metadata, principal_axes
+from vaelab.explorer.encodings import Encodings, encode, kl_by_dimension, metadata
 from vaelab.explorer.sources import ExplorerSource
 from vaelab.export import PARTS
 from vaelab.export.parts import convert
@@ -73,16 +74,23 @@ def _images(measured: MeasuredModel, blocks: Blocks, by_attributes: bool) -> dic
 def _model(
     name: str, source: ExplorerSource, measured: MeasuredModel | None, blocks: Blocks, no_images: str
 ) -> dict[str, Any]:
-    files, described, left_out = _exported(source.model)
-    encodings = None if measured is None else _encodings(files, measured.with_model(source.model))
-    return {
-        "name": source.name,
-        **{part: blocks.add(f"{name}-{part}", files[part]) if part in files else None for part in PARTS},
-        "points": _points(name, encodings, described, blocks),
-        "codes": _codes(name, encodings, blocks),
-        "leftOut": [*([no_images] if no_images else []), *left_out],
-        "snapshots": _snapshots(name, source, measured, blocks),
-    }
+    parts, left_out = _parts(name, source.model, measured, blocks)
+    snapshots = [
+        {"epoch": epoch, **_parts(f"{name}-{epoch}", load_beside(source.model, path), measured, blocks)[0]}
+        for epoch, path in source.snapshots
+    ]
+    left_out = [no_images, *left_out] if no_images else left_out
+    return {"name": source.name, **parts, "leftOut": left_out, "snapshots": snapshots}
+
+
+def _parts(name: str, model: Model, measured: MeasuredModel | None, blocks: Blocks) -> tuple[dict[str, Any], list[str]]:
+    """The exported parts of a model with its points or codes, and what is left out."""
+    files, described, left_out = _exported(model)
+    encoder = files.get("encoder")
+    encodings = None if measured is None or encoder is None else encode(encoder, measured.with_model(model))
+    parts = {part: blocks.add(f"{name}-{part}", files[part]) if part in files else None for part in PARTS}
+    points, codes = _points(name, encodings, described, blocks), _codes(name, encodings, blocks)
+    return {**parts, "points": points, "codes": codes}, left_out
 
 
 def _exported(model: Model) -> tuple[dict[str, bytes], dict[str, Any], list[str]]:
@@ -105,10 +113,6 @@ def _exported(model: Model) -> tuple[dict[str, bytes], dict[str, Any], list[str]
     return files, described, left_out
 
 
-def _encodings(files: dict[str, bytes], measured: MeasuredModel) -> Encodings | None:
-    return encode(files["encoder"], measured) if "encoder" in files else None
-
-
 def _codes(name: str, encodings: Encodings | None, blocks: Blocks) -> str | None:
     if encodings is None or encodings.codes is None:
         return None
@@ -128,9 +132,9 @@ def _points(name: str, encodings: Encodings | None, described: dict[str, Any], b
         kept = np.arange(mean.shape[1])
     principal, scores = None, None
     if mean.shape[1] > 2:
-        centre, axes = principal_axes(mean)
-        principal = {"centre": centre.tolist(), "axes": axes.tolist()}
-        scores = blocks.add(f"{name}-scores", ((mean - centre) @ axes.T).astype(np.float32))
+        pca = PCA(2, svd_solver="full").fit(mean.astype(np.float64))
+        principal = {"centre": pca.mean_.tolist(), "axes": pca.components_.tolist()}
+        scores = blocks.add(f"{name}-scores", pca.transform(mean).astype(np.float32))
     return {
         "dimensions": kept.tolist(),
         "moments": blocks.add(f"{name}-moments", np.stack([mean[:, kept], deviation[:, kept]]).astype(np.float32)),
@@ -139,23 +143,3 @@ def _points(name: str, encodings: Encodings | None, described: dict[str, Any], b
         "principal": principal,
         "scores": scores,
     }
-
-
-def _snapshots(
-    name: str, source: ExplorerSource, measured: MeasuredModel | None, blocks: Blocks
-) -> list[dict[str, Any]]:
-    snapshots = []
-    for epoch, path in source.snapshots:
-        model = load_beside(source.model, path)
-        files, described, _ = _exported(model)
-        encodings = None if measured is None else _encodings(files, measured.with_model(model))
-        key = f"{name}-{epoch}"
-        snapshots.append(
-            {
-                "epoch": epoch,
-                **{part: blocks.add(f"{key}-{part}", files[part]) if part in files else None for part in PARTS},
-                "points": _points(key, encodings, described, blocks),
-                "codes": _codes(key, encodings, blocks),
-            }
-        )
-    return snapshots

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
+from torch.distributions import Normal, kl_divergence
 
 from vaelab.measured import MeasuredModel
 
@@ -59,20 +61,6 @@ def metadata(part: bytes) -> dict[str, Any]:
 
 def kl_by_dimension(encodings: Encodings) -> Float[NDArray[np.float64], " D"]:
     """KL(q(z_d | x), N(0, 1)) of each dimension, nats, averaged over images."""
-    assert encodings.mean is not None
-    assert encodings.deviation is not None
-    mean, variance = encodings.mean.astype(np.float64), encodings.deviation.astype(np.float64) ** 2
-    kl: NDArray[np.float64] = ((mean**2 + variance - 1 - np.log(np.maximum(variance, 1e-300))) / 2).mean(0)
+    mean, deviation = (torch.from_numpy(each).double() for each in (encodings.mean, encodings.deviation))
+    kl: NDArray[np.float64] = kl_divergence(Normal(mean, deviation), Normal(0.0, 1.0)).mean(0).numpy()
     return kl
-
-
-def principal_axes(
-    means: Float[NDArray[np.float32], "N D"],
-) -> tuple[Float[NDArray[np.float64], " D"], Float[NDArray[np.float64], "2 D"]]:
-    """The centre of the means and their first two principal axes, each of length one."""
-    centre = means.mean(0, dtype=np.float64)
-    _, _, axes = np.linalg.svd(means - centre, full_matrices=False)
-    # The sign of an axis is arbitrary: its largest entry is made positive, so that a page is the same on any machine.
-    first = axes[:2]
-    signs = np.sign(first[np.arange(2), np.abs(first).argmax(1)])
-    return centre, first * signs[:, None]

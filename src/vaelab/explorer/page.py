@@ -13,7 +13,7 @@ from vaelab.data import ImageData
 from vaelab.errors import UserError
 from vaelab.explorer.blocks import Blocks
 from vaelab.explorer.contents import contents_of
-from vaelab.explorer.sources import shown_images, sources_of
+from vaelab.explorer.sources import sources_of, test_images
 from vaelab.files import write_atomically
 from vaelab.models.model import Model
 from vaelab.training import Run
@@ -78,7 +78,7 @@ def explore(
     given = [Path(run) if isinstance(run, str | Path) else run for run in runs]
     template = built_page()
     sources = sources_of(given)
-    measured, no_images = shown_images(given, sources, data, data_dir)
+    measured, no_images = test_images(sources[0], data, data_dir)
     blocks = Blocks()
     names = tuple(source.name for source in sources)
     contents = contents_of(sources, measured, blocks, title=title or " and ".join(names), no_images=no_images, say=say)

@@ -27,14 +27,22 @@ class ExplorerSource:
     Args:
         name: its name on the page.
         model: the trained model.
-        binarisation: from bytes to the pixels that it was trained on; None if that is unknown.
-        snapshots: the epochs whose models were kept, with their files.
+        run: the run that trained it; None for a model alone.
     """
 
     name: str
     model: Model
-    binarisation: BinarisationSpec | None = None
-    snapshots: Sequence[tuple[int, Path]] = ()
+    run: Run | None = None
+
+    @property
+    def binarisation(self) -> BinarisationSpec | None:
+        """From bytes to the pixels that the model was trained on; None if that is unknown."""
+        return None if self.run is None else self.run.experiment.binarisation
+
+    @property
+    def snapshots(self) -> Sequence[tuple[int, Path]]:
+        """The epochs whose models were kept, with their files."""
+        return () if self.run is None else RunFolder(self.run.folder).snapshots()
 
 
 def sources_of(runs: Sequence[Run | Model | Path]) -> list[ExplorerSource]:
@@ -58,26 +66,21 @@ def sources_of(runs: Sequence[Run | Model | Path]) -> list[ExplorerSource]:
     return sources
 
 
-def shown_images(
-    runs: Sequence[Run | Model | Path],
-    sources: Sequence[ExplorerSource],
-    data: ImageData | None,
-    directory: Path | None,
+def test_images(
+    source: ExplorerSource, data: ImageData | None, directory: Path | None
 ) -> tuple[MeasuredModel | None, str]:
-    """The test images of the page with the first model, as that model sees them, and why there are none.
+    """The test images of a page with its first model, as that model sees them; or None, and why there are none.
 
     Raises:
         UserError: `data` was given and does not fit the model.
     """
-    source = sources[0]
-    if data is None:
-        run = open_run(runs[0]) if isinstance(runs[0], Path) and runs[0].suffix != ".safetensors" else runs[0]
-        if not isinstance(run, Run):
-            return None, f"points and test images, since {source.name} is a model file; name its data with --data"
-        try:
-            data = run.load_data(directory)
-        except UserError as absent:
-            return None, f"points and test images: {absent}"
+    if data is None and source.run is None:
+        return None, f"points and test images, since {source.name} is a model file; name its data with --data"
+    try:
+        data = source.run.load_data(directory) if data is None and source.run is not None else data
+    except UserError as absent:
+        return None, f"points and test images: {absent}"
+    assert data is not None
     if "test" in data.splits:
         data = data.split("test")
     elif data.splits:
@@ -95,8 +98,7 @@ def _source(run: Run | Model | Path) -> ExplorerSource:
         if run.suffix == ".safetensors":
             return ExplorerSource(run.stem, load(run))
         run = open_run(run)
-    folder = RunFolder(run.folder)
-    return ExplorerSource(run.folder.resolve().name, run.model, run.experiment.binarisation, tuple(folder.snapshots()))
+    return ExplorerSource(run.folder.resolve().name, run.model, run)
 
 
 def _shape(model: Model) -> str:
