@@ -60,7 +60,7 @@ def write_site(digits_file: Path, folder: Path) -> Site:
         experiment = replace(PRESETS[name][1], data=Npz(str(digits_file)))
         settings = replace(experiment.training, epochs=3, seed=0, device="cpu", snapshot_every=every)
         runs.append(train(replace(experiment, training=settings), folder / name))
-    file = explore(*runs).write(folder / "page.html")
+    file = explore(*runs, snapshots=True).write(folder / "page.html")
     with np.load(digits_file) as data:
         images = torch.from_numpy(data["test_images"]).float() / 255
         labels = torch.from_numpy(data["test_labels"]).long()

@@ -23,6 +23,8 @@ class Explore(Command):
     """Folders of runs, or .safetensors files."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE.html")] = Path("explorer.html")
     """The page."""
+    snapshots: bool = False
+    """Add the models of earlier epochs that a run kept (`vaelab train --snapshot-every`)."""
     data: Data = None
     data_dir: DataDir = None
     most_megabytes: float = 64.0
@@ -37,6 +39,7 @@ class Explore(Command):
         explorer = explore(
             *self.runs,
             data=given,
+            snapshots=self.snapshots,
             data_dir=self.data_dir,
             most_bytes=int(self.most_megabytes * 1e6),
             say=printer(self.quiet),

@@ -32,6 +32,7 @@ def contents_of(
     *,
     title: str,
     no_images: str = "",
+    snapshots: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """What `explorer/src/lib/contents.ts` reads.
@@ -42,6 +43,7 @@ def contents_of(
         blocks: where bytes are added.
         title: of the page.
         no_images: why there are no images.
+        snapshots: add the models of earlier epochs that a run kept.
         say: takes a line of progress.
 
     Raises:
@@ -50,7 +52,7 @@ def contents_of(
     models = []
     for i, source in enumerate(sources):
         say(f"exporting {source.name}")
-        models.append(_model(f"m{i}", source, measured, blocks, no_images))
+        models.append(_model(f"m{i}", source, measured, blocks, no_images, snapshots))
     by_attributes = any(source.model.spec.conditional and not source.model.format.classes for source in sources)
     images = None if measured is None else _images(measured, blocks, by_attributes)
     return {"format": 1, "vaelab": __version__, "title": title, "images": images, "models": models}
@@ -72,15 +74,20 @@ def _images(measured: MeasuredModel, blocks: Blocks, by_attributes: bool) -> dic
 
 
 def _model(
-    name: str, source: ExplorerSource, measured: MeasuredModel | None, blocks: Blocks, no_images: str
+    name: str,
+    source: ExplorerSource,
+    measured: MeasuredModel | None,
+    blocks: Blocks,
+    no_images: str,
+    snapshots: bool,
 ) -> dict[str, Any]:
     parts, left_out = _parts(name, source.model, measured, blocks)
-    snapshots = [
+    earlier = [
         {"epoch": epoch, **_parts(f"{name}-{epoch}", load_beside(source.model, path), measured, blocks)[0]}
-        for epoch, path in source.snapshots
+        for epoch, path in (source.snapshots if snapshots else ())
     ]
     left_out = [no_images, *left_out] if no_images else left_out
-    return {"name": source.name, **parts, "leftOut": left_out, "snapshots": snapshots}
+    return {"name": source.name, **parts, "leftOut": left_out, "snapshots": earlier}
 
 
 def _parts(name: str, model: Model, measured: MeasuredModel | None, blocks: Blocks) -> tuple[dict[str, Any], list[str]]:

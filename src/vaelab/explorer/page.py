@@ -55,6 +55,7 @@ def explore(
     *runs: Run | Model | str | Path,
     data: ImageData | None = None,
     title: str = "",
+    snapshots: bool = False,
     data_dir: Path | None = None,
     most_bytes: int = MOST_BYTES,
     say: Callable[[str], None] = lambda line: None,
@@ -65,6 +66,7 @@ def explore(
         runs: runs, models, run folders or model files, for images of one shape.
         data: images to show instead of the test images of the first run.
         title: of the page; by default the names of the runs.
+        snapshots: add the models of earlier epochs that a run kept; each is a little larger than its file.
         data_dir: the folder of data sets; by default VAELAB_DATA, otherwise a cache folder.
         most_bytes: refuse a page larger than this.
         say: takes a line of progress.
@@ -81,7 +83,15 @@ def explore(
     measured, no_images = test_images(sources[0], data, data_dir)
     blocks = Blocks()
     names = tuple(source.name for source in sources)
-    contents = contents_of(sources, measured, blocks, title=title or " and ".join(names), no_images=no_images, say=say)
+    contents = contents_of(
+        sources,
+        measured,
+        blocks,
+        title=title or " and ".join(names),
+        no_images=no_images,
+        snapshots=snapshots,
+        say=say,
+    )
     # No name ends the element: "<" is written as an escape of JSON.
     text = json.dumps(contents, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     filled = f"{blocks.html}\n{_EMPTY.replace('></', f'>{text}</')}"
@@ -91,7 +101,7 @@ def explore(
     if (size := len(page.encode())) > most_bytes:
         raise UserError(
             f"the page would be {size / 1e6:.0f} MB, but most_bytes is {most_bytes / 1e6:.0f} MB; show fewer "
-            "models, or snapshots, or a smaller model",
+            "models, no snapshots, or a smaller model",
             flags="allow more with --most-megabytes",
         )
     return Explorer(page, names)

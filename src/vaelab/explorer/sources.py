@@ -41,8 +41,11 @@ class ExplorerSource:
 
     @property
     def snapshots(self) -> Sequence[tuple[int, Path]]:
-        """The epochs whose models were kept, with their files."""
-        return () if self.run is None else RunFolder(self.run.folder).snapshots()
+        """The epochs whose models were kept, with their files; the last epoch is the model itself."""
+        if self.run is None:
+            return ()
+        last = len(self.run.rows)
+        return [(epoch, path) for epoch, path in RunFolder(self.run.folder).snapshots() if epoch < last]
 
 
 def sources_of(runs: Sequence[Run | Model | Path]) -> list[ExplorerSource]:
