@@ -132,6 +132,7 @@ def study(browser: Any, page_file: Path, cvae: str, out: Path) -> None:
         save(page, out / "explorer-paths.png", "#paths")
         page.locator("#compare button", has_text=cvae).click()
         page.wait_for_selector("#compare article")
+        page.locator("#compare select").select_option("3")
         page.wait_for_timeout(2000)
         save(page, out / "explorer-compare.png", "#compare")
     with opened(browser, page_file, 390, 844, "dark") as page:

@@ -44,6 +44,8 @@ def test_dimensions(shown: tuple[Any, Page], test_images: tuple[torch.Tensor, to
     page.mouse.click(box["x"] + 0.7 * box["width"], box["y"] + 0.4 * box["height"])
     after = at_cursor(page)
     assert (after != before).nonzero()[:, 1].tolist() == [2, 5]
+    said = page.get_by_test_id("cursor").inner_text()
+    assert said.startswith(f"z6 = {float(after[0, 5]):.2f}, z3 = {float(after[0, 2]):.2f}")
     slider = panel.get_by_role("slider", name=re.compile("z8 "))
     slider.focus()
     for _ in range(5):
@@ -79,6 +81,9 @@ def test_principal_axes(shown: tuple[Any, Page], test_images: tuple[torch.Tensor
     step = at_cursor(page).double().numpy() - before
     assert np.linalg.norm(step) > 0.1
     assert np.abs(step - step @ axes.T @ axes).max() < 1e-4
+    scores = re.findall(r"-?[\d.]+", page.get_by_test_id("cursor").inner_text())[:2]
+    # Which way an axis points is arbitrary.
+    assert np.allclose(np.abs(np.float64(scores)), np.abs((before + step - means.mean(0)) @ axes.T), atol=0.006)
     agrees(page, "s.decoded.mean", model.decode(at_cursor(page)).mean)
     panel.get_by_role("button", name="principal axes").click()
     assert look(page, "p.axes") != "principal"

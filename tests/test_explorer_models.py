@@ -188,6 +188,11 @@ def test_two_models_side_by_side(vae: Screen, explorer_site: Site) -> None:
     assert close(first[0], decoded(explorer_site.model("vae"), vae.z), 0.002)
     kl = float((0.5 * (q.mean.square() + q.stddev.square() - 1) - q.stddev.log()).sum())
     assert vae.number("kl", "#compare article >> nth=1 >>") == pytest.approx(kl, abs=0.0051)
+    # The model in the middle takes no label, so the panel asks for the other's.
+    vae.page.locator("#compare").get_by_label("label for conditional models").select_option("4")
+    vae.rest()
+    label = 4
+    assert close(vae.pictures("#compare article >> nth=1 >> .pair")[0], decoded(other, vae.z, label), 0.002)
     # Its own plane moves the cursor of both.
     plane = vae.page.locator("#compare [role=application]").nth(1)
     vae.page.mouse.click(*place(box_of(plane), 0.62, 0.41))
