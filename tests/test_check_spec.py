@@ -56,7 +56,10 @@ ROOMS = (
     vl.SourceSpec,
 )
 # These need files from outside the project and have tests of their own.
-ELSEWHERE = {"mnist", "fashion-mnist", "kmnist", "emnist", "cifar10", "celeba", "dsprites", "shapes3d", "folder", "npz"}
+ELSEWHERE = {
+    *("mnist", "fashion-mnist", "kmnist", "emnist", "cifar10", "celeba", "dsprites", "shapes3d"),
+    *("folder", "npz", "csv", "parquet"),
+}
 
 
 def every_part() -> list[Any]:

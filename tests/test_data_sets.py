@@ -37,10 +37,11 @@ from vaelab.data import (
     dsprites,
     source_words,
 )
+from vaelab.data.data import held_out
 from vaelab.data.emnist import ARCHIVE
 from vaelab.data.fetching import fetch
 from vaelab.data.idx import NAMES
-from vaelab.data.images import ImageData, held_out
+from vaelab.data.images import ImageData
 from vaelab.data.store import DataNotFound, FileSet
 
 from .conftest import mirror

@@ -144,7 +144,7 @@ def test_the_command_line_trains_on_sprites(cli: Cli, tmp_path: Path) -> None:
     assert parse_source("sprites") == Sprites()
     record = read_record(tmp_path / "run" / "experiment.json")
     assert record.experiment.data == Sprites(limit=150, image_size=32)
-    assert record.image_format.shape == (1, 32, 32)
+    assert record.data_format.shape == (1, 32, 32)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from vaelab import VAE, Dreg, Elbo, Experiment, ImageFormat, Iwae, Ladder, UserE
 from vaelab.codec import decode, encode
 from vaelab.likelihoods import (
     Bernoulli,
+    ByColumn,
     CategoricalPixels,
     ContinuousBernoulli,
     DiscretisedLogistic,
@@ -25,7 +26,7 @@ from vaelab.likelihoods import (
 )
 from vaelab.spec import members
 
-ALL = members(LikelihoodSpec, own=True)
+ALL = [part for part in members(LikelihoodSpec, own=True) if part is not ByColumn]  # images; it takes tables only
 GAUSSIANS = (GaussianPixels, LearnedGaussian, OptimalGaussian)
 LEVELS = torch.arange(256, dtype=torch.float64) / 255
 

@@ -349,7 +349,7 @@ def test_attributes_are_rows_of_floats() -> None:
         (X[:3], 5, "y is 5, but must be one label"),
         (np.zeros((4, 3, 8, 3)), None, 'whose channels may be first or last; say channels="first"'),
         (np.zeros((4, 2, 8, 8)), None, "neither axis 1 nor the last is 1 or 3 channels"),
-        (np.zeros((4, 8)), None, "images must be (N, H, W)"),
+        (np.zeros((4, 8), np.uint8), None, "images must be (N, H, W)"),
         (Pairs((8, 8, 9)), None, "image 2 is uint8 of shape (9, 9, 3), but image 0 is uint8 of shape (8, 8, 3)"),
         ([np.zeros((3, 3)), np.zeros((4, 4))], None, "image 1 is float64 of shape (4, 4)"),
         (X, [1, "two"] * 30, "labels of mixed types, int and str"),

@@ -99,7 +99,7 @@ def test_the_experiment_file_alone_rebuilds_the_model(digits: ImageData, tmp_pat
 
     run = train(small(), tmp_path / "run", data=digits)
     record = read_record(tmp_path / "run" / "experiment.json")
-    model = record.experiment.model.build(record.image_format)
+    model = record.experiment.model.build(record.data_format)
     model.load_state_dict(weights(tmp_path / "run"))
     z = torch.zeros(1, 2)
     assert torch.equal(model.decode(z).mean, run.model.decode(z).mean)

@@ -120,7 +120,7 @@ def test_patience_stops_a_run_and_a_resumed_one_at_the_same_epoch(
     totals = iter([9.0, 8.0, 7.0, 7.5, 7.0, 6.0])
 
     def measured(model: object, split: object, **settings: object) -> Totals:
-        validation = len(split.images) == 25  # type: ignore[attr-defined]
+        validation = len(split.stored) == 25  # type: ignore[attr-defined]
         return Totals(next(totals) if validation else 5.0, 0.0)
 
     monkeypatch.setattr("vaelab.training.epoch.measure", measured)

@@ -14,6 +14,9 @@ from .data import (
     BinarisationSpec as BinarisationSpec,
     CelebA as CelebA,
     Cifar10 as Cifar10,
+    Column as Column,
+    Csv as Csv,
+    Data as Data,
     Digits as Digits,
     DSprites as DSprites,
     Dynamic as Dynamic,
@@ -27,13 +30,17 @@ from .data import (
     Kmnist as Kmnist,
     Mnist as Mnist,
     Npz as Npz,
+    Parquet as Parquet,
     Shapes3D as Shapes3D,
     SourceSpec as SourceSpec,
     Sprites as Sprites,
     Static as Static,
     Strokes as Strokes,
+    TableData as TableData,
+    TableFormat as TableFormat,
     Threshold as Threshold,
     as_data as as_data,
+    as_table as as_table,
     open_data as open_data,
 )
 from .data.drawing.sprites import (
@@ -86,6 +93,7 @@ from .figures.source import (
 from .likelihoods import (
     AnyLikelihood as AnyLikelihood,
     Bernoulli as Bernoulli,
+    ByColumn as ByColumn,
     CategoricalPixels as CategoricalPixels,
     ContinuousBernoulli as ContinuousBernoulli,
     DiscretisedLogistic as DiscretisedLogistic,
@@ -93,6 +101,7 @@ from .likelihoods import (
     LearnedGaussian as LearnedGaussian,
     LikelihoodSpec as LikelihoodSpec,
     OptimalGaussian as OptimalGaussian,
+    StudentT as StudentT,
 )
 from .measured import (
     MeasuredModel as MeasuredModel,

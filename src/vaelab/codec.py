@@ -131,9 +131,8 @@ def _spec(room: type[Spec], values: Any, path: tuple[str, ...], source: str, spe
     if not isinstance(values, dict):
         raise _error(source, path, f"is {values!r}, but must be an object with the fields of {room.__name__}")
     given = dict(values)
-    spec: Any = room
-    if room.room is not None:
-        spec = _class(room, given.pop("kind", None), path, source, specs)
+    tagged = room.room is not None
+    spec: Any = _class(room, given.pop("kind", None), path, source, specs) if tagged else room.of_json(given)
     names = {_json_name(spec, field.name): field for field in _stored(spec)}
     for name in given:
         if name not in names:

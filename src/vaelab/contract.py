@@ -48,11 +48,11 @@ class Network(nn.Module):
         return nn.Linear(self.features, outputs)
 
     @abstractmethod
-    def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
+    def encode(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
         """Features h of each image."""
 
     @abstractmethod
-    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
+    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N ..."]:
         """Parameters of the likelihood for each pixel, P channels."""
 
 
@@ -124,10 +124,10 @@ class Likelihood(nn.Module):
     """A density over the whole real axis, under which pixels may lie outside [0, 1]."""
 
     @abstractmethod
-    def forward(self, theta: Float[Tensor, "*N P H W"]) -> Distribution:
+    def forward(self, theta: Float[Tensor, ...]) -> Distribution:
         """p(x | z), whose event is an image of (C, H, W)."""
 
-    def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
+    def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N ..."]) -> Float[Tensor, "G N"]:
         """log p(x_n | z_g) of every image under every distribution, nats.
 
         Args:
@@ -231,7 +231,7 @@ class Trace:
         latents: from the first that is drawn to the last.
     """
 
-    x: Float[Tensor, "B C H W"]
+    x: Float[Tensor, "B ..."]
     p: Distribution
     latents: tuple[Latent, ...]
 

@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Lt
 
 from vaelab._version import __version__
 from vaelab.codec import decode, encode
-from vaelab.data import AnyBinarisation, AnySource, Grey, ImageFormat, Mnist
+from vaelab.data import AnyBinarisation, AnySource, DataFormat, Grey, Mnist
 from vaelab.errors import UserError
 from vaelab.files import FORMAT, read_json
 from vaelab.models import VAE, AnyModel
@@ -92,10 +92,10 @@ class Experiment(Spec):
     start: Annotated[str | None, tyro.conf.arg(metavar="RUN")] = None
     """A saved model, or the folder of a run, whose weights are the initial ones; the prior may differ."""
 
-    def check(self, format: ImageFormat) -> None:
+    def check(self, format: DataFormat) -> None:
         """Refuse combinations that cannot be trained, before anything is built.
 
-        >>> from vaelab import DipI, FlowPosterior
+        >>> from vaelab import DipI, FlowPosterior, ImageFormat
         >>> Experiment(model=VAE(posterior=FlowPosterior()), objective=DipI()).check(ImageFormat(1, 28, 28))
         Traceback (most recent call last):
         ...
@@ -126,13 +126,13 @@ class Record(Spec):
     """The content of experiment.json: it alone rebuilds the model, without the data set."""
 
     experiment: Experiment
-    image_format: ImageFormat
+    data_format: DataFormat
     reconstruction_is: str
     """What the reconstruction is: a negative log-likelihood, or a cross-entropy."""
     data_sha256: str
     """`ImageData.digest` of the images it is trained on, so that no run goes on with others."""
     format: int = FORMAT
-    json_names: ClassVar[Mapping[str, str]] = {"image_format": "images"}
+    json_names: ClassVar[Mapping[str, str]] = {"data_format": "images"}
     vaelab: str = field(default=__version__)
 
 

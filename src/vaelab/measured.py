@@ -14,7 +14,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from vaelab.data import BinarisationSpec, Grey, ImageData, ImageFormat
+from vaelab.data import BinarisationSpec, Data, DataFormat, Grey, ImageData, ImageFormat
 from vaelab.errors import UserError
 from vaelab.metrics.densities import mean_of, sample_of
 from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
@@ -52,16 +52,17 @@ class MeasuredModel:
     def __init__(
         self,
         model: Model,
-        data: ImageData | None = None,
+        data: Data | None = None,
         binarisation: BinarisationSpec | None = None,
         *,
         title: str = "the model",
         seed: int = 0,
     ) -> None:
         self.model, self.binarisation, self.title, self.seed = model, binarisation or Grey(), title, seed
-        self._data = data
         if data is not None:
             _check_format(data, model.format, model.spec.conditional)
+        # A table is seen with the categories and the standardisation of the model's own training rows.
+        self._data = None if data is None else data.like(model.format)
 
     def __repr__(self) -> str:
         return f"MeasuredModel {self.title}: {self.model.spec.summary} on {self._data or 'no images'}"
@@ -72,7 +73,7 @@ class MeasuredModel:
         return self._data is not None
 
     @property
-    def data(self) -> ImageData:
+    def data(self) -> Data:
         """The images.
 
         Raises:
@@ -81,6 +82,17 @@ class MeasuredModel:
         if self._data is None:
             raise UserError(f"{self.title} has no images to be measured on; give data")
         return self._data
+
+    @property
+    def image_data(self) -> ImageData:
+        """The data, for what is meant for images.
+
+        Raises:
+            UserError: there are none, or they are rows of a table.
+        """
+        if not isinstance(self.data, ImageData):
+            raise UserError(f"{self.title} was trained on rows of a table, but this takes images")
+        return self.data
 
     @property
     def labels(self) -> NDArray[np.int64] | None:
@@ -118,7 +130,9 @@ class MeasuredModel:
         """
         if self.data.binary or not self.binarisation.binary(self.data):
             return self
-        return self._with(data=replace(self.data, images=self.pixels.mul(255).byte().numpy()), binarisation=Grey())
+        return self._with(
+            data=replace(self.image_data, images=self.pixels.mul(255).byte().numpy()), binarisation=Grey()
+        )
 
     def with_model(self, model: Model) -> MeasuredModel:
         """Another model, such as that of an earlier epoch, on the same images."""
@@ -131,7 +145,7 @@ class MeasuredModel:
     def _with(
         self,
         model: Model | None = None,
-        data: ImageData | None = None,
+        data: Data | None = None,
         binarisation: BinarisationSpec | None = None,
         seed: int | None = None,
     ) -> MeasuredModel:
@@ -150,7 +164,7 @@ class MeasuredModel:
             yield
 
     @cached_property
-    def pixels(self) -> Float[Tensor, "N C H W"]:
+    def pixels(self) -> Float[Tensor, "N ..."]:
         """The images as the model sees them, float32 in [0, 1]; drawn pixels are drawn once."""
         return pixels_of(self.data, self.binarisation, self.seed)
 
@@ -220,7 +234,7 @@ class MeasuredModel:
         return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
     @torch.no_grad()
-    def decode(self, z: ArrayLike | Tensor, y: Tensor | int | None = None) -> Float[NDArray[np.float32], "N C H W"]:
+    def decode(self, z: ArrayLike | Tensor, y: Tensor | int | None = None) -> Float[NDArray[np.float32], "N ..."]:
         """Decoded images: the mean of p(x | z), computed in batches.
 
         Args:
@@ -253,13 +267,15 @@ def _posterior(model: Model, x: Tensor, y: Tensor | None) -> Any:
     return model.encode(x, y)
 
 
-def _check_format(data: ImageData, wanted: ImageFormat, conditional: bool) -> None:
-    """Refuse images that a model does not take.
+def _check_format(data: Data, wanted: DataFormat, conditional: bool) -> None:
+    """Refuse data that a model does not take.
 
     Raises:
         UserError: another shape, or, for a conditional model, another number of classes or attributes.
     """
-    if data.format.shape != wanted.shape:
+    if type(data.format) is not type(wanted):
+        raise UserError(f"data has {data.format.noun}, but the model takes {wanted.noun}; give {wanted.noun}")
+    if isinstance(data.format, ImageFormat) and data.format.shape != wanted.shape:
         raise UserError(
             f"data has images of shape {data.format.shape}, but the model takes {wanted.shape}; give images like those "
             "that it was trained on"
@@ -272,5 +288,5 @@ def _check_format(data: ImageData, wanted: ImageFormat, conditional: bool) -> No
         )
 
 
-def _conditions(format: ImageFormat) -> str:
+def _conditions(format: DataFormat) -> str:
     return f"{len(format.classes)} classes" if format.classes else f"{len(format.attributes)} attributes"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from vaelab.errors import UserError
+
 
 class CodeSpace(NamedTuple):
     """The space of discrete codes: `slots` integers, each below `size`."""
@@ -15,21 +17,42 @@ class CodeSpace(NamedTuple):
 class Sizes(NamedTuple):
     """The sizes that a network is built for."""
 
-    image: tuple[int, int, int]
-    """(C, H, W) of an image."""
+    shape: tuple[int, ...]
+    """Shape of x: (C, H, W) of an image, (F,) of a row of a table."""
     latent: int
     """Dimensions of z; for a network with a map of latents, of each position."""
     condition: int
     """K, dimensions of the condition; 0 for none."""
     parameters: int
     """P, channels of the decoder's output: the likelihood's parameters for one pixel, all channels together."""
+    missing: bool = False
+    """Whether values of x may be missing; the encoder is then told which ones were observed."""
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image, for networks that take images only.
+
+        Raises:
+            UserError: x is a row of a table.
+        """
+        return image_shape(self.shape, "the network", "Mlp")
+
+    @property
+    def encoded(self) -> tuple[int, ...]:
+        """Shape of the encoder's input: that of x, or (2 F,), x with zeros for missing values, then 1 if observed."""
+        return (2 * self.shape[0], *self.shape[1:]) if self.missing else self.shape
+
+    @property
+    def decoded(self) -> tuple[int, ...]:
+        """Shape of the decoder's output: (P, H, W), or (P,)."""
+        return (self.parameters, *self.shape[1:])
 
 
 class PriorSizes(NamedTuple):
     """The sizes that a prior is built for."""
 
-    image: tuple[int, int, int]
-    """(C, H, W) of an image."""
+    shape: tuple[int, ...]
+    """Shape of x: (C, H, W) of an image, (F,) of a row of a table."""
     latent: int
     """D, dimensions of z, all positions together."""
     condition: int
@@ -38,3 +61,28 @@ class PriorSizes(NamedTuple):
     """The space of codes if the posterior is discrete, otherwise None."""
     labels: bool = False
     """True if the condition is a label (one-hot, or zeros for an unknown label), False for attributes."""
+    missing: bool = False
+    """Whether values of x may be missing."""
+
+    @property
+    def image(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image, for priors that take images only.
+
+        Raises:
+            UserError: x is a row of a table.
+        """
+        return image_shape(self.shape, "the prior", "StandardNormal")
+
+
+def image_shape(shape: tuple[int, ...], part: str, other: str) -> tuple[int, int, int]:
+    """The shape of an image as three numbers.
+
+    Raises:
+        UserError: it is the shape of a row of a table.
+    """
+    if len(shape) != 3:
+        raise UserError(
+            f"{part} takes images of shape (C, H, W), but the data are rows of a table, of shape {shape}; choose "
+            f"another, such as {other}"
+        )
+    return shape

@@ -90,6 +90,11 @@ class Spec(ABC):
         """The spec that a simpler value stands for, such as a number for a constant schedule; by default the value."""
         return value
 
+    @classmethod
+    def of_json(cls, values: Mapping[str, Any]) -> type[Spec]:
+        """The class that JSON without a kind describes; by default this one."""
+        return cls
+
     def __post_init__(self) -> None:
         spec: Any = type(self)
         for name, hint in spec_hints(spec).items():

@@ -15,7 +15,7 @@ from vaelab.errors import UserError, did_you_mean
 from vaelab.figures import ENTRIES
 
 if TYPE_CHECKING:
-    from vaelab.data import ImageData
+    from vaelab import data
     from vaelab.figures.source import FigureSource
 
 
@@ -122,7 +122,7 @@ class Figures(Command):
         from vaelab.models.files import load
         from vaelab.training import open_run
 
-        given: ImageData | None = None if self.data is None else parse_source(self.data).load(self.data_dir)
+        given: data.Data | None = None if self.data is None else parse_source(self.data).load(self.data_dir)
         if run.suffix == ".safetensors":
             images = None if given is None else given.split("test")
             return FigureSource(MeasuredModel(load(run), images, title=run.name))

@@ -170,10 +170,10 @@ class BetaSweep(_Study):
 
     def open(self) -> tuple[ImageData, str | None]:
         """The images that are named, or the sprites."""
-        from vaelab.data import open_data
+        from vaelab.data.auto import open_images
         from vaelab.studies.beta_sweep import SOURCE
 
-        return (open_data(SOURCE), None) if self.data is None else super().open()
+        return (open_images(SOURCE), None) if self.data is None else super().open()
 
     def study(self) -> Study:
         """The sweep over beta."""

@@ -6,8 +6,16 @@ A new source is one file, its spec and its loader, and one name below.
 # ruff: noqa: I001  # sources are listed to users in the order of these imports
 from __future__ import annotations
 
+from vaelab.data.data import Data as Data, DataFormat as DataFormat
 from vaelab.data.images import ImageData as ImageData, ImageFormat as ImageFormat
 from vaelab.data.arrays import as_data as as_data
+from vaelab.data.columns import Column as Column, ColumnType as ColumnType, TableFormat as TableFormat
+from vaelab.data.tables import (
+    TableData as TableData,
+    as_table as as_table,
+    read_table as read_table,
+    standardised as standardised,
+)
 from vaelab.data.sources import SourceSpec as SourceSpec, Stored as Stored
 from vaelab.data.mnist import Mnist as Mnist
 from vaelab.data.fashion_mnist import FashionMnist as FashionMnist
@@ -22,6 +30,7 @@ from vaelab.data.strokes import Strokes as Strokes
 from vaelab.data.digits import Digits as Digits
 from vaelab.data.folder import Folder as Folder
 from vaelab.data.npz import Npz as Npz
+from vaelab.data.table_files import Csv as Csv, Parquet as Parquet
 from vaelab.data.in_memory import InMemory as InMemory
 from vaelab.data.limited import Limited as Limited
 from vaelab.data.validation import training_and_validation as training_and_validation
@@ -36,7 +45,7 @@ from vaelab.data.binarisation import (
 from vaelab.data.naming import (
     METAVAR as METAVAR,
     AnySource as AnySource,
-    images_of as images_of,
+    data_of as data_of,
     open_data as open_data,
     parse_source as parse_source,
     source_name as source_name,

@@ -10,7 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vaelab.data.images import ImageData, as_attributes, held_out
+from vaelab.data.conditions import condition_fields, listed
+from vaelab.data.data import held_out
+from vaelab.data.images import ImageData
 from vaelab.data.items import is_dataset, items_of, pixels_of_item
 from vaelab.errors import UserError, brief
 
@@ -60,7 +62,7 @@ def as_data(
     if isinstance(test, int | float) and not isinstance(test, bool):
         if not 0 < test < 1:
             raise UserError(f"test is {test}, but must be a share between 0 and 1, or the images of the test split")
-        return held_out(_data(name, images, conditions, classes, attribute_names), test)
+        return held_out(ImageData(name, images, **condition_fields(conditions, classes, attribute_names)), test)
 
     held = _of_split(test, channels)
     if held[0].shape[1:] != images.shape[1:]:
@@ -70,7 +72,7 @@ def as_data(
     if (held[1] is None) != (conditions is None):
         raise UserError("labels are given for only one of x and test; give them for both or for none")
     together = None if conditions is None else _concatenated(conditions, held[1])
-    data = _data(name, np.concatenate([images, held[0]]), together, classes, attribute_names)
+    data = ImageData(name, np.concatenate([images, held[0]]), **condition_fields(together, classes, attribute_names))
     rows = len(images)
     return replace(data, splits={"train": range(rows), "test": range(rows, len(data))})
 
@@ -89,11 +91,7 @@ def _of_split(test: Any, channels: Channels | None) -> tuple[NDArray[np.uint8], 
 
 
 def _concatenated(first: Any, second: Any) -> Any:
-    return [*_listed(first), *_listed(second)]
-
-
-def _listed(values: Any) -> list[Any]:
-    return list(values.tolist() if hasattr(values, "tolist") else values)
+    return [*listed(first), *listed(second)]
 
 
 def _images(x: Any, y: Any, channels: Channels | None) -> tuple[NDArray[np.uint8], Any]:
@@ -148,8 +146,10 @@ def channels_first(x: NDArray[Any], channels: Channels | None = None, name: str 
         UserError: the layout is ambiguous or none of images, or values lie outside their range.
     """
     if x.ndim not in (3, 4) or 0 in x.shape:
+        remedy = "; for the rows of a table use vaelab.as_table" if x.ndim == 2 else ""
         raise UserError(
             f"{name} has shape {x.shape}, but images must be (N, H, W), (N, C, H, W) or (N, H, W, C), none of them 0"
+            f"{remedy}"
         )
     if channels not in (None, "first", "last"):
         raise UserError(f'channels is {channels!r}, but must be "first" or "last"')
@@ -196,74 +196,3 @@ def _not_binary(x: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     if x.max() == 1:
         raise UserError(f"{name} holds the integers 0 and 1, but white is 255; give bool, or multiply by 255")
     return x
-
-
-def _data(
-    name: str, images: NDArray[np.uint8], conditions: Any, classes: Sequence[str], attribute_names: Sequence[str]
-) -> ImageData:
-    """Images with labels or attributes, without splits."""
-    if conditions is None:
-        return ImageData(name, images)
-    values = _conditions(conditions)
-    if isinstance(classes, str) or not all(isinstance(each, str) for each in classes) or len({*classes}) < len(classes):
-        raise UserError(f"classes is {brief(classes)}, but must be a list of different names")
-    if values.ndim == 2:
-        names = tuple(attribute_names) or tuple(f"attribute {column}" for column in range(values.shape[1]))
-        return ImageData(name, images, attributes=as_attributes(values), attribute_names=names)
-    if values.dtype.kind in "US":
-        known = tuple(classes) or tuple(np.unique(values).tolist())
-        unknown = set(values.tolist()) - set(known)
-        if unknown:
-            raise UserError(f"y has the label {min(unknown)!r}, which classes does not name; add it")
-        return ImageData(name, images, np.array([known.index(label) for label in values], np.int64), known)
-    return ImageData(name, images, values.astype(np.int64), tuple(classes) or class_names(values, "y"))
-
-
-def class_names(labels: NDArray[Any], where: str) -> tuple[str, ...]:
-    """The numbers of the classes as their names.
-
-    Raises:
-        UserError: labels that number no classes.
-    """
-    low, high = (int(labels.min()), int(labels.max())) if len(labels) else (0, 0)
-    if low < 0 or high >= 10_000:
-        raise UserError(f"{where} runs from {low} to {high}; number the classes from 0, or give the labels as text")
-    return tuple(str(number) for number in range(high + 1))
-
-
-def _conditions(y: Any) -> NDArray[Any]:
-    """Labels, integers or text, (N,), or attributes, floats, (N, A).
-
-    Raises:
-        UserError: values of mixed types, or of a type that is neither.
-    """
-    if hasattr(y, "detach"):
-        y = y.detach().cpu().numpy()
-    elif hasattr(y, "to_pylist"):  # a column of Arrow
-        y = y.to_pylist()
-    if not hasattr(y, "__iter__"):
-        raise UserError(f"y is {brief(y)}, but must be one label or row of attributes per image")
-    listed = _listed(y)
-    kinds = {_kind(value) for value in listed}
-    if len(kinds) > 1:
-        raise UserError(f"y has labels of mixed types, {' and '.join(sorted(kinds))}; give all of one type")
-    try:
-        values = np.asarray(listed)
-    except ValueError:
-        raise UserError("y has rows of different lengths; give one row of attributes per image") from None
-    if values.ndim == 2 and values.dtype.kind in "iufb":
-        return values
-    if values.ndim != 1 or values.dtype.kind not in "iuUSb":
-        raise UserError(
-            f"y is {values.dtype} of shape {values.shape}, but must be labels, integers or text of shape (N,), or "
-            "attributes, floats of shape (N, A)"
-        )
-    return values
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool | np.bool_):
-        return "bool"
-    if isinstance(value, int | np.integer):
-        return "int"
-    return type(value).__name__

@@ -6,8 +6,21 @@ from pathlib import Path
 
 from vaelab.data import Digits, ImageData, Mnist, SourceSpec, open_data, parse_source
 from vaelab.data.store import DataNotFound
+from vaelab.errors import UserError
 
 Opened = tuple[SourceSpec, ImageData, str | None]
+
+
+def open_images(source: SourceSpec, directory: Path | None = None) -> ImageData:
+    """The images of a source, for commands that take images only.
+
+    Raises:
+        UserError: the source is a table, or as `open_data`.
+    """
+    data = open_data(source, directory)
+    if not isinstance(data, ImageData):
+        raise UserError(f"data is {data.name!r}, a table, but this takes images; name a source of images")
+    return data
 
 
 def open_named(text: str, directory: Path | None = None) -> Opened:
@@ -17,7 +30,7 @@ def open_named(text: str, directory: Path | None = None) -> Opened:
         UserError: as `open_data`.
     """
     source = parse_source(text)
-    return source, open_data(source, directory), None
+    return source, open_images(source, directory), None
 
 
 def open_auto(directory: Path | None = None) -> Opened:
@@ -30,10 +43,10 @@ def open_auto(directory: Path | None = None) -> Opened:
         UserError: MNIST is corrupt.
     """
     try:
-        return Mnist(), open_data(Mnist(), directory), None
+        return Mnist(), open_images(Mnist(), directory), None
     except DataNotFound as error:
         notice = (
             "This is not MNIST but the digits set of scikit-learn (1,797 handwritten digits), since MNIST is missing: "
             f"{error}. Its numbers cannot be compared with the study's."
         )
-        return Digits(), open_data(Digits()), notice
+        return Digits(), open_images(Digits()), notice

@@ -9,7 +9,7 @@ import numpy as np
 from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 
-from vaelab.data.images import ImageData
+from vaelab.data.data import Data
 from vaelab.spec import Spec, any_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class BinarisationSpec(Spec, room=True):
     """Base of the protocols: by default, bytes are stored unchanged and scaled batch by batch."""
 
-    def binary(self, data: ImageData) -> bool:
+    def binary(self, data: Data) -> bool:
         """Whether the model sees only 0 and 1."""
         return True
 
@@ -36,7 +36,7 @@ class BinarisationSpec(Spec, room=True):
 class Grey(BinarisationSpec):
     """Grey pixels, x / 255 in [0, 1]."""
 
-    def binary(self, data: ImageData) -> bool:
+    def binary(self, data: Data) -> bool:
         """Whether the model sees only 0 and 1, that is, whether the images are binary."""
         return data.binary
 

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from vaelab.data.images import ImageData, held_out
+from vaelab.data.data import held_out
+from vaelab.data.images import ImageData
 from vaelab.data.sources import SourceSpec
 
 

@@ -12,8 +12,9 @@ import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
+from vaelab.data.data import held_out
 from vaelab.data.decoding import MAX_PIXELS, eight_bits, in_threads, own_limit, room_for
-from vaelab.data.images import ImageData, held_out
+from vaelab.data.images import ImageData
 from vaelab.data.sources import SourceSpec
 from vaelab.errors import UserError
 

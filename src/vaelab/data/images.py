@@ -1,16 +1,16 @@
-"""`ImageData`, the value that every source returns: images, labels, attributes and splits."""
+"""Images in memory, with labels, attributes and splits, and their format."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
+from vaelab.data.data import Data, DataFormat
 from vaelab.errors import UserError
 from vaelab.spec import Spec
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ImageFormat(Spec):
+class ImageFormat(DataFormat):
     """The format of images that a model is built for: channels, height and width in pixels, classes or attributes."""
 
     channels: Annotated[int, Ge(1)]
@@ -27,11 +27,7 @@ class ImageFormat(Spec):
     width: Annotated[int, Ge(1)]
     classes: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
-
-    @property
-    def condition_size(self) -> int:
-        """K, numbers in a condition: one per class, or, for images without labels, one per attribute."""
-        return len(self.classes or self.attributes)
+    noun: ClassVar[str] = "images"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -40,7 +36,7 @@ class ImageFormat(Spec):
 
 
 @dataclass(frozen=True, repr=False)
-class ImageData:
+class ImageData(Data):
     """Images in memory; `vaelab.as_data` makes it from arrays, tensors and data sets.
 
     Args:
@@ -74,11 +70,10 @@ class ImageData:
     attributes: NDArray[np.float32] | None = None
     attribute_names: tuple[str, ...] = ()
     source: Spec | None = None
+    array: ClassVar[str] = "images"
 
     def __post_init__(self) -> None:
-        for text in (self.name, *self.classes, *self.attribute_names):
-            if text.encode(errors="replace").decode() != text:
-                raise UserError(f"the name {text!r} is not UTF-8, so no record can hold it; rename it")
+        self.check_names()
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
             raise UserError(
                 f"{self.name}: images are {self.images.dtype} of shape {self.images.shape}, "
@@ -88,56 +83,12 @@ class ImageData:
             raise UserError(f"{self.name}: no images; at least one is needed")
         if 0 in self.images.shape:
             raise UserError(f"{self.name}: images have shape {self.images.shape}, without a pixel; leave them out")
-        if self.labels is not None:
-            if self.labels.shape != (len(self.images),):
-                raise UserError(
-                    f"{self.name}: labels have shape {self.labels.shape}, "
-                    f"but there are {len(self.images)} images; give one label per image"
-                )
-            low, high = int(self.labels.min()), int(self.labels.max())
-            if low < 0 or high >= len(self.classes):
-                raise UserError(
-                    f"{self.name}: labels run from {low} to {high}, but there are {len(self.classes)} "
-                    "classes; number the classes from 0"
-                )
-        self._check_attributes()
+        self.check_conditions()
 
-    def _check_attributes(self) -> None:
-        columns = 0
-        if self.attributes is not None:
-            if self.attributes.ndim != 2 or len(self.attributes) != len(self.images) or self.attributes.shape[1] == 0:
-                raise UserError(
-                    f"{self.name}: attributes have shape {self.attributes.shape}, "
-                    f"but there are {len(self.images)} images; give (N, A), one row per image"
-                )
-            if self.attributes.dtype != np.float32:
-                raise UserError(f"{self.name}: attributes are {self.attributes.dtype}, but must be float32")
-            if not np.isfinite(self.attributes).all():
-                row, column = np.argwhere(~np.isfinite(self.attributes))[0].tolist()
-                raise UserError(
-                    f"{self.name}: attributes[{row}, {column}] is {self.attributes[row, column]}, but must be finite; "
-                    "leave such images out or fill the value in"
-                )
-            columns = self.attributes.shape[1]
-        if len(self.attribute_names) != columns:
-            raise UserError(
-                f"{self.name}: there are {len(self.attribute_names)} attribute names, but the attributes have "
-                f"{columns} columns; give one name per column"
-            )
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __repr__(self) -> str:
-        shape = " x ".join(map(str, self.images.shape[1:]))
-        parts = [f"{len(self):,} images of {shape}"]
-        if self.labels is not None:
-            parts.append(f"{len(self.classes)} classes")
-        if self.attributes is not None:
-            names = ", ".join(self.attribute_names[:5]) + ", ..." * (len(self.attribute_names) > 5)
-            parts.append(f"attributes {names}")
-        parts += [f"{name} {len(rows):,}" for name, rows in self.splits.items()]
-        return f"ImageData {self.name}: {', '.join(parts)}"
+    @property
+    def shape_text(self) -> str:
+        """The shape of an image, in words."""
+        return f"images of {' x '.join(map(str, self.images.shape[1:]))}"
 
     @property
     def format(self) -> ImageFormat:
@@ -146,79 +97,20 @@ class ImageData:
         return ImageFormat(channels, height, width, self.classes, self.attribute_names)
 
     @property
-    def condition(self) -> NDArray[np.int64] | NDArray[np.float32] | None:
-        """The condition of each image: its label, or, for unlabelled images, its attributes; None for none."""
-        return self.attributes if self.labels is None else self.labels
-
-    @property
     def binary(self) -> bool:
         """Whether every pixel is 0 or 255."""
         return not bool(((self.images > 0) & (self.images < 255)).any())
 
-    @property
-    def digest(self) -> str:
-        """sha256 over images, labels, splits and attributes: whether two data sets are the same."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
-        if self.labels is not None:
-            digest.update(np.ascontiguousarray(self.labels).data)
-        digest.update(repr((self.images.shape, sorted(self.splits.items(), key=str))).encode())
-        # Runs from before there were attributes know their data by the lines above alone.
-        if self.attributes is not None:
-            digest.update(np.ascontiguousarray(self.attributes).data)
-            digest.update(repr(self.attribute_names).encode())
-        return digest.hexdigest()
+    def stored(self, binarisation: Any) -> tuple[NDArray[Any], Callable[[Tensor], Tensor]]:
+        """The bytes to keep on the device, and the function from a batch of them to pixels."""
+        return binarisation.prepare(self.images), binarisation.pixels
 
-    def split(self, name: str) -> ImageData:
-        """The images of one split, without a copy.
+    def like(self, format: DataFormat) -> ImageData:
+        """The images as they are: a model keeps nothing about images but their shape.
 
         Raises:
-            UserError: there is no split of this name, or it is empty.
+            UserError: the model takes rows of a table.
         """
-        if name not in self.splits:
-            known = ", ".join(self.splits) or "none"
-            raise UserError(f"split is {name!r}, but {self.name} has: {known}")
-        rows = self.splits[name]
-        return self.take(slice(rows.start, rows.stop))
-
-    def take(self, rows: slice | NDArray[np.int64]) -> ImageData:
-        """The images of the rows named, in that order, as one set without splits."""
-        return replace(
-            self,
-            images=self.images[rows],
-            labels=None if self.labels is None else self.labels[rows],
-            attributes=None if self.attributes is None else self.attributes[rows],
-            splits={},
-            skipped=(),
-            source=None,
-        )
-
-    def tensors(self) -> tuple[Tensor, Tensor | None]:
-        """The images as float32 in [0, 1], (N, C, H, W), and `condition`, (N,) or (N, A), or None."""
-        import torch
-
-        condition = None if self.condition is None else torch.from_numpy(self.condition)
-        return torch.from_numpy(self.images).float() / 255, condition
-
-
-def as_attributes(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Numbers as float32; those that float32 cannot hold become infinite, which `ImageData` refuses."""
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32)
-
-
-def held_out(whole: ImageData, share: float = 0.2) -> ImageData:
-    """The same data with a test split of `share` of the rows, drawn with a fixed seed so that it is always the same.
-
-    Raises:
-        UserError: there are fewer than two images.
-
-    >>> held_out(ImageData("bars", np.zeros((10, 1, 8, 8), np.uint8))).splits
-    {'train': range(0, 8), 'test': range(8, 10)}
-    """
-    rows = len(whole)
-    order = np.random.default_rng(0).permutation(rows)
-    train = rows - max(1, round(share * rows))
-    if train < 1:
-        raise UserError(f"{whole.name}: {rows} images; at least two are needed, one of them for the test split")
-    splits = {"train": range(train), "test": range(train, rows)}
-    return replace(whole.take(order), splits=splits, skipped=whole.skipped)
+        if not isinstance(format, ImageFormat):
+            raise UserError(f"{self.name} has images, but the model takes rows of a table; give a table")
+        return self

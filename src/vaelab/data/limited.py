@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from annotated_types import Ge
 
-from vaelab.data.images import ImageData
+from vaelab.data.data import D, Data
 from vaelab.data.naming import open_data
 from vaelab.data.sources import SourceSpec
 from vaelab.errors import UserError
@@ -25,7 +25,7 @@ class Limited(SourceSpec):
     python_only: ClassVar[bool] = True
     """On the command line it is `--limit`."""
 
-    def load(self, directory: Path | None = None) -> ImageData:
+    def load(self, directory: Path | None = None) -> Data:
         """The images.
 
         Raises:
@@ -34,11 +34,12 @@ class Limited(SourceSpec):
         return limited(open_data(self.source, directory), self.limit)
 
 
-def limited(data: ImageData, limit: int) -> ImageData:
+def limited(data: D, limit: int) -> D:
     """`limit` images of all splits together, drawn with a fixed seed; the same data if there are no more.
 
     Every split keeps at least one image; rows in no split are dropped.
 
+    >>> from vaelab import ImageData
     >>> bars = ImageData("bars", np.zeros((10, 1, 8, 8), np.uint8), splits={"train": range(8), "test": range(8, 10)})
     >>> limited(bars, 5).splits
     {'train': range(0, 4), 'test': range(4, 5)}
@@ -61,4 +62,6 @@ def limited(data: ImageData, limit: int) -> ImageData:
         chosen.append(generator.permutation(len(rows))[: sizes[name]] + rows.start)
         splits[name] = range(start, start + sizes[name])
         start += sizes[name]
-    return replace(data.take(np.concatenate(chosen)), splits=splits, skipped=data.skipped)
+    taken: Any = data.take(np.concatenate(chosen))
+    found: D = replace(taken, splits=splits, skipped=data.skipped)
+    return found

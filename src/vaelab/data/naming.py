@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import tyro
 
 from vaelab.data.arrays import as_data
-from vaelab.data.images import ImageData
+from vaelab.data.data import Data, held_out
 from vaelab.data.in_memory import InMemory
 from vaelab.data.sources import SourceSpec
+from vaelab.data.tables import TableData, as_table, is_table
 from vaelab.errors import UserError, did_you_mean
 from vaelab.spec import spec_hints, words
 
@@ -92,12 +93,12 @@ def source_text(source: SourceSpec) -> str:
     return f"{word}:{getattr(source, argument.name)}"
 
 
-def open_data(source: str | SourceSpec, directory: Path | None = None) -> ImageData:
-    """The images of a source, given as a spec or as text; they know the source that they come from.
+def open_data(source: str | SourceSpec, directory: Path | None = None) -> Data:
+    """The images or rows of a source, given as a spec or as text; they know the source that they come from.
 
     Raises:
         UserError: there is no such source, its files are absent or corrupt, or a foreign source does not return
-            `ImageData` with the splits `train` and `test`.
+            `ImageData` or `TableData` with the splits `train` and `test`.
 
     >>> open_data("digits").images.shape
     (1797, 1, 28, 28)
@@ -105,24 +106,31 @@ def open_data(source: str | SourceSpec, directory: Path | None = None) -> ImageD
     spec = parse_source(source) if isinstance(source, str) else source
     data: Any = spec.load(directory)
     name = type(spec).__name__
-    if not isinstance(data, ImageData):
+    if not isinstance(data, Data):
         raise UserError(
-            f"{name}.load returned {type(data).__name__}, but must return ImageData; vaelab.as_data(x, y) makes it"
+            f"{name}.load returned {type(data).__name__}, but must return ImageData, which vaelab.as_data(x, y) makes, "
+            "or TableData"
         )
     if not {"train", "test"} <= set(data.splits):
         had = ", ".join(data.splits) or "none"
         raise UserError(f"{name}.load returned data with the splits {had}, but train and test are needed; use as_data")
-    return dataclasses.replace(data, source=spec)
+    loaded: Data = dataclasses.replace(data, source=spec)  # type: ignore[type-var]  # every concrete one is a dataclass
+    return loaded
 
 
-def images_of(data: Any, directory: Path | None = None) -> ImageData:
-    """The images that a user names or gives: a source or its name, `ImageData`, or anything that `as_data` takes.
+def data_of(data: Any, directory: Path | None = None) -> Data:
+    """The data that a user names or gives: a source, its name, `Data`, or what `as_data` or `as_table` takes.
 
     Raises:
-        UserError: as `open_data` and `as_data`.
+        UserError: as `open_data`, `as_data` and `as_table`.
     """
     if isinstance(data, str | SourceSpec):
         return open_data(data, directory)
+    if isinstance(data, TableData):
+        return data if {"train", "test"} <= set(data.splits) else held_out(data)
+    x, y = data if isinstance(data, tuple) and len(data) == 2 else (data, None)
+    if is_table(x):
+        return as_table(x, y)
     return as_data(*data) if isinstance(data, tuple) and len(data) == 2 else as_data(data)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaelab.data.images import ImageData, as_attributes, held_out
+from vaelab.data.data import as_attributes, held_out
+from vaelab.data.images import ImageData
 from vaelab.data.sources import SourceSpec
 from vaelab.errors import UserError
 

@@ -9,7 +9,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge
 
-from vaelab.data.images import ImageData, as_attributes
+from vaelab.data.data import as_attributes
+from vaelab.data.images import ImageData
 from vaelab.data.sample import BLOCK, choose_rows, gather_rows
 from vaelab.data.sources import Stored
 from vaelab.data.store import Download, FileSet, corrupt, errors_as_corrupt

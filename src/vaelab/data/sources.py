@@ -6,8 +6,8 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from vaelab.data.data import Data
 from vaelab.data.directory import data_directory
-from vaelab.data.images import ImageData
 from vaelab.spec import Spec
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class SourceSpec(Spec, room=True):
     """False for images that come with an installed package or are drawn when they are loaded."""
 
     @abstractmethod
-    def load(self, directory: Path | None = None) -> ImageData:
+    def load(self, directory: Path | None = None) -> Data:
         """The images, with the splits `train` and `test`.
 
         Args:
@@ -37,7 +37,7 @@ class Stored(SourceSpec):
         """The files: names, folders, addresses and checksums."""
 
     @abstractmethod
-    def read(self, directory: Path) -> ImageData:
+    def read(self, directory: Path) -> Data:
         """The images from the folder of data sets, without a download.
 
         Raises:
@@ -45,6 +45,6 @@ class Stored(SourceSpec):
             UserError: a file is corrupt.
         """
 
-    def load(self, directory: Path | None = None) -> ImageData:
+    def load(self, directory: Path | None = None) -> Data:
         """The images from the folder of data sets, by default the one that `data_directory` finds."""
         return self.read(data_directory(directory))

@@ -10,8 +10,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge
 
+from vaelab.data.data import as_attributes
 from vaelab.data.dsprites import FACTORS, SHAPES
-from vaelab.data.images import ImageData, as_attributes
+from vaelab.data.images import ImageData
 from vaelab.data.sample import choose_rows
 from vaelab.data.sources import SourceSpec
 

@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from annotated_types import Ge
 
-from vaelab.data.images import ImageData, as_attributes
+from vaelab.data.data import as_attributes
+from vaelab.data.images import ImageData
 from vaelab.data.sources import SourceSpec
 
 RANGES = {"slant": (-25.0, 25.0), "thickness": (1.5, 4.0), "scale": (12.0, 18.0), "rotation": (-10.0, 10.0)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vaelab.data.images import ImageData
+from vaelab.data.data import Data
 from vaelab.errors import UserError
 
 VALIDATION = 5000
@@ -13,7 +13,7 @@ VALIDATION = 5000
 _SHARE = 12
 
 
-def training_and_validation(data: ImageData, n_images: int | None) -> tuple[NDArray[np.int64], ImageData | None]:
+def training_and_validation(data: Data, n_images: int | None) -> tuple[NDArray[np.int64], Data | None]:
     """The rows of the split `train` to train on, and the images to choose by; None for no such images.
 
     The rows are drawn with a fixed seed, so that all runs on the same data hold out the same images.
@@ -26,6 +26,7 @@ def training_and_validation(data: ImageData, n_images: int | None) -> tuple[NDAr
     Raises:
         UserError: no image would be left to train on.
 
+    >>> from vaelab import ImageData
     >>> bars = ImageData("bars", np.zeros((30, 1, 8, 8), np.uint8), splits={"train": range(24), "test": range(24, 30)})
     >>> rows, validation = training_and_validation(bars, None)
     >>> len(rows), len(validation)

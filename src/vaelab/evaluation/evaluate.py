@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vaelab.data import BinarisationSpec, images_of
+from vaelab.data import BinarisationSpec, data_of
 from vaelab.errors import UserError
 from vaelab.evaluation.budget import Budget
 from vaelab.evaluation.measurement import Measurement
@@ -52,7 +52,7 @@ def evaluate(
     """
     if not isinstance(model, Model):
         raise UserError(f"model is a {type(model).__name__}, but must be a model, such as run.model")
-    measured = MeasuredModel(model, images_of(data), binarisation)
+    measured = MeasuredModel(model, data_of(data), binarisation)
     names = (only,) if isinstance(only, str) else only
     return measure_parts(Measurement(measured, budget or Budget()), names, parts=parts)
 

@@ -67,7 +67,7 @@ class Measurement:
         return self.measured.split(name).with_seed(self.budget.seed)
 
     @property
-    def x(self) -> Float[Tensor, "N C H W"]:
+    def x(self) -> Float[Tensor, "N ..."]:
         """Pixels of the test images, binarised once."""
         return self.test_binarised.pixels
 
@@ -83,7 +83,7 @@ class Measurement:
         return torch.from_numpy(np.sort(rows))
 
     @property
-    def costly_batch(self) -> tuple[Float[Tensor, "M C H W"], Tensor | None]:
+    def costly_batch(self) -> tuple[Float[Tensor, "M ..."], Tensor | None]:
         """Pixels and conditions of these rows, on the model's device."""
         x, y = self.x[self.costly_rows], None if self.y is None else self.y[self.costly_rows]
         return x.to(self.model.device), None if y is None else y.to(self.model.device)
@@ -139,4 +139,4 @@ class Measurement:
             UserError: the images have no labels.
         """
         self.say("training a classifier of images")
-        return train_classifier(self.train.data, seed=self.budget.seed)
+        return train_classifier(self.train.image_data, seed=self.budget.seed)

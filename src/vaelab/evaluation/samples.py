@@ -30,9 +30,10 @@ def measure(measurement: Measurement) -> Section:
     """Distances on the features of the project's own classifier, neighbours, copies, and the classes of samples.
 
     Raises:
-        UserError: none of these can be measured.
+        UserError: none of these can be measured, or the data are no images.
     """
     real = measurement.test.subset(_MOST)
+    _ = real.image_data  # refuses rows of a table
     measurement.say(f"drawing {real.n_images} samples")
     drawn = _drawn(real)
     numbers, findings = collect(
@@ -82,8 +83,8 @@ def _distances(measurement: Measurement, real: MeasuredModel, drawn: _Images) ->
             f"the test split has {real.n_images} images, but the distances are of {FEATURES} features and need more "
             "images than that; give more"
         )
-    seed, images = measurement.budget.seed, _grey(real.data)
-    training = _grey(measurement.train.subset(len(drawn)).data)
+    seed, images = measurement.budget.seed, _grey(real.image_data)
+    training = _grey(measurement.train.subset(len(drawn)).image_data)
     classifier = measurement.classifier
     measurement.say("comparing samples with real images")
     found = sample_quality(classifier, images, drawn, seed=seed)
@@ -131,15 +132,15 @@ def _classes(measurement: Measurement, real: MeasuredModel, drawn: _Images) -> I
         float((read == wanted).mean()),
         interval=pair(bootstrap_interval((read == wanted).astype(np.float64))),
         how=f"samples classified as the class they were generated for, worst class {found.worst:.3f}; real images "
-        f"{classifier.accuracy(_grey(real.data), wanted):.3f}",
+        f"{classifier.accuracy(_grey(real.image_data), wanted):.3f}",
     )
 
 
 def _copies(measurement: Measurement, real: MeasuredModel, drawn: _Images) -> Iterator[Number]:
     """How close samples are to training images, compared with test images."""
     measurement.say("finding the nearest training image of each sample")
-    training = _grey(measurement.train.data)
-    found = memorisation(drawn[:_COPIES], training, _grey(real.data)[:_COPIES])
+    training = _grey(measurement.train.image_data)
+    found = memorisation(drawn[:_COPIES], training, _grey(real.image_data)[:_COPIES])
     yield Number("nearer than test images", found.rank, how="rank of distances to training images; 0.5: no difference")
     yield Number(
         "the same, relative",

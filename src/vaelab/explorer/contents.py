@@ -63,7 +63,7 @@ def _images(measured: MeasuredModel, blocks: Blocks, by_attributes: bool) -> dic
     labels = measured.labels if measured.model.format.classes else None
     narrow = np.uint8 if len(measured.model.format.classes) <= 256 else np.uint16
     return {
-        "pixels": blocks.add("images", measured.data.images),
+        "pixels": blocks.add("images", measured.image_data.images),
         "labels": None if labels is None else blocks.add("labels", labels.astype(narrow)),
         "attributes": None if attributes is None else blocks.add("attributes", attributes),
         "count": measured.n_images,

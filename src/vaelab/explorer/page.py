@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
-from vaelab.data import ImageData
+from vaelab.data import Data
 from vaelab.errors import UserError
 from vaelab.explorer.blocks import Blocks
 from vaelab.explorer.contents import contents_of
@@ -53,7 +53,7 @@ class Explorer:
 
 def explore(
     *runs: Run | Model | str | Path,
-    data: ImageData | None = None,
+    data: Data | None = None,
     title: str = "",
     snapshots: bool = False,
     data_dir: Path | None = None,

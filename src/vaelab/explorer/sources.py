@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vaelab.data import BinarisationSpec, ImageData
+from vaelab.data import BinarisationSpec, Data
 from vaelab.errors import UserError
 from vaelab.measured import MeasuredModel
 from vaelab.models.files import load
@@ -69,9 +69,7 @@ def sources_of(runs: Sequence[Run | Model | Path]) -> list[ExplorerSource]:
     return sources
 
 
-def test_images(
-    source: ExplorerSource, data: ImageData | None, directory: Path | None
-) -> tuple[MeasuredModel | None, str]:
+def test_images(source: ExplorerSource, data: Data | None, directory: Path | None) -> tuple[MeasuredModel | None, str]:
     """The test images of a page with its first model, as that model sees them; or None, and why there are none.
 
     Raises:
@@ -89,7 +87,7 @@ def test_images(
     elif data.splits:
         return None, f"points and test images, since {data.name} has no split named test"
     measured = MeasuredModel(source.model, data, source.binarisation, title=source.name)
-    channels, height, width = data.format.shape
+    channels, height, width = measured.image_data.format.shape
     most = max(50, min(MOST_IMAGES, _MOST_VALUES // (channels * height * width)))
     return measured.subset(most).binarised(), ""
 

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vaelab.data import images_of
+from vaelab.data import data_of
 from vaelab.errors import UserError, did_you_mean
 from vaelab.figures.entries import ENTRIES
 from vaelab.figures.entry import DrawnFigure, FigureEntry
@@ -96,5 +96,5 @@ def draw_figures(
     """
     from vaelab.figures.source import FigureSource
 
-    source = FigureSource.of_run(run, None if data is None else images_of(data))
+    source = FigureSource.of_run(run, None if data is None else data_of(data))
     return list(draw(source, (only,) if isinstance(only, str) else only, figures, left_out))

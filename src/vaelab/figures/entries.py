@@ -26,6 +26,7 @@ else:
     training = LazyModule("vaelab.figures.training")
 
 _IMAGES, _SEVERAL, _LABELS, _CLASSES = Need.images, Need.several, Need.labels, Need.classes
+_PIXELS = Need.pixels
 _PLANE, _REAL, _DEEP, _NORMAL = Need.plane, Need.real_codes, Need.deep, Need.normal_prior
 
 ENTRIES = (
@@ -40,7 +41,10 @@ ENTRIES = (
         "reconstructions",
         "images above their reconstructions",
         images.reconstructions,
-        (_IMAGES,),
+        (
+            _PIXELS,
+            _IMAGES,
+        ),
     ),
     FigureEntry(
         "latent-scatter",
@@ -62,7 +66,7 @@ ENTRIES = (
         "true-posterior",
         "true posteriors of six images against the encoder's, with the gaps of the ELBO",
         posterior.true_posterior,
-        (_PLANE, _IMAGES, Need.gaussian),
+        (_PIXELS, _PLANE, _IMAGES, Need.gaussian),
         title="True posteriors",
     ),
     FigureEntry(
@@ -84,77 +88,83 @@ ENTRIES = (
         "latent-plane",
         "decoded points of the plane over [-3, 3] x [-3, 3]",
         plane.latent_plane,
-        (_PLANE, _NORMAL, Need.conditions),
+        (_PIXELS, _PLANE, _NORMAL, Need.conditions),
         title="The latent plane",
     ),
     FigureEntry(
         "latent-plane-quantiles",
         "decoded points of the plane, equally likely under the prior",
         plane.latent_plane_quantiles,
-        (_PLANE, _NORMAL, Need.conditions),
+        (_PIXELS, _PLANE, _NORMAL, Need.conditions),
         title="The latent plane at quantiles of the prior",
     ),
     FigureEntry(
         "traversals",
         "one dimension varied at a time",
         paths.traversals,
-        (_REAL, _IMAGES),
+        (_PIXELS, _REAL, _IMAGES),
         title="One dimension at a time",
     ),
     FigureEntry(
         "interpolations",
         "ten steps between two images, linear and spherical",
         paths.interpolations,
-        (_REAL, _SEVERAL),
+        (_PIXELS, _REAL, _SEVERAL),
         title="Interpolations between images",
     ),
     FigureEntry(
         "samples",
         "images drawn from the prior",
         images.samples,
-        (Need.conditions,),
+        (
+            _PIXELS,
+            Need.conditions,
+        ),
         title="Samples from the prior",
     ),
     FigureEntry(
         "class-samples",
         "ten images drawn from each class",
         classes.class_samples,
-        (_CLASSES,),
+        (
+            _PIXELS,
+            _CLASSES,
+        ),
         title="Samples of each class",
     ),
     FigureEntry(
         "shared-style",
         "the same draws of z under every class",
         classes.shared_style,
-        (_CLASSES, _REAL, _NORMAL),
+        (_PIXELS, _CLASSES, _REAL, _NORMAL),
         title="The same z under every class",
     ),
     FigureEntry(
         "style-transfer",
         "the style of a real image given to every class",
         classes.style_transfer,
-        (_CLASSES, _REAL, _LABELS),
+        (_PIXELS, _CLASSES, _REAL, _LABELS),
         title="Style transfer",
     ),
     FigureEntry(
         "class-interpolation",
         "paths through the latent space under two labels",
         classes.class_interpolation,
-        (_CLASSES, _REAL, Need.two_classes),
+        (_PIXELS, _CLASSES, _REAL, Need.two_classes),
         title="One path under two labels",
     ),
     FigureEntry(
         "class-traversals",
         "each class along the first two dimensions",
         classes.class_traversals,
-        (_CLASSES, _REAL, _NORMAL),
+        (_PIXELS, _CLASSES, _REAL, _NORMAL),
         title="Each class along z",
     ),
     FigureEntry(
         "class-planes",
         "the latent plane of each class",
         classes.class_planes,
-        (_CLASSES, _PLANE, _NORMAL),
+        (_PIXELS, _CLASSES, _PLANE, _NORMAL),
         title="The latent plane of each class",
     ),
     FigureEntry(
@@ -188,7 +198,7 @@ ENTRIES = (
         "held-groups",
         "samples with the top groups of latents held fixed",
         structure.held_groups,
-        (Need.groups, _IMAGES),
+        (_PIXELS, Need.groups, _IMAGES),
         title="The top groups held fixed",
     ),
     FigureEntry(

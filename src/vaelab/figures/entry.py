@@ -21,6 +21,7 @@ class Need(Enum):
 
     rows = "training metrics, one row per epoch"
     images = "images to encode"
+    pixels = "images to draw, not rows of a table"
     several = "at least ten images to encode"
     labels = "labelled images"
     two_classes = "images of at least two classes"

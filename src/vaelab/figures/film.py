@@ -15,7 +15,7 @@ from vaelab.figures.source import FigureSource
 from vaelab.models.files import load
 from vaelab.plots import latent_frame, write_film
 
-NEEDS = (Need.plane, Need.images, Need.snapshots)
+NEEDS = (Need.pixels, Need.plane, Need.images, Need.snapshots)
 # Approximate number of images; few, since the model of every frame encodes all of them.
 _IMAGES = 1250
 _FRAME_SECONDS, _LAST_SECONDS = 0.4, 3.0

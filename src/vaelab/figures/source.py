@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vaelab.data import ImageData, source_text
+from vaelab.data import Data, ImageFormat, source_text
 from vaelab.figures.entry import Need
 from vaelab.measured import MeasuredModel
 from vaelab.models.model import Model
@@ -47,7 +47,7 @@ class FigureSource:
         object.__setattr__(self, "measured", self.measured.subset(MOST))
 
     @classmethod
-    def of_run(cls, run: Run, data: ImageData | None) -> FigureSource:
+    def of_run(cls, run: Run, data: Data | None) -> FigureSource:
         """The model of a run, with the test split of `data`.
 
         Args:
@@ -99,6 +99,7 @@ class FigureSource:
         met = {
             Need.rows: bool(self.rows),
             Need.images: measured.has_data,
+            Need.pixels: isinstance(format, ImageFormat),
             Need.several: measured.n_images >= 10,
             Need.labels: labels is not None,
             Need.two_classes: labels is not None and len(np.unique(labels)) > 1,

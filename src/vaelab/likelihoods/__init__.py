@@ -1,4 +1,4 @@
-"""Likelihoods p(x | z) of images.
+"""Likelihoods p(x | z) of images and of rows of a table.
 
 To add one, write a dataclass here and a file with the module that it builds.
 """
@@ -9,8 +9,11 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
+import tyro
 from annotated_types import Ge, Gt
 
+from vaelab.data import ColumnType, DataFormat, ImageFormat, TableFormat
+from vaelab.errors import UserError
 from vaelab.spec import Spec, any_of
 
 if TYPE_CHECKING:
@@ -22,10 +25,34 @@ class LikelihoodSpec(Spec, room=True):
 
     fitted_to_batch: ClassVar[bool] = False
     """Its settings are the optimal ones for each batch, so its gradient is right for averages of log p(x | z) only."""
+    columns: ClassVar[frozenset[ColumnType]] = frozenset()
+    """The types of a table's columns that it is a density of, leaving out missing values; none if it is of images."""
 
     @abstractmethod
-    def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """Build the likelihood, a `vaelab.contract.Likelihood` with fresh weights, for images of (C, H, W)."""
+    def build(self, shape: tuple[int, ...]) -> Likelihood:
+        """Build the likelihood, a `vaelab.contract.Likelihood` with fresh weights, for x of (C, H, W) or (F,)."""
+
+    def build_for(self, format: DataFormat) -> Likelihood:
+        """Build the likelihood for images or rows of a table; by default from the shape of x alone."""
+        return self.build(format.shape)
+
+    def check(self, format: DataFormat) -> None:
+        """Check that this is a likelihood of such data.
+
+        Raises:
+            UserError: a column of the table has a type that it is no density of.
+        """
+        if not isinstance(format, TableFormat):
+            return
+        for column in format.columns:
+            if column.type not in self.columns:
+                name = type(self).__name__
+                takes = f"columns that are {' or '.join(sorted(self.columns))}" if self.columns else "images only"
+                raise UserError(
+                    f"likelihood is {name}, for {takes}, but column {column.name!r} is {column.type}",
+                    python="choose another, such as vaelab.ByColumn(), which takes every type",
+                    flags="choose another, such as likelihood:by-column, which takes every type",
+                )
 
 
 @dataclass(frozen=True)
@@ -35,11 +62,13 @@ class Bernoulli(LikelihoodSpec):
     p(x | z) = prod_i p_i^x_i (1 - p_i)^(1 - x_i), with p = sigmoid(theta(z)).
     """
 
-    def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """Build the likelihood for images of (C, H, W)."""
+    columns: ClassVar[frozenset[ColumnType]] = frozenset({"binary"})
+
+    def build(self, shape: tuple[int, ...]) -> Likelihood:
+        """Build the likelihood for x of (C, H, W) or (F,)."""
         from vaelab.likelihoods.bernoulli import BernoulliLikelihood
 
-        return BernoulliLikelihood()
+        return BernoulliLikelihood(len(shape))
 
 
 @dataclass(frozen=True)
@@ -49,8 +78,8 @@ class ContinuousBernoulli(LikelihoodSpec):
     p(x | z) = prod_i theta_i exp(theta_i x_i) / (exp(theta_i) - 1): the Bernoulli's expression with its normaliser.
     """
 
-    def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """Build the likelihood for images of (C, H, W)."""
+    def build(self, shape: tuple[int, ...]) -> Likelihood:
+        """Build the likelihood for x of (C, H, W) or (F,)."""
         from vaelab.likelihoods.continuous_bernoulli import ContinuousBernoulliLikelihood
 
         return ContinuousBernoulliLikelihood()
@@ -64,27 +93,32 @@ class GaussianPixels(LikelihoodSpec):
     """
 
     sigma: Annotated[float, Gt(0)] = 0.1
-    """Standard deviation of a pixel, where white is 1."""
+    """Standard deviation of a pixel, where white is 1, or of a standardised column."""
+    columns: ClassVar[frozenset[ColumnType]] = frozenset({"real"})
 
-    def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """Build the likelihood for images of (C, H, W)."""
+    def build(self, shape: tuple[int, ...]) -> Likelihood:
+        """Build the likelihood for x of (C, H, W) or (F,)."""
         from vaelab.likelihoods.gaussian import GaussianLikelihood
 
-        return GaussianLikelihood(self.sigma)
+        return GaussianLikelihood(self.sigma, len(shape))
 
 
 @dataclass(frozen=True)
 class LearnedGaussian(LikelihoodSpec):
-    """Gaussian pixels with one learned sigma (Dai and Wipf 2019).
+    """Gaussian pixels or columns with a learned sigma (Dai and Wipf 2019).
 
     p(x | z) = N(x; theta(z), sigma^2 I), log sigma a parameter of the model.
     """
 
-    def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """Build the likelihood for images of (C, H, W)."""
+    shared: bool = True
+    """One sigma for all pixels or columns, as in probabilistic PCA; otherwise one for each, as in factor analysis."""
+    columns: ClassVar[frozenset[ColumnType]] = frozenset({"real"})
+
+    def build(self, shape: tuple[int, ...]) -> Likelihood:
+        """Build the likelihood for x of (C, H, W) or (F,)."""
         from vaelab.likelihoods.learned_gaussian import LearnedGaussianLikelihood
 
-        return LearnedGaussianLikelihood()
+        return LearnedGaussianLikelihood(len(shape), () if self.shared else shape)
 
 
 @dataclass(frozen=True)
@@ -96,12 +130,13 @@ class OptimalGaussian(LikelihoodSpec):
     """
 
     fitted_to_batch: ClassVar[bool] = True
+    columns: ClassVar[frozenset[ColumnType]] = frozenset({"real"})
 
-    def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """Build the likelihood for images of (C, H, W)."""
+    def build(self, shape: tuple[int, ...]) -> Likelihood:
+        """Build the likelihood for x of (C, H, W) or (F,)."""
         from vaelab.likelihoods.optimal_gaussian import OptimalGaussianLikelihood
 
-        return OptimalGaussianLikelihood()
+        return OptimalGaussianLikelihood(len(shape))
 
 
 @dataclass(frozen=True)
@@ -111,22 +146,91 @@ class DiscretisedLogistic(LikelihoodSpec):
     components: Annotated[int, Ge(1)] = 5
     """Number of logistics per pixel."""
 
-    def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """Build the likelihood for images of (C, H, W)."""
+    def build(self, shape: tuple[int, ...]) -> Likelihood:
+        """Build the likelihood for x of (C, H, W) or (F,)."""
         from vaelab.likelihoods.discretised_logistic import DiscretisedLogisticLikelihood
 
-        return DiscretisedLogisticLikelihood(self.components, image[0])
+        return DiscretisedLogisticLikelihood(self.components, shape[0])
 
 
 @dataclass(frozen=True)
 class CategoricalPixels(LikelihoodSpec):
     """Softmax over the 256 values of each pixel and channel (van den Oord, Kalchbrenner and Kavukcuoglu 2016)."""
 
-    def build(self, image: tuple[int, int, int]) -> Likelihood:
-        """Build the likelihood for images of (C, H, W)."""
+    def build(self, shape: tuple[int, ...]) -> Likelihood:
+        """Build the likelihood for x of (C, H, W) or (F,)."""
         from vaelab.likelihoods.categorical import CategoricalLikelihood
 
         return CategoricalLikelihood()
+
+
+@dataclass(frozen=True)
+class StudentT(LikelihoodSpec):
+    """Student-t pixels or columns with a learned scale, robust to outliers (Takahashi et al. 2018).
+
+    p(x | z) = prod_i t_nu((x_i - theta_i(z)) / s) / s, log s a parameter of the model.
+    """
+
+    kind: ClassVar[str] = "student-t"
+
+    degrees: Annotated[float, Gt(1)] = 5.0
+    """nu, degrees of freedom; the fewer, the heavier the tails."""
+    shared: bool = True
+    """One scale for all pixels or columns; otherwise one for each."""
+    columns: ClassVar[frozenset[ColumnType]] = frozenset({"real"})
+
+    def build(self, shape: tuple[int, ...]) -> Likelihood:
+        """Build the likelihood for x of (C, H, W) or (F,)."""
+        from vaelab.likelihoods.student_t import StudentTLikelihood
+
+        return StudentTLikelihood(self.degrees, len(shape), () if self.shared else shape)
+
+
+@dataclass(frozen=True)
+class ByColumn(LikelihoodSpec):
+    """A density for each type of a table's columns: a likelihood of real numbers, Bernoulli, and softmax.
+
+    p(x | z) = prod_real p(x_i | z) prod_binary Bernoulli(x_j; sigmoid(theta_j)) prod_categorical softmax(theta_k)[x_k].
+    """
+
+    # No choice of words: it would offer this class again, without an end.
+    real: tyro.conf.Suppress[LikelihoodSpec] = LearnedGaussian(shared=False)
+    """The likelihood of the real columns; in Python."""
+    columns: ClassVar[frozenset[ColumnType]] = frozenset({"real", "binary", "categorical"})
+
+    def build(self, shape: tuple[int, ...]) -> Likelihood:
+        """Refuse: a shape does not say which columns x has; `build_for` builds the likelihood.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError("ByColumn is built for the columns of a table, not for a shape; use build_for(format)")
+
+    def build_for(self, format: DataFormat) -> Likelihood:
+        """Build the likelihood for the columns of a table."""
+        from vaelab.likelihoods.by_column import ByColumnLikelihood
+
+        self.check(format)
+        assert isinstance(format, TableFormat)
+        return ByColumnLikelihood(self.real, format)
+
+    def check(self, format: DataFormat) -> None:
+        """Check that the data are a table, and that `real` is a likelihood of real columns.
+
+        Raises:
+            UserError: the data are images, or `real` is not for real columns.
+        """
+        if isinstance(format, ImageFormat):
+            raise UserError(
+                "likelihood is ByColumn, for the columns of a table, but the data are images; choose another"
+            )
+        super().check(format)
+        types = {column.type for column in format.columns} if isinstance(format, TableFormat) else set()
+        if "real" in types and "real" not in self.real.columns:
+            raise UserError(
+                f"ByColumn.real is {type(self.real).__name__}, which is no likelihood of real columns; choose another, "
+                "such as LearnedGaussian"
+            )
 
 
 AnyLikelihood = Annotated[LikelihoodSpec, any_of(LikelihoodSpec)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
 from vaelab.contract import Likelihood
+from vaelab.distributions import independent
 
 
 class BernoulliLikelihood(Likelihood):
@@ -18,19 +19,28 @@ class BernoulliLikelihood(Likelihood):
     appendix C.1, equation 11. This is a probability of binary pixels only. On grey pixels the same expression is
     the cross-entropy between x and p: a usable loss, but not a log-likelihood, since it does not sum to one over
     the values that x can take.
+
+    Args:
+        dimensions: of x: 3 for images, 1 for rows of a table.
     """
 
     binary = True
     linear = True
 
-    def forward(self, theta: Float[Tensor, "*N C H W"]) -> Distribution:
-        """Independent Bernoulli pixels with logits theta."""
-        pixels = torch.distributions.Bernoulli(logits=theta, validate_args=False)
-        return Independent(pixels, 3, validate_args=False)
+    def __init__(self, dimensions: int = 3) -> None:
+        super().__init__()
+        self.dimensions = dimensions
 
-    def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N C H W"]) -> Float[Tensor, "G N"]:
+    def forward(self, theta: Float[Tensor, ...]) -> Distribution:
+        """Independent Bernoulli pixels with logits theta."""
+        return independent(torch.distributions.Bernoulli(logits=theta, validate_args=False), self.dimensions)
+
+    def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N ..."]) -> Float[Tensor, "G N"]:
         """sum_i x_i theta_i - log(1 + exp(theta_i)), all pairs by one matrix product, nats."""
         logits = p.base_dist.logits.flatten(1)  # type: ignore[attr-defined]
+        if bool(x.isnan().any()):
+            table: Tensor = logits @ x.nan_to_num(0.0).T - softplus(logits) @ x.isfinite().to(x.dtype).T
+            return table
         return torch.addmm(-softplus(logits).sum(1, keepdim=True), logits, x.flatten(1).T)
 
     def discrete(self, binary: bool) -> bool:

@@ -9,7 +9,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-from vaelab.distributions import diagonal_normal
 from vaelab.likelihoods.gaussian import NormalPixels
 
 # The variance of rounding to 256 values: a narrower density would reward precision that stored pixels lack.
@@ -36,28 +35,33 @@ class OptimalGaussianLikelihood(NormalPixels):
     after which each new one has weight 1/20. Each `log_prob` of a distribution made in training mode updates it, as a
     forward pass updates batch normalisation.
 
-    sigma^2 is clamped to at least the variance of rounding to 256 values. theta = 0 is a black image.
+    sigma^2 is clamped to at least the variance of rounding to 256 values. theta = 0 is a black image, or a row of
+    means.
+
+    Args:
+        dimensions: of x: 3 for images, 1 for rows of a table, whose missing values have no error.
     """
 
     variance: Tensor
     batches: Tensor
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, dimensions: int = 3) -> None:
+        super().__init__(dimensions)
         self.register_buffer("variance", torch.ones(()))
         self.register_buffer("batches", torch.zeros(()))
 
-    def forward(self, theta: Float[Tensor, "*N C H W"]) -> Distribution:
+    def forward(self, theta: Float[Tensor, ...]) -> Distribution:
         """Independent normal pixels with means theta."""
         scale = self.variance.sqrt().expand_as(theta)
         if not self.training:
-            return diagonal_normal(theta, scale, event_dims=3)
+            return self.normal(theta, scale)
         return _Training(theta, scale, self)
 
     @torch.no_grad()
     def observe(self, error: Tensor) -> Tensor:
-        """sigma^2 of a batch with errors x - theta, (S, B, C, H, W); updates the moving average."""
-        variance = error.square().mean().clamp(min=_MIN_VARIANCE)
+        """sigma^2 of a batch with errors x - theta, (S, B, *shape); updates the moving average."""
+        squares = error.square()
+        variance = (squares.nanmean() if self.dimensions == 1 else squares.mean()).clamp(min=_MIN_VARIANCE)
         # A batch with a non-finite error is ignored: the optimiser skips its step as well.
         finite = variance.isfinite()
         self.batches += finite
@@ -72,7 +76,7 @@ class _Training(Independent):  # type: ignore[type-arg]  # not generic in every 
     """Normal pixels, scored with the sigma of the batch and sampled with that of the moving average."""
 
     def __init__(self, mean: Tensor, scale: Tensor, likelihood: OptimalGaussianLikelihood) -> None:
-        super().__init__(Normal(mean, scale, validate_args=False), 3, validate_args=False)
+        super().__init__(Normal(mean, scale, validate_args=False), likelihood.dimensions, validate_args=False)
         self.likelihood = likelihood
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> _Training:
@@ -84,4 +88,4 @@ class _Training(Independent):  # type: ignore[type-arg]  # not generic in every 
         """Log density of each image, nats; updates the moving average."""
         mean = self.mean
         scale = self.likelihood.observe(value - mean).sqrt()
-        return diagonal_normal(mean, scale.expand_as(mean), event_dims=3).log_prob(value)
+        return self.likelihood.normal(mean, scale.expand_as(mean)).log_prob(value)

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vaelab.data import BinarisationSpec, Grey, ImageData
+from vaelab.data import BinarisationSpec, Data, Grey
 from vaelab.models.model import Model
 
 
-def pixels_of(data: ImageData, binarisation: BinarisationSpec | None = None, seed: int = 0) -> Float[Tensor, "N C H W"]:
+def pixels_of(data: Data, binarisation: BinarisationSpec | None = None, seed: int = 0) -> Float[Tensor, "N ..."]:
     """The pixels of a split as a model takes them, float32 in [0, 1].
 
     Stochastic binarisation draws the same pixels for the same seed, so that all metrics use the same images.
@@ -25,10 +25,11 @@ def pixels_of(data: ImageData, binarisation: BinarisationSpec | None = None, see
     """
     protocol = binarisation or Grey()
     with seeded(torch.device("cpu"), seed):
-        return protocol.pixels(torch.from_numpy(protocol.prepare(data.images)))
+        stored, to_x = data.stored(protocol)
+        return to_x(torch.from_numpy(stored))
 
 
-def condition_of(data: ImageData) -> Tensor | None:
+def condition_of(data: Data) -> Tensor | None:
     """Labels or attributes of a split, as a model takes them; None if it has neither."""
     return None if data.condition is None else torch.from_numpy(data.condition)
 
@@ -55,7 +56,7 @@ def eval_mode(model: Model) -> Iterator[None]:
 
 def batches(
     model: Model, x: Tensor, y: Tensor | None, batch_size: int
-) -> Iterator[tuple[Float[Tensor, "B C H W"], Tensor | None]]:
+) -> Iterator[tuple[Float[Tensor, "B ..."], Tensor | None]]:
     """Batches of images and conditions, on the model's device and with its dtype."""
     dtype = next(model.parameters()).dtype
     for start in range(0, len(x), batch_size):

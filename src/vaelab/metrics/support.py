@@ -17,7 +17,7 @@ def refuse_cross_entropy(model: Model, x: Tensor) -> None:
     Raises:
         UserError: a pixel lies outside the likelihood's support.
     """
-    if model.likelihood.binary and not bool(((x == 0) | (x == 1)).all()):
+    if model.likelihood.binary and not bool(((x == 0) | (x == 1) | x.isnan()).all()):
         raise UserError(
             f"x has grey pixels, under which a {type(model.spec.likelihood).__name__} likelihood gives a "
             "cross-entropy and no log-likelihood; binarise them, for example with dynamic binarisation, or choose "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge
 
-from vaelab.data.images import ImageFormat
+from vaelab.data import DataFormat, ImageFormat
 from vaelab.errors import UserError
 from vaelab.likelihoods import AnyLikelihood, Bernoulli
 from vaelab.networks import AnyCell, AnyNetwork, Bottleneck, Conv
@@ -39,7 +39,7 @@ class ModelSpec(Spec, room=True):
         return frozenset() if self.likelihood.fitted_to_batch else frozenset({Trait.fixed_likelihood})
 
     @abstractmethod
-    def build(self, format: ImageFormat) -> Model:
+    def build(self, format: DataFormat) -> Model:
         """Build the model, a `vaelab.models.model.Model` with fresh weights from torch's global generator."""
 
     @property
@@ -47,7 +47,7 @@ class ModelSpec(Spec, room=True):
         """A short description of the model, for messages."""
         return type(self).__name__
 
-    def check(self, format: ImageFormat) -> None:
+    def check(self, format: DataFormat) -> None:
         """Check that the parts fit each other and the images, before anything is built.
 
         Raises:
@@ -59,6 +59,7 @@ class ModelSpec(Spec, room=True):
                 python="give labelled data or conditional=False",
                 flags="give labelled data or drop --conditional",
             )
+        self.likelihood.check(format)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class VAE(ModelSpec):
         """A short description of the model, for messages."""
         return f"VAE with posterior {type(self.posterior).__name__} and prior {type(self.prior).__name__}"
 
-    def check(self, format: ImageFormat) -> None:
+    def check(self, format: DataFormat) -> None:
         """Check that the parts fit each other and the images, before anything is built.
 
         >>> from vaelab import UniformCodes
@@ -105,6 +106,7 @@ choose two of the same kind
             UserError: prior and posterior over different spaces, or a prior that needs a conditional model.
         """
         super().check(format)
+        self.network.check(format)
         prior, posterior = type(self.prior).__name__, type(self.posterior).__name__
         if self.prior.discrete != self.posterior.discrete:
             over = {True: "over integers", False: "over real numbers"}
@@ -119,7 +121,7 @@ choose two of the same kind
                 flags="add --conditional or choose another",
             )
 
-    def build(self, format: ImageFormat) -> VAEModel:
+    def build(self, format: DataFormat) -> VAEModel:
         """Build the model, with fresh weights from torch's global generator.
 
         Raises:
@@ -170,7 +172,17 @@ class Ladder(ModelSpec):
         """Properties that objectives, figures and evidence may require."""
         return frozenset({Trait.real_codes}) | self._of_likelihood
 
-    def build(self, format: ImageFormat) -> LadderModel:
+    def check(self, format: DataFormat) -> None:
+        """Check that the data are images, before anything is built.
+
+        Raises:
+            UserError: rows of a table, or a conditional model of images without labels or attributes.
+        """
+        if not isinstance(format, ImageFormat):
+            raise UserError("model is Ladder, which takes images, but the data are rows of a table; choose VAE")
+        super().check(format)
+
+    def build(self, format: DataFormat) -> LadderModel:
         """Build the model, with fresh weights from torch's global generator.
 
         Raises:

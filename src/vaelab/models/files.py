@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from vaelab._version import __version__
 from vaelab.codec import decode, encode
-from vaelab.data.images import ImageFormat
+from vaelab.data import DataFormat
 from vaelab.errors import UserError, brief
 from vaelab.files import FORMAT, check_format, parse_json, write_atomically
 from vaelab.models import ModelSpec
@@ -145,7 +145,7 @@ def load(path: str | Path, *, specs: Sequence[type[Spec]] = (), modules: tuple[A
     """
     file = _file(path)
     tensors, about = read_tensors(file)
-    format = decode(ImageFormat, about.get("images"), f"{file}: images")
+    format = decode(DataFormat, about.get("images"), f"{file}: images")
     spec: ModelSpec = decode(ModelSpec, about.get("model"), f"{file}: model", specs)
     spec = with_modules(spec, modules)
     # The fresh weights are overwritten, so they must not advance the caller's generator.

@@ -12,12 +12,13 @@ from torch.distributions import Distribution
 from torch.nn.functional import gelu, interpolate, pixel_shuffle
 
 from vaelab.contract import Latent, Trace
-from vaelab.data.images import ImageFormat
+from vaelab.data import DataFormat
 from vaelab.distributions import as_float32, diagonal_normal, residual_normal
 from vaelab.errors import UserError
 from vaelab.models.coordinates import Coordinates
 from vaelab.models.model import Model
 from vaelab.networks.conditions import as_planes
+from vaelab.sizes import image_shape
 
 if TYPE_CHECKING:
     from vaelab.models import Ladder
@@ -70,10 +71,10 @@ class LadderModel(Model):
     `Model`.
     """
 
-    def __init__(self, spec: Ladder, format: ImageFormat) -> None:
+    def __init__(self, spec: Ladder, format: DataFormat) -> None:
         super().__init__(spec, format)
         condition = format.condition_size if spec.conditional else 0
-        colours, height, width = format.shape
+        colours, height, width = image_shape(format.shape, "the model", "VAE")
         levels, depth = len(spec.groups), sum(spec.groups) * (spec.cells + 1)
 
         # (H, W) of each resolution, coarsest first, and of the image.

@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
 from vaelab.contract import Likelihood, Trace
-from vaelab.data.images import ImageFormat
+from vaelab.data import DataFormat, TableFormat
 from vaelab.distributions import as_float32
 from vaelab.errors import UserError, brief, reason
 from vaelab.models.coordinates import Coordinates
@@ -40,11 +40,11 @@ class Model(nn.Module):
 
     likelihood: Likelihood
 
-    def __init__(self, spec: ModelSpec, format: ImageFormat) -> None:
+    def __init__(self, spec: ModelSpec, format: DataFormat) -> None:
         super().__init__()
         self.spec: Any = spec
         self.format = format
-        self.likelihood = built(spec.likelihood, Likelihood, format.shape)
+        self.likelihood = built(spec.likelihood, Likelihood, format, method="build_for")
 
     @property
     def device(self) -> torch.device:
@@ -57,7 +57,7 @@ class Model(nn.Module):
         """Dimensions of each latent, in the order in which they are drawn."""
 
     @abstractmethod
-    def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
+    def forward(self, x: Float[Tensor, "B ..."], y: Tensor | None = None, samples: int = 1) -> Trace:
         """Encode the images, draw `samples` latents per image and decode them.
 
         Args:
@@ -110,7 +110,7 @@ class Model(nn.Module):
     @torch.no_grad()
     def generate(
         self, n: int | None = None, y: Any = None, given: Any = None, temperature: float = 1.0
-    ) -> Float[Tensor, "N C H W"]:
+    ) -> Float[Tensor, "N ..."]:
         """Generate `n` images: the means of p(x | z) at draws z of the prior.
 
         Args:
@@ -155,7 +155,7 @@ class Model(nn.Module):
         width = sum(self.widths)
         return Coordinates({"z": width}, about={"dimensions": width})
 
-    def describe(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> dict[str, Tensor]:
+    def describe(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> dict[str, Tensor]:
         """q(z | x, c) as arrays: mean and standard deviation of the coordinates, (B, D), or their codes, (B, slots).
 
         Raises:
@@ -164,7 +164,7 @@ class Model(nn.Module):
         q = self._infer(x, c)
         return {"mean": q.mean, "stddev": q.stddev}
 
-    def theta_at(self, coordinates: Sequence[Tensor], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
+    def theta_at(self, coordinates: Sequence[Tensor], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N ..."]:
         """Parameters of the likelihood at coordinates."""
         return as_float32(self._decode(coordinates[0], c))
 
@@ -177,7 +177,7 @@ class Model(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} does not say what its prior is")
 
     @abstractmethod
-    def _infer(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Distribution:
+    def _infer(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> Distribution:
         """q(z | x, c)."""
 
     @abstractmethod
@@ -204,11 +204,19 @@ class Model(nn.Module):
         """Check images; `values` also checks the pixels, which synchronises the device and is off in training."""
         if tuple(x.shape[1:]) != self.format.shape:
             raise UserError(
-                f"x has images of shape {tuple(x.shape[1:])}, but the model takes {self.format.shape}; "
+                f"x has {self.format.noun} of shape {tuple(x.shape[1:])}, but the model takes {self.format.shape}; "
                 "resize or reshape them"
             )
         if not x.is_floating_point():
             raise UserError(f"x is {x.dtype}, but must be real numbers in [0, 1]; divide bytes by 255")
+        if values and isinstance(self.format, TableFormat):
+            allowed = ~x.isinf() if self.format.missing else x.isfinite()
+            if not bool(allowed.all()):
+                raise UserError(
+                    "x has values that are NaN or infinite, but the model was trained on rows without missing values; "
+                    "fill them in or leave such rows out"
+                )
+            return x
         if values and not bool(x.isfinite().all()):
             raise UserError("x has pixels that are NaN or infinite; leave such images out")
         if values and not self.likelihood.unbounded and x.numel() and not bool(((x >= 0) & (x <= 1)).all()):
@@ -260,15 +268,15 @@ class Model(nn.Module):
         return one_hot(y.long().clamp(min=0), len(classes)).to(dtype) * (y >= 0)[:, None]
 
 
-def built(spec: Any, base: type[nn.Module], *arguments: Any) -> Any:
-    """Build the module of a spec.
+def built(spec: Any, base: type[nn.Module], *arguments: Any, method: str = "build") -> Any:
+    """Build the module of a spec, by its `build` or the method named.
 
     Raises:
         UserError: a foreign `build` fails, or the module is not an instance of `base` or lacks its attributes.
     """
     name = f"{type(spec).__name__}.build"
     try:
-        module = spec.build(*arguments)
+        module = getattr(spec, method)(*arguments)
     except Exception as error:
         if isinstance(error, UserError) or is_own(type(spec)):
             raise

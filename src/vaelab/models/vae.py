@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaelab.contract import Latent, Network, Posterior, Prior, Trace
-from vaelab.data.images import ImageFormat
+from vaelab.data import DataFormat
 from vaelab.distributions import as_float32
 from vaelab.models.coordinates import Coordinates
 from vaelab.models.model import Model, built
@@ -28,16 +28,21 @@ class VAEModel(Model):
     Args: see `Model`.
     """
 
-    def __init__(self, spec: VAE, format: ImageFormat) -> None:
+    def __init__(self, spec: VAE, format: DataFormat) -> None:
         super().__init__(spec, format)
         condition = format.condition_size if spec.conditional else 0
-        parameters = self.likelihood.outputs(format.channels)
-        sizes = Sizes(format.shape, spec.latent, condition, parameters)
+        parameters = self.likelihood.outputs(format.shape[0])
+        sizes = Sizes(format.shape, spec.latent, condition, parameters, format.missing)
         self.network: Network = built(spec.network, Network, sizes)
         self.posterior: Posterior = built(spec.posterior, Posterior, self.network, spec.latent)
         (width,) = self.widths
         prior_sizes = PriorSizes(
-            format.shape, width, condition, self.posterior.code_space, labels=bool(condition and format.classes)
+            format.shape,
+            width,
+            condition,
+            self.posterior.code_space,
+            labels=bool(condition and format.classes),
+            missing=format.missing,
         )
         self.prior: Prior = built(spec.prior, Prior, prior_sizes)
 
@@ -62,11 +67,11 @@ class VAEModel(Model):
         }
         return Coordinates({"codes": slots}, "codes", size, about)
 
-    def describe(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> dict[str, Tensor]:
+    def describe(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> dict[str, Tensor]:
         """q(z | x, c) as arrays: mean and standard deviation of z, (B, D), or codes, (B, slots)."""
-        return self.posterior.describe(self.network.encode(x, c))
+        return self.posterior.describe(self._encode(x, c))
 
-    def theta_at(self, coordinates: Sequence[Tensor], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
+    def theta_at(self, coordinates: Sequence[Tensor], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N ..."]:
         """Parameters of the likelihood at z or codes."""
         return super().theta_at([self.posterior.read(coordinates[0])], c)
 
@@ -75,10 +80,10 @@ class VAEModel(Model):
         p: Distribution = self.prior(c, self._infer)
         return p
 
-    def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
+    def forward(self, x: Float[Tensor, "B ..."], y: Tensor | None = None, samples: int = 1) -> Trace:
         """Encode the images, draw `samples` latents per image and decode them."""
         c = self._condition(y, len(x))
-        draw = self.posterior(self.network.encode(self._checked(x), c), samples)
+        draw = self.posterior(self._encode(self._checked(x), c), samples)
         latent = Latent(draw.q, draw.code, draw.z, draw.penalty, p=self.prior(c, self._infer))
         return Trace(x, self._likelihood_at(draw.z, c), (latent,))
 
@@ -103,7 +108,7 @@ class VAEModel(Model):
         p: Distribution = self.prior(self._condition(self._labels(y), n), self._infer)
         return p
 
-    def posterior_of(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None) -> Distribution:
+    def posterior_of(self, x: Float[Tensor, "B ..."], y: Tensor | None = None) -> Distribution:
         """q(z | x), also for pixels outside [0, 1], which draws of a Gaussian likelihood may have.
 
         Raises:
@@ -115,6 +120,12 @@ class VAEModel(Model):
         """Compile the encoder and the decoder."""
         self.network.encode = torch.compile(self.network.encode, mode=mode)  # type: ignore[method-assign]
         self.network.decode = torch.compile(self.network.decode, mode=mode)  # type: ignore[method-assign]
+
+    def _encode(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
+        """Features h; where values may be missing, the network sees zeros for them and then which were observed."""
+        if self.format.missing:
+            x = torch.cat([x.nan_to_num(0.0), x.isfinite().to(x.dtype)], 1)
+        return self.network.encode(x, c)
 
     def _likelihood_at(self, z: Float[Tensor, "S B D"], c: Float[Tensor, "B K"] | None) -> Distribution:
         # Draws are the outer dimension, so the conditions of the batch repeat.
@@ -137,5 +148,5 @@ class VAEModel(Model):
 
     def _infer(self, x: Tensor, c: Tensor | None) -> Distribution:
         """q(z | x, c), also at the pseudo-inputs of a prior."""
-        q: Distribution = self.posterior.distribution(self.network.encode(x, c))
+        q: Distribution = self.posterior.distribution(self._encode(x, c))
         return q

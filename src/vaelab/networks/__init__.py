@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
+from vaelab.data import DataFormat, TableFormat
 from vaelab.errors import UserError
 from vaelab.spec import Spec, any_of, qualified_name
 
@@ -27,6 +28,21 @@ class NetworkSpec(Spec, room=True):
     """Base of the network specs."""
 
     accepts: ClassVar[str] = "two modules as vaelab.Modules(encoder, decoder)"
+    tables: ClassVar[bool] = False
+    """Whether it takes rows of a table, (B, F), and not images alone."""
+
+    def check(self, format: DataFormat) -> None:
+        """Check that the network takes such data.
+
+        Raises:
+            UserError: rows of a table for a network of images.
+        """
+        if isinstance(format, TableFormat) and not self.tables:
+            raise UserError(
+                f"network is {type(self).__name__}, which takes images, but the data are rows of a table",
+                python="choose another, such as vaelab.Mlp()",
+                flags="choose another, such as network:mlp",
+            )
 
     @abstractmethod
     def build(self, sizes: Sizes) -> Network:
@@ -70,6 +86,7 @@ class Mlp(NetworkSpec):
 
     hidden: tuple[Width, ...] = (256, 128)
     """Widths of the encoder's hidden layers; the decoder's are these in reverse."""
+    tables: ClassVar[bool] = True
 
     def build(self, sizes: Sizes) -> Network:
         """Build the network, with fresh weights."""
@@ -142,9 +159,10 @@ class ResNet(NetworkSpec):
 class Modules(NetworkSpec):
     """Two `nn.Module`s as encoder and decoder, for use in Python; files hold their weights and class names only.
 
-    The encoder takes images, (B, C, H, W), and returns features, (B, F) or a shape that is flattened to it. The decoder
-    takes z and returns the likelihood's parameters, (N, P, H, W) or flattened, before any sigmoid. Both are copied when
-    a model is built. For conditional models see `vaelab.networks.modules.ModulesNetwork`.
+    The encoder takes images, (B, C, H, W), or rows of a table, (B, F), and returns features, (B, F) or a shape that is
+    flattened to it. The decoder takes z and returns the likelihood's parameters, (N, P, H, W) or flattened, before any
+    sigmoid. Both are copied when a model is built. For conditional models see
+    `vaelab.networks.modules.ModulesNetwork`.
 
     >>> from torch import nn
     >>> encoder, decoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU()), nn.Linear(2, 64)
@@ -163,6 +181,7 @@ class Modules(NetworkSpec):
     decoder_name: str = ""
     """Class of the decoder; set automatically."""
     python_only: ClassVar[bool] = True
+    tables: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,9 +12,9 @@ def with_condition(values: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None)
     return values if c is None else torch.cat([values, c], dim=-1)
 
 
-def as_planes(x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B CK H W"]:
-    """Append the condition to the channels of an image, each entry broadcast to a plane of H x W."""
+def as_planes(x: Float[Tensor, "B C *space"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B CK *space"]:
+    """Append the condition to the channels of an image, each entry broadcast to a plane of H x W, or to a vector."""
     if c is None:
         return x
-    planes = c[:, :, None, None].expand(-1, -1, *x.shape[2:])
+    planes = c[(..., *[None] * (x.ndim - 2))].expand(-1, -1, *x.shape[2:])
     return torch.cat([x, planes], dim=1)

@@ -15,7 +15,7 @@ from vaelab.sizes import Sizes
 
 
 class MlpNetwork(Network):
-    """Linear layers with ReLU between them; the condition is appended to the pixels and to z.
+    """Linear layers with ReLU between them; the condition is appended to x, flattened, and to z.
 
     Kingma and Welling (2014), appendix C, with ReLU. Without hidden layers the decoder is affine, and with normal
     pixels the model is probabilistic PCA.
@@ -27,11 +27,9 @@ class MlpNetwork(Network):
 
     def __init__(self, hidden: tuple[int, ...], sizes: Sizes) -> None:
         super().__init__()
-        _, height, width = sizes.image
-        pixels = prod(sizes.image)
-        self.output = (sizes.parameters, height, width)
+        self.output = sizes.decoded
 
-        down = [pixels + sizes.condition, *hidden]
+        down = [prod(sizes.encoded) + sizes.condition, *hidden]
         self.features = down[-1]
         encoder: list[nn.Module] = []
         for wide, narrow in pairwise(down):
@@ -44,12 +42,12 @@ class MlpNetwork(Network):
             decoder += [nn.Linear(narrow, wide), nn.ReLU()]
         self.decoder = nn.Sequential(*decoder[:-1])
 
-    def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
-        """Features h of each image; without hidden layers, the pixels and the condition."""
+    def encode(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
+        """Features h of each x; without hidden layers, x and the condition."""
         h: Tensor = self.encoder(with_condition(torch.flatten(x, 1), c))
         return h
 
-    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
-        """Parameters of the likelihood for each pixel."""
+    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N ..."]:
+        """Parameters of the likelihood for each pixel or column."""
         theta: Tensor = self.decoder(with_condition(z, c))
         return torch.unflatten(theta, -1, self.output)

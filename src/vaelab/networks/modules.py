@@ -42,26 +42,26 @@ class ModulesNetwork(Network):
         copies: dict[int, Any] = {}
         self.encoder = _instantiate(encoder, sizes, "encoder", copies)
         self.decoder = _instantiate(decoder, sizes, "decoder", copies)
-        self.output = (sizes.parameters, *sizes.image[1:])
+        self.output = sizes.decoded
         self._takes = {name: _takes_condition(getattr(self, name)) for name in ("encoder", "decoder")}
         # A forward pass on one image finds modules that do not fit, and gives lazy layers their shapes.
         c = torch.zeros(1, sizes.condition) if sizes.condition else None
         training = self.training
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             self.eval()
-            h = self._output("encoder", torch.zeros(1, *sizes.image), c)
+            h = self._output("encoder", torch.zeros(1, *sizes.encoded), c)
             self._output("decoder", torch.zeros(1, sizes.latent), c)
             self.train(training)
         self.features = h.shape[1]
         if features is not None and features != self.features:
             raise UserError(f"features is {features}, but the encoder returns {self.features} numbers per image")
 
-    def encode(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
+    def encode(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
         """Features h of each image."""
         h = self.encoder(x, c) if self._takes["encoder"] else self.encoder(as_planes(x, c))
         return torch.flatten(h, 1)
 
-    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N P H W"]:
+    def decode(self, z: Float[Tensor, "N D"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N ..."]:
         """Parameters of the likelihood for each pixel."""
         theta = self.decoder(z, c) if self._takes["decoder"] else self.decoder(with_condition(z, c))
         return torch.reshape(theta, (z.shape[0], *self.output))

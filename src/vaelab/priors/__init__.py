@@ -98,7 +98,7 @@ class Vamp(PriorSpec):
         """Build the prior, with fresh pseudo-inputs."""
         from vaelab.priors.vamp import VampPrior
 
-        return VampPrior(self.components, sizes.image, sizes.condition)
+        return VampPrior(self.components, sizes.shape, sizes.condition)
 
 
 @dataclass(frozen=True)

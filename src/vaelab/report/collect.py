@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vaelab.codec import encode
-from vaelab.data import ImageData, SourceSpec, open_data, source_text
+from vaelab.data import Data, SourceSpec, open_data, source_text
 from vaelab.errors import UserError
 from vaelab.figures import DrawnFigure, draw
 from vaelab.figures.entry import Need, in_words
@@ -205,9 +205,9 @@ class Images:
 
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
-        self._opened: dict[str, ImageData | UserError] = {}
+        self._opened: dict[str, Data | UserError] = {}
 
-    def of(self, run: Run) -> tuple[ImageData | None, str]:
+    def of(self, run: Run) -> tuple[Data | None, str]:
         """The images that a run was trained on; if they are not available, None and the reason."""
         source = run.experiment.data
         # As text, since the settings of a user-defined source need not be hashable.
@@ -221,7 +221,7 @@ class Images:
             return None, ": those at hand are not the ones it was trained on"
         return data, ""
 
-    def _open(self, source: SourceSpec) -> ImageData | UserError:
+    def _open(self, source: SourceSpec) -> Data | UserError:
         try:
             return open_data(source, self._directory)
         except UserError as error:

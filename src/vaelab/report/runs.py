@@ -214,7 +214,7 @@ def _grouped(runs: Sequence[Trained]) -> tuple[Group, ...]:
     for run in runs:
         experiment = run.record.experiment
         # As text, since the settings of a user-defined part need not be hashable.
-        key = (_seedless(experiment), run.record.image_format, run.record.data_sha256, run.epochs)
+        key = (_seedless(experiment), run.record.data_format, run.record.data_sha256, run.epochs)
         occurrences[key, experiment.training.seed] += 1
         groups.setdefault((*key, occurrences[key, experiment.training.seed]), []).append(run)
     members = [tuple(sorted(group, key=lambda run: run.record.experiment.training.seed)) for group in groups.values()]

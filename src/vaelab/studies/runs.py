@@ -76,7 +76,7 @@ class StudyRuns(Mapping[str, Run]):
         experiment.check(data.format)
         if folder.record.exists():
             stored = read_record(folder.record, classes_in(experiment))
-            now = replace(stored, experiment=experiment, image_format=data.format, data_sha256=data.digest)
+            now = replace(stored, experiment=experiment, data_format=data.format, data_sha256=data.digest)
             folder.check_resumable(now, resume=True, prolong=False)
 
 

@@ -19,9 +19,10 @@ from vaelab.priors import PriorSpec
 from vaelab.schedules import ScheduleSpec
 from vaelab.spec import Spec, assumed
 from vaelab.testing.data import check_binarisation, check_source
-from vaelab.testing.densities import check_likelihood, check_posterior, check_prior
+from vaelab.testing.densities import check_posterior, check_prior
 from vaelab.testing.extremes import caveat
 from vaelab.testing.faults import survives_json
+from vaelab.testing.likelihoods import check_likelihood
 from vaelab.testing.models import check_model
 from vaelab.testing.networks import check_cell, check_network
 from vaelab.testing.objectives import check_objective, check_schedule

@@ -1,4 +1,4 @@
-"""The contract of posteriors, priors and likelihoods: distributions that integrate to one and follow the seed."""
+"""The contract of posteriors and priors: distributions that integrate to one and follow the seed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent
 
-from vaelab.contract import Likelihood, Posterior, Prior
-from vaelab.data.images import ImageFormat
-from vaelab.likelihoods import LikelihoodSpec
+from vaelab.contract import Posterior, Prior
+from vaelab.data import ImageFormat
 from vaelab.models import VAE
 from vaelab.models.model import built
 from vaelab.networks import Mlp
@@ -124,53 +123,6 @@ def _real_prior(spec: PriorSpec, c: Tensor | None) -> tuple[Tensor, list[Any]]:
         require(p.has_rsample, spec, "says that it is reparameterised, but its distribution has no rsample")
     learns = [model.prior] if any(True for _ in model.prior.parameters()) else []
     return -p.log_prob(torch.randn(_DRAWS, _BATCH, 2)).mean(), learns
-
-
-def check_likelihood(spec: LikelihoodSpec) -> list[str]:
-    """p(x | z) sums or integrates to one for one pixel, and scores an image as the sum over its pixels."""
-    image = (2, 3, 5)
-    likelihood: Any = built(spec, Likelihood, image)
-    channels = likelihood.outputs(image[0])
-    theta = torch.randn(_DRAWS, _BATCH, channels, *image[1:], requires_grad=True)
-    binary = bool(likelihood.binary)
-    x = torch.rand(_BATCH, *image).round() if binary else (torch.rand(_BATCH, *image) * 255).round() / 255
-    p = likelihood(theta)
-    has_shape(spec, "log p(x | z)", p.log_prob(x), (_DRAWS, _BATCH))
-    has_shape(spec, "the mean of p(x | z)", p.mean, (_DRAWS, _BATCH, *image))
-    require(likelihood.score_name(True) != "", spec, "score_name is empty")
-    loss = -p.log_prob(x).mean()
-    every_parameter_learns(spec, [likelihood], loss + 0 * theta.sum())
-    require(theta.grad is not None and bool(theta.grad.isfinite().all()), spec, "theta gets no finite gradient")
-
-    # In training a variance may be that of the batch; pairs are scored by a model that is trained.
-    flat = likelihood.eval()(theta[:, 0].detach())
-    pairs = likelihood.pairwise_log_prob(flat, x)
-    has_shape(spec, "pairwise_log_prob", pairs, (_DRAWS, _BATCH))
-    close = torch.allclose(pairs, torch.stack([flat.log_prob(each) for each in x], 1), atol=1e-2, rtol=1e-4)
-    require(close, spec, "pairwise_log_prob differs from log_prob, pair by pair")
-    _one_pixel(spec)
-    return ["shapes", "sums or integrates to one", "pairs agree", "every parameter learns"]
-
-
-def _one_pixel(spec: LikelihoodSpec) -> None:
-    likelihood: Any = built(spec, Likelihood, (1, 1, 1)).eval()
-    theta = 0.7 * torch.ones(1, likelihood.outputs(1), 1, 1)
-    p = likelihood(theta)
-
-    def log_p(x: Tensor) -> Tensor:
-        scores: Tensor = torch.cat([p.log_prob(part.reshape(-1, 1, 1, 1)).flatten() for part in x.split(5000)])
-        return scores
-
-    with torch.no_grad():
-        if likelihood.binary:
-            total = float(log_p(torch.tensor([0.0, 1.0])).exp().sum())
-        elif likelihood.discrete(False):
-            total = float(log_p(torch.arange(256) / 255).exp().sum())
-        else:
-            # A density of pixels in [0, 1], or one of the whole axis.
-            totals = integral(log_p, 0, 1), integral(log_p, -_REACH, _REACH, 200_001)
-            total = next((part for part in totals if one(part)), totals[1])
-    require(one(total), spec, f"p(x | z) adds up to {total:.3g} over the values of a pixel, not to one")
 
 
 def _model(posterior: PosteriorSpec, prior: PriorSpec, latent: int, conditional: bool = False) -> Any:

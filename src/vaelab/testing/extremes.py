@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from vaelab.contract import Latent, Likelihood, Posterior
+from vaelab.data import ImageFormat
 from vaelab.distributions import diagonal_normal
 from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models.model import built
@@ -15,6 +16,7 @@ from vaelab.networks import Mlp
 from vaelab.posteriors import PosteriorSpec
 from vaelab.sizes import Sizes
 from vaelab.spec import Spec
+from vaelab.testing.faults import example, formats_of
 
 _FAR = 1e4
 _IMAGE = (1, 4, 4)
@@ -55,8 +57,10 @@ def _far_posterior(spec: PosteriorSpec) -> bool:
 
 
 def _far_likelihood(spec: LikelihoodSpec) -> bool:
-    likelihood: Any = built(spec, Likelihood, _IMAGE)
+    format = formats_of(spec.check)[0]
+    likelihood: Any = built(spec, Likelihood, format, method="build_for")
     with torch.no_grad(), suppress(ValueError):
-        theta = _FAR * torch.randn(16, likelihood.outputs(_IMAGE[0]), *_IMAGE[1:])
-        return bool(likelihood(theta).log_prob(torch.rand(16, *_IMAGE).round()).isfinite().all())
+        theta = _FAR * torch.randn(16, likelihood.outputs(format.shape[0]), *format.shape[1:])
+        x = example(format, 16)
+        return bool(likelihood(theta).log_prob(x.round() if isinstance(format, ImageFormat) else x).isfinite().all())
     return False

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vaelab.codec import decode, encode
-from vaelab.data.images import ImageFormat
+from vaelab.data import Column, DataFormat, ImageFormat, TableFormat
 from vaelab.errors import UserError
 from vaelab.spec import Spec, classes_in
 
@@ -21,6 +21,41 @@ FORMATS = (
     ImageFormat(2, 9, 6, (), ("size", "angle")),
 )
 """Image formats that every part must take: grey and colour, even and odd, labels and attributes."""
+
+_COLOURS = Column("colour", "categorical", categories=("blue", "green", "red"))
+TABLES = (
+    TableFormat((Column("length"), Column("width")), False, ("a", "b")),
+    TableFormat((Column("old", "binary", categories=("0", "1")), Column("new", "binary", categories=("0", "1")))),
+    TableFormat((_COLOURS, Column("length"), Column("old", "binary", categories=("no", "yes"))), True, ("a", "b")),
+)
+"""Formats of tables, for parts that take them: real columns, binary ones, and all types with missing values."""
+
+
+def example(format: DataFormat, n: int) -> Tensor:
+    """n rows of x, (n, *shape), drawn at random; of a table whose values may be missing, one in four is."""
+    if not isinstance(format, TableFormat):
+        return torch.rand(n, *format.shape)
+    values = [
+        torch.randn(n, 1) if column.type == "real" else torch.randint(max(2, column.width), (n, 1)).float()
+        for column in format.columns
+    ]
+    x = torch.from_numpy(format.encode(torch.cat(values, 1).numpy()))
+    if format.missing:
+        for number, (_, where) in enumerate(format.slices()):
+            x[number % n :: 4, where] = torch.nan
+    return x
+
+
+def formats_of(check: Callable[[Any], None]) -> list[DataFormat]:
+    """The formats that `check` does not refuse."""
+    taken: list[DataFormat] = []
+    for format in (*FORMATS, *TABLES):
+        try:
+            check(format)
+        except UserError:
+            continue
+        taken.append(format)
+    return taken
 
 
 def require(holds: bool, spec: Spec, fault: str) -> None:

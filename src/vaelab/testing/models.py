@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from vaelab.contract import Trace
-from vaelab.data.images import ImageFormat
+from vaelab.data import DataFormat
 from vaelab.models import ModelSpec
 from vaelab.models.files import load, save
 from vaelab.models.model import Model
 from vaelab.networks import Modules
 from vaelab.objectives import Elbo, ObjectiveSpec
 from vaelab.spec import classes_in
-from vaelab.testing.faults import FORMATS, every_parameter_learns, has_shape, require
+from vaelab.testing.faults import every_parameter_learns, example, formats_of, has_shape, require
 from vaelab.testing.objectives import MIDWAY, away
 
 _BATCH, _DRAWS = 4, 2
@@ -26,26 +26,26 @@ _BATCH, _DRAWS = 4, 2
 
 def check_model(
     spec: ModelSpec,
-    formats: Sequence[ImageFormat] = FORMATS[:1],
+    formats: Sequence[DataFormat] = (),
     objectives: Sequence[ObjectiveSpec] = (Elbo(),),
     file: Path | None = None,
     spread: tuple[float, float] = (20, 3),
 ) -> list[str]:
-    """A model keeps the contract for every image format and with every objective that goes with it.
+    """A model keeps the contract for every format and with every objective that goes with it.
 
     Args:
         spec: the composition.
-        formats: of the images.
+        formats: of the data; by default the first that the model takes.
         objectives: those that the model has the traits for.
         file: where to save it for the round trip; a temporary file by default.
         spread: the factor and the centre by which its posterior is moved away from the prior before training.
     """
-    for format in formats:
+    for format in formats or formats_of(spec.check)[:1]:
         torch.manual_seed(0)
         model: Any = spec.build(format)
         require(isinstance(model, Model), spec, f"build returned {type(model).__name__}, no vaelab.Model")
         away(model, *spread)
-        x, y = torch.rand(_BATCH, *format.shape), torch.rand(_BATCH, len(format.attributes))
+        x, y = example(format, _BATCH), torch.rand(_BATCH, len(format.attributes))
         if format.classes:
             y = torch.arange(_BATCH) % len(format.classes)
         for objective in objectives:
@@ -87,7 +87,7 @@ def _survives_saving(spec: ModelSpec, model: Any, x: torch.Tensor, y: torch.Tens
     modules = (network.encoder, network.decoder) if isinstance(network, Modules) else None
     again: Any = load(file, specs=classes_in(spec), modules=modules)
     require(again.spec == spec, spec, f"came back from a file as {again.spec!r}")
-    require(again.format == model.format, spec, "came back from a file with another image format")
+    require(again.format == model.format, spec, "came back from a file with another format")
     for name, tensor in model.state_dict().items():
         require(torch.equal(tensor, again.state_dict()[name]), spec, f"the weight {name} changed in a file")
     # Without gradients in both: transformers take another path through the same sums then.

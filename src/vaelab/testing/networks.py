@@ -10,18 +10,19 @@ from vaelab.contract import Network
 from vaelab.models.model import built
 from vaelab.networks import CellSpec, NetworkSpec
 from vaelab.sizes import Sizes
-from vaelab.testing.faults import FORMATS, every_parameter_learns, has_shape, require, same_for_a_seed
+from vaelab.testing.faults import FORMATS, every_parameter_learns, formats_of, has_shape, require, same_for_a_seed
 
 _LATENT, _PARAMETERS, _BATCH = 3, 2, 4
 
 
 def check_network(spec: NetworkSpec) -> list[str]:
-    """Shapes for every image format, with a condition and without; weights that follow the seed and learn."""
-    for format in FORMATS:
-        for condition in (0, format.condition_size):
-            sizes = Sizes(format.shape, _LATENT, condition, _PARAMETERS)
+    """Shapes for every format that it takes, with a condition and without; weights that follow the seed and learn."""
+    # Whether modules that a user gives take tables as well is not known.
+    for format in FORMATS if spec.python_only else formats_of(spec.check):
+        for condition in {0, format.condition_size}:
+            sizes = Sizes(format.shape, _LATENT, condition, _PARAMETERS, format.missing)
             network: Any = built(spec, Network, sizes)
-            x, c = torch.rand(_BATCH, *format.shape), torch.rand(_BATCH, condition) if condition else None
+            x, c = torch.rand(_BATCH, *sizes.encoded), torch.rand(_BATCH, condition) if condition else None
             require(isinstance(getattr(network, "features", None), int), spec, "its module sets no `features`")
             h = network.encode(x, c)
             has_shape(spec, "encode(x, c)", h, (_BATCH, network.features))

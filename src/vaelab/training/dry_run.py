@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vaelab.contract import Trace
-from vaelab.data import ImageData
+from vaelab.data import Data
 from vaelab.errors import UserError, reason
 from vaelab.experiment import Experiment
 from vaelab.models.model import Model
@@ -21,7 +21,7 @@ from vaelab.spec import classes_in, is_own
 _IMAGES = 2
 
 
-def dry_run(model: Model, objective: Loss, experiment: Experiment, data: ImageData) -> None:
+def dry_run(model: Model, objective: Loss, experiment: Experiment, data: Data) -> None:
     """Check that modules and callables return what the contract says.
 
     Weights, buffers and the RNG state do not change.
@@ -33,7 +33,7 @@ def dry_run(model: Model, objective: Loss, experiment: Experiment, data: ImageDa
     own_loss = is_own(type(experiment.objective)) and not experiment.objective.python_only
     n_images = _IMAGES if own_loss else min(experiment.training.batch_size, len(data.split("train")))
     subset = data.split("train").take(slice(0, n_images))
-    stored = torch.from_numpy(experiment.binarisation.prepare(subset.images))
+    stored, to_x = subset.stored(experiment.binarisation)
     y = None if subset.condition is None else torch.from_numpy(subset.condition)
     parts = [*classes_in(experiment.model), *classes_in(experiment.objective)]
     foreign = [spec.__name__ for spec in parts if not is_own(spec) or spec.python_only]
@@ -46,7 +46,7 @@ def dry_run(model: Model, objective: Loss, experiment: Experiment, data: ImageDa
     model.eval()
     try:
         with torch.random.fork_rng(devices=[]):
-            x = experiment.binarisation.pixels(stored)
+            x = to_x(torch.from_numpy(stored))
             trace = model(x, y, experiment.objective.samples)
             _check_trace(trace, model, experiment.objective.samples, len(x))
             loss = loss_function(trace, progress)

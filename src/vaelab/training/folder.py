@@ -143,7 +143,7 @@ class RunFolder:
                 flags="continue it with --resume, or choose another folder",
             )
         stored = read_record(self.record, classes_in(record.experiment))
-        if (stored.data_sha256, stored.image_format) != (record.data_sha256, record.image_format):
+        if (stored.data_sha256, stored.data_format) != (record.data_sha256, record.data_format):
             raise UserError(f"{self.path} holds a run on other images; give it the same ones, or choose another folder")
         before, now = stored.experiment, record.experiment
         if not same_settings(before, now) or (before.training.epochs != now.training.epochs and not prolong):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from vaelab.contract import Trace
-from vaelab.data import BinarisationSpec, Grey, ImageData, ImageFormat
+from vaelab.data import BinarisationSpec, Data, DataFormat, Grey
 from vaelab.models.model import Model
 from vaelab.training.device import autocast, fork_rng
 
@@ -75,33 +76,33 @@ def accumulator(device: torch.device) -> Tensor:
 
 @dataclass(frozen=True)
 class DeviceSplit:
-    """A split stored on the device as bytes, which are converted to pixels batch by batch.
+    """A split stored on the device, images as bytes, which are converted to x batch by batch.
 
     Args:
-        images: uint8, (N, C, H, W).
+        stored: images, uint8, (N, C, H, W), or vectors, float32, (N, F).
         conditions: labels, int64 (N,), or attributes, float32 (N, A), or None.
-        binarisation: the conversion from bytes to pixels.
+        to_x: the conversion of a batch of them to x, float32.
     """
 
-    images: Tensor
+    stored: Tensor
     conditions: Tensor | None
-    binarisation: BinarisationSpec
+    to_x: Callable[[Tensor], Tensor]
 
     def batch(self, rows: Tensor | slice) -> tuple[Tensor, Tensor | None]:
-        """Pixels, float32, and conditions of the given rows."""
-        return self.binarisation.pixels(self.images[rows]), None if self.conditions is None else self.conditions[rows]
+        """x, float32, and conditions of the given rows."""
+        return self.to_x(self.stored[rows]), None if self.conditions is None else self.conditions[rows]
 
 
-def to_device(data: ImageData, binarisation: BinarisationSpec, device: torch.device) -> DeviceSplit:
+def to_device(data: Data, binarisation: BinarisationSpec, device: torch.device) -> DeviceSplit:
     """Copy a split to a device."""
-    images = torch.from_numpy(binarisation.prepare(data.images)).to(device)
+    stored, to_x = data.stored(binarisation)
     conditions = None if data.condition is None else torch.from_numpy(data.condition).to(device)
-    return DeviceSplit(images, conditions, binarisation)
+    return DeviceSplit(torch.from_numpy(stored).to(device), conditions, to_x)
 
 
 def full_pass(
     model: Model,
-    data: ImageData,
+    data: Data,
     binarisation: BinarisationSpec | None = None,
     samples: int = 1,
     batch_size: int = 500,
@@ -130,6 +131,7 @@ def full_pass(
     True
     """
     device = next(model.parameters()).device
+    data = data.like(model.format)
     return measure(model, to_device(data, binarisation or Grey(), device), samples, batch_size, bf16, seed)
 
 
@@ -138,13 +140,13 @@ def measure(
     model: Model, split: DeviceSplit, samples: int = 1, batch_size: int = 500, bf16: bool = False, seed: int = 0
 ) -> Totals:
     """`full_pass` over a split that is already on the model's device."""
-    device = split.images.device
+    device = split.stored.device
     was_training = model.training
     model.eval()
     sums, counts = accumulator(device), None
     with fork_rng(device):
         torch.manual_seed(seed)
-        for start in range(0, len(split.images), batch_size):
+        for start in range(0, len(split.stored), batch_size):
             x, y = split.batch(slice(start, start + batch_size))
             with autocast(device, bf16):
                 trace = model(x, y, samples)
@@ -154,12 +156,13 @@ def measure(
                 counts = used if counts is None else counts + used
     model.train(was_training)
     code_use = None if counts is None else CodeUse(tuple(map(tuple, counts.tolist())))
-    return replace(mean_over(sums, len(split.images)), code_use=code_use)
+    return replace(mean_over(sums, len(split.stored)), code_use=code_use)
 
 
-def bits_per_dimension(nats: float, format: ImageFormat) -> float:
+def bits_per_dimension(nats: float, format: DataFormat) -> float:
     """nats / (D ln 2), D the number of pixels times channels; meaningful only for a mass on discrete pixels.
 
+    >>> from vaelab import ImageFormat
     >>> bits_per_dimension(784 * math.log(256), ImageFormat(1, 28, 28))
     8.0
     """

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from vaelab.contract import Trace
-from vaelab.data import ImageData, InMemory, SourceSpec, images_of, open_data, training_and_validation
+from vaelab.data import Data, InMemory, SourceSpec, data_of, open_data, training_and_validation
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, Training
 from vaelab.models.files import begin_with, save
@@ -31,7 +31,7 @@ class Job:
     """The objects of a training run."""
 
     experiment: Experiment
-    data: ImageData
+    data: Data
     folder: RunFolder
     device: torch.device
     bf16: bool
@@ -96,7 +96,7 @@ class Job:
         return trace
 
 
-def choose_data(experiment: Experiment, data: Any, directory: Path | None) -> tuple[Experiment, ImageData]:
+def choose_data(experiment: Experiment, data: Any, directory: Path | None) -> tuple[Experiment, Data]:
     """Open the images to train on; return them with the experiment, in which `data` names their source.
 
     Args:
@@ -110,12 +110,12 @@ def choose_data(experiment: Experiment, data: Any, directory: Path | None) -> tu
     """
     if data is None:
         return experiment, open_data(experiment.data, directory)
-    images = images_of(data, directory)
+    images = data_of(data, directory)
     source = images.source if isinstance(images.source, SourceSpec) else InMemory(images.name)
     return replace(experiment, data=source), images
 
 
-def prepare(experiment: Experiment, data: ImageData, folder: RunFolder, resume: bool) -> Job:
+def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool) -> Job:
     """Build all objects, check that they fit each other, and restore the last checkpoint, if there is one.
 
     Raises:
@@ -187,7 +187,7 @@ def begin(job: Job) -> None:
         job.model.compile_networks("reduce-overhead" if job.device.type == "cuda" else "default")
 
 
-def make_record(experiment: Experiment, data: ImageData, model: Model) -> Record:
+def make_record(experiment: Experiment, data: Data, model: Model) -> Record:
     """The record of a run, to be written as experiment.json."""
     score = model.likelihood.score_name(experiment.binarisation.binary(data))
     return Record(experiment, data.format, score, data.digest)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vaelab.data import ImageData, open_data, training_and_validation
+from vaelab.data import Data, open_data, training_and_validation
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, read_record
 from vaelab.models.files import load
@@ -24,7 +24,7 @@ class Run:
     record: Record
     model: Model
     rows: list[Row]
-    data: ImageData | None = field(default=None, compare=False)
+    data: Data | None = field(default=None, compare=False)
     """The images, if the run was trained in this process; otherwise None."""
 
     def __repr__(self) -> str:
@@ -42,7 +42,7 @@ class Run:
         """The settings of the run."""
         return self.record.experiment
 
-    def validation(self, data: ImageData | None = None) -> ImageData:
+    def validation(self, data: Data | None = None) -> Data:
         """The images that the run held out to choose by.
 
         Args:
@@ -57,7 +57,7 @@ class Run:
             raise UserError(f"{self.folder} held out no validation images; train with validation > 0")
         return held_out
 
-    def load_data(self, directory: Path | None = None) -> ImageData:
+    def load_data(self, directory: Path | None = None) -> Data:
         """Load the images that the run was trained on.
 
         Args:

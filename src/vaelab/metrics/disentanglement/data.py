@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import NDArray
 
-from vaelab.data import ImageData
+from vaelab.data import Data
 from vaelab.errors import UserError
 
 
-def factors_of(data: ImageData) -> tuple[tuple[str, ...], Float[NDArray[np.float64], "N K"], tuple[int, ...]]:
+def factors_of(data: Data) -> tuple[tuple[str, ...], Float[NDArray[np.float64], "N K"], tuple[int, ...]]:
     """Names, values and categorical columns of the factors of a data set: its labels, then its attributes.
 
     Raises:

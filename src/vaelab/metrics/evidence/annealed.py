@@ -79,7 +79,7 @@ class AnnealedEvidence:
 @torch.no_grad()
 def annealed_bound(
     model: Model,
-    x: Float[Tensor, "B C H W"],
+    x: Float[Tensor, "B ..."],
     y: Tensor | None = None,
     temperatures: int = 100,
     chains: int = 24,

@@ -24,7 +24,7 @@ _MARKS = 100_000_000
 @torch.no_grad()
 def exact_evidence(
     model: Model,
-    x: Float[Tensor, "N C H W"],
+    x: Float[Tensor, "N ..."],
     y: Tensor | None = None,
     tolerance: float = 0.05,
     max_points: int = 5_000_000,

@@ -65,7 +65,7 @@ class InferenceGaps:
 
 def inference_gaps(
     model: Model,
-    x: Float[Tensor, "B C H W"],
+    x: Float[Tensor, "B ..."],
     log_p: Float[Tensor, " B"],
     y: Tensor | None = None,
     moments: tuple[Float[Tensor, "B D"], Float[Tensor, "B D D"]] | None = None,

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from vaelab.data import BinarisationSpec, ImageData
+from vaelab.data import BinarisationSpec, Data
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.densities import within_support
 from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
@@ -59,7 +59,7 @@ class Evidence:
 @torch.no_grad()
 def importance_bound(
     model: Model,
-    x: Float[Tensor, "B C H W"],
+    x: Float[Tensor, "B ..."],
     y: Tensor | None = None,
     samples: int = 100,
     *,
@@ -122,7 +122,7 @@ def _chunks(whole: int, most: int) -> Iterator[int]:
 
 def importance_bound_over(
     model: Model,
-    data: ImageData,
+    data: Data,
     binarisation: BinarisationSpec | None = None,
     samples: int = 500,
     batch_size: int = 100,

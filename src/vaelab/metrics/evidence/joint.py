@@ -30,7 +30,7 @@ class Joint:
         UserError: the model has no density over one latent of real numbers.
     """
 
-    def __init__(self, model: Model, x: Float[Tensor, "B C H W"], y: Tensor | None = None) -> None:
+    def __init__(self, model: Model, x: Float[Tensor, "B ..."], y: Tensor | None = None) -> None:
         self.model, self.x, self.y = refuse_without_density(model), x, y
 
     @property

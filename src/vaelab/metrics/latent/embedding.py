@@ -16,7 +16,7 @@ from vaelab.models.model import Model
 
 @torch.no_grad()
 def posterior_means(
-    model: Model, x: Float[Tensor, "N C H W"], y: Tensor | None = None, batch_size: int = 500
+    model: Model, x: Float[Tensor, "N ..."], y: Tensor | None = None, batch_size: int = 500
 ) -> Float[NDArray[np.float64], "N D"]:
     """E_q(z | x)[z] of each image, which is deterministic, unlike a draw.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaelab.contract import Latent
-from vaelab.data import BinarisationSpec, Grey, ImageData
+from vaelab.data import BinarisationSpec, Data, Grey
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.densities import mean_of, within_support
 from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
@@ -51,7 +51,7 @@ class ElboParts:
 @torch.no_grad()
 def elbo_parts(
     model: Model,
-    data: ImageData,
+    data: Data,
     binarisation: BinarisationSpec | None = None,
     samples: int = 1,
     draws: int = 10_000,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from vaelab.data import BinarisationSpec, ImageData
+from vaelab.data import BinarisationSpec, Data
 from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.densities import mean_of
@@ -16,7 +16,7 @@ from vaelab.models.model import Model
 
 @torch.no_grad()
 def decoder_use(
-    model: Model, data: ImageData, binarisation: BinarisationSpec | None = None, batch_size: int = 500, seed: int = 0
+    model: Model, data: Data, binarisation: BinarisationSpec | None = None, batch_size: int = 500, seed: int = 0
 ) -> float:
     """Variance of the decoded images due to z, as a share of the variance of the data.
 
