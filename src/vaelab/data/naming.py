@@ -11,8 +11,9 @@ import tyro
 from vaelab.data.arrays import as_data
 from vaelab.data.data import Data, held_out
 from vaelab.data.in_memory import InMemory
+from vaelab.data.reading import as_table, is_table
 from vaelab.data.sources import SourceSpec
-from vaelab.data.tables import TableData, as_table, is_table
+from vaelab.data.tables import TableData
 from vaelab.errors import UserError, did_you_mean
 from vaelab.spec import spec_hints, words
 

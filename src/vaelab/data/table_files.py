@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from vaelab.data.data import held_out
+from vaelab.data.reading import read_table, standardised
 from vaelab.data.sources import SourceSpec
-from vaelab.data.tables import TableData, read_table, standardised
+from vaelab.data.tables import TableData
 from vaelab.errors import UserError, brief, did_you_mean
 
 

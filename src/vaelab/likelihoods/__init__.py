@@ -183,7 +183,7 @@ class StudentT(LikelihoodSpec):
         """Build the likelihood for x of (C, H, W) or (F,)."""
         from vaelab.likelihoods.student_t import StudentTLikelihood
 
-        return StudentTLikelihood(self.degrees, len(shape), () if self.shared else shape)
+        return StudentTLikelihood(float(self.degrees), len(shape), () if self.shared else shape)
 
 
 @dataclass(frozen=True)

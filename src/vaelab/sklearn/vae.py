@@ -1,0 +1,372 @@
+"""The VAE of the rows of a table, as a density and a transformer."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from vaelab.data import TableData, read_table, standardised
+from vaelab.errors import did_you_mean
+from vaelab.experiment import Adam, Experiment, Training
+from vaelab.likelihoods import Bernoulli, ByColumn, LearnedGaussian, LikelihoodSpec, StudentT
+from vaelab.metrics.evidence import importance_bound, rowwise_evidence
+from vaelab.models import VAE as VAESpec
+from vaelab.models.files import load_beside
+from vaelab.models.vae import VAEModel
+from vaelab.networks import Mlp
+from vaelab.objectives import Elbo
+from vaelab.posteriors import PosteriorSpec
+from vaelab.priors import PriorSpec
+from vaelab.schedules import Constant
+from vaelab.spec import Spec, words
+from vaelab.training import train
+
+Floats = NDArray[np.float64]
+
+# Rows that are encoded at once.
+_BATCH = 1000
+_UNKNOWN = -1
+# Share of labels that a conditional model does not see in training, so that it learns to encode rows without them.
+_DROPPED_LABELS = 0.1
+# Most latent dimensions in which log p(x) is integrated.
+_EXACT = 2
+
+
+class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
+    """A variational autoencoder of the rows of a table (Kingma and Welling 2014), as a density and a transformer.
+
+    Columns are standardised. `transform` gives the posterior means; `score_samples` gives log p(x) in nats, in the
+    units of X: by quadrature in one or two latent dimensions, otherwise a lower bound by importance sampling (Burda et
+    al. 2016) whose draws are the same for every row, so that a score depends neither on the batch nor on the order.
+
+    Args:
+        n_components: dimensions of z.
+        hidden_layer_sizes: widths of the encoder's hidden layers; the decoder's are these in reverse.
+        likelihood: of a column of real numbers, by its word: "learned-gaussian" and "student-t" have a scale per
+            column, "gaussian-pixels" a fixed one, "optimal-gaussian" that of the mean squared error; "bernoulli" for
+            columns of 0 and 1. Or a spec, such as `vaelab.StudentT(degrees=3)`.
+        prior: of z, by its word ("standard-normal", "mixture", "vamp", "flow"), or a spec.
+        posterior: of z, by its word ("gaussian", "full-gaussian", "flow-posterior"), or a spec.
+        beta: weight of the KL.
+        categorical_features: columns that hold the numbers of categories, by index, name or mask; None for none.
+        missing: whether NaN in X is a missing value, which the likelihood leaves out and the encoder is told of.
+        max_iter: most passes over the rows.
+        batch_size: rows per step.
+        learning_rate_init: of Adam.
+        validation_fraction: share of the rows held out to choose the best epoch by; 0 for none, which keeps the last.
+        n_iter_no_change: stop after this many epochs without a better one; 0 for never.
+        n_draws: importance samples per row, for more than two dimensions.
+        random_state: decides the held-out rows, weights, order and noise; draws of `sample`.
+        device: "cpu", "cuda", "auto", ...
+        verbose: show progress.
+
+    Attributes:
+        model_: the trained model; in float64, in which it is used.
+        n_iter_: epochs that were trained.
+        n_features_in_, feature_names_in_: as in every estimator.
+
+    >>> from sklearn.datasets import load_wine
+    >>> X = load_wine().data
+    >>> vae = VAE(max_iter=5, random_state=0).fit(X)
+    >>> vae.transform(X).shape, vae.score_samples(X[:3]).shape
+    ((178, 2), (3,))
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "likelihood": [str, LikelihoodSpec],
+        "prior": [str, PriorSpec],
+        "posterior": [str, PosteriorSpec],
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "categorical_features": ["array-like", None],
+        "missing": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 0, None, closed="left")],
+        "n_draws": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "device": [str],
+        "verbose": ["verbose"],
+    }
+    _conditional: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        hidden_layer_sizes: Sequence[int] | int = (128, 64),
+        likelihood: str | LikelihoodSpec = "learned-gaussian",
+        prior: str | PriorSpec = "standard-normal",
+        posterior: str | PosteriorSpec = "gaussian",
+        beta: float = 1.0,
+        categorical_features: ArrayLike | None = None,
+        missing: bool = False,
+        max_iter: int = 200,
+        batch_size: int = 128,
+        learning_rate_init: float = 1e-3,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 20,
+        n_draws: int = 200,
+        random_state: Any = None,
+        device: str = "cpu",
+        verbose: int | bool = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.likelihood = likelihood
+        self.prior = prior
+        self.posterior = posterior
+        self.beta = beta
+        self.categorical_features = categorical_features
+        self.missing = missing
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.n_draws = n_draws
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train the model.
+
+        Args:
+            X: rows, (N, F).
+            y: ignored.
+
+        Raises:
+            ValueError: a setting, or X, that cannot be used; the message names it and the remedy.
+        """
+        return self._fit(X, None)
+
+    def _fit(self, X: Any, y: NDArray[np.int64] | None, classes: Sequence[str] = ()) -> Self:
+        self._validate_params()
+        values = self._values(X, reset=True)
+        types = dict.fromkeys(map(str, range(values.shape[1])), self._column_type)
+        types |= dict.fromkeys(map(str, self._categorical()), "categorical")
+        table = read_table(values, y, cast(Any, types), "nan" if self.missing else None, (), classes, name="X")
+        names = [str(name) for name in getattr(self, "feature_names_in_", range(values.shape[1]))]
+        columns = tuple(replace(column, name=name) for column, name in zip(table.columns, names, strict=True))
+        held_out = min(len(table) - 1, round(self.validation_fraction * len(table)))
+        every = range(len(table))
+        data = standardised(replace(table, columns=columns, splits={"train": every, "test": every}))
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        experiment = self._experiment(data, held_out, seed)
+        with tempfile.TemporaryDirectory(dir=_memory()) as folder:
+            run = train(experiment, Path(folder) / "run", data=data, show=bool(self.verbose))
+            best = run.folder / "best.safetensors"
+            model = load_beside(run.model, best) if best.exists() else run.model
+        self.n_iter_ = len(run.rows)
+        # In float64, the result for a row does not depend on the other rows of its batch.
+        self.model_: VAEModel = cast(VAEModel, model.double().eval())
+        self._n_features_out = sum(self.model_.widths)
+        self._seed = seed
+        return self
+
+    def transform(self, X: Any) -> Floats:
+        """The means of q(z | x), (N, D)."""
+        check_is_fitted(self)
+        table = self._table(X)
+        return self._means(table, self._unlabelled(len(table)))
+
+    def inverse_transform(self, X: Any) -> Floats:
+        """The means of p(x | z) at latents z, (N, D), in the units of X; of a categorical column the likeliest one."""
+        return self._decode(X, None)
+
+    def score_samples(self, X: Any) -> Floats:
+        """log p(x) of each row, nats, in the units of X, (N,)."""
+        check_is_fitted(self)
+        return self._log_p(self._table(X), None)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of log p(x), nats per row."""
+        return float(self.score_samples(X).mean())
+
+    def sample(self, n_samples: int = 1) -> Floats:
+        """Rows drawn from the model, (n_samples, F): z from the prior, x from p(x | z).
+
+        Args:
+            n_samples: number of rows.
+        """
+        return self._sample(n_samples, None)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = bool(self.missing)
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _experiment(self, data: TableData, held_out: int, seed: int) -> Experiment:
+        """The experiment that the settings describe."""
+        sizes = self.hidden_layer_sizes
+        model = VAESpec(
+            latent=int(self.n_components),
+            conditional=self._conditional,
+            network=Mlp(hidden=tuple(map(int, [sizes] if isinstance(sizes, Integral) else sizes))),  # type: ignore[arg-type]
+            posterior=_spec(PosteriorSpec, self.posterior, "posterior"),
+            prior=_spec(PriorSpec, self.prior, "prior"),
+            likelihood=self._likelihood(),
+        )
+        training = Training(
+            epochs=int(self.max_iter),
+            batch_size=int(self.batch_size),
+            seed=seed,
+            validation=held_out,
+            patience=int(self.n_iter_no_change) if held_out else 0,
+            optimiser=Adam(learning_rate=float(self.learning_rate_init)),
+            precision="fp32",
+            device=self.device,
+            drop_labels=_DROPPED_LABELS if self._conditional else 0.0,
+            checkpoint_seconds=3600.0,
+        )
+        return Experiment(model=model, objective=Elbo(beta=Constant(float(self.beta))), training=training)
+
+    def _likelihood(self) -> LikelihoodSpec:
+        """The likelihood of all columns: with a scale per column, and with a softmax where categories are."""
+        spec = _spec(LikelihoodSpec, self.likelihood, "likelihood")
+        if isinstance(self.likelihood, str) and isinstance(spec, LearnedGaussian | StudentT):
+            spec = replace(spec, shared=False)
+        return ByColumn(real=spec) if len(self._categorical()) and not isinstance(spec, ByColumn) else spec
+
+    @property
+    def _column_type(self) -> str:
+        """The type of the columns that are not categorical."""
+        return "binary" if isinstance(_spec(LikelihoodSpec, self.likelihood, "likelihood"), Bernoulli) else "real"
+
+    def _categorical(self) -> list[int]:
+        """The indices of the categorical columns."""
+        if self.categorical_features is None:
+            return []
+        given = np.asarray(self.categorical_features)
+        names = list(getattr(self, "feature_names_in_", []))
+        if given.dtype == bool and given.shape == (self.n_features_in_,):
+            return np.flatnonzero(given).tolist()
+        indices = [names.index(each) if each in names else each for each in given.tolist()]
+        strange = next(
+            (each for each in indices if not isinstance(each, int) or not 0 <= each < self.n_features_in_), None
+        )
+        if strange is not None or given.dtype == bool:
+            raise ValueError(
+                f"categorical_features has {strange!r}, but must hold indices below {self.n_features_in_}, names of "
+                "columns, or one bool per column"
+            )
+        return sorted(set(indices))
+
+    def _values(self, X: Any, reset: bool = False) -> Floats:
+        """X as an array of finite numbers; NaN where values may be missing."""
+        values: Floats = validate_data(
+            self, X, reset=reset, dtype=np.float64, ensure_all_finite=False, ensure_min_samples=2 if reset else 1
+        )
+        allowed = ~np.isinf(values) if self.missing else np.isfinite(values)
+        if not allowed.all():
+            row, column = np.argwhere(~allowed)[0].tolist()
+            what, remedy = ("infinity", "leave such rows out")
+            if np.isnan(values[row, column]):
+                what, remedy = "NaN", "set missing=True if NaN is a missing value, or fill it in"
+            raise ValueError(f"Input X contains {what}, first in row {row}, column {column}; {remedy}")
+        return values
+
+    def _table(self, X: Any) -> TableData:
+        """X with the columns, categories and standardisation of the training rows."""
+        values, format = self._values(X), self.model_.format
+        named = {column.name: values[:, number] for number, column in enumerate(format.columns)}  # type: ignore[attr-defined]
+        mask = "nan" if self.missing else None
+        return read_table(named, None, None, mask, format.columns, name="X")  # type: ignore[attr-defined]
+
+    def _unlabelled(self, n: int) -> NDArray[np.int64] | None:
+        """The condition of n rows whose labels are not known."""
+        return np.full(n, _UNKNOWN) if self._conditional else None
+
+    def _x(self, table: TableData) -> torch.Tensor:
+        return torch.from_numpy(table.format.encode(table.values)).to(self.model_.device, torch.float64)
+
+    @torch.no_grad()
+    def _means(self, table: TableData, y: NDArray[np.int64] | None) -> Floats:
+        x, labels = self._x(table), None if y is None else torch.from_numpy(y)
+        parts = [
+            self.model_.encode(x[rows], None if labels is None else labels[rows]).mean
+            for rows in torch.arange(len(x)).split(_BATCH)
+        ]
+        means: Floats = torch.cat(parts).numpy(force=True)
+        return means
+
+    def _decode(self, X: Any, y: NDArray[np.int64] | None) -> Floats:
+        check_is_fitted(self)
+        z = check_array(X, dtype=np.float64, input_name="X", estimator=self)
+        if z.shape[1] != self._n_features_out:
+            raise ValueError(f"X has {z.shape[1]} columns, but the latent has {self._n_features_out} dimensions")
+        y = self._unlabelled(len(z)) if y is None else y
+        with torch.no_grad():
+            x = self.model_.decode(z, y).mean.numpy(force=True)
+        decoded: Floats = self.model_.format.decode(x)  # type: ignore[attr-defined]
+        return decoded
+
+    def _log_p(self, table: TableData, y: NDArray[np.int64] | None) -> Floats:
+        """log p(x) or log p(x | y) of each row by itself, so that no score depends on the other rows."""
+        x, labels = self._x(table), None if y is None else torch.from_numpy(y)
+        if sum(self.model_.widths) <= _EXACT:
+            scores = rowwise_evidence(self.model_, x, labels).numpy()
+        else:
+            # One row at a time from the same seed: the same draws for every row.
+            bounds = [
+                importance_bound(
+                    self.model_,
+                    x[row : row + 1],
+                    None if labels is None else labels[row : row + 1],
+                    self.n_draws,
+                    seed=self._seed,
+                ).log_p
+                for row in range(len(x))
+            ]
+            scores = torch.cat(bounds).numpy(force=True)
+        log_p: Floats = scores - table.format.log_scale(table.values)
+        return log_p
+
+    def _sample(self, n: int, y: NDArray[np.int64] | None) -> Floats:
+        check_is_fitted(self)
+        if not isinstance(n, Integral) or n < 1:
+            raise ValueError(f"n_samples is {n!r}, but must be an integer >= 1")
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(seed)
+            prior = self.model_.prior_of(None if y is None else torch.from_numpy(y), int(n))
+            z = prior.sample() if prior.batch_shape else prior.sample(torch.Size((int(n),)))
+            x = self.model_.decode(z, y).sample().numpy(force=True)
+        drawn: Floats = self.model_.format.decode(x)
+        return drawn
+
+
+def _spec(room: type[Spec], given: Any, name: str) -> Any:
+    """The spec that a word names, with its defaults, or the spec that was given.
+
+    Raises:
+        ValueError: the room has no such word.
+    """
+    if isinstance(given, Spec):
+        return given
+    known = words(room)
+    if given not in known:
+        raise ValueError(f"{name} is {given!r}, but must be one of {', '.join(known)}{did_you_mean(given, known)}")
+    return known[given]()
+
+
+def _memory() -> str | None:
+    """A folder in memory for a run that is not kept, or None for the system's own temporary folder."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
