@@ -32,6 +32,7 @@ from .data import (
     Npz as Npz,
     Parquet as Parquet,
     Shapes3D as Shapes3D,
+    SklearnTable as SklearnTable,
     SourceSpec as SourceSpec,
     Sprites as Sprites,
     Static as Static,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from vaelab.data import CelebA, Cifar10, Dynamic, Mnist, SourceSpec, parse_source
+from vaelab.data import CelebA, Cifar10, Dynamic, Mnist, SklearnTable, SourceSpec, parse_source
 from vaelab.errors import UserError, did_you_mean
 from vaelab.experiment import Adam, Experiment, Training
-from vaelab.likelihoods import DiscretisedLogistic
+from vaelab.likelihoods import ByColumn, DiscretisedLogistic
 from vaelab.models import VAE, Ladder
 from vaelab.networks import Depthwise, Mlp, ResNet
 from vaelab.objectives import Elbo, Iwae, TotalCorrelation
@@ -110,6 +110,15 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
             ),
             objective=Elbo(beta=Linear(epochs=2, smooth=True)),
             training=Training(epochs=20, optimiser=Adam(learning_rate=1e-3, schedule=_COSINE, gradient_clip=50_000.0)),
+        ),
+    ),
+    "table": (
+        "rows of a table: a density for each type of column, missing values left out (Nazabal et al. 2020)",
+        Experiment(
+            data=SklearnTable(),
+            model=VAE(latent=2, network=Mlp(hidden=(128, 64)), likelihood=ByColumn()),
+            objective=Elbo(),
+            training=Training(epochs=200, patience=20),
         ),
     ),
     "cifar10-ladder": (

@@ -49,6 +49,12 @@ class Train(Command):
     """Leave out images of folder:PATH that cannot be decoded."""
     max_pixels: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Pixels of the largest image of folder:PATH that is decoded (default 100,000,000)."""
+    label: Annotated[str | None, tyro.conf.arg(metavar="COLUMN")] = None
+    """Column of csv:PATH or parquet:PATH that holds the labels."""
+    categorical: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN")] = ()
+    """Columns of numbers of csv:PATH or parquet:PATH that stand for categories."""
+    drop: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN")] = ()
+    """Columns of csv:PATH or parquet:PATH to leave out."""
     quiet: Quiet = False
     experiment: Annotated[Experiment, tyro.conf.arg(name="")] = Experiment()
 
@@ -123,6 +129,9 @@ class Train(Command):
             "image_size": self.image_size,
             "skip_broken": self.skip_broken or None,
             "max_pixels": self.max_pixels,
+            "label": self.label,
+            "categorical": self.categorical or None,
+            "drop": self.drop or None,
         }
         given = {name: value for name, value in asked.items() if value is not None}
         for name in given:

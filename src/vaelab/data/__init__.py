@@ -26,6 +26,7 @@ from vaelab.data.strokes import Strokes as Strokes
 from vaelab.data.digits import Digits as Digits
 from vaelab.data.folder import Folder as Folder
 from vaelab.data.npz import Npz as Npz
+from vaelab.data.sklearn_tables import SklearnTable as SklearnTable
 from vaelab.data.table_files import Csv as Csv, Parquet as Parquet
 from vaelab.data.in_memory import InMemory as InMemory
 from vaelab.data.limited import Limited as Limited
