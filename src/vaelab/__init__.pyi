@@ -91,6 +91,13 @@ from .figures import (
 from .figures.source import (
     FigureSource as FigureSource,
 )
+from .hub.pull import (
+    from_hub as from_hub,
+)
+from .hub.push import (
+    Pushed as Pushed,
+    push_to_hub as push_to_hub,
+)
 from .likelihoods import (
     AnyLikelihood as AnyLikelihood,
     Bernoulli as Bernoulli,

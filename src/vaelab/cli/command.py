@@ -27,6 +27,13 @@ Only = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME", help="Names to t
 Quiet = Annotated[bool, tyro.conf.arg(help="Show no progress.")]
 Epochs = Annotated[int | None, tyro.conf.arg(metavar="INT")]
 FirstSeed = Annotated[int, tyro.conf.arg(help="The first seed; the others follow it.")]
+Repo = Annotated[
+    tyro.conf.Positional[str], tyro.conf.arg(metavar="OWNER/NAME", help="The repo, such as ann/digits-vae.")
+]
+Endpoint = Annotated[
+    str | None,
+    tyro.conf.arg(metavar="URL", help="Address of the Hub; by default HF_ENDPOINT, otherwise https://huggingface.co."),
+]
 RunPath = Annotated[
     tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN", help="Folder of a run, or a .safetensors file.")
 ]

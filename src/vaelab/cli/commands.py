@@ -14,6 +14,8 @@ VAELAB = Group(
         Later("report", "Report"),
         Later("explore", "Explore"),
         Later("export", "Export"),
+        Later("push", "Push"),
+        Later("pull", "Pull"),
         Later("parts", "Parts"),
         Later("data", "DATA"),
         Later("completion", "Completion"),

@@ -27,6 +27,7 @@ CROP = 148
 class CelebA(Stored):
     """202,599 faces of Liu et al. (2015), RGB, with 40 attributes; put into its folder by hand."""
 
+    licence: ClassVar[str] = "non-commercial research only"
     kind: ClassVar[str] = "celeba"
 
     path: str = ""

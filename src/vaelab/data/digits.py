@@ -17,6 +17,7 @@ from vaelab.data.sources import SourceSpec
 class Digits(SourceSpec):
     """1,797 handwritten digits that come with scikit-learn, enlarged to 28 x 28, grey; no download."""
 
+    licence: ClassVar[str] = "CC BY 4.0"
     needs_files: ClassVar[bool] = False
 
     def load(self, directory: Path | None = None) -> ImageData:

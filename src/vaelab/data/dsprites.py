@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from annotated_types import Ge
@@ -36,6 +36,8 @@ FACTORS = ("scale", "orientation", "x", "y")
 @dataclass(frozen=True)
 class DSprites(Stored):
     """737,280 shapes of Matthey et al. (2017), 64 x 64, black and white, and their factors."""
+
+    licence: ClassVar[str] = "Apache 2.0"
 
     limit: Annotated[int, Ge(2)] | None = None
     """Take only this many images, always the same random ones."""

@@ -13,6 +13,8 @@ from vaelab.data.store import FileSet
 class FashionMnist(IdxSource):
     """The 70,000 images of clothes of Xiao, Rasul and Vollgraf (2017), 28 x 28, grey."""
 
+    licence: ClassVar[str] = "MIT"
+
     # The first address is the folder of the files in the owners' repository, the second that of its README, a server
     # without https. The names of the classes are those of the README as well; the sha256 of the downloads are from
     # TensorFlow Datasets, https://github.com/tensorflow/datasets, tensorflow_datasets/url_checksums/fashion_mnist.txt.

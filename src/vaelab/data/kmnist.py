@@ -13,6 +13,8 @@ from vaelab.data.store import FileSet
 class Kmnist(IdxSource):
     """The 70,000 cursive hiragana of Clanuwat et al. (2018), 28 x 28, grey; one class per row of the syllabary."""
 
+    licence: ClassVar[str] = "CC BY-SA 4.0"
+
     # The second address is that of the set's README, https://github.com/rois-codh/kmnist, the first the same by https,
     # as in https://github.com/ankane/torchvision-ruby, lib/torchvision/datasets/kmnist.rb. The sha256 of the downloads
     # and the order of the classes are from TensorFlow Datasets, https://github.com/tensorflow/datasets,

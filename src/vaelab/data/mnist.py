@@ -42,6 +42,7 @@ class Mnist(IdxSource):
         manual="put the four files into a folder and name it with --data-dir or VAELAB_DATA",
     )
     classes: ClassVar[tuple[str, ...]] = tuple("0123456789")
+    licence: ClassVar[str] = "CC BY-SA 3.0"
 
     def load(self, directory: Path | None = None) -> ImageData:
         """The images, verified by content; missing files are downloaded into the subfolder `mnist`.

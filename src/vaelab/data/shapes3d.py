@@ -38,6 +38,7 @@ FACTORS = ("floor_hue", "wall_hue", "object_hue", "scale", "shape", "orientation
 class Shapes3D(Stored):
     """480,000 rendered rooms of Burgess and Kim (2018), 64 x 64, RGB, and their six factors."""
 
+    licence: ClassVar[str] = "Apache 2.0"
     kind: ClassVar[str] = "shapes3d"
 
     limit: Annotated[int, Ge(2)] | None = None

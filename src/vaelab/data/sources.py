@@ -19,6 +19,8 @@ class SourceSpec(Spec, room=True):
 
     needs_files: ClassVar[bool] = True
     """False for images that come with an installed package or are drawn when they are loaded."""
+    licence: ClassVar[str] = ""
+    """The terms that the owners of the images state; empty where none are known."""
 
     @abstractmethod
     def load(self, directory: Path | None = None) -> Data:

@@ -29,6 +29,7 @@ GRID = {
 class Sprites(SourceSpec):
     """Squares, ellipses and hearts on the factor grid of dSprites, 64 x 64, black and white; no download."""
 
+    licence: ClassVar[str] = "MIT, drawn by vaelab"
     needs_files: ClassVar[bool] = False
 
     limit: Annotated[int, Ge(2)] = 60_000

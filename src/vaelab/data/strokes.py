@@ -22,6 +22,7 @@ RANGES = {"slant": (-25.0, 25.0), "thickness": (1.5, 4.0), "scale": (12.0, 18.0)
 class Strokes(SourceSpec):
     """Digits drawn by a pen with known slant, thickness, scale and rotation, 28 x 28, grey; no download."""
 
+    licence: ClassVar[str] = "MIT, drawn by vaelab"
     needs_files: ClassVar[bool] = False
     json_names: ClassVar[Mapping[str, str]] = {"n_images": "images"}
 
