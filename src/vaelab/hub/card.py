@@ -135,8 +135,7 @@ def _evaluated(evaluation: Evaluation | None) -> list[CardSection]:
     return [
         CardSection(
             f"Evaluation: {section.part}",
-            line(", ".join(f"{name} {value}" for name, value in section.about.items()) or "no conditions recorded")
-            + ".",
+            line(", ".join(f"{name} {value}" for name, value in section.about.items())) + ".",
             section.numbers,
             tuple(line(without_folders(finding)) for finding in section.findings),
         )

@@ -136,9 +136,7 @@ def _line(error: BaseException, api: HfApi, repo: str, revision: str | None) -> 
     if isinstance(error, errors.HfHubHTTPError):
         return _status(error, where, repo)
     if any(kind.__name__ == "RequestError" for kind in type(error).__mro__):  # of httpx or its successor
-        return (
-            f"endpoint {where} cannot be reached ({reason(error)}); check the address and the network, then try again"
-        )
+        return f"endpoint {where} cannot be reached ({reason(error)}); check the address and the network"
     if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError):
         return f"cannot write {error.filename or 'a file'} ({error.strerror}); free or choose another place"
     if isinstance(error, OSError) and "Consistency check failed" in str(error):

@@ -179,8 +179,8 @@ def listing(api: HfApi, repo: str, revision: str | None) -> Listing:
         pickled = next((name for name in siblings if is_pickled(name)), None)
         has = f"; it has {pickled}, which may run code and is never opened" if pickled else ""
         raise UserError(
-            f"repo {repo!r} holds no run of vaelab (no {' and no '.join(missing)}){has}; name a repo that `vaelab push` "
-            "made"
+            f"repo {repo!r} holds no run of vaelab (no {' and no '.join(missing)}){has}; ask its owner for "
+            "one made by `vaelab push`"
         )
     digests = {
         name: (each.lfs.sha256 if each.lfs is not None else each.blob_id) or ""

@@ -134,21 +134,19 @@ def _commit(
         api.create_branch(repo, branch=revision, exist_ok=True)
     info = api.model_info(repo, revision=revision, files_metadata=True)
     if private and info.private is False:
-        raise UserError(
-            f"repo {repo!r} is public, but private was asked for; make it private at {url}, or name another"
-        )
+        raise UserError(f"repo {repo!r} is public, but private was asked for; make it private at {url}")
     there = {each.rfilename: (each.lfs.sha256 if each.lfs else each.blob_id) for each in info.siblings or ()}
     operations: list[Any] = []
-    sent = []
     for name, content in files.items():
-        size = len(content) if isinstance(content, bytes) else content.stat().st_size
         if there.get(name) and _digest(content, there[name] or "") == there[name]:
             continue
-        say(f"sending {name}, {size / 1e6:.2f} MB")
-        sent.append(name)
         # An open file goes by the plain protocol, which every server speaks and in which whole files are not resent.
         source = content if isinstance(content, bytes) else opened.enter_context(content.open("rb"))
         operations.append(CommitOperationAdd(name, source))
+        say(f"sending {name}, {operations[-1].upload_info.size / 1e6:.2f} MB")
+        # One after the other, since best and last may be equal, and two senders would read the same open file.
+        api.preupload_lfs_files(repo, operations[-1:], revision=revision, free_memory=False)
+    sent = tuple(operation.path_in_repo for operation in operations)
     removed = tuple(name for name in there if is_ours(name) and name not in files)
     operations += [CommitOperationDelete(name) for name in removed]
     if not operations:
@@ -156,7 +154,7 @@ def _commit(
     done = api.create_commit(
         repo, operations, commit_message=message or f"Push by vaelab: {', '.join(sent or removed)}", revision=revision
     )
-    return Pushed(repo, done.oid, url, tuple(sent), removed)
+    return Pushed(repo, done.oid, url, sent, removed)
 
 
 def _digest(content: Path | bytes, like: str) -> str:
