@@ -33,6 +33,8 @@ HELP = [
     ["train", "vae", "--help-all"],
     ["evaluate", "--help"],
     ["figures", "--help"],
+    ["push", "--help"],
+    ["pull", "--help"],
     ["parts", "--help"],
     ["completion", "--help"],
 ]

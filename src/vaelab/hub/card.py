@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from importlib.resources import files as package_files
 from pathlib import PurePosixPath
 from typing import Any
 
+from vaelab.codec import encode
 from vaelab.data import source_text
 from vaelab.data.sources import SourceSpec, Stored
 from vaelab.evaluation.results import Evaluation, Number
@@ -166,7 +166,6 @@ def _results(run: Run, sections: Iterable[CardSection]) -> list[Any]:
         )
         for section in sections
         for number in section.numbers
-        if math.isfinite(number.value)
     ]
 
 
@@ -213,8 +212,9 @@ def _reproduction(run: Run, repo: str) -> str:
         f"vaelab train --config {title}/experiment.json --out {title}-again{plugins}",
     ]
     words = "On one machine with one number of threads a CPU gives the same weights bit for bit."
-    if run.experiment.start is not None or not isinstance(_whole(run.experiment.data), Stored):
-        words += " Folders are left out of the settings: name your own."
+    settings = encode(run.experiment)
+    if without_folders(settings) != settings:
+        words += " Folders of the machine are left out of the settings: name your own, such as with `--data`."
     return "\n".join(["```sh", *commands, "```", "", words])
 
 

@@ -171,11 +171,13 @@ def listing(api: HfApi, repo: str, revision: str | None) -> Listing:
     Raises:
         UserError: there is no such repo or revision, the Hub cannot be reached, or the repo holds no run.
     """
+    if revision is not None and not re.fullmatch(r"[\w./@+-]+", revision):
+        raise UserError(f"revision is {revision!r}, but must be a branch, a tag or a commit; leave it out for main")
     with explained(api, repo, revision):
         info = api.model_info(repo, revision=revision, files_metadata=True)
     siblings = {each.rfilename: each for each in info.siblings or ()}
     missing = [name for name in NEEDED if name not in siblings]
-    if missing or info.sha is None:
+    if missing:
         pickled = next((name for name in siblings if is_pickled(name)), None)
         has = f"; it has {pickled}, which may run code and is never opened" if pickled else ""
         raise UserError(
@@ -187,7 +189,11 @@ def listing(api: HfApi, repo: str, revision: str | None) -> Listing:
         for name, each in siblings.items()
         if is_ours(name)
     }
-    return Listing(api, repo, info.sha, digests)
+    if not _COMMIT.fullmatch(info.sha or ""):  # it names a folder here
+        raise UserError(
+            f"endpoint {api.endpoint} does not answer as a Hub does (commit {info.sha!r}); check the address"
+        )
+    return Listing(api, repo, str(info.sha), digests)
 
 
 def digest_of(content: bytes, like: str) -> str:

@@ -142,6 +142,11 @@ class RunFolder:
                 python="continue it with resume=True, or choose another folder",
                 flags="continue it with --resume, or choose another folder",
             )
+        if not self.checkpoint.exists() and any(event["event"] == "finished" for event in self.events()):
+            raise UserError(
+                f"{self.path} holds a finished run without its checkpoint, such as one from a Hub, so it cannot go on; "
+                f"start a new run with its weights (start={str(self.path)!r})"
+            )
         stored = read_record(self.record, classes_in(record.experiment))
         if (stored.data_sha256, stored.data_format) != (record.data_sha256, record.data_format):
             raise UserError(f"{self.path} holds a run on other images; give it the same ones, or choose another folder")
