@@ -84,7 +84,7 @@ def hub() -> Iterator[Hub]:
 
 
 @pytest.fixture
-def pushed(trained: vl.Run, hub: Hub) -> vl.hub.push.Pushed:
+def pushed(trained: vl.Run, hub: Hub) -> vl.Pushed:
     return push(trained, hub)
 
 
@@ -136,7 +136,9 @@ def test_only_what_changed_is_sent_and_what_is_gone_is_removed(trained: vl.Run, 
     second = push(folder, hub, message="a film")
     assert set(second.sent) == {"README.md", "figures/film.gif"}
     assert second.removed == ("figures/samples.png",)
-    assert "NOTES.md" in hub.repo("digits").files()
+    there = set(hub.repo("digits").files())
+    assert {"NOTES.md", "figures/film.gif"} <= there
+    assert "figures/samples.png" not in there
     assert hub.repo("digits").messages[-1] == "a film"
     assert first.commit != second.commit
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from vaelab.cli.command import Command, Endpoint, Quiet, Repo, RunPath, printer
+from vaelab.cli.command import Command, Endpoint, Quiet, Repo, printer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,8 @@ class Push(Command):
     vaelab[hub].
     """
 
-    path: RunPath
+    path: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """Folder of a run."""
     repo: Repo
     license: Annotated[str | None, tyro.conf.arg(metavar="ID")] = None
     """Licence of the weights, such as mit; without it the card says that none is given."""

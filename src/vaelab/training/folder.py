@@ -144,8 +144,9 @@ class RunFolder:
             )
         if not self.checkpoint.exists() and any(event["event"] == "finished" for event in self.events()):
             raise UserError(
-                f"{self.path} holds a finished run without its checkpoint, such as one from a Hub, so it cannot go on; "
-                f"start a new run with its weights (start={str(self.path)!r})"
+                f"{self.path} holds a finished run without its checkpoint, such as one from a Hub, so it cannot go on",
+                python=f"start a new run with its weights, start={str(self.path)!r}",
+                flags=f"start a new run with its weights, --start {self.path}",
             )
         stored = read_record(self.record, classes_in(record.experiment))
         if (stored.data_sha256, stored.data_format) != (record.data_sha256, record.data_format):
