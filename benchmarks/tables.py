@@ -3,7 +3,7 @@
 Log-likelihood: mean log p(x) of held-out rows, nats per row, of standardised columns. Five folds; within each training
 part, three inner folds choose the settings of every estimator by the same measure. Outliers: the rows of one class are
 outliers; a detector is trained on four fifths of the others and ranks the last fifth against the outliers. 95 %
-intervals over folds or repeats are those of Student's t; the folds share training rows, so they are a little too narrow.
+intervals over folds or repeats are those of Student t; the folds share training rows, so they are a little too narrow.
 
     python benchmarks/tables.py
 """

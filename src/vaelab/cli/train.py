@@ -191,10 +191,11 @@ class Resume(Command):
 def print_totals(run: Any, out: Path) -> None:
     """The last row of a run's metrics, as one line."""
     last = run.rows[-1]
+    each = run.record.data_format.worded("image")
     bits = f", {last['test_bits_per_dimension']:.3f} bits a dimension" if "test_bits_per_dimension" in last else ""
     print(
         f"{out}: {last['epoch']:.0f} epochs; test set: "
         f"{run.record.reconstruction_is} {last['test_reconstruction']:.2f}, "
-        f"KL {last['test_kl']:.2f}, total {last['test_total']:.2f} nats per image{bits}",
+        f"KL {last['test_kl']:.2f}, total {last['test_total']:.2f} nats per {each}{bits}",
         flush=True,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -32,6 +33,10 @@ class DataFormat(Spec):
     def missing(self) -> bool:
         """Whether values of x may be missing; they are NaN in x."""
         return False
+
+    def worded(self, text: str) -> str:
+        """A text about images in the words of these data: those of a table are rows."""
+        return text if self.noun == "images" else re.sub(r"\bimage(s?)\b", r"row\1", text)
 
     @property
     @abstractmethod

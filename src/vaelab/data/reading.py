@@ -35,8 +35,8 @@ def as_table(
 
     Args:
         x: numbers, (N, F), as an array or a tensor; or a data frame (pandas, polars), an Arrow table or a dictionary of
-            columns. Numbers are real, unless all are 0 or 1, which makes a column binary, as booleans do; text makes it
-            categorical.
+            columns. Numbers are real, unless they are 0 and 1 alone, which makes a column binary, as booleans do; text
+            makes it categorical.
         y: labels, integers that number the classes from 0 or text, (N,); or attributes, floats, (N, A).
         types: "real", "binary" or "categorical" by the name of a column, where it is not as above. Columns of an array
             are named "0", "1", ...
@@ -155,9 +155,11 @@ def _columns_of(x: Any) -> dict[str, NDArray[Any]]:
 
 def _array(values: Any) -> NDArray[Any]:
     if hasattr(values, "to_pylist"):  # a column of Arrow
-        values = np.array(values.to_pylist(), dtype=object)
+        values = values.to_pylist()
     try:
-        return np.asarray(values)
+        # A list as it is: NumPy would turn numbers beside text into text.
+        flat = isinstance(values, list) and not any(isinstance(value, list | tuple) for value in values)
+        return np.array(values, dtype=object) if flat else np.asarray(values)
     except ValueError:
         raise UserError("x is a list of rows of different lengths; give one value per column") from None
 
@@ -210,7 +212,8 @@ def _is_missing(value: Any) -> bool:
 def _type_of(present: list[Any]) -> ColumnType:
     if any(isinstance(value, str) for value in present):
         return "categorical"
-    return "binary" if present and set(present) <= {0, 1} else "real"
+    numbers = {*present}
+    return "binary" if numbers == {0, 1} or all(isinstance(value, bool) for value in present) else "real"
 
 
 def _categories(present: list[Any]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from vaelab.data import ImageFormat
 from vaelab.errors import UserError, did_you_mean
 from vaelab.export.exported import Exported
 from vaelab.files import write_atomically
@@ -90,6 +91,8 @@ def convert(model: Model, parts: Sequence[str]) -> Converted:
     for name in parts:
         if name not in PARTS:
             raise UserError(f"parts has {name!r}, but the parts are: {', '.join(PARTS)}{did_you_mean(name, PARTS)}")
+    if not isinstance(model.format, ImageFormat):
+        raise UserError("the model was trained on rows of a table, but an export takes models of images")
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401

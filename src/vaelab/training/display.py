@@ -19,10 +19,11 @@ class Display:
         epochs: number of epochs.
         steps: steps per epoch.
         show: whether to show anything.
+        noun: what the model is trained on, images or rows.
     """
 
-    def __init__(self, title: str, epochs: int, steps: int, show: bool) -> None:
-        self.title = title
+    def __init__(self, title: str, epochs: int, steps: int, show: bool, noun: str = "images") -> None:
+        self.title, self.noun = title, noun
         self.epochs, self.steps = epochs, steps
         self.console = Console(stderr=True, quiet=not show, highlight=False)
         self.bar = Progress(
@@ -37,7 +38,7 @@ class Display:
         self.task = self.bar.add_task(title, total=epochs * steps, numbers="")
 
     def __enter__(self) -> Self:
-        heading = "epoch   train total = reconstruction + KL       test total   beta   images/s"
+        heading = f"epoch   train total = reconstruction + KL       test total   beta   {self.noun}/s"
         self.say(f"{self.title}\n{heading}" if self.title else heading)
         self.bar.start()
         return self
@@ -58,7 +59,7 @@ class Display:
     def live(self, epoch: int, running: Totals, beta: float, speed: float) -> None:
         """Show running averages over the training images of the epoch so far, nats."""
         self.bar.update(
-            self.task, description=f"{epoch:>3}/{self.epochs}", numbers=f"{_sum(running)}  {speed:,.0f} images/s"
+            self.task, description=f"{epoch:>3}/{self.epochs}", numbers=f"{_sum(running)}  {speed:,.0f} {self.noun}/s"
         )
 
     def epoch(self, epoch: int, running: Totals, test: Totals, beta: float, speed: float) -> None:

@@ -34,7 +34,7 @@ class Run:
             for name, key in (("reconstruction", "reconstruction"), ("KL", "kl"), ("total", "total"))
             if f"test_{key}" in last
         )
-        tested = f"; test set: {numbers} nats per image" if numbers else ""
+        tested = f"; test set: {numbers} nats per {self.record.data_format.worded('image')}" if numbers else ""
         return f"Run {self.folder}: {self.model.spec.summary}, {len(self.rows)} epochs{tested}"
 
     @property

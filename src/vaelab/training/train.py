@@ -71,7 +71,10 @@ def train(
         begin(job)
         keep_freed_memory()
         folder.log("started", epoch=job.state.epoch, step=job.state.step, machine=describe_machine(device, job.bf16))
-        with interruptions() as interrupted, Display(title, job.settings.epochs, job.batches, show) as display:
+        with (
+            interruptions() as interrupted,
+            Display(title, job.settings.epochs, job.batches, show, job.data.noun) as display,
+        ):
             report_notes(job, display)
             while not job.finished:
                 seconds = run_steps(job, display, interrupted)
