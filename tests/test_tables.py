@@ -266,3 +266,15 @@ def test_old_files_without_columns_are_of_images(tmp_path: Path) -> None:
         about = json.loads(file.metadata()["vaelab"])
     assert about["images"] == {"channels": 1, "height": 8, "width": 8, "classes": [], "attributes": []}
     assert replace(model.format) == vl.load(tmp_path / "m.safetensors").format
+
+
+def test_factors_behind_a_table_are_measured() -> None:
+    """Disentanglement of rows whose attributes made them: a linear model of two independent factors."""
+    random = np.random.default_rng(0)
+    factors = random.integers(0, 4, (400, 2)).astype(float)
+    rows = factors @ np.array([[3.0, 3.0, 0.0, 0.0], [0.0, 0.0, 1.0, 1.0]]) + 0.1 * random.normal(size=(400, 4))
+    data = vl.as_table(rows, factors, attribute_names=["a", "b"])
+    model = vl.VAE(network=vl.Mlp(hidden=(16,)), likelihood=vl.LearnedGaussian())
+    run = vl.train(vl.Experiment(model=model, training=vl.Training(epochs=3)), "factors", data=data)
+    found = vl.evaluate(run.model, data, only=["disentanglement"])
+    assert any("MIG" in number.name for number in found.section("disentanglement").numbers)
