@@ -50,7 +50,7 @@ from vaelab.metrics.rate import (
 )
 from vaelab.metrics.rate.draws import draw_posteriors
 from vaelab.models.vae import VAEModel
-from vaelab.training import train
+from vaelab.tracking.train import train
 
 Array = NDArray[np.float64]
 

@@ -26,7 +26,8 @@ from vaelab.metrics.evidence import exact_evidence, importance_bound
 from vaelab.models.files import load, save, weights_digest
 from vaelab.posteriors import Codebook, FlowPosterior
 from vaelab.priors import UniformCodes
-from vaelab.training import Run, train
+from vaelab.tracking.train import train
+from vaelab.training import Run
 
 from .conftest import Cli
 

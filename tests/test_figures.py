@@ -48,7 +48,8 @@ from vaelab.figures.plane import TICKS
 from vaelab.figures.rows import first_of_each_class, typical_of_each_class
 from vaelab.figures.source import FigureSource
 from vaelab.measured import MeasuredModel
-from vaelab.training import Run, train
+from vaelab.tracking.train import train
+from vaelab.training import Run
 
 from .conftest import Cli
 from .test_mathematics import exact_evidence

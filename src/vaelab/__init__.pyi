@@ -217,10 +217,22 @@ from .studies import (
     StudySettings as StudySettings,
     run_study as run_study,
 )
+from .trackers import (
+    MLflow as MLflow,
+    Outcome as Outcome,
+    TensorBoard as TensorBoard,
+    TrackedRun as TrackedRun,
+    Tracker as Tracker,
+    TrackerSpec as TrackerSpec,
+    Trackio as Trackio,
+    WandB as WandB,
+)
+from .tracking.train import (
+    resume as resume,
+    train as train,
+)
 from .training import (
     Run as Run,
     full_pass as full_pass,
     open_run as open_run,
-    resume as resume,
-    train as train,
 )

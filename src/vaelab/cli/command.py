@@ -26,6 +26,11 @@ Device = Annotated[str, tyro.conf.arg(help="auto, cpu, cuda, ...")]
 Only = Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME", help="Names to take, instead of all.")]
 Quiet = Annotated[bool, tyro.conf.arg(help="Show no progress.")]
 Epochs = Annotated[int | None, tyro.conf.arg(metavar="INT")]
+LoggedTo = Annotated[
+    tuple[str, ...],
+    tyro.conf.arg(metavar="TRACKER", help="Log to tensorboard, wandb, mlflow, trackio, also as mlflow:ADDRESS."),
+]
+LogEvery = Annotated[int, tyro.conf.arg(metavar="INT", help="Also log every n-th step; 0 for epochs alone.")]
 FirstSeed = Annotated[int, tyro.conf.arg(help="The first seed; the others follow it.")]
 Repo = Annotated[
     tyro.conf.Positional[str], tyro.conf.arg(metavar="OWNER/NAME", help="The repo, such as ann/digits-vae.")

@@ -13,10 +13,11 @@ import tyro
 from vaelab.cli.command import Command
 from vaelab.cli.flags import default_text, field_docs
 from vaelab.cli.help import WIDTH, first_line, sentence, shortened
-from vaelab.data import source_name
 from vaelab.data.sources import SourceSpec
 from vaelab.errors import UserError, did_you_mean
+from vaelab.named import name_of
 from vaelab.spec import Spec, assumed, is_own, words
+from vaelab.trackers import TrackerSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class Parts(Command):
     """
 
     room: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[ROOM]")] = ""
-    """network, posterior, prior, likelihood, objective, schedule, ..."""
+    """network, posterior, prior, likelihood, objective, schedule, tracker, ..."""
 
     @classmethod
     def values(cls) -> tuple[str, ...]:
@@ -57,7 +58,7 @@ class Parts(Command):
 
 def all_rooms() -> dict[str, type[Spec]]:
     """Every room by the field that takes it on the command line."""
-    import vaelab.experiment  # noqa: F401  # its fields name every room, so all of them are imported
+    import vaelab.experiment  # noqa: F401  # its fields name every room of an experiment, so these are imported
 
     def below(cls: type[Spec]) -> Iterator[type[Spec]]:
         for sub in cls.__subclasses__():
@@ -70,8 +71,8 @@ def all_rooms() -> dict[str, type[Spec]]:
 
 
 def spelled(word: str, spec: type[Spec]) -> str:
-    """The word of a part, with the argument of a source."""
-    return source_name(spec) if issubclass(spec, SourceSpec) else word
+    """The word of a part, with the argument of a source or a tracker."""
+    return name_of(spec) if issubclass(spec, SourceSpec | TrackerSpec) else word
 
 
 def short_list(name: str, room: type[Spec]) -> list[str]:

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from vaelab.cli.command import Command, Data, DataDir, Device, Epochs, FirstSeed, Only, Quiet, printer
+from vaelab.cli.command import (
+    Command,
+    Data,
+    DataDir,
+    Device,
+    Epochs,
+    FirstSeed,
+    LogEvery,
+    LoggedTo,
+    Only,
+    Quiet,
+    printer,
+)
 from vaelab.cli.group import Group
 from vaelab.data import METAVAR
 
@@ -44,6 +56,8 @@ class _Study(Command):
     first_seed: tyro.conf.Suppress[int] = 0
     data_dir: DataDir = None
     device: Device = "auto"
+    log: LoggedTo = ()
+    log_every: LogEvery = 0
     quiet: Quiet = False
 
     @abstractmethod
@@ -75,6 +89,8 @@ class _Study(Command):
             command=self.line,
             notice=notice,
             show=not self.quiet,
+            log=self.log,
+            log_every=self.log_every,
             say=printer(self.quiet),
         )
         results = run_study(study, settings)

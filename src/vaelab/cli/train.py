@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 import tyro
 
-from vaelab.cli.command import Command, DataDir, Epochs, Quiet
+from vaelab.cli.command import Command, DataDir, Epochs, LogEvery, LoggedTo, Quiet
 from vaelab.cli.dispatch import HELP, dispatch, take_flag
 from vaelab.cli.help import print_help
 from vaelab.data import Limited, SourceSpec, source_name, source_words
@@ -34,7 +34,7 @@ class Train(Command):
 
     COMMON: ClassVar[tuple[str, ...]] = (
         *("out", "data", "limit", "epochs", "batch_size", "learning_rate", "latent", "conditional", "seed", "device"),
-        *("data_dir", "quiet"),
+        *("log", "data_dir", "quiet"),
     )
     """Flags that help shows first."""
 
@@ -55,6 +55,8 @@ class Train(Command):
     """Columns of numbers of csv:PATH or parquet:PATH that stand for categories."""
     drop: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN")] = ()
     """Columns of csv:PATH or parquet:PATH to leave out."""
+    log: LoggedTo = ()
+    log_every: LogEvery = 0
     quiet: Quiet = False
     experiment: Annotated[Experiment, tyro.conf.arg(name="")] = Experiment()
 
@@ -107,11 +109,19 @@ class Train(Command):
 
     def run(self) -> None:
         """Train and print the totals of the test set."""
-        from vaelab.training import train
+        from vaelab.tracking.train import train
 
         assert self.out is not None
         experiment = replace(self.experiment, data=self.source())
-        print_totals(train(experiment, self.out, data_directory=self.data_dir, show=not self.quiet), self.out)
+        run = train(
+            experiment,
+            self.out,
+            data_directory=self.data_dir,
+            show=not self.quiet,
+            log=self.log,
+            log_every=self.log_every,
+        )
+        print_totals(run, self.out)
 
     def source(self) -> SourceSpec:
         """The source of images with the fields that have flags of their own.
@@ -170,6 +180,8 @@ class Resume(Command):
     epochs: Epochs = None
     """Epochs in all, instead of the run's own number."""
     data_dir: DataDir = None
+    log: LoggedTo = ()
+    log_every: LogEvery = 0
     quiet: Quiet = False
 
     @classmethod
@@ -182,9 +194,16 @@ class Resume(Command):
 
     def run(self) -> None:
         """Train to the end and print the totals of the test set."""
-        from vaelab.training import resume
+        from vaelab.tracking.train import resume
 
-        run = resume(self.folder, epochs=self.epochs, data_directory=self.data_dir, show=not self.quiet)
+        run = resume(
+            self.folder,
+            epochs=self.epochs,
+            data_directory=self.data_dir,
+            show=not self.quiet,
+            log=self.log,
+            log_every=self.log_every,
+        )
         print_totals(run, self.folder)
 
 

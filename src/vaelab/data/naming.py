@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any
 
 import tyro
 
@@ -14,23 +14,11 @@ from vaelab.data.in_memory import InMemory
 from vaelab.data.reading import as_table, is_table
 from vaelab.data.sources import SourceSpec
 from vaelab.data.tables import TableData
-from vaelab.errors import UserError, did_you_mean
-from vaelab.spec import spec_hints, words
+from vaelab.errors import UserError
+from vaelab.named import name_of, parse_named, text_of
+from vaelab.spec import words
 
 METAVAR = "SOURCE"
-
-
-def _argument(source: type[SourceSpec]) -> dataclasses.Field[Any] | None:
-    """The field that follows the colon in a source's name: its first text field."""
-    hints = spec_hints(source)
-
-    def is_text(hint: Any) -> bool:
-        return hint is str or (
-            get_origin(hint) is Literal and all(isinstance(choice, str) for choice in get_args(hint))
-        )
-
-    fields = dataclasses.fields(source)  # type: ignore[arg-type]  # every concrete spec is a dataclass
-    return next((field for field in fields if is_text(hints[field.name])), None)
 
 
 def source_words() -> dict[str, type[SourceSpec]]:
@@ -46,12 +34,7 @@ def source_name(source: type[SourceSpec]) -> str:
     >>> [source_name(source) for source in (Mnist, Folder, Emnist)]
     ['mnist', 'folder:PATH', 'emnist[:SUBSET]']
     """
-    word = next((word for word, known in source_words().items() if known is source), source.kind)
-    argument = _argument(source)
-    if argument is None:
-        return word
-    shown = f":{argument.name.upper()}"
-    return word + (shown if argument.default is dataclasses.MISSING else f"[{shown}]")
+    return name_of(source)
 
 
 def parse_source(text: str) -> SourceSpec:
@@ -65,20 +48,7 @@ def parse_source(text: str) -> SourceSpec:
     Raises:
         UserError: there is no such source, or an argument is missing, unsuitable or too much.
     """
-    known = source_words()
-    # A foreign source whose word is taken is named `package.module:Class`, so the longest word counts.
-    for word in sorted(known, key=len, reverse=True):
-        if text == word or text.startswith(f"{word}:"):
-            source, value = known[word], text[len(word) + 1 :]
-            argument = _argument(source)
-            if argument is not None and value:
-                given: dict[str, Any] = {argument.name: value}
-                return source(**given)
-            if text == word and (argument is None or argument.default is not dataclasses.MISSING):
-                return source()
-    names = ", ".join(source_name(source) for source in known.values())
-    hint = did_you_mean(text.partition(":")[0], set(known) - {text.partition(":")[0]})
-    raise UserError(f"data is {text!r}, but must be one of {names}{hint}")
+    return parse_named(SourceSpec, text, "data")
 
 
 def source_text(source: SourceSpec) -> str:
@@ -87,11 +57,7 @@ def source_text(source: SourceSpec) -> str:
     source = whole if isinstance(whole, SourceSpec) else source
     if isinstance(source, InMemory):
         return source.name
-    word = next((word for word, known in source_words().items() if known is type(source)), source.kind)
-    argument = _argument(type(source))
-    if argument is None or getattr(source, argument.name) == argument.default:
-        return word
-    return f"{word}:{getattr(source, argument.name)}"
+    return text_of(source)
 
 
 def open_data(source: str | SourceSpec, directory: Path | None = None) -> Data:

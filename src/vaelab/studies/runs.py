@@ -8,7 +8,8 @@ from dataclasses import replace
 from vaelab.experiment import Experiment, read_record
 from vaelab.spec import Spec, classes_in
 from vaelab.studies.settings import StudySettings
-from vaelab.training import Run, open_run, train
+from vaelab.tracking.train import train
+from vaelab.training import Run, open_run
 from vaelab.training.folder import RunFolder
 
 
@@ -42,6 +43,8 @@ class StudyRuns(Mapping[str, Run]):
                 data=self.settings.data,
                 show=self.settings.show,
                 title=f"{place} {name.replace('-seed', ' seed ')}",
+                log=self.settings.log,
+                log_every=self.settings.log_every,
             )
         return self._trained[name]
 

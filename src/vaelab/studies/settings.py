@@ -10,6 +10,7 @@ from typing import Any
 from vaelab.data import ImageData, InMemory, SourceSpec, as_data
 from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least
+from vaelab.trackers import Log
 
 
 def _silent(line: str) -> None:
@@ -30,6 +31,8 @@ class StudySettings:
         command: the command line, for the record.
         notice: a warning about the data, repeated with every result.
         show: show the progress of training on standard error.
+        log: trackers of the runs, as for `vaelab.train`.
+        log_every: also log every n-th step; 0 for epochs alone.
         say: called with a line of text before each measurement.
 
     Raises:
@@ -45,6 +48,8 @@ class StudySettings:
     command: str = ""
     notice: str | None = None
     show: bool = False
+    log: Log = ()
+    log_every: int = 0
     say: Callable[[str], None] = field(default=_silent)
 
     def __post_init__(self) -> None:

@@ -26,6 +26,8 @@ from vaelab.testing.likelihoods import check_likelihood
 from vaelab.testing.models import check_model
 from vaelab.testing.networks import check_cell, check_network
 from vaelab.testing.objectives import check_objective, check_schedule
+from vaelab.testing.trackers import check_tracker_spec, tracker_passes
+from vaelab.trackers import Tracker, TrackerSpec
 
 _CHECKS: dict[type[Spec], Callable[[Any], list[str]]] = {
     NetworkSpec: check_network,
@@ -38,6 +40,7 @@ _CHECKS: dict[type[Spec], Callable[[Any], list[str]]] = {
     SourceSpec: check_source,
     BinarisationSpec: check_binarisation,
     ModelSpec: check_model,
+    TrackerSpec: check_tracker_spec,
 }
 
 
@@ -92,3 +95,32 @@ def check_spec(spec: Spec) -> Checked:
         passed = _CHECKS[spec.room](spec)
         far_out = caveat(spec)
     return Checked(type(spec).__name__, ("survives JSON", *passed), assumed(type(spec)), far_out)
+
+
+def check_tracker(make: Callable[[], Tracker]) -> Checked:
+    """Test that trackers of a user's own keep the contract: a run that is interrupted and goes on, and one that fails.
+
+    The same test runs over every tracker of this package, by `check_spec`.
+
+    Args:
+        make: makes a tracker, such as its class.
+
+    Returns:
+        The checks that it passed.
+
+    Raises:
+        UserError: the first fault that was found, in one line.
+
+    >>> class Printed:
+    ...     def start(self, run): ...
+    ...     def log(self, metrics, step): ...
+    ...     def figure(self, name, figure): ...
+    ...     def finish(self, outcome): ...
+    >>> print(check_tracker(Printed))
+    Printed keeps the contract:
+      takes settings, numbers, infinity and NaN
+      continues a run
+      takes figures
+      takes every outcome
+    """
+    return Checked(getattr(make, "__name__", type(make).__name__), tuple(tracker_passes(make)))

@@ -54,7 +54,7 @@ def run_steps(job: Job, display: Display, interrupted: threading.Event) -> float
             refuse_bad_loss(first_bad, state, batches, job.folder)
             refuse_bad_weights(job.model, state, job.folder)
             state.seconds, began = state.seconds + now - began, now
-            write_checkpoint(job.folder.checkpoint, job.parts, job.optimiser, state)
+            save_state(job)
             saved = now
         stop_if(interrupted, state, job.folder)
     refuse_bad_loss(first_bad, state, batches, job.folder)
@@ -83,6 +83,7 @@ def take_step(job: Job, progress: Progress, rows: Tensor, first_bad: Tensor) -> 
         if job.average is not None:
             job.average.update_parameters(job.model)
     job.optimiser.zero_grad()
+    job.watcher.step(job, progress, loss, trace)
 
     state.step, state.skipped = progress.step + 1, state.skipped + (not taken)
     return torch.where(loss.isfinite(), first_bad, first_bad.clamp(max=progress.step)) if taken else first_bad
@@ -129,7 +130,17 @@ def finish_epoch(job: Job, display: Display, seconds: float) -> None:
     state.images, state.skipped = 0, 0
     state.sums.zero_()
     state.history = rows_digest(job.rows)
-    write_checkpoint(folder.checkpoint, job.parts, job.optimiser, state)
+    save_state(job)
+
+
+def save_state(job: Job) -> None:
+    """Write a checkpoint; the watcher comes first, so that it misses nothing that a resumed run does not repeat.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    job.watcher.checkpoint(job)
+    write_checkpoint(job.folder.checkpoint, job.parts, job.optimiser, job.state)
 
 
 def learning_rate(settings: Adam, progress: Progress) -> float:

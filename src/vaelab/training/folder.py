@@ -78,6 +78,11 @@ class RunFolder:
         """The log, one event per line."""
         return self.path / "events.jsonl"
 
+    @property
+    def trackers(self) -> Path:
+        """The ids under which trackers know the run, and the last step that each was given."""
+        return self.path / "trackers.json"
+
     def snapshot(self, epoch: int) -> Path:
         """The model after an epoch; epoch 0 is the untrained model."""
         return self.path / "snapshots" / f"epoch-{epoch:04d}.safetensors"
@@ -111,7 +116,7 @@ class RunFolder:
             yield
         except UserError:
             if fresh and not self.checkpoint.exists():
-                for path in (self.record, self.log_file, self.snapshot(0)):
+                for path in (self.record, self.log_file, self.trackers, self.snapshot(0)):
                     path.unlink(missing_ok=True)
                 with contextlib.suppress(OSError):
                     self.snapshot(0).parent.rmdir()

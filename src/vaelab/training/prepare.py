@@ -24,6 +24,7 @@ from vaelab.training.dry_run import dry_run
 from vaelab.training.folder import Row, RunFolder
 from vaelab.training.full_pass import DeviceSplit, accumulator, to_device
 from vaelab.training.optimiser import make_optimiser, moving_average, parts_with_weights, trained_parameters
+from vaelab.training.watcher import Watcher
 
 
 @dataclass(kw_only=True)
@@ -51,6 +52,7 @@ class Job:
     validation_split: DeviceSplit | None
     test_split: DeviceSplit
     rows: list[Row]
+    watcher: Watcher
 
     @property
     def settings(self) -> Training:
@@ -115,7 +117,7 @@ def choose_data(experiment: Experiment, data: Any, directory: Path | None) -> tu
     return replace(experiment, data=source), images
 
 
-def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool) -> Job:
+def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool, watcher: Watcher) -> Job:
     """Build all objects, check that they fit each other, and restore the last checkpoint, if there is one.
 
     Raises:
@@ -171,6 +173,7 @@ def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool)
         validation_split=None if validation is None else to_device(validation, experiment.binarisation, device),
         test_split=to_device(data.split("test"), experiment.binarisation, device),
         rows=folder.history(state.epoch - 1, state.history),
+        watcher=watcher,
     )
 
 

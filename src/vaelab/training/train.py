@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from vaelab.errors import UserError, brief
-from vaelab.experiment import Experiment, read_experiment
-from vaelab.models.files import load, with_modules
+from vaelab.experiment import Experiment
+from vaelab.models.files import load
 from vaelab.networks import Modules
-from vaelab.spec import Spec, assumed, classes_in
+from vaelab.spec import assumed, classes_in
 from vaelab.training.device import choose_device, describe_machine, fork_rng, keep_freed_memory
 from vaelab.training.display import Display
 from vaelab.training.epoch import finish_epoch, run_steps
@@ -20,6 +18,7 @@ from vaelab.training.folder import RunFolder
 from vaelab.training.guards import interruptions, stop_if
 from vaelab.training.prepare import Job, begin, choose_data, prepare
 from vaelab.training.run import Run
+from vaelab.training.watcher import Watcher
 
 
 def train(
@@ -31,26 +30,22 @@ def train(
     data_directory: Path | None = None,
     show: bool | None = None,
     title: str = "",
+    watcher: Watcher | None = None,
 ) -> Run:
-    """Train a model and write a run folder.
-
-    The seed decides initial weights, data order and noise: on one machine with one number of threads, a CPU gives the
-    same weights bit for bit, even if the process is killed at any moment and resumed.
+    """`vaelab.train` with a watcher in place of trackers.
 
     Args:
-        experiment: data, model, objective and training.
-        out: the run folder, created if absent.
-        resume: continue from the folder's last checkpoint, if there is one.
-        data: images instead of those that the experiment names: `ImageData`, a source or its name, or anything that
-            `vaelab.as_data` takes, such as (images, labels). The record names the source, or says that the images were
-            in memory.
+        experiment: and the other arguments: as for `vaelab.train`.
+        out: the run folder.
+        resume: continue from a checkpoint.
+        data: images instead of those that the experiment names.
         data_directory: the folder of data sets.
-        show: show progress on standard error; by default if that is a terminal.
+        show: show progress.
         title: a title for the progress display.
+        watcher: is told of steps and epochs.
 
     Raises:
-        UserError: bad settings or data, parts that break the contract, a folder that is in use or holds another run, a
-            full disk, or a loss that is not finite; the last checkpoint is kept.
+        UserError: as `vaelab.train`.
         KeyboardInterrupt: on SIGINT or SIGTERM, after a checkpoint was written.
     """
     if not isinstance(experiment, Experiment):
@@ -65,12 +60,13 @@ def train(
     device = choose_device(experiment.training.device)
     with folder.locked(), fork_rng(device):
         experiment, images = choose_data(experiment, data, data_directory)
-        job = prepare(experiment, images, folder, resume)
+        job = prepare(experiment, images, folder, resume, watcher or Watcher())
         if job.finished:
             return finished_run(job)
         begin(job)
         keep_freed_memory()
         folder.log("started", epoch=job.state.epoch, step=job.state.step, machine=describe_machine(device, job.bf16))
+        job.watcher.begin(job)
         with (
             interruptions() as interrupted,
             Display(title, job.settings.epochs, job.batches, show, job.data.noun) as display,
@@ -84,40 +80,6 @@ def train(
                 display.say(f"stopped: the last {job.settings.patience} epochs have not lowered the validation total")
         folder.log("finished", epochs=job.state.epoch - 1)
     return finished_run(job)
-
-
-def resume(
-    path: str | Path,
-    *,
-    epochs: int | None = None,
-    data: Any = None,
-    data_directory: Path | None = None,
-    specs: Sequence[type[Spec]] = (),
-    modules: tuple[Any, Any] | None = None,
-    show: bool | None = None,
-) -> Run:
-    """Resume a run that was stopped, or train it for more epochs: `vl.resume("runs/x", epochs=40)`.
-
-    Args:
-        path: the run folder.
-        epochs: the total number of epochs; by default that of the run.
-        data: the same images, for a run on images in memory.
-        data_directory: the folder of data sets.
-        specs: spec classes from outside this package that are not imported yet.
-        modules: encoder and decoder of a model whose network is `Modules`.
-        show: as for `train`.
-
-    Raises:
-        UserError: the folder holds no run, or as for `train`.
-    """
-    folder = RunFolder(Path(path))
-    if not folder.record.exists():
-        raise UserError(f"{path} holds no run (no experiment.json); name a folder that `vaelab train` made")
-    experiment = read_experiment(folder.record, specs)
-    experiment = replace(experiment, model=with_modules(experiment.model, modules))
-    if epochs is not None:
-        experiment = replace(experiment, training=replace(experiment.training, epochs=epochs))
-    return train(experiment, path, resume=True, data=data, data_directory=data_directory, show=show)
 
 
 def report_notes(job: Job, display: Display) -> None:
