@@ -44,11 +44,9 @@ TABLES: dict[str, tuple[Any, int]] = {
 def densities(columns: int, seed: int) -> dict[str, tuple[Any, dict[str, list[Any]]]]:
     """Every density with the settings that inner folds choose from."""
     few = [each for each in (2, 5, 10, 20) if each < columns]
-    vae = VAE(
-        hidden_layer_sizes=(64,), n_draws=100, max_iter=300, learning_rate_init=2e-3, batch_size=64, random_state=seed
-    )
+    vae = VAE(hidden_layer_sizes=(64,), n_draws=100, learning_rate_init=2e-3, batch_size=64, random_state=seed)
     return {
-        "VAE": (vae, {"n_components": few[:3]}),
+        "VAE": (vae, {"n_components": [2, 10], "likelihood": ["learned-gaussian", "student-t"]}),
         "PCA": (PCA(random_state=seed), {"n_components": few}),
         "FactorAnalysis": (FactorAnalysis(random_state=seed), {"n_components": few}),
         "GaussianMixture": (

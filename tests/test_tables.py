@@ -151,6 +151,10 @@ def test_a_csv_file_is_trained_on_measured_drawn_and_reported(people: Path, tmp_
     assert (format.missing, format.classes) == (True, ("a", "b"))
     cli("train", "--resume", run, "--epochs", "4")
     assert "log p(x)" in cli("evaluate", run, "--only", "elbo", "evidence", "--samples", "5").stdout
+    found = json.loads((run / "evaluation.json").read_text())
+    numbers = [number for section in found["sections"] for number in section["numbers"]]
+    assert all(np.isfinite(number["value"]) for number in numbers)
+    assert {number["unit"] for number in numbers} == {"nats per row", ""}
     drawn = cli("figures", run).stdout
     assert "training-curves" in drawn
     assert "reconstructions" not in drawn

@@ -39,8 +39,9 @@ def decoder_use(
     """
     at_least("the number of images", len(data), 2)
     refuse_broken_weights(model)
-    x, y = pixels_of(data, binarisation, seed), condition_of(data)
-    variance = float(x.var(0, correction=0).sum())
+    x, y = pixels_of(data.like(model.format), binarisation, seed), condition_of(data)
+    # Over the values that are not missing.
+    variance = float((x - x.nanmean(0)).square().nanmean(0).sum())
     if variance == 0:
         raise UserError(f"data {data.name} has {len(data)} images that are all the same; give images that differ")
     with seeded(model.device, seed), eval_mode(model):
