@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origi
 import tyro
 from annotated_types import Ge, Gt, Le, Lt
 
+from vaelab import html
 from vaelab.errors import UserError, brief
 
 _RULES: dict[type, tuple[str, Callable[[Any, Any], bool]]] = {
@@ -94,6 +95,10 @@ class Spec(ABC):
     def of_json(cls, values: Mapping[str, Any]) -> type[Spec]:
         """The class that JSON without a kind describes; by default this one."""
         return cls
+
+    def _repr_html_(self) -> str:
+        """A table of the fields, for notebooks."""
+        return html.fields_table(type(self).__name__, self)
 
     def __post_init__(self) -> None:
         spec: Any = type(self)

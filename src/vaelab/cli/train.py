@@ -19,7 +19,8 @@ from vaelab.spec import spec_hints
 
 _NOTE = """Other ways to start:
   --config FILE.json  from saved settings, such as a run's experiment.json
-  --resume DIR        continue a run that was stopped; --epochs N for more epochs
+  --resume DIR        continue a run that was stopped; --epochs N for more epochs,
+                      --log TRACKER as before
 
 `vaelab train PRESET --help` shows the flags and the words that choose parts, --help-all every flag."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import shorten, wrap
 
+from vaelab import html
 from vaelab._version import __version__
 from vaelab.codec import decode, encode
 from vaelab.errors import UserError, did_you_mean
@@ -16,6 +17,8 @@ from vaelab.spec import Spec
 
 # Columns of a terminal.
 _WIDTH = 100
+# Numbers of a part in a notebook.
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,18 @@ class Evaluation(Spec):
         if self.left_out:
             blocks.append("\n".join(_hanging(f"{part} left out: {why}") for part, why in self.left_out.items()))
         return "\n\n".join(blocks)
+
+    def _repr_html_(self) -> str:
+        """A table of the first numbers of each part, for notebooks."""
+        rows = []
+        for section in self.sections:
+            first = section.numbers[:_SHOWN]
+            rows += [(section.part if number is first[0] else "", *number.cells) for number in first]
+            if len(section.numbers) > _SHOWN:
+                rows.append(("", f"… {len(section.numbers) - _SHOWN} more", "", "", ""))
+        note = f"left out: {', '.join(self.left_out)}" if self.left_out else ""
+        columns = ("part", "number", "value", "95 % interval", "unit")
+        return html.table(f"Evaluation of {self.title}", columns, rows, note)
 
     def section(self, part: str) -> Section:
         """The results of a part.

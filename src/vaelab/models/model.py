@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
+from vaelab import html
 from vaelab.contract import Likelihood, Trace
 from vaelab.data import DataFormat, TableFormat
 from vaelab.distributions import as_float32
@@ -45,6 +46,12 @@ class Model(nn.Module):
         self.spec: Any = spec
         self.format = format
         self.likelihood = built(spec.likelihood, Likelihood, format, method="build_for")
+
+    def _repr_html_(self) -> str:
+        """A table of the parts, for notebooks."""
+        weights = f"{sum(parameter.numel() for parameter in self.parameters()):,}"
+        images = ("images", " x ".join(map(str, self.format.shape)))
+        return html.fields_table(f"{type(self.spec).__name__}, built", self.spec, images, ("weights", weights))
 
     @property
     def device(self) -> torch.device:

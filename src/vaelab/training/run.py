@@ -5,15 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vaelab import html
 from vaelab.data import Data, open_data, training_and_validation
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, read_record
 from vaelab.models.files import load
 from vaelab.models.model import Model
 from vaelab.spec import Spec
-from vaelab.training.folder import Row, RunFolder
+from vaelab.training.folder import COLUMNS, Row, RunFolder
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+# What a notebook shows of an epoch, with the number of decimals, and of how many epochs.
+_COLUMNS = {
+    "epoch": 0,
+    "train_running_total": 2,
+    "validation_total": 2,
+    "test_reconstruction": 2,
+    "test_kl": 2,
+    "test_total": 2,
+}
+_EPOCHS = 5
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,8 +50,33 @@ class Run:
             for name, key in (("reconstruction", "reconstruction"), ("KL", "kl"), ("total", "total"))
             if f"test_{key}" in last
         )
-        tested = f"; test set: {numbers} nats per {self.record.data_format.worded('image')}" if numbers else ""
+        tested = f"; test set: {numbers} nats per {self._each}" if numbers else ""
         return f"Run {self.folder}: {self.model.spec.summary}, {len(self.rows)} epochs{tested}"
+
+    def _repr_html_(self) -> str:
+        """A table of the last epochs, for notebooks."""
+        columns = [name for name in _COLUMNS if self.rows and name in self.rows[0]]
+        rows = [tuple(f"{row[name]:.{_COLUMNS[name]}f}" for name in columns) for row in self.rows[-_EPOCHS:]]
+        left_out = [(f"… {len(self.rows) - _EPOCHS} earlier",)] if len(self.rows) > _EPOCHS else []
+        names = [name.replace("_", " ") for name in columns]
+        note = f"{self.model.spec.summary}; nats per {self._each}"
+        return html.table(f"Run {self.folder}", names, [*left_out, *rows], note)
+
+    def frame(self) -> DataFrame:
+        """The metrics as a data frame of pandas: one row per epoch, the columns of metrics.csv.
+
+        Raises:
+            UserError: pandas is not installed.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError:
+            raise UserError("frame needs pandas, which is not installed; pip install pandas, or use rows") from None
+        return DataFrame(self.rows).astype({"epoch": int}) if self.rows else DataFrame(columns=list(COLUMNS))
+
+    @property
+    def _each(self) -> str:
+        return self.record.data_format.worded("image")
 
     @property
     def experiment(self) -> Experiment:
