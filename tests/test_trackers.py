@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -149,8 +149,13 @@ def test_a_prolonged_run_goes_on_where_the_tracker_has_it(name: str, tracked: Ru
 
 
 def test_a_tracked_run_leaves_the_same_files_as_any_other(tmp_path: Path, digits: ImageData) -> None:
-    vl.train(SMALL, tmp_path / "plain", data=digits)
-    vl.train(SMALL, tmp_path / "tracked", data=digits, log=Notebook(), log_every=1)
+    class Random(Notebook):
+        def log(self, metrics: Any, step: int) -> None:
+            torch.rand(3)
+
+    settings = replace(SMALL, training=replace(SMALL.training, checkpoint_seconds=0.0))
+    vl.train(settings, tmp_path / "plain", data=digits)
+    vl.train(settings, tmp_path / "tracked", data=digits, log=Random(), log_every=1)
     for name in ("experiment.json", "last.safetensors"):
         assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "tracked" / name).read_bytes()
     assert {path.name for path in (tmp_path / "tracked").iterdir()} - {
@@ -249,7 +254,7 @@ def test_a_run_that_fails_gives_its_last_steps_and_says_so(tmp_path: Path, digit
 
 BOMB = """
 import os, signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import vaelab as vl
 
 @dataclass(frozen=True)
@@ -419,7 +424,7 @@ def test_a_damaged_list_of_trackers_costs_a_warning(tmp_path: Path, digits: Imag
 
 PLUGIN = '''
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path

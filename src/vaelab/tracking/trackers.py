@@ -20,6 +20,7 @@ from vaelab.tracking.guarded import Guarded
 from vaelab.tracking.known import Entry, Known, read_known, write_known
 from vaelab.tracking.settings import settings_of
 from vaelab.training import Run, Watcher
+from vaelab.training.device import fork_rng
 from vaelab.training.full_pass import batch_sums
 from vaelab.training.prepare import Job
 
@@ -68,15 +69,18 @@ class Trackers(Watcher):
         except UserError as error:
             self.warn(f"trackers begin anew: {error}")
         settings = settings_of(job.record)
-        for each in self.all:
-            known = self.known.get(each.known.name, each.known)
-            each.start(TrackedRun(job.folder.path, settings, known.id, known.step), known)
+        with fork_rng(job.device):  # a tracker may draw random numbers, which the training must not notice
+            for each in self.all:
+                known = self.known.get(each.known.name, each.known)
+                each.start(TrackedRun(job.folder.path, settings, known.id, known.step), known)
         self.checkpoint(job)
 
     def step(self, job: Job, progress: Progress, loss: Tensor, trace: Trace) -> None:
         """Keep the numbers of every n-th step, on the device."""
+        if not self.every:
+            return
         number = steps_before(progress.epoch, job) + progress.step + 1
-        if self.every and number % self.every == 0:
+        if number % self.every == 0:
             means = batch_sums(trace) / len(trace.x)
             beta = job.experiment.objective.beta(progress)
             self.of_steps.append((number, beta, torch.stack([loss.detach().to(means.dtype), *means])))
@@ -86,8 +90,9 @@ class Trackers(Watcher):
         if not self.all:
             return
         entries = self._entries(job)
-        for each in self.all:
-            each.give(entries)
+        with fork_rng(job.device):
+            for each in self.all:
+                each.give(entries)
         self._remember(job)
 
     def show(self, run: Run) -> None:
