@@ -1,0 +1,72 @@
+"""Equations of docstrings, which are written for reading in a terminal, as TeX.
+
+>>> as_tex("loss = E_q[-log p(x | z)] + beta KL(q || p)")
+'\\\\mathrm{loss} = \\\\mathbb{E}_{q}[-\\\\log p(x \\\\mid z)] + \\\\beta \\\\mathrm{KL}(q \\\\,\\\\|\\\\, p)'
+>>> as_tex("p(z) = 1/K sum_k q(z | u_k)")
+'p(z) = 1/K \\\\sum_{k} q(z \\\\mid u_{k})'
+"""
+
+from __future__ import annotations
+
+import re
+
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "
+    "Gamma Delta Theta Lambda Sigma Phi Psi Omega"
+).split()
+_FUNCTIONS = "log exp sin cos tan min max det".split()
+_SIGNS = {"||": r"\,\|\,", "<-": r"\leftarrow", "!=": r"\ne", "<=": r"\le", ">=": r"\ge", "~": r"\sim", "->": r"\to"}
+_TOKEN = re.compile(
+    r"""
+    (?P<space>\s+)
+    | (?P<tex>\\[A-Za-z]+)
+    | (?P<expectation>E_q\(z\)|\bE(?=[_\[]))
+    | (?P<word>[A-Za-z]+)
+    | (?P<script>[_^](?:\{[^}]*\}|\([^()]*\)|<?[A-Za-z0-9,]*[A-Za-z0-9]|\*))
+    | (?P<given>(?<=\s)\|(?=\s))
+    | (?P<star>(?<=[A-Za-z])\*)
+    | (?P<sign>\|\||<-|!=|<=|>=|->|~)
+    | (?P<other>.)
+    """,
+    re.VERBOSE,
+)
+
+
+def as_tex(text: str) -> str:
+    """An equation in plain text as TeX: Greek letters by name, `sum_i`, `E_q[...]`, `p(x | z)`, words upright."""
+    parts = []
+    for token in _TOKEN.finditer(text.strip()):
+        kind, value = token.lastgroup or "", token.group()
+        parts.append(_WRITERS[kind](value))
+    return re.sub(r"\s+([,.;])", r"\1", "".join(parts)).strip()
+
+
+def _word(word: str) -> str:
+    if word in _GREEK or word in _FUNCTIONS:
+        return "\\" + word
+    if word in ("sum", "prod"):
+        return "\\" + word
+    if word == "N":
+        return r"\mathcal{N}"
+    return word if len(word) == 1 else rf"\mathrm{{{word}}}"
+
+
+def _script(script: str) -> str:
+    mark, value = script[0], script[1:]
+    if value.startswith("{"):
+        value = value[1:-1]
+    inner = as_tex(value) if not value.isalpha() or value in _GREEK or len(value) > 3 else value
+    return f"{mark}{{{inner}}}"
+
+
+_WRITERS = {
+    "space": lambda value: r"\quad " if len(value) > 2 else " ",
+    "tex": lambda value: value,
+    "expectation": lambda value: r"\mathbb{E}_{q(z)}" if value != "E" else r"\mathbb{E}",
+    "word": _word,
+    "script": _script,
+    "given": lambda value: r"\mid",
+    "star": lambda value: "^{*}",
+    "sign": lambda value: _SIGNS[value],
+    "other": lambda value: {"{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&"}.get(value, value),
+}
