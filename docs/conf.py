@@ -7,7 +7,6 @@ Environment:
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -18,8 +17,18 @@ sys.path.insert(0, str(HERE / "extensions"))
 
 project, version = "vaelab", vaelab.__version__
 copyright = "the authors of vaelab, MIT licence"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "api", "docstrings", "gallery", "mathml", "downloads"]
-exclude_patterns = ["generated/*.txt"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "api",
+    "docstrings",
+    "downloads",
+    "explorer",
+    "gallery",
+    "mathml",
+    "signatures",
+]
+exclude_patterns = ["generated/explorer.md"]  # part of the front page
 nitpicky = True
 
 # Markdown and notebooks
@@ -29,7 +38,10 @@ nb_execution_mode = "cache"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_execution_excludepatterns = [*sorted(path.name for path in HERE.glob("*.md"))]
+nb_execution_in_temp = True
 nb_merge_streams = True
+nb_code_prompt_show = "Show the answer"
+nb_code_prompt_hide = "Hide the answer"
 
 # Public names
 autodoc_member_order = "bysource"
@@ -45,8 +57,3 @@ html_math_renderer = "mathml"
 html_copy_source = html_show_sourcelink = html_show_sphinx = False
 html_show_search_summary = False  # it asks for pages as a server would give them, and the site opens from disk
 pygments_style, pygments_dark_style = "friendly", "github-dark"
-
-explorer = Path(os.environ.get("VAELAB_EXPLORER", "explorer.html")).resolve()
-if explorer.is_file():
-    tags.add("explorer")  # noqa: F821  # Sphinx's own name
-    html_extra_path = [str(explorer)]

@@ -61,7 +61,8 @@ def _entry(name: str) -> list[str]:
         base = typing.get_args(subject)[0].__name__
         return [f".. py:data:: {name}", "", f"   The type of a field that takes any :py:class:`{base}`."]
     if inspect.isclass(subject):
-        return [f".. autoclass:: {name}", "   :members:", "   :show-inheritance:"]
+        own = [base for base in subject.__mro__[1:] if base.__name__ in vl.__all__ or base.__module__.startswith("torch.")]
+        return [f".. autoclass:: {name}", "   :members:", *(["   :show-inheritance:"] if own else [])]
     if callable(subject):
         return [f".. autofunction:: {name}"]
     listed = [f"   - ``{key}``: {value[0]}" for key, value in subject.items()]

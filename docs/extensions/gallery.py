@@ -34,7 +34,7 @@ def _write(app: Sphinx) -> None:
 def _section(run: vl.Run, folder: Path, drawn: set[str]) -> str:
     """The figures of a run that no earlier run showed."""
     name = run.folder.name
-    lines = [f"\n## {name}: {run.experiment.model.summary}\n"]
+    lines = [f"\n## {name}\n", f"{run!r}.".replace(f"Run {run.folder}: ", "") + "\n"]
     for figure in vl.draw_figures(run, run.load_data()):
         if figure.name in drawn:
             continue
