@@ -6,7 +6,7 @@ BIN := .venv/bin
 # network.
 PAGE := $(BIN)/python explorer/build_page.py --if-possible
 
-.PHONY: demo test lint explorer bench contract mutants campaign clean
+.PHONY: demo test lint explorer docs bench contract mutants campaign clean
 
 demo: .venv/installed
 	$(PAGE)
@@ -27,6 +27,20 @@ lint: .venv/installed-dev
 explorer: | $(BIN)/python
 	$(BIN)/python explorer/build_page.py
 
+# The site in build/docs, which opens from disk. Its front page has the models of RUNS, by default two small ones that are
+# trained here. One thread for each small training: more are slower.
+RUNS ?= build/runs/vae build/runs/cvae
+docs: export OMP_NUM_THREADS = 1
+docs: .venv/installed-docs $(RUNS)
+	$(PAGE)
+	$(BIN)/vaelab explore $(RUNS) --out build/models.html --quiet || rm -f build/models.html
+	VAELAB_RUNS="$(abspath $(RUNS))" VAELAB_EXPLORER=build/models.html \
+	    $(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+	@echo build/docs/index.html
+
+build/runs/%: | .venv/installed-docs
+	$(BIN)/vaelab train $* --data digits --epochs 15 --batch-size 32 --learning-rate 2e-3 --out $@ --quiet
+
 bench: .venv/installed
 	$(BIN)/python benchmarks/throughput.py
 
@@ -39,9 +53,13 @@ $(BIN)/python:
 	$(BIN)/python -m pip install -q --no-compile -c constraints.txt -e '.[export]'
 	touch $@
 
+.venv/installed-docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+	touch $@
+
 .venv/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
-	touch $@ .venv/installed
+	touch $@ .venv/installed .venv/installed-docs
 
 # The contract test over every composition of parts; `make test` takes each pair of parts once.
 contract: .venv/installed-dev
@@ -56,5 +74,5 @@ campaign: .venv/installed-dev
 	$(BIN)/python tests/campaign.py
 
 clean:
-	rm -rf .venv runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv runs build docs/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -rf explorer/node_modules src/vaelab/explorer/built

@@ -14,7 +14,7 @@ from sphinx.application import Sphinx
 import vaelab as vl
 
 # Modules beside the rooms go to the page of the room that they serve.
-_HOMES = {"sizes": "contract", "spec": "contract", "errors": "contract", "distributions": "contract", "measured": "evaluation"}
+_HOMES = {"measured": "evaluation"} | dict.fromkeys(("distributions", "errors", "sizes", "spec"), "contract")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -43,7 +43,9 @@ def page(room: str, names: list[str]) -> str:
     title, *rest = about.split("\n\n")
     heading = room.capitalize()
     lines = [heading, "=" * len(heading), "", *rewritten(title.splitlines()), ""]
-    lines += [line for part in rest if not part.startswith(("To add one", "|", "A new")) for line in [*rewritten(part.splitlines()), ""]]
+    for part in rest:
+        if not part.startswith(("To add one", "A new", "|")):
+            lines += [*rewritten(part.splitlines()), ""]
     lines += [".. py:currentmodule:: vaelab", ""]
     for name in sorted(names, key=lambda name: (_order(name), names.index(name))):
         lines += [*_entry(name), ""]
@@ -61,12 +63,18 @@ def _entry(name: str) -> list[str]:
         base = typing.get_args(subject)[0].__name__
         return [f".. py:data:: {name}", "", f"   The type of a field that takes any :py:class:`{base}`."]
     if inspect.isclass(subject):
-        own = [base for base in subject.__mro__[1:] if base.__name__ in vl.__all__ or base.__module__.startswith("torch.")]
-        return [f".. autoclass:: {name}", "   :members:", *(["   :show-inheritance:"] if own else [])]
+        inheritance = ["   :show-inheritance:"] if public_bases(subject) else []
+        return [f".. autoclass:: {name}", "   :members:", *inheritance]
     if callable(subject):
         return [f".. autofunction:: {name}"]
     listed = [f"   - ``{key}``: {value[0]}" for key, value in subject.items()]
     return [f".. py:data:: {name}", "", "   Experiments by name.", "", *listed]
+
+
+def public_bases(subject: type) -> list[type]:
+    """The nearest base that can be looked up here or in torch's documentation, if there is one."""
+    mro = subject.__mro__[1:]
+    return [base for base in mro if base.__name__ in vl.__all__ or base.__module__.startswith("torch.")][:1]
 
 
 def write_if_new(path: Path, text: str) -> None:

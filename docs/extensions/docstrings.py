@@ -99,8 +99,8 @@ def _table(rows: list[str]) -> list[str]:
     """A table of Markdown as a list of tuples."""
     cells = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows if not row.startswith("| ---")]
     lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in cells:
-        lines += [f"   {'-' if index else '* -'} {_text(cell)}".replace("   - ", "     - ", 1) for index, cell in enumerate(row)]
+    for first, *others in cells:
+        lines += [f"   * - {_text(first)}", *(f"     - {_text(cell)}" for cell in others)]
     return lines
 
 
@@ -137,8 +137,5 @@ def _resolve(app: Sphinx, env: Any, node: Any, text: nodes.Node) -> nodes.Node |
         return None
     name = target.rsplit(".", 1)[-1]
     if name in vl.__all__:
-        return env.get_domain("py").resolve_xref(
-            env, node["refdoc"], app.builder, "obj", f"vaelab.{name}", node, text
-        )
+        return env.get_domain("py").resolve_xref(env, node["refdoc"], app.builder, "obj", f"vaelab.{name}", node, text)
     return text if node.get("reftype") in ("class", "data", "exc", "obj") else None
-

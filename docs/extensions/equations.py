@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import re
 
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega "
-    "Gamma Delta Theta Lambda Sigma Phi Psi Omega"
-).split()
-_FUNCTIONS = "log exp sin cos tan min max det".split()
+_SMALL = r"alpha|beta|gamma|delta|epsilon|zeta|eta|theta|kappa|lambda|mu|nu|xi|pi|rho|sigma|tau|phi|chi|psi|omega"
+_GREEK = re.compile(_SMALL + "|Gamma|Delta|Theta|Lambda|Sigma|Phi|Psi|Omega")
+_COMMANDS = re.compile("log|exp|sin|cos|tan|min|max|det|sum|prod")
 _SIGNS = {"||": r"\,\|\,", "<-": r"\leftarrow", "!=": r"\ne", "<=": r"\le", ">=": r"\ge", "~": r"\sim", "->": r"\to"}
 _TOKEN = re.compile(
     r"""
@@ -42,9 +40,7 @@ def as_tex(text: str) -> str:
 
 
 def _word(word: str) -> str:
-    if word in _GREEK or word in _FUNCTIONS:
-        return "\\" + word
-    if word in ("sum", "prod"):
+    if _GREEK.fullmatch(word) or _COMMANDS.fullmatch(word):
         return "\\" + word
     if word == "N":
         return r"\mathcal{N}"
@@ -55,7 +51,9 @@ def _script(script: str) -> str:
     mark, value = script[0], script[1:]
     if value.startswith("{"):
         value = value[1:-1]
-    inner = as_tex(value) if not value.isalpha() or value in _GREEK or len(value) > 3 else value
+    # Indices are single letters, side by side: S_ij.
+    indices = value.isalpha() and len(value) <= 3 and not _GREEK.fullmatch(value)
+    inner = value if indices else as_tex(value)
     return f"{mark}{{{inner}}}"
 
 

@@ -11,8 +11,8 @@ from api import write_if_new
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-_FRAME = """Two models, trained on the digits of scikit-learn, run in this frame. Draw a digit, drag through the latent plane, change the
-label; [the guide](explorer.md) says what each panel computes. <a href="{name}">Open the explorer alone</a>.
+_FRAME = """The models run in this frame. Draw a digit, drag through the latent plane, change the label;
+[the guide](explorer.md) says what each panel computes. <a href="{name}">Open the explorer alone</a>.
 
 <iframe class="explorer" src="{name}" title="vaelab explorer" loading="lazy"></iframe>
 """

@@ -1,12 +1,18 @@
-"""Formulas as MathML, which browsers set without script, font or network. The translation from TeX is docutils' own."""
+"""Formulas as MathML, which browsers set without a script. The translation from TeX is docutils' own.
+
+Tall brackets need a font with a table of mathematics, which not every system has, so the site brings STIX Two Math.
+"""
 
 from __future__ import annotations
 
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
+from fontTools.ttLib import TTFont
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
@@ -14,6 +20,7 @@ from sphinx.util import logging
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    app.connect("build-finished", _add_font)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -35,3 +42,12 @@ def _translated(node: nodes.Element, block: bool) -> str:
     except MathError as error:
         logging.getLogger(__name__).warning("formula %r: %s", tex, error, location=node)
         return f"<code>{nodes.unescape(tex)}</code>"
+
+
+def _add_font(app: Sphinx, error: Exception | None) -> None:
+    """The font, compressed, beside the style sheet that names it."""
+    target = Path(app.outdir) / "_static/stix-two-math.woff"
+    if error is None and app.builder.format == "html" and not target.is_file():
+        with files("ziamath").joinpath("fonts/STIXTwoMath-Regular.ttf").open("rb") as file, TTFont(file) as font:
+            font.flavor = "woff"
+            font.save(target)

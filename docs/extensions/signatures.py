@@ -6,6 +6,7 @@ import inspect
 import typing
 from typing import Any
 
+from api import public_bases
 from sphinx.application import Sphinx
 
 import vaelab as vl
@@ -38,8 +39,7 @@ def _plain(app: Sphinx, env: object, names: list[str]) -> None:
 
 def _public(app: Sphinx, name: str, subject: type, options: object, bases: list[type]) -> None:
     """Bases that can be looked up here; of a private one its own."""
-    shown = [base for base in subject.__mro__[1:] if base.__name__ in vl.__all__ or base.__module__.startswith("torch.")]
-    bases[:] = shown[:1]
+    bases[:] = public_bases(subject)
 
 
 def _skip(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: object) -> bool | None:

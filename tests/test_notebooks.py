@@ -1,0 +1,79 @@
+"""The notebooks run, open with a question, and end with an exercise whose answer is hidden and checked."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+jupytext = pytest.importorskip("jupytext", reason="notebooks need pip install '.[docs]'")
+
+FOLDER = Path(__file__).parent.parent / "docs/notebooks"
+NOTEBOOKS = [path for path in sorted(FOLDER.glob("*.md")) if path.stem != "index"]
+# Runs each notebook as a script in a folder of its own; one process for all of them saves the imports.
+SCRIPTS = """
+import os, pathlib, runpy, sys
+for path in map(pathlib.Path, sys.argv[1:]):
+    path.with_suffix("").mkdir()
+    os.chdir(path.with_suffix(""))
+    runpy.run_path(str(path), run_name="__main__")
+    print("finished", path.stem, flush=True)
+"""
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def cells(path: Path) -> list[Any]:
+    return jupytext.read(path).cells
+
+
+def test_every_notebook_runs(tmp_path: Path) -> None:
+    scripts = []
+    for path in NOTEBOOKS:
+        scripts.append(tmp_path / f"{path.stem}.py")
+        scripts[-1].write_text(jupytext.writes(jupytext.read(path), "py:percent"))
+    done = subprocess.run([sys.executable, "-c", SCRIPTS, *scripts], capture_output=True, text=True, check=False)
+    finished = re.findall(r"finished (\w+)", done.stdout)
+    assert done.returncode == 0, f"finished: {finished}\n{done.stderr}"
+    assert finished == [path.stem for path in NOTEBOOKS]
+    assert "Warning" not in done.stderr, done.stderr
+
+
+@each
+def test_it_opens_with_a_question(path: Path) -> None:
+    opening = cells(path)[0].source
+    assert re.match(r"# .+\n\n\*\*.+\?\*\*(\n|$)", opening), opening[:200]
+
+
+@each
+def test_it_ends_with_an_exercise_whose_answer_is_hidden_and_checked(path: Path) -> None:
+    *_, task, answer = cells(path)
+    assert task.cell_type == "markdown"
+    assert "## Exercise" in task.source
+    assert answer.metadata["tags"] == ["hide-cell"]
+    assert "assert " in answer.source
+
+
+@each
+def test_no_code_is_wider_than_a_page(path: Path) -> None:
+    code = [line for cell in cells(path) if cell.cell_type == "code" for line in cell.source.splitlines()]
+    assert max(map(len, code)) <= 96
+
+
+@each
+def test_formulas_and_figures_teach(path: Path) -> None:
+    """Each notebook has a formula, and each figure a caption that says what it shows."""
+    found = cells(path)
+    assert any("$" in cell.source for cell in found if cell.cell_type == "markdown")
+    for cell, below in pairwise(found):
+        if cell.source.endswith(".figure"):
+            assert re.match(r"\*[^*]+\.\*(\n|$)", below.source), cell.source
+
+
+def test_the_index_lists_every_notebook() -> None:
+    text = (FOLDER / "index.md").read_text()
+    assert sorted(re.findall(r"\]\((\w+)\.md\)", text)) == [path.stem for path in NOTEBOOKS]
