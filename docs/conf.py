@@ -37,7 +37,6 @@ myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
-nb_execution_excludepatterns = [*sorted(path.name for path in HERE.glob("*.md"))]
 nb_execution_in_temp = True
 nb_merge_streams = True
 nb_code_prompt_show = "Show the answer"

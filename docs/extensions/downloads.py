@@ -1,4 +1,4 @@
-"""Each notebook as a file for Jupyter: its Markdown source is converted by jupytext and stands beside its page."""
+"""Each notebook as a file for Jupyter, beside its page, which links it. jupytext converts its Markdown."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from sphinx.application import Sphinx
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
+    app.connect("source-read", _link)
     app.connect("build-finished", _convert)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _link(app: Sphinx, name: str, source: list[str]) -> None:
+    folder, _, stem = name.rpartition("/")
+    if folder == "notebooks" and stem != "index":
+        source[0] += f'\n<a href="{stem}.ipynb" download>This notebook as a file for Jupyter</a>\n'
 
 
 def _convert(app: Sphinx, error: Exception | None) -> None:

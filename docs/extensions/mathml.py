@@ -5,6 +5,7 @@ Tall brackets need a font with a table of mathematics, which not every system ha
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,16 @@ def _translated(node: nodes.Element, block: bool) -> str:
     """The formula; one that cannot be translated is a warning, and stands as it was written."""
     tex = node.astext().strip()
     try:
-        return tex2mathml(tex, as_block=block)
+        return _spaced(tex2mathml(tex, as_block=block))
     except MathError as error:
         logging.getLogger(__name__).warning("formula %r: %s", tex, error, location=node)
         return f"<code>{nodes.unescape(tex)}</code>"
+
+
+def _spaced(mathml: str) -> str:
+    """A space between a function and its argument, and bars between distributions that are as tall as a letter."""
+    mathml = re.sub(r"<mo>&ApplyFunction;</mo>(?!\s*<mo)", '<mspace width="0.17em"/>', mathml)
+    return re.sub(r"<mo[^>]*>‖</mo>", '<mo stretchy="false">‖</mo>', mathml)
 
 
 def _add_font(app: Sphinx, error: Exception | None) -> None:
