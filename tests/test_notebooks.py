@@ -61,7 +61,7 @@ def test_it_ends_with_an_exercise_whose_answer_is_hidden_and_checked(path: Path)
 @each
 def test_no_code_is_wider_than_a_page(path: Path) -> None:
     code = [line for cell in cells(path) if cell.cell_type == "code" for line in cell.source.splitlines()]
-    assert max(map(len, code)) <= 96
+    assert max(map(len, code)) <= 92
 
 
 @each

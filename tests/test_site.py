@@ -158,3 +158,8 @@ def test_pages_open_in_a_browser(browser, pages: dict[Path, Page], width: int) -
 def test_pages_are_accessible(browser, site: Path, name: str, scheme: str) -> None:
     with opened(browser, site / f"{name}.html", DESK, scheme) as (page, _):
         assert violations(page) == []
+
+
+def test_examples_of_the_extensions_run() -> None:
+    done = subprocess.run([sys.executable, "-m", "doctest", ROOT / "docs/extensions/equations.py"], check=False)
+    assert done.returncode == 0

@@ -20,7 +20,11 @@ _SECTION = re.compile(r"(Args|Raises|Returns|Yields):$")
 _LEFT = r"(?:[A-Za-z]+|log p\([^)]*\)|[A-Za-z]+\([^=]*?\))"
 _EQUATION = re.compile(rf"{_LEFT} (?:=|<-) ")
 # What ends an equation within a paragraph, outside of brackets.
-_END = re.compile(r",? (?:in|with|where|so|fitted|of)\b|, (?=and |m and |[A-Z] lower)|: |; |\. |\.$")
+_END = re.compile(
+    r",? (?:in|with|where|so|fitted|of)\b|, (?=and |m and |[A-Z] lower|[\w^ ]{1,12} (?:a|the) )|: |; |\. |\.$"
+)
+    r",? (?:in|with|where|so|fitted|of)\b|, (?=and |m and |[A-Z] lower|[\w^ ]{1,12} (?:a|the) )|: |; |\. |\.$"
+)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

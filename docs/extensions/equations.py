@@ -19,8 +19,10 @@ _TOKEN = re.compile(
     (?P<space>\s+)
     | (?P<tex>\\[A-Za-z]+)
     | (?P<expectation>E_q\(z\)|\bE(?=[_\[]))
+    | (?P<name>[A-Za-z]{2,}_[A-Za-z]{3,})
     | (?P<word>[A-Za-z]+)
-    | (?P<script>[_^](?:\{[^}]*\}|\([^()]*\)|<?[A-Za-z0-9,]*[A-Za-z0-9]|\*))
+    | (?P<small>1e-\d+)
+    | (?P<script>\^[a-z]_[a-z]|[_^](?:\{[^}]*\}|\([^()]*\)|<?[A-Za-z0-9,]*[A-Za-z0-9]|\*))
     | (?P<given>(?<=\s)\|(?=\s))
     | (?P<star>(?<=[A-Za-z])\*)
     | (?P<sign>\|\||<-|!=|<=|>=|->|~)
@@ -36,7 +38,9 @@ def as_tex(text: str) -> str:
     for token in _TOKEN.finditer(text.strip()):
         kind, value = token.lastgroup or "", token.group()
         parts.append(_WRITERS[kind](value))
-    return re.sub(r"\s+([,.;])", r"\1", "".join(parts)).strip()
+    tex = re.sub(r"\s+([,.;])", r"\1", "".join(parts)).strip(" ,")
+    # Words of a sentence, such as "argmax of L over the family", keep their spaces.
+    return re.sub(r"(?<=[A-Za-z}]) (?=\\mathrm\{[a-z])|(?<=[a-z]\}) (?=[A-Z] )", r"\\ ", tex)
 
 
 def _word(word: str) -> str:
@@ -44,7 +48,7 @@ def _word(word: str) -> str:
         return "\\" + word
     if word == "N":
         return r"\mathcal{N}"
-    return word if len(word) == 1 else rf"\mathrm{{{word}}}"
+    return word if len(word) == 1 or word == "dz" else rf"\mathrm{{{word}}}"
 
 
 def _script(script: str) -> str:
@@ -61,7 +65,9 @@ _WRITERS = {
     "space": lambda value: r"\quad " if len(value) > 2 else " ",
     "tex": lambda value: value,
     "expectation": lambda value: r"\mathbb{E}_{q(z)}" if value != "E" else r"\mathbb{E}",
+    "name": lambda value: rf"\mathrm{{{value}}}".replace("_", r"\_"),
     "word": _word,
+    "small": lambda value: rf"10^{{{value[2:]}}}",
     "script": _script,
     "given": lambda value: r"\mid",
     "star": lambda value: "^{*}",
