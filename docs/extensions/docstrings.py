@@ -23,8 +23,6 @@ _EQUATION = re.compile(rf"{_LEFT} (?:=|<-) ")
 _END = re.compile(
     r",? (?:in|with|where|so|fitted|of)\b|, (?=and |m and |[A-Z] lower|[\w^ ]{1,12} (?:a|the) )|: |; |\. |\.$"
 )
-    r",? (?:in|with|where|so|fitted|of)\b|, (?=and |m and |[A-Z] lower|[\w^ ]{1,12} (?:a|the) )|: |; |\. |\.$"
-)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
