@@ -20,6 +20,7 @@ copyright = "the authors of vaelab, MIT licence"
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
+    "accessible",
     "api",
     "docstrings",
     "downloads",
@@ -55,4 +56,4 @@ html_css_files = ["site.css"]
 html_math_renderer = "mathml"
 html_copy_source = html_show_sourcelink = html_show_sphinx = False
 html_show_search_summary = False  # it asks for pages as a server would give them, and the site opens from disk
-pygments_style, pygments_dark_style = "friendly", "github-dark"
+pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"

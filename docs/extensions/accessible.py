@@ -1,0 +1,36 @@
+"""What a screen reader or a keyboard needs, and theme and notebooks leave out; `tests/test_site.py` asks axe for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+
+_BETTER = {
+    # Code that is wider than its box is scrolled with the keyboard.
+    "<pre>": '<pre tabindex="0">',
+    '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Pages">',
+    '<aside class="toc-drawer">': '<aside class="toc-drawer" aria-label="On this page">',
+    # The words of the button itself say what it does.
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+    # The corner of a table heads nothing.
+    '<th class="head"><p></p></th>': "<td></td>",
+}
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.connect("build-finished", _improve)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _improve(app: Sphinx, error: Exception | None) -> None:
+    if error is None and app.builder.format == "html":
+        for name in app.env.found_docs:
+            page = Path(app.outdir) / f"{name}.html"
+            text = page.read_text(encoding="utf-8")
+            for found, better in _BETTER.items():
+                text = text.replace(found, better)
+            page.write_text(text, encoding="utf-8")
