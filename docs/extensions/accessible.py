@@ -8,8 +8,9 @@ from typing import Any
 from sphinx.application import Sphinx
 
 _BETTER = {
-    # Code that is wider than its box is scrolled with the keyboard.
+    # Code and tables that are wider than their box are scrolled with the keyboard.
     "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper ': '<div tabindex="0" class="table-wrapper ',
     '<p class="caption" role="heading">': '<p class="caption" role="heading" aria-level="2">',
     '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Pages">',
     '<aside class="toc-drawer">': '<aside class="toc-drawer" aria-label="On this page">',
