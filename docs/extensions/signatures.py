@@ -44,7 +44,7 @@ def _public(app: Sphinx, name: str, subject: type, options: object, bases: list[
 
 def _skip(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: object) -> bool | None:
     """Leave out what every spec repeats: its word, and its own way to build a module."""
-    if name in ("kind", "python_only", "__init__"):
+    if name in ("kind", "python_only", "room", "__init__"):
         return True
     repeated = name == "build" and not getattr(member, "__isabstractmethod__", False)
     return True if repeated else None
