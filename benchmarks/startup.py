@@ -1,6 +1,8 @@
-"""Time of `import vaelab` and `vaelab --help` in two versions: median and range of five runs.
+"""Time until `import vaelab` and help are there, beside the imports that they are compared to, in two versions.
 
 python benchmarks/startup.py COMMIT     # COMMIT against the working tree
+
+Each round runs every program once in turn, so that other load on the machine meets all of them.
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parent.parent
-ROUNDS = 5
+ROUNDS = 9
+LIBRARIES = "import tyro, pydantic"
+# Each command with the imports that it is compared to.
 CASES = {
-    "import vaelab": ["-c", "import vaelab"],
-    "vaelab --help": ["-m", "vaelab", "--help"],
-    "vaelab train vae --help": ["-m", "vaelab", "train", "vae", "--help"],
+    "import vaelab": (["-c", "import vaelab"], "import torch"),
+    "vaelab --help": (["-m", "vaelab", "--help"], LIBRARIES),
+    "vaelab train vae --help": (["-m", "vaelab", "train", "vae", "--help"], LIBRARIES),
 }
 
 
@@ -32,22 +36,31 @@ def seconds(source: Path, words: list[str]) -> float:
     return time.perf_counter() - began
 
 
+def spread(values: list[float]) -> str:
+    """Median and range."""
+    return f"{median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
 def main(commit: str) -> None:
-    """Time each case for both versions in turn, and print one line per case and version."""
+    """Time each case for both versions and its imports in turn, and print a line for each of them."""
     with tempfile.TemporaryDirectory() as folder:
         packed = subprocess.run(["git", "archive", commit, "src"], cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(folder, filter="data")
-        versions = {commit: Path(folder) / "src", "working tree": ROOT / "src"}
-        for name, words in CASES.items():
-            for source in versions.values():
-                seconds(source, words)  # compiles the modules
-            times: dict[str, list[float]] = {version: [] for version in versions}
-            for _ in range(ROUNDS):
-                for version, source in versions.items():
-                    times[version].append(seconds(source, words))
-            for version, taken in times.items():
-                print(f"{name:<24} {version:<14} {median(taken):.2f} s ({min(taken):.2f} to {max(taken):.2f})")
+        for name, (words, imports) in CASES.items():
+            programs = {
+                imports: (ROOT / "src", ["-c", imports]),
+                commit: (Path(folder) / "src", words),
+                "working tree": (ROOT / "src", words),
+            }
+            for program in programs.values():
+                seconds(*program)  # compiles the modules
+            rounds = [{each: seconds(*program) for each, program in programs.items()} for _ in range(ROUNDS)]
+            for each in programs:
+                print(f"{name:<24} {each:<24} {spread([times[each] for times in rounds])} s")
+            for version in (commit, "working tree"):
+                ratios = spread([times[version] / times[imports] for times in rounds])
+                print(f"{name:<24} {version:<24} {ratios} times `{imports}`")
 
 
 if __name__ == "__main__":

@@ -54,6 +54,13 @@ def test_help_prints_usage_without_importing_torch() -> None:
     assert len(re.findall("^usage: vaelab", done.stdout, re.MULTILINE)) == len(HELP)
 
 
+def test_the_list_of_commands_imports_no_library() -> None:
+    code = "import sys; from vaelab.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "usage: vaelab" in done.stdout
+    assert not {"tyro", "pydantic", "numpy", "rich"} & set(done.stderr.split())
+
+
 def grammar_of(preset: str) -> Grammar:
     return grammar(Train, Train(experiment=PRESETS[preset][1]))
 
