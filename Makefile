@@ -6,7 +6,7 @@ BIN := .venv/bin
 # network.
 PAGE := $(BIN)/python explorer/build_page.py --if-possible
 
-.PHONY: demo test lint explorer docs bench contract mutants campaign clean
+.PHONY: demo test lint explorer docs bench contract oldest mutants campaign clean
 
 demo: .venv/installed
 	$(PAGE)
@@ -65,6 +65,16 @@ $(BIN)/python:
 contract: .venv/installed-dev
 	VAELAB_CONTRACT=full $(BIN)/pytest -n 2 --dist worksteal tests/test_contract.py
 
+# The tests with the oldest versions that pyproject.toml allows, which tests/oldest.py reads from it.
+oldest: .venv-oldest/installed
+	.venv-oldest/bin/pytest -n 2 --dist worksteal
+
+.venv-oldest/installed: pyproject.toml tests/oldest.py
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python tests/oldest.py > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install -q -c .venv-oldest/constraints.txt -e '.[all,dev]'
+	touch $@
+
 # Each mistake of docs/mistakes.md put into a copy of the project, to see a test fail.
 mutants: .venv/installed-dev
 	$(BIN)/python tests/mutants.py
@@ -74,5 +84,6 @@ campaign: .venv/installed-dev
 	$(BIN)/python tests/campaign.py
 
 clean:
-	rm -rf .venv runs build docs/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-oldest runs build docs/generated
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -rf explorer/node_modules src/vaelab/explorer/built

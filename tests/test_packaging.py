@@ -1,20 +1,32 @@
-"""The wheel and the sdist, built without network, and what is said where the explorer's page is not built."""
+"""The wheel and the sdist, built and installed without network; what is said where the explorer's page is not built."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
+import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
+import vaelab
+
+from .oldest import pins
+
 ROOT = Path(__file__).parent.parent
 PAGE = "src/vaelab/explorer/built/page.html"
 pytestmark = pytest.mark.skipif(not (ROOT / "hatch_build.py").is_file(), reason="not in a checkout")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+# Extras for those who work on vaelab.
+OF_DEVELOPERS = {"dev", "docs"}
 
 
 @pytest.fixture
@@ -47,7 +59,13 @@ def build(tree: Path, kind: str) -> subprocess.CompletedProcess[str]:
 def put_page(tree: Path, text: str) -> None:
     page = tree / PAGE
     page.parent.mkdir()
-    page.write_text(text)
+    page.write_text(text, encoding="utf-8")
+
+
+def source_files(package: Path) -> set[str]:
+    """The files of the package, as a wheel names them."""
+    files = (path.relative_to(package.parent) for path in package.rglob("*") if path.is_file())
+    return {path.as_posix() for path in files if "__pycache__" not in path.parts}
 
 
 def test_a_wheel_carries_the_page(tree: Path) -> None:
@@ -60,6 +78,51 @@ def test_a_wheel_carries_the_page(tree: Path) -> None:
         assert archive.read("vaelab/explorer/built/page.html") == b"a page"
     assert all(name.startswith(("vaelab/", "vaelab-")) for name in names)
     assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_a_wheel_from_the_sdist_works_in_a_fresh_environment(tree: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pip", reason="pip is not installed")
+    done = build(tree, "sdist")
+    assert done.returncode == 0, done.stderr
+    (sdist,) = (tree / "dist").glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    unpacked = tmp_path / sdist.name.removesuffix(".tar.gz")
+    page = ROOT / PAGE
+    put_page(unpacked, page.read_text(encoding="utf-8") if page.is_file() else "a page")
+    done = build(unpacked, "wheel")
+    assert done.returncode == 0, done.stderr
+    (wheel,) = (unpacked / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if name.startswith("vaelab/")}
+    assert names == source_files(unpacked / "src/vaelab")
+    assert {"vaelab/py.typed", "vaelab/__init__.pyi", "vaelab/report/page.html"} <= names
+
+    # What vaelab needs is taken from the environment of the tests, whose own vaelab this path does not bring.
+    venv.create(tmp_path / "venv")
+    python = tmp_path / "venv/bin/python"
+    place = Path(
+        subprocess.check_output([python, "-c", "import site; print(site.getsitepackages()[0])"], text=True).strip()
+    )
+    (place / "needed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    words = ["--python", python, "install", "--quiet", "--no-deps", "--no-index", "--no-compile", wheel]
+    subprocess.run([sys.executable, "-m", "pip", *words], check=True)
+
+    def run(*words: str) -> str:
+        """The installed command, in an empty folder."""
+        where = {"cwd": tmp_path, "env": {name: os.environ[name] for name in os.environ if name != "PYTHONPATH"}}
+        done = subprocess.run(
+            [python.with_name("vaelab"), *words], **where, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert run("-V") == f"vaelab {vaelab.__version__}\n"
+    assert "explore" in run("--help")
+    run("train", "vae", "network:mlp", "--data", "digits", "--epochs", "1", "--limit", "200", "--out", "run", "--quiet")
+    if page.is_file():
+        run("explore", "run", "--out", "explorer.html")
+        assert (tmp_path / "explorer.html").stat().st_size > page.stat().st_size
 
 
 @pytest.mark.parametrize("stale", [False, True], ids=["absent", "older than its sources"])
@@ -147,3 +210,25 @@ def test_the_built_page_names_what_it_is_made_of() -> None:
     assert head.count("Permission is hereby granted") >= 3
     assert head.count("Copyright (c) Microsoft Corporation") == 1
     assert head.count("<!--") == head.count("-->") == 1
+
+
+def test_all_brings_every_extra_for_users() -> None:
+    (everything,) = EXTRAS["all"]
+    names = everything.removeprefix("vaelab[").removesuffix("]").split(",")
+    assert names == sorted(set(EXTRAS) - OF_DEVELOPERS - {"all"})
+
+
+def test_messages_and_documents_name_extras_that_exist() -> None:
+    files = [
+        *(ROOT / "src").rglob("*.py"),
+        *(ROOT / "src").rglob("*.md"),
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").glob("*.md"),
+    ]
+    named = {name for file in files for name in re.findall(r"vaelab\[([a-z0-9]+)\]", file.read_text(encoding="utf-8"))}
+    assert {"export", "hub", "maps"} <= named <= set(EXTRAS)
+
+
+def test_everything_that_is_needed_has_an_oldest_version() -> None:
+    needed = pins([*PROJECT["dependencies"], "vaelab[all]"])
+    assert all(re.fullmatch(r"[\w.-]+==\d[\w.]*", pin) for pin in needed)
