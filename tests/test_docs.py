@@ -18,7 +18,7 @@ import vaelab
 from .conftest import Cli
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKED = [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs/notebooks").glob("*.md"))]
 # Runs each file as a script in a folder of its own. One process for all blocks of a page saves the imports.
 SCRIPTS = """
