@@ -52,6 +52,25 @@ def page(room: str, names: list[str]) -> str:
     return "\n".join(lines)
 
 
+def _estimators() -> str:
+    """The page of the estimators, whose names are those of `vaelab.sklearn`."""
+    from docstrings import rewritten
+
+    import vaelab.sklearn as estimators
+
+    classes = [thing for thing in vars(estimators).values() if inspect.isclass(thing)]
+    # The one that the others derive from comes first.
+    names = [each.__name__ for each in sorted(classes, key=lambda each: len(each.__mro__))]
+    title, *rest = (inspect.getdoc(estimators) or "").split("\n\n")
+    lines = ["scikit-learn", "============", "", *rewritten(title.splitlines()), ""]
+    for part in rest:
+        lines += [*rewritten(part.splitlines()), ""]
+    lines += [".. py:module:: vaelab.sklearn", "", ".. py:currentmodule:: vaelab.sklearn", ""]
+    for name in names:
+        lines += [f".. autoclass:: {name}", "   :members:", ""]
+    return "\n".join(lines)
+
+
 def _order(name: str) -> int:
     """Functions and classes first, then types of fields."""
     return int(name.startswith("Any"))
@@ -89,7 +108,8 @@ def _write(app: Sphinx) -> None:
     all_rooms = rooms()
     for room, names in all_rooms.items():
         write_if_new(folder / f"{room}.rst", page(room, names))
-    listed = "\n".join(f"   {room}" for room in all_rooms)
+    write_if_new(folder / "sklearn.rst", _estimators())
+    listed = "\n".join(f"   {room}" for room in sorted([*all_rooms, "sklearn"]))
     write_if_new(folder / "index.rst", _INDEX + listed + "\n")
 
 

@@ -20,7 +20,7 @@ class ConditionalVAE(VAE):
     A tenth of the labels is hidden in training, so that rows without a label can be encoded; p(y) are the shares of the
     labels in training.
 
-    Args: see `VAE`.
+    Its settings are those of `VAE`.
 
     Attributes:
         classes_: the labels.

@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
 from sklearn.utils._param_validation import Interval
 
@@ -49,7 +49,7 @@ class VAEOutlierDetector(OutlierMixin, VAE):  # type: ignore[misc]
         prior: str | PriorSpec = "standard-normal",
         posterior: str | PosteriorSpec = "gaussian",
         beta: float = 1.0,
-        categorical_features: ArrayLike | None = None,
+        categorical_features: Sequence[Any] | None = None,
         missing: bool = False,
         max_iter: int = 200,
         batch_size: int = 128,

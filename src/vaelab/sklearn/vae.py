@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
@@ -114,7 +114,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseE
         prior: str | PriorSpec = "standard-normal",
         posterior: str | PosteriorSpec = "gaussian",
         beta: float = 1.0,
-        categorical_features: ArrayLike | None = None,
+        categorical_features: Sequence[Any] | None = None,
         missing: bool = False,
         max_iter: int = 200,
         batch_size: int = 128,
