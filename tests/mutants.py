@@ -102,9 +102,9 @@ MUTANTS = (
     Mutant(
         "a Gaussian without its normaliser in training alone",
         "likelihoods/gaussian.py",
-        "return diagonal_normal(theta, self.sigma.expand_as(theta), event_dims=3)",
+        "return self.normal(theta, self.sigma.expand_as(theta))",
         "scale = 0.3989423 + 0 * theta if self.training else self.sigma.expand_as(theta)\n"
-        "        return diagonal_normal(theta, scale, event_dims=3)",
+        "        return self.normal(theta, scale)",
         "test_mathematics.py::test_gaussian_likelihood_includes_its_normaliser",
     ),
     Mutant(

@@ -119,7 +119,7 @@ def test_parts_lists_every_room(cli: Cli) -> None:
     listed = cli("parts").stdout
     rooms = re.findall(r"^(\S+):$", listed, re.MULTILINE)
     parts = ("network", "cell", "posterior", "prior", "likelihood", "objective", "schedule", "model", "data")
-    assert {*parts, "binarisation"} == set(rooms)
+    assert {*parts, "binarisation", "tracker"} == set(rooms)
     assert re.search(r"^  vamp +\S+", listed, re.MULTILINE)
     assert "folder:PATH" in listed
     assert max(map(len, listed.splitlines())) <= 80
