@@ -14,17 +14,25 @@ PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_t
 REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(\[(?P<extras>[\w,-]+)\])?(>=(?P<oldest>[\w.]+))?")
 
 
-def pins(requirements: list[str]) -> Iterator[str]:
-    """The lower bound of each requirement as a pin, those of the extras of this package included."""
+def pins(requirements: list[str]) -> list[str]:
+    """The lower bound of each requirement as a pin, the highest where it has several, such as one of an extra."""
+    highest: dict[str, str] = {}
+    for name, oldest in bounds(requirements):
+        highest[name] = max(highest.get(name, "0"), oldest, key=lambda text: [int(part) for part in text.split(".")])
+    return [f"{name}=={oldest}" for name, oldest in highest.items()]
+
+
+def bounds(requirements: list[str]) -> Iterator[tuple[str, str]]:
+    """Name and lower bound of each requirement, those of the extras of this package included."""
     for requirement in requirements:
         found = REQUIREMENT.fullmatch(requirement)
         if found is None or (found["name"] != PROJECT["name"] and not found["oldest"]):
             raise SystemExit(f"{requirement!r} in pyproject.toml is not of the form NAME>=VERSION")
         if found["name"] == PROJECT["name"]:
             for extra in found["extras"].split(","):
-                yield from pins(PROJECT["optional-dependencies"][extra])
+                yield from bounds(PROJECT["optional-dependencies"][extra])
         else:
-            yield f"{found['name']}=={found['oldest']}"
+            yield found["name"], found["oldest"]
 
 
 if __name__ == "__main__":
