@@ -144,9 +144,13 @@ class Screen:
         self.rest()
 
     def fingers(self, kind: str, *points: Point) -> None:
-        """A touch event: touchStart, touchMove or touchEnd with all fingers that are on the screen."""
+        """A touch event that the page has handled: touchStart, touchMove or touchEnd with all fingers on the screen."""
         touches = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+        # The browser holds moves back until the next frame, so the command may return before the page sees them.
+        once = f"seen => addEventListener('{kind.lower()}', seen, {{capture: true, once: true}})"
+        self.value(f"void (window.touched = new Promise({once}))")
         self.cdp.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+        self.value("window.touched.then(() => null)")
 
 
 def box_of(element: Locator) -> dict[str, float]:
