@@ -19,6 +19,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -229,11 +230,16 @@ class Trace:
         x: the images, (B, C, H, W).
         p: p(x | z), of batch shape (S, B).
         latents: from the first that is drawn to the last.
+        model: the `vaelab.models.model.Model` that made it, for objectives that need more of it: other codes, images of
+            its own, other labels. None in a trace that no model made.
+        y: the labels or attributes that the model was given.
     """
 
     x: Float[Tensor, "B ..."]
     p: Distribution
     latents: tuple[Latent, ...]
+    model: Any = None
+    y: Tensor | None = None
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.x.shape[1:]))
@@ -278,6 +284,15 @@ class Trace:
     def penalised_reconstruction(self) -> Float[Tensor, "S B"]:
         """Reconstruction plus penalty: the part of every objective besides the KL."""
         return self.reconstruction + self.penalty
+
+    def at(self, code: Tensor) -> Trace:
+        """The trace at other codes of the one latent, (S, B, ...): q stays, p(code) and p(x | z) are computed there.
+
+        Raises:
+            AttributeError: the model has several latents; an objective that calls this needs `Trait.one_latent`.
+        """
+        trace: Trace = self.model.trace_at(self, code)
+        return trace
 
     @property
     def point_mass(self) -> PointMass | None:

@@ -107,7 +107,7 @@ the model is VAE with posterior FlowPosterior and prior StandardNormal; choose o
         """
         self.model.check(format)
         try:
-            self.objective.check(self.model.traits, self.model.summary)
+            self.objective.check(self.model.traits, self.model.summary, format)
         except UserError as error:
             notes = [note for note in map(assumed, classes_in(self.model)) if note]
             raise UserError(". ".join([str(error), *notes])) from None

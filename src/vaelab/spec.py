@@ -47,6 +47,8 @@ class Trait(StrEnum):
     reparameterised_prior = "a prior that is drawn from by reparameterisation"
     independent_dimensions = "a posterior whose dimensions are independent"
     fixed_likelihood = "a likelihood that is not fitted to each batch"
+    density = "a posterior with a density, so that draws have importance weights"
+    reparameterised_posterior = "a posterior that is drawn from by reparameterisation"
 
 
 class Spec(ABC):

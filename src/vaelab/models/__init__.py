@@ -31,8 +31,8 @@ class ModelSpec(Spec, room=True):
 
     @property
     def traits(self) -> frozenset[Trait]:
-        """Properties that objectives, figures and evidence may require; by default those of the likelihood."""
-        return self._of_likelihood
+        """Properties that objectives, figures and evidence may require; by default the likelihood's and safe ones."""
+        return self._of_likelihood | {Trait.density, Trait.reparameterised_posterior}
 
     @property
     def _of_likelihood(self) -> frozenset[Trait]:
@@ -83,9 +83,14 @@ class VAE(ModelSpec):
     @property
     def traits(self) -> frozenset[Trait]:
         """Properties that objectives, figures and evidence may require."""
-        reparameterised = {Trait.reparameterised_prior} if self.prior.reparameterised else set()
-        real = set() if self.posterior.discrete else {Trait.real_codes}
-        return self.posterior.traits | {Trait.one_latent} | real | reparameterised | self._of_likelihood
+        held = {
+            Trait.one_latent: True,
+            Trait.real_codes: not self.posterior.discrete,
+            Trait.density: self.posterior.has_density,
+            Trait.reparameterised_posterior: self.posterior.reparameterised,
+            Trait.reparameterised_prior: self.prior.reparameterised,
+        }
+        return self.posterior.traits | {trait for trait, holds in held.items() if holds} | self._of_likelihood
 
     @property
     def summary(self) -> str:
@@ -170,7 +175,7 @@ class Ladder(ModelSpec):
     @property
     def traits(self) -> frozenset[Trait]:
         """Properties that objectives, figures and evidence may require."""
-        return frozenset({Trait.real_codes}) | self._of_likelihood
+        return super().traits | {Trait.real_codes}
 
     def check(self, format: DataFormat) -> None:
         """Check that the data are images, before anything is built.

@@ -123,7 +123,7 @@ class LadderModel(Model):
             return z.flatten(0, 1)
 
         theta = self._descend(samples * len(x), repeated, pick)
-        return Trace(x, self.likelihood(as_float32(theta).unflatten(0, (samples, -1))), tuple(latents))
+        return Trace(x, self.likelihood(as_float32(theta).unflatten(0, (samples, -1))), tuple(latents), self, y)
 
     def _infer(self, x: Float[Tensor, "B C H W"], c: Float[Tensor, "B K"] | None) -> Distribution:
         """q(z | x) over all groups, concatenated, each given the means above it; `.mean` is the embedding, (B, D).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -85,7 +86,14 @@ class VAEModel(Model):
         c = self._condition(y, len(x))
         draw = self.posterior(self._encode(self._checked(x), c), samples)
         latent = Latent(draw.q, draw.code, draw.z, draw.penalty, p=self.prior(c, self._infer))
-        return Trace(x, self._likelihood_at(draw.z, c), (latent,))
+        return Trace(x, self._likelihood_at(draw.z, c), (latent,), self, y)
+
+    def trace_at(self, trace: Trace, code: Tensor) -> Trace:
+        """The same images at other codes, (S, B, ...), under the same q and prior."""
+        (latent,) = trace.latents
+        z = self.posterior.read(code.flatten(0, 1)).unflatten(0, code.shape[:2])
+        p = self._likelihood_at(z, self._condition(trace.y, len(trace.x)))
+        return replace(trace, p=p, latents=(replace(latent, code=code, z=z),))
 
     def likelihood_at(self, z: Float[Tensor, "S B D"], y: Tensor | None = None) -> Distribution:
         """p(x | z) at S latents for each of B images, of batch shape (S, B).

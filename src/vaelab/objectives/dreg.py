@@ -30,7 +30,9 @@ class Dreg(ObjectiveSpec):
 
     samples: Annotated[int, Ge(1)] = 50
     """k, draws of z per image."""
-    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes, Trait.fixed_likelihood})
+    needs: ClassVar[frozenset[Trait]] = frozenset(
+        {Trait.one_latent, Trait.real_codes, Trait.fixed_likelihood, Trait.density}
+    )
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""

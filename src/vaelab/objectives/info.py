@@ -35,7 +35,7 @@ class Info(ObjectiveSpec):
 
     def requirements(self) -> frozenset[Trait]:
         """The traits that the model must have; with alpha = 1, a prior learns through reparameterised draws only."""
-        return self.needs | ({Trait.reparameterised_prior} if self.alpha == 1 else set())
+        return super().requirements() | ({Trait.reparameterised_prior} if self.alpha == 1 else set())
 
     def beta(self, progress: Progress) -> float:
         """1 - alpha, the weight of the KL."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from vaelab.data import DataFormat, ImageFormat
 from vaelab.errors import UserError
 from vaelab.schedules import Progress, ScheduleSpec
 from vaelab.spec import Spec, Trait
@@ -32,6 +33,10 @@ class ObjectiveSpec(Spec, room=True):
     """Draws of z per image."""
     needs: ClassVar[frozenset[Trait]] = frozenset()
     """The traits that the model must have."""
+    score_function: ClassVar[bool] = False
+    """Its gradient takes no path through the draws, so the posterior need not be reparameterised."""
+    of_images: ClassVar[bool] = False
+    """It compares images with each other, so the rows of a table are refused."""
 
     accepts: ClassVar[str] = "a callable"
 
@@ -55,6 +60,10 @@ class ObjectiveSpec(Spec, room=True):
         """Build the loss for `latent` dimensions of z: the spec itself, or a module with state or weights."""
         return self
 
+    def build_for(self, latent: int, format: DataFormat) -> Loss:
+        """Build the loss for images or rows of a table; by default from the dimensions of z alone."""
+        return self.build(latent)
+
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats.
 
@@ -64,15 +73,20 @@ class ObjectiveSpec(Spec, room=True):
         raise TypeError(f"{type(self).__name__} has state or weights; call the module that build(latent) returns")
 
     def requirements(self) -> frozenset[Trait]:
-        """The traits that the model must have with these settings; by default `needs`."""
-        return self.needs
+        """The traits that the model must have with these settings: `needs`, and draws with gradients."""
+        return self.needs if self.score_function else self.needs | {Trait.reparameterised_posterior}
 
-    def check(self, traits: frozenset[Trait], model: str) -> None:
-        """Check that a model has the required traits.
+    def check(self, traits: frozenset[Trait], model: str, format: DataFormat) -> None:
+        """Check that a model has the required traits, and that the data are images if it compares images.
 
         Raises:
-            UserError: the model lacks a required trait.
+            UserError: the model lacks a required trait, or the data are rows of a table.
         """
+        if self.of_images and not isinstance(format, ImageFormat):
+            raise UserError(
+                f"objective is {type(self).__name__}, which compares images, but the data are rows of a table; "
+                "choose another, such as Elbo"
+            )
         lacking = sorted(self.requirements() - traits)
         if lacking:
             raise UserError(

@@ -27,6 +27,11 @@ class PosteriorSpec(Spec, room=True):
 
     discrete: ClassVar[bool] = False
     """Whether it is over the codes of a codebook, instead of real vectors."""
+    reparameterised: ClassVar[bool] = True
+    """Draws carry gradients to the encoder, if need be straight through; otherwise only objectives with a score
+    function train it."""
+    has_density: ClassVar[bool] = True
+    """q(code | x) has a density or a mass, so draws have importance weights and the total is a bound."""
     traits: ClassVar[frozenset[Trait]] = frozenset()
     """Properties that objectives and figures may require; `Trait.real_codes` follows from `discrete`."""
 

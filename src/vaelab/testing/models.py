@@ -57,7 +57,7 @@ def check_model(
 
 
 def _trains(spec: ModelSpec, model: Any, objective: ObjectiveSpec, x: torch.Tensor, y: torch.Tensor) -> None:
-    loss_of = objective.build(sum(model.widths))
+    loss_of = objective.build_for(sum(model.widths), model.format)
     trace = model(x, y, _DRAWS)
     require(isinstance(trace, Trace), spec, f"forward returned {type(trace).__name__}, but must return a Trace")
     for name in ("reconstruction", "total", "log_weight"):

@@ -27,7 +27,7 @@ def check_objective(spec: ObjectiveSpec) -> list[str]:
     for model_spec in tried:
         torch.manual_seed(0)
         model: Any = model_spec.build(ImageFormat(1, 8, 8))
-        loss_of = spec.build(sum(model.widths))
+        loss_of = spec.build_for(sum(model.widths), model.format)
         # Away from the prior, so that no KL hides below a floor where nothing is learned of it.
         away(model, 20, 3)
         trace = model(torch.rand(4, 1, 8, 8), None, spec.samples)

@@ -139,7 +139,7 @@ def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool,
     model = experiment.model.build(data.format)
     record = make_record(experiment, data, model)
     folder.check_resumable(record, resume)
-    objective = experiment.objective.build(sum(model.widths))
+    objective = experiment.objective.build_for(sum(model.widths), data.format)
     dry_run(model, objective, experiment, data)
     if experiment.start is not None and not folder.checkpoint.exists():
         begin_with(model, experiment.start)
