@@ -1,11 +1,12 @@
 """The oldest versions that pyproject.toml allows, as constraints for pip; `make oldest` runs the tests with them.
 
-python tests/oldest.py > constraints.txt
+python tests/oldest.py EXTRA ... > constraints.txt
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,4 +37,4 @@ def bounds(requirements: list[str]) -> Iterator[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    print("\n".join(pins([*PROJECT["dependencies"], f"{PROJECT['name']}[all]"])))
+    print("\n".join(pins([*PROJECT["dependencies"], f"{PROJECT['name']}[{','.join(sys.argv[1:])}]"])))

@@ -211,7 +211,7 @@ class Resume(Command):
 def print_totals(run: Any, out: Path) -> None:
     """The last row of a run's metrics, as one line."""
     last = run.rows[-1]
-    each = run.record.data_format.worded("image")
+    each = run.record.data_format.each
     bits = f", {last['test_bits_per_dimension']:.3f} bits a dimension" if "test_bits_per_dimension" in last else ""
     print(
         f"{out}: {last['epoch']:.0f} epochs; test set: "

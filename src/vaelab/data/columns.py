@@ -53,6 +53,7 @@ class TableFormat(DataFormat):
     classes: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     noun: ClassVar[str] = "rows"
+    each: ClassVar[str] = "row"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,16 +26,14 @@ class DataFormat(Spec):
     classes: tuple[str, ...]
     attributes: tuple[str, ...]
     noun: ClassVar[str]
-    """What the rows of x are, for messages."""
+    """The plural of what x holds, for messages: images, or rows."""
+    each: ClassVar[str]
+    """One of them: image, or row."""
 
     @property
     def missing(self) -> bool:
         """Whether values of x may be missing; they are NaN in x."""
         return False
-
-    def worded(self, text: str) -> str:
-        """A text about images in the words of these data: those of a table are rows."""
-        return text if self.noun == "images" else re.sub(r"\bimage(s?)\b", r"row\1", text)
 
     @property
     @abstractmethod
@@ -133,7 +130,7 @@ class Data(ABC):
             if self.labels.shape != (len(self),):
                 raise UserError(
                     f"{self.name}: labels have shape {self.labels.shape}, "
-                    f"but there are {len(self)} {noun}; give one label per {noun.removesuffix('s')}"
+                    f"but there are {len(self)} {noun}; give one label per {self.format.each}"
                 )
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= len(self.classes):
@@ -146,7 +143,7 @@ class Data(ABC):
             if self.attributes.ndim != 2 or len(self.attributes) != len(self) or self.attributes.shape[1] == 0:
                 raise UserError(
                     f"{self.name}: attributes have shape {self.attributes.shape}, "
-                    f"but there are {len(self)} {noun}; give (N, A), one row per {noun.removesuffix('s')}"
+                    f"but there are {len(self)} {noun}; give (N, A), one row per {self.format.each}"
                 )
             if self.attributes.dtype != np.float32:
                 raise UserError(f"{self.name}: attributes are {self.attributes.dtype}, but must be float32")

@@ -28,6 +28,7 @@ class ImageFormat(DataFormat):
     classes: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     noun: ClassVar[str] = "images"
+    each: ClassVar[str] = "image"
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -27,8 +27,8 @@ def measure(measurement: Measurement) -> Section:
     measurement.say("measuring the same by published definitions")
     published = published_scores(means, factors, n_boosted=_BOOSTED, seed=seed)
     about: dict[str, str | int | float] = {
-        "images": test.n_images,
-        "boosted classifiers learn from": f"{min(_BOOSTED, (test.n_images + 1) // 2)} images",
+        measurement.noun: test.n_images,
+        "boosted classifiers learn from": f"{min(_BOOSTED, (test.n_images + 1) // 2)} {measurement.noun}",
         "factors": ", ".join(names),
         "codes": f"posterior means, {means.shape[1]} dimensions",
         "seed": seed,

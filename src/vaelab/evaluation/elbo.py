@@ -29,8 +29,9 @@ def measure(measurement: Measurement) -> Section:
     most = _SPLIT if Trait.known_moments in model.spec.traits else _SPLIT // 10
     test = measurement.test_binarised.subset(most)
     parts = elbo_parts(model, test.data, test.binarisation, draws=most, seed=seed)
-    numbers, findings, use = [*_terms(parts), *_split(parts.split), *_units(parts)], list[str](), None
-    how = "variance of decoded images due to z / variance of the data"
+    numbers = [*_terms(parts, measurement), *_split(parts.split, measurement), *_units(parts, measurement)]
+    findings, use = list[str](), None
+    how = f"variance of decoded {measurement.noun} due to z / variance of the data"
     try:
         use = decoder_use(model, test.data, test.binarisation, seed=seed)
         numbers.append(Number("decoder's use of z", use, how=how))
@@ -40,24 +41,28 @@ def measure(measurement: Measurement) -> Section:
         findings = [*diagnose(parts, use).sentences, *findings]
     if parts.left_out:
         findings.append(parts.left_out)
-    about: dict[str, str | int | float] = {"images": test.n_images, "draws of z per image": 1, "seed": seed}
+    about: dict[str, str | int | float] = {
+        measurement.noun: test.n_images,
+        f"draws of z per {measurement.each}": 1,
+        "seed": seed,
+    }
     return Section("elbo", tuple(numbers), tuple(findings), about)
 
 
-def _terms(parts: ElboParts) -> Iterator[Number]:
+def _terms(parts: ElboParts, measurement: Measurement) -> Iterator[Number]:
     total = "-ELBO" if parts.distortion_is == "negative log-likelihood" else "cross-entropy + rate"
-    yield _number("distortion", parts.distortion, parts.distortion_is)
-    yield _number("rate", parts.rate, "KL of posterior and prior")
-    yield _number(total, parts.total, "distortion plus rate")
+    yield _number("distortion", parts.distortion, measurement, parts.distortion_is)
+    yield _number("rate", parts.rate, measurement, "KL of posterior and prior")
+    yield _number(total, parts.total, measurement, "distortion plus rate")
     if len(parts.rate_by_group) > 1:
         for group, rate in enumerate(parts.rate_by_group, 1):
-            yield Number(f"rate of group {group}", rate, "nats per image", how="in the order of drawing")
+            yield Number(f"rate of group {group}", rate, measurement.nats, how="in the order of drawing")
 
 
-def _split(split: RateSplit | None) -> Iterator[Number]:
+def _split(split: RateSplit | None, measurement: Measurement) -> Iterator[Number]:
     if split is None:
         return
-    yield _number("index-code information", split.information, f"at most log N = {split.ceiling:.2f}")
+    yield _number("index-code information", split.information, measurement, f"at most log N = {split.ceiling:.2f}")
     further = {
         "KL of aggregate posterior and prior": split.marginal_kl,
         "total correlation": split.total_correlation,
@@ -65,16 +70,16 @@ def _split(split: RateSplit | None) -> Iterator[Number]:
     }
     for name, found in further.items():
         if found is not None:
-            yield _number(name, found)
+            yield _number(name, found, measurement)
 
 
-def _units(parts: ElboParts) -> Iterator[Number]:
+def _units(parts: ElboParts, measurement: Measurement) -> Iterator[Number]:
     if parts.units is None:
         return
     variance, threshold = np.asarray(parts.units.variance), parts.units.threshold
-    how = f"of {len(variance)}; variance of the posterior mean over images > {threshold:g}"
+    how = f"of {len(variance)}; variance of the posterior mean over {measurement.noun} > {threshold:g}"
     yield Number("active units", int((variance > threshold).sum()), how=how)
 
 
-def _number(name: str, found: Estimate, how: str = "") -> Number:
-    return Number(name, found.mean, "nats per image", pair(found.interval), how)
+def _number(name: str, found: Estimate, measurement: Measurement, how: str = "") -> Number:
+    return Number(name, found.mean, measurement.nats, pair(found.interval), how)

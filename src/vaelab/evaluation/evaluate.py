@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vaelab.data import BinarisationSpec, DataFormat, data_of
+from vaelab.data import BinarisationSpec, data_of
 from vaelab.errors import UserError
 from vaelab.evaluation.budget import Budget
 from vaelab.evaluation.measurement import Measurement
@@ -110,19 +110,12 @@ def _measured(part: Part, measurement: Measurement) -> Section:
         raise UserError(
             f"part {part.name!r}: measure returned {got}, but must return vaelab.Section({part.name!r}, ...)"
         )
+    pixels = {"pixels": measurement.measured.binarisation.kind} if measurement.noun == "images" else {}
     about = {
         **({} if part in PARTS else {"measures": part.shows}),
         "data": measurement.measured.data.name,
-        "pixels": measurement.measured.binarisation.kind,
+        **pixels,
         **section.about,
         "seconds": round(time.perf_counter() - began, 1),
     }
-    return _worded(replace(section, about=about), measurement.model.format)
-
-
-def _worded(section: Section, format: DataFormat) -> Section:
-    """The section in the words of the data: a part speaks of images, which may be rows of a table."""
-    say = format.worded
-    numbers = [replace(each, name=say(each.name), unit=say(each.unit), how=say(each.how)) for each in section.numbers]
-    about = {say(name): value for name, value in section.about.items() if format.noun == "images" or name != "pixels"}
-    return replace(section, numbers=tuple(numbers), findings=tuple(map(say, section.findings)), about=about)
+    return replace(section, about=about)

@@ -20,7 +20,6 @@ from vaelab.metrics.evidence import (
 )
 from vaelab.metrics.intervals import bootstrap_interval
 
-_NATS = "nats per image"
 # The starts of annealing, in the order of its default.
 _STARTS = ("prior", "encoder")
 # Bounds from two starts that differ by less in the mean agree, nats.
@@ -37,19 +36,25 @@ def measure(measurement: Measurement) -> Section:
     """
     x, budget = measurement.x, measurement.budget
     refuse_cross_entropy(measurement.model, x)
-    measurement.say(f"drawing {budget.n_samples} importance samples per image")
+    measurement.say(f"drawing {budget.n_samples} importance samples per {measurement.each}")
     bound = importance_bound(measurement.model, x, measurement.y, budget.n_samples, seed=budget.seed)
     k = bound.samples
     effective = f"effective samples: median {float(bound.effective.median()):.0f} of {k}"
     numbers = [
-        Number("ELBO", float(bound.elbo.mean()), _NATS, pair(bootstrap_interval(bound.elbo.numpy())), f"{k} draws"),
-        Number(f"IWAE-{k}", bound.mean, _NATS, pair(bound.interval), effective),
+        Number(
+            "ELBO",
+            float(bound.elbo.mean()),
+            measurement.nats,
+            pair(bootstrap_interval(bound.elbo.numpy())),
+            f"{k} draws",
+        ),
+        Number(f"IWAE-{k}", bound.mean, measurement.nats, pair(bound.interval), effective),
     ]
     exact, findings = measurement.exact, [_order(measurement, bound)]
     if exact is None:
         findings.append(measurement.why_not_exact)
     else:
-        numbers += _exact(exact, bound)
+        numbers += _exact(measurement, exact, bound)
     try:
         refuse_without_density(measurement.model)
         numbers += _annealed(measurement, bound)
@@ -57,25 +62,25 @@ def measure(measurement: Measurement) -> Section:
     except UserError as why:
         findings.append(f"Annealing left out: {why}.")
     about: dict[str, str | int | float] = {
-        "images": len(x),
-        "images annealed": len(measurement.costly_rows),
+        measurement.noun: len(x),
+        f"{measurement.noun} annealed": len(measurement.costly_rows),
         "seed": budget.seed,
     }
     return Section("evidence", tuple(numbers), tuple(findings), about)
 
 
-def _exact(exact: Quadrature, bound: Evidence) -> list[Number]:
+def _exact(measurement: Measurement, exact: Quadrature, bound: Evidence) -> list[Number]:
     """log p(x), and its difference from the importance bound."""
     how = (
         f"quadrature, {exact.points:,} points z; the last halving of the step changed the mean by "
         f"{float(exact.refining.mean()):.2g}, the outer third of the range holds {float(exact.widening.mean()):.2g}"
     )
     difference = exact.log_p - bound.log_p
-    share = f"more than 1 nat for {float((difference > 1).float().mean()):.1%} of the images"
+    share = f"more than 1 nat for {float((difference > 1).float().mean()):.1%} of the {measurement.noun}"
     name = f"log p(x) - IWAE-{bound.samples}"
     return [
-        Number("log p(x)", float(exact.log_p.mean()), _NATS, pair(exact.interval), how),
-        Number(name, float(difference.mean()), _NATS, pair(bootstrap_interval(difference.numpy())), share),
+        Number("log p(x)", float(exact.log_p.mean()), measurement.nats, pair(exact.interval), how),
+        Number(name, float(difference.mean()), measurement.nats, pair(bootstrap_interval(difference.numpy())), share),
     ]
 
 
@@ -104,32 +109,43 @@ def _annealed(measurement: Measurement, bound: Evidence) -> list[Number]:
     rows, annealed, exact = measurement.costly_rows, measurement.annealed, measurement.exact
     reference, against = (bound, f"IWAE-{bound.samples}") if exact is None else (exact, "log p(x)")
     difference = annealed.log_p.cpu() - reference.log_p[rows]
-    measurement.say(f"annealing {len(rows)} generated images in both directions")
+    measurement.say(f"annealing {len(rows)} generated {measurement.noun} in both directions")
     _, y = measurement.costly_batch
     both = bidirectional_bounds(measurement.model, y, len(rows), seed=measurement.budget.seed)
     gap = (both.upper - both.lower).double().cpu()
     (_, chains, _), steps = annealed.log_weight.shape, len(annealed.temperatures) - 1
-    how = f"{len(rows)} images, {chains} chains of {steps} temperatures from each start, acceptance"
+    how = f"{len(rows)} {measurement.noun}, {chains} chains of {steps} temperatures from each start, acceptance"
     return [
-        Number("AIS", annealed.mean, _NATS, pair(annealed.interval), f"{how} {float(annealed.acceptance.mean()):.2f}"),
+        Number(
+            "AIS",
+            annealed.mean,
+            measurement.nats,
+            pair(annealed.interval),
+            f"{how} {float(annealed.acceptance.mean()):.2f}",
+        ),
         *(
-            Number(f"AIS from the {start}", float(bounds.mean()), _NATS, pair(bootstrap_interval(bounds.numpy())))
+            Number(
+                f"AIS from the {start}",
+                float(bounds.mean()),
+                measurement.nats,
+                pair(bootstrap_interval(bounds.numpy())),
+            )
             for start, bounds in zip(_STARTS, annealed.by_start.cpu(), strict=True)
             if bool(bounds.isfinite().all())
         ),
         Number(
             f"AIS - {against}",
             float(difference.mean()),
-            _NATS,
+            measurement.nats,
             pair(bootstrap_interval(difference.double().numpy())),
-            "on the same images",
+            f"on the same {measurement.noun}",
         ),
         Number(
             "BDMC gap",
             float(gap.mean()),
-            _NATS,
+            measurement.nats,
             pair(bootstrap_interval(gap.numpy())),
-            f"upper minus lower bound, {len(rows)} images that the model generated",
+            f"upper minus lower bound, {len(rows)} {measurement.noun} that the model generated",
         ),
     ]
 
@@ -145,7 +161,7 @@ def _starts_agree(measurement: Measurement) -> str:
     difference = encoder - prior
     n, mean, (low, high) = len(difference), float(difference.mean()), pair(bootstrap_interval(difference.numpy()))
     far = int((difference.abs() > _RARE).sum())
-    apart = f"({low:.2f} to {high:.2f}), more than {_RARE:.0f} apart for {far} of {n} images"
+    apart = f"({low:.2f} to {high:.2f}), more than {_RARE:.0f} apart for {far} of {n} {measurement.noun}"
     if not (abs(mean) > _CLOSE and low * high > 0) and far <= n / 20:
         return f"AIS from the prior and AIS from the encoder agree: they differ by {mean:.2f} nats in the mean {apart}."
     lower = _STARTS[mean < 0]

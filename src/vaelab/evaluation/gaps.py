@@ -33,20 +33,23 @@ def measure(measurement: Measurement) -> Section:
             "Pixels are grey, so exp(-cross-entropy) is integrated, which has a posterior but is no density of images. "
             "The gaps are those of that posterior."
         )
-    measurement.say(f"fitting a posterior to each of {len(rows)} images")
+    measurement.say(f"fitting a posterior to each of {len(rows)} {measurement.noun}")
     gaps = inference_gaps(
         measurement.model, x, log_p.to(measurement.model.device), y, moments, seed=measurement.budget.seed
     )
-    nats, causes = "nats per image", {}
+    nats, causes = measurement.nats, {}
     causes["log p(x) - ELBO"] = gaps.total, f"KL of posterior and true posterior; log p(x) by {source}"
-    causes["approximation gap"] = gaps.approximation, "log p(x) minus the ELBO of the best Gaussian for each image"
+    causes["approximation gap"] = (
+        gaps.approximation,
+        f"log p(x) minus the ELBO of the best Gaussian for each {measurement.each}",
+    )
     causes["amortisation gap"] = gaps.amortisation, "ELBO of the best Gaussian minus the ELBO of the encoder"
     numbers = [
         Number(name, float(part.mean()), nats, pair(gaps.interval(part)), how) for name, (part, how) in causes.items()
     ]
     median = float(gaps.total.median())
-    numbers.append(Number("median of log p(x) - ELBO", median, nats, how="half of the images have less"))
-    about: dict[str, str | int | float] = {"images": len(rows), "seed": measurement.budget.seed}
+    numbers.append(Number("median of log p(x) - ELBO", median, nats, how=f"half of the {measurement.noun} have less"))
+    about: dict[str, str | int | float] = {measurement.noun: len(rows), "seed": measurement.budget.seed}
     per_image = {"row": rows, "log_p": gaps.log_p, "best_elbo": gaps.best_elbo, "elbo": gaps.elbo}
     curves = {name: tuple(map(float, values.tolist())) for name, values in per_image.items()}
     return Section("gaps", tuple(numbers), tuple(findings), about, curves)

@@ -89,6 +89,21 @@ class Measurement:
         return x.to(self.model.device), None if y is None else y.to(self.model.device)
 
     @property
+    def noun(self) -> str:
+        """The plural of what x holds, for texts: images, or rows."""
+        return self.model.format.noun
+
+    @property
+    def each(self) -> str:
+        """One of them: image, or row."""
+        return self.model.format.each
+
+    @property
+    def nats(self) -> str:
+        """The unit of densities: nats per image, or per row."""
+        return f"nats per {self.each}"
+
+    @property
     def score_name(self) -> str:
         """The name of -log p(x | z) on these pixels: negative log-likelihood or cross-entropy."""
         return self.model.likelihood.score_name(self.measured.binarisation.binary(self.test.data))
@@ -127,7 +142,7 @@ class Measurement:
         Raises:
             UserError: as `annealed_bound`.
         """
-        self.say(f"annealing {len(self.costly_rows)} images")
+        self.say(f"annealing {len(self.costly_rows)} {self.noun}")
         x, y = self.costly_batch
         return annealed_bound(self.model, x, y, seed=self.budget.seed)
 

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -201,6 +202,8 @@ class Model(nn.Module):
 
     def _tensor(self, values: Any, name: str) -> Tensor:
         """Convert an array or a list to a tensor on the model's device, real numbers to the model's precision."""
+        if isinstance(values, np.ndarray) and not values.flags.writeable:
+            values = values.copy()  # torch warns of memory that must not be written to
         try:
             tensor = torch.as_tensor(values, device=self.device)
         except (TypeError, ValueError, RuntimeError):

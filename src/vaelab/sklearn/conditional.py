@@ -11,7 +11,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from vaelab.sklearn.vae import VAE, Floats
+from vaelab.sklearn.fitted import Floats
+from vaelab.sklearn.vae import VAE
 
 
 class ConditionalVAE(VAE):
@@ -57,7 +58,7 @@ class ConditionalVAE(VAE):
         """The means of q(z | x, y), (N, D); of q(z | x) where y is None."""
         check_is_fitted(self)
         table = self._table(X)
-        return self._means(table, self._unlabelled(len(table)) if y is None else self._numbers(y, len(table)))
+        return self._fitted.means(table, None if y is None else self._numbers(y, len(table)))
 
     def inverse_transform(self, X: Any, y: Any = None) -> Floats:
         """The means of p(x | z, y) at latents z, (N, D), for one label or one per row; without, of an unknown label."""
@@ -70,8 +71,8 @@ class ConditionalVAE(VAE):
         check_is_fitted(self)
         table = self._table(X)
         if y is not None:
-            return self._log_p(table, self._numbers(y, len(table)))
-        each = [self._log_p(table, np.full(len(table), number)) for number in range(len(self.classes_))]
+            return self._fitted.log_p(table, self._numbers(y, len(table)))
+        each = [self._fitted.log_p(table, np.full(len(table), number)) for number in range(len(self.classes_))]
         joint = np.stack(each, 1) + np.log(self.class_prior_)
         total: Floats = np.logaddexp.reduce(joint, 1)
         return total

@@ -14,7 +14,8 @@ from sklearn.utils._param_validation import Interval
 from vaelab.likelihoods import LikelihoodSpec
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec
-from vaelab.sklearn.vae import VAE, Floats
+from vaelab.sklearn.fitted import Floats
+from vaelab.sklearn.vae import VAE
 
 
 class VAEOutlierDetector(OutlierMixin, VAE):  # type: ignore[misc]

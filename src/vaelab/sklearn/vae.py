@@ -10,38 +10,20 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, DensityMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from vaelab.data import TableData, read_table, standardised
-from vaelab.errors import did_you_mean
-from vaelab.experiment import Adam, Experiment, Training
-from vaelab.likelihoods import Bernoulli, ByColumn, LearnedGaussian, LikelihoodSpec, StudentT
-from vaelab.metrics.evidence import importance_bound, rowwise_evidence
-from vaelab.models import VAE as VAESpec
+from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models.files import load_beside
 from vaelab.models.vae import VAEModel
-from vaelab.networks import Mlp
-from vaelab.objectives import Elbo
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec
-from vaelab.schedules import Constant
-from vaelab.spec import Spec, words
+from vaelab.sklearn.fitted import FittedModel, Floats, Labels
+from vaelab.sklearn.settings import categorical_columns, column_type, experiment_of
 from vaelab.training import train
-
-Floats = NDArray[np.float64]
-
-# Rows that are encoded at once.
-_BATCH = 1000
-_UNKNOWN = -1
-# Share of labels that a conditional model does not see in training, so that it learns to encode rows without them.
-_DROPPED_LABELS = 0.1
-# Most latent dimensions in which log p(x) is integrated.
-_EXACT = 2
 
 
 class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseEstimator):  # type: ignore[misc]
@@ -156,25 +138,25 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseE
         """
         return self._fit(X, None)
 
-    def _fit(self, X: Any, y: NDArray[np.int64] | None, classes: Sequence[str] = ()) -> Self:
+    def _fit(self, X: Any, y: Labels | None, classes: Sequence[str] = ()) -> Self:
         self._validate_params()
         values = self._values(X, reset=True)
-        types = dict.fromkeys(map(str, range(values.shape[1])), self._column_type)
-        types |= dict.fromkeys(map(str, self._categorical()), "categorical")
-        table = read_table(values, y, cast(Any, types), "nan" if self.missing else None, (), classes, name="X")
         names = [str(name) for name in getattr(self, "feature_names_in_", range(values.shape[1]))]
+        categorical = categorical_columns(self.categorical_features, names, values.shape[1])
+        types = dict.fromkeys(map(str, range(values.shape[1])), column_type(self.likelihood))
+        types |= dict.fromkeys(map(str, categorical), "categorical")
+        table = read_table(values, y, cast(Any, types), "nan" if self.missing else None, (), classes, name="X")
         columns = tuple(replace(column, name=name) for column, name in zip(table.columns, names, strict=True))
         held_out = min(len(table) - 1, round(self.validation_fraction * len(table)))
         every = range(len(table))
         data = standardised(replace(table, columns=columns, splits={"train": every, "test": every}))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        experiment = self._experiment(data, held_out, seed)
+        experiment = experiment_of(self, self._conditional, bool(categorical), held_out, seed)
         with tempfile.TemporaryDirectory(dir=_memory()) as folder:
             run = train(experiment, Path(folder) / "run", data=data, show=bool(self.verbose))
             best = run.folder / "best.safetensors"
             model = load_beside(run.model, best) if best.exists() else run.model
         self.n_iter_ = len(run.rows)
-        # In float64, the result for a row does not depend on the other rows of its batch.
         self.model_: VAEModel = cast(VAEModel, model.double().eval())
         self._n_features_out = sum(self.model_.widths)
         self._seed = seed
@@ -183,8 +165,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseE
     def transform(self, X: Any) -> Floats:
         """The means of q(z | x), (N, D)."""
         check_is_fitted(self)
-        table = self._table(X)
-        return self._means(table, self._unlabelled(len(table)))
+        return self._fitted.means(self._table(X), None)
 
     def inverse_transform(self, X: Any) -> Floats:
         """The means of p(x | z) at latents z, (N, D), in the units of X; of a categorical column the likeliest one."""
@@ -193,7 +174,7 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseE
     def score_samples(self, X: Any) -> Floats:
         """log p(x) of each row, nats, in the units of X, (N,)."""
         check_is_fitted(self)
-        return self._log_p(self._table(X), None)
+        return self._fitted.log_p(self._table(X), None)
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of log p(x), nats per row."""
@@ -213,61 +194,9 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseE
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _experiment(self, data: TableData, held_out: int, seed: int) -> Experiment:
-        """The experiment that the settings describe."""
-        sizes = self.hidden_layer_sizes
-        model = VAESpec(
-            latent=int(self.n_components),
-            conditional=self._conditional,
-            network=Mlp(hidden=tuple(map(int, [sizes] if isinstance(sizes, Integral) else sizes))),  # type: ignore[arg-type]
-            posterior=_spec(PosteriorSpec, self.posterior, "posterior"),
-            prior=_spec(PriorSpec, self.prior, "prior"),
-            likelihood=self._likelihood(),
-        )
-        training = Training(
-            epochs=int(self.max_iter),
-            batch_size=int(self.batch_size),
-            seed=seed,
-            validation=held_out,
-            patience=int(self.n_iter_no_change) if held_out else 0,
-            optimiser=Adam(learning_rate=float(self.learning_rate_init)),
-            precision="fp32",
-            device=self.device,
-            drop_labels=_DROPPED_LABELS if self._conditional else 0.0,
-            checkpoint_seconds=3600.0,
-        )
-        return Experiment(model=model, objective=Elbo(beta=Constant(float(self.beta))), training=training)
-
-    def _likelihood(self) -> LikelihoodSpec:
-        """The likelihood of all columns: with a scale per column, and with a softmax where categories are."""
-        spec = _spec(LikelihoodSpec, self.likelihood, "likelihood")
-        if isinstance(self.likelihood, str) and isinstance(spec, LearnedGaussian | StudentT):
-            spec = replace(spec, shared=False)
-        return ByColumn(real=spec) if len(self._categorical()) and not isinstance(spec, ByColumn) else spec
-
     @property
-    def _column_type(self) -> str:
-        """The type of the columns that are not categorical."""
-        return "binary" if isinstance(_spec(LikelihoodSpec, self.likelihood, "likelihood"), Bernoulli) else "real"
-
-    def _categorical(self) -> list[int]:
-        """The indices of the categorical columns."""
-        if self.categorical_features is None:
-            return []
-        given = np.asarray(self.categorical_features)
-        names = list(getattr(self, "feature_names_in_", []))
-        if given.dtype == bool and given.shape == (self.n_features_in_,):
-            return np.flatnonzero(given).tolist()
-        indices = [names.index(each) if each in names else each for each in given.tolist()]
-        strange = next(
-            (each for each in indices if not isinstance(each, int) or not 0 <= each < self.n_features_in_), None
-        )
-        if strange is not None or given.dtype == bool:
-            raise ValueError(
-                f"categorical_features has {strange!r}, but must hold indices below {self.n_features_in_}, names of "
-                "columns, or one bool per column"
-            )
-        return sorted(set(indices))
+    def _fitted(self) -> FittedModel:
+        return FittedModel(self.model_, self._seed, self.n_draws)
 
     def _values(self, X: Any, reset: bool = False) -> Floats:
         """X as an array of finite numbers; NaN where values may be missing."""
@@ -285,86 +214,23 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseE
 
     def _table(self, X: Any) -> TableData:
         """X with the columns, categories and standardisation of the training rows."""
-        values, format = self._values(X), self.model_.format
-        named = {column.name: values[:, number] for number, column in enumerate(format.columns)}  # type: ignore[attr-defined]
-        mask = "nan" if self.missing else None
-        return read_table(named, None, None, mask, format.columns, name="X")  # type: ignore[attr-defined]
+        values, columns = self._values(X), self._fitted.format.columns
+        named = {column.name: values[:, number] for number, column in enumerate(columns)}
+        return read_table(named, None, None, "nan" if self.missing else None, columns, name="X")
 
-    def _unlabelled(self, n: int) -> NDArray[np.int64] | None:
-        """The condition of n rows whose labels are not known."""
-        return np.full(n, _UNKNOWN) if self._conditional else None
-
-    def _x(self, table: TableData) -> torch.Tensor:
-        return torch.from_numpy(table.format.encode(table.values)).to(self.model_.device, torch.float64)
-
-    @torch.no_grad()
-    def _means(self, table: TableData, y: NDArray[np.int64] | None) -> Floats:
-        x, labels = self._x(table), None if y is None else torch.from_numpy(y)
-        parts = [
-            self.model_.encode(x[rows], None if labels is None else labels[rows]).mean
-            for rows in torch.arange(len(x)).split(_BATCH)
-        ]
-        means: Floats = torch.cat(parts).numpy(force=True)
-        return means
-
-    def _decode(self, X: Any, y: NDArray[np.int64] | None) -> Floats:
+    def _decode(self, X: Any, y: Labels | None) -> Floats:
         check_is_fitted(self)
         z = check_array(X, dtype=np.float64, input_name="X", estimator=self)
         if z.shape[1] != self._n_features_out:
             raise ValueError(f"X has {z.shape[1]} columns, but the latent has {self._n_features_out} dimensions")
-        y = self._unlabelled(len(z)) if y is None else y
-        with torch.no_grad():
-            x = self.model_.decode(z, y).mean.numpy(force=True)
-        decoded: Floats = self.model_.format.decode(x)  # type: ignore[attr-defined]
-        return decoded
+        return self._fitted.decode(z, y)
 
-    def _log_p(self, table: TableData, y: NDArray[np.int64] | None) -> Floats:
-        """log p(x) or log p(x | y) of each row by itself, so that no score depends on the other rows."""
-        x, labels = self._x(table), None if y is None else torch.from_numpy(y)
-        if sum(self.model_.widths) <= _EXACT:
-            scores = rowwise_evidence(self.model_, x, labels).numpy()
-        else:
-            # One row at a time from the same seed: the same draws for every row.
-            bounds = [
-                importance_bound(
-                    self.model_,
-                    x[row : row + 1],
-                    None if labels is None else labels[row : row + 1],
-                    self.n_draws,
-                    seed=self._seed,
-                ).log_p
-                for row in range(len(x))
-            ]
-            scores = torch.cat(bounds).numpy(force=True)
-        log_p: Floats = scores - table.format.log_scale(table.values)
-        return log_p
-
-    def _sample(self, n: int, y: NDArray[np.int64] | None) -> Floats:
+    def _sample(self, n: int, y: Labels | None) -> Floats:
         check_is_fitted(self)
         if not isinstance(n, Integral) or n < 1:
             raise ValueError(f"n_samples is {n!r}, but must be an integer >= 1")
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(seed)
-            prior = self.model_.prior_of(None if y is None else torch.from_numpy(y), int(n))
-            z = prior.sample() if prior.batch_shape else prior.sample(torch.Size((int(n),)))
-            x = self.model_.decode(z, y).sample().numpy(force=True)
-        drawn: Floats = self.model_.format.decode(x)
-        return drawn
-
-
-def _spec(room: type[Spec], given: Any, name: str) -> Any:
-    """The spec that a word names, with its defaults, or the spec that was given.
-
-    Raises:
-        ValueError: the room has no such word.
-    """
-    if isinstance(given, Spec):
-        return given
-    known = words(room)
-    if given not in known:
-        raise ValueError(f"{name} is {given!r}, but must be one of {', '.join(known)}{did_you_mean(given, known)}")
-    return known[given]()
+        return self._fitted.sample(int(n), y, seed)
 
 
 def _memory() -> str | None:

@@ -76,7 +76,7 @@ class Run:
 
     @property
     def _each(self) -> str:
-        return self.record.data_format.worded("image")
+        return self.record.data_format.each
 
     @property
     def experiment(self) -> Experiment:
