@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not (ROOT / "hatch_build.py").is_file(), reason=
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 # Extras for those who work on vaelab.
-OF_DEVELOPERS = {"dev", "docs"}
+OF_DEVELOPERS = {"dev", "docs", "test"}
 
 
 @pytest.fixture
