@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from scipy.stats import multivariate_normal
 from sklearn.base import clone
 from sklearn.datasets import load_iris, load_wine
@@ -126,6 +128,25 @@ def test_settings_can_be_searched_and_estimators_cloned_and_pickled() -> None:
     assert not hasattr(clone(best), "model_")
     given = clone(VAE(likelihood=vl.StudentT(degrees=3), **SMALL)).fit(WINE)
     assert given.model_.spec.likelihood == vl.StudentT(degrees=3)
+
+
+@dataclass(frozen=True)
+class Wide(vl.PriorSpec):
+    """A prior of this test's own: a normal of scale 2."""
+
+    def build(self, sizes: Any) -> Any:
+        class WidePrior(vl.Prior):
+            def forward(self, c: Any = None, infer: Any = None) -> Any:
+                scale = torch.full((sizes.latent,), 2.0, dtype=torch.get_default_dtype())
+                return torch.distributions.Independent(torch.distributions.Normal(torch.zeros_like(scale), scale), 1)
+
+        return WidePrior()
+
+
+def test_a_part_from_outside_the_package_is_a_setting() -> None:
+    estimator = clone(VAE(prior=Wide(), random_state=0, **SMALL)).fit(WINE)
+    assert isinstance(estimator.model_.spec.prior, Wide)
+    assert np.isfinite(estimator.score_samples(WINE[:3])).all()
 
 
 def test_samples_have_the_moments_of_the_data(linear: VAE) -> None:

@@ -1,4 +1,4 @@
-"""What a screen reader or a keyboard needs, and theme and notebooks leave out; `tests/test_site.py` asks axe for it."""
+"""Adds what screen readers and keyboards need and the theme lacks; `tests/test_site.py` checks it with axe."""
 
 from __future__ import annotations
 
