@@ -46,6 +46,7 @@ SMALL: tuple[Spec, ...] = (
 ROOMS = (
     NetworkSpec,
     CellSpec,
+    vl.TransformSpec,
     vl.PosteriorSpec,
     vl.PriorSpec,
     vl.LikelihoodSpec,

@@ -40,7 +40,11 @@ def test_an_old_record_survives_reading_and_writing(name: str, old: Path) -> Non
     record = json.loads(path.read_text())
     # What version 0.1 did without a setting for it.
     record["experiment"]["training"] |= {"validation": 0, "patience": 0}
-    likelihood = record["experiment"]["model"]["likelihood"]
+    model = record["experiment"]["model"]
+    for part in (model.get("posterior", {}), model.get("prior", {})):
+        if part.get("kind") in ("flow", "flow-posterior"):
+            part["transform"] = {"kind": "spline"}
+    likelihood = model["likelihood"]
     if likelihood["kind"] == "learned-gaussian":
         likelihood["shared"] = True
     assert encode(read_record(path)) == record

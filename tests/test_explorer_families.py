@@ -185,7 +185,7 @@ def test_flow_posterior(shown: tuple[Any, Page]) -> None:
     agrees(page, "s.decoded.mean", model.decode(at_cursor(page)).mean)
     left_out = page.get_by_label("Left out").inner_text()
     assert "images in the latent space" in left_out
-    assert "SplinePosterior gives a FlowDistribution, whose standard deviation is not known" in left_out
+    assert "TransformedPosterior gives a FlowDistribution, whose standard deviation is not known" in left_out
     take_image(page)
     assert "cannot be encoded here" in page.locator("#loss").inner_text()
     assert not page.get_by_label("points", exact=True).count()

@@ -369,8 +369,8 @@ def test_refused_by_name(tmp_path: Path) -> None:
     flow = vl.VAE(network=MLP, posterior=vl.FlowPosterior(transforms=1, hidden=(8,), context=4)).build(PLAIN)
     with pytest.raises(
         vl.UserError,
-        match=r"encoder cannot be exported: SplinePosterior gives a FlowDistribution, whose standard deviation is not "
-        r"known; leave it out with parts=\('decoder', 'prior', 'likelihood'\)",
+        match=r"encoder cannot be exported: TransformedPosterior gives a FlowDistribution, whose standard deviation is "
+        r"not known; leave it out with parts=\('decoder', 'prior', 'likelihood'\)",
     ):
         vl.export_onnx(flow, tmp_path)
     assert not list(tmp_path.iterdir())

@@ -91,6 +91,17 @@ from .figures import (
 from .figures.source import (
     FigureSource as FigureSource,
 )
+from .flows import (
+    AnyTransform as AnyTransform,
+    Coupling as Coupling,
+    FlowSizes as FlowSizes,
+    Iaf as Iaf,
+    Maf as Maf,
+    Planar as Planar,
+    Radial as Radial,
+    Spline as Spline,
+    TransformSpec as TransformSpec,
+)
 from .hub.pull import (
     from_hub as from_hub,
 )

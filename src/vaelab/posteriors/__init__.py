@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_types import Ge, Gt, Lt
 
 from vaelab.errors import UserError
+from vaelab.flows import AnyTransform, FlowSizes, Spline
 from vaelab.spec import Spec, Trait, any_of
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ class FullGaussian(PosteriorSpec):
 
 @dataclass(frozen=True)
 class FlowPosterior(PosteriorSpec):
-    """Normalising-flow posterior with neural splines (Rezende and Mohamed 2015; Durkan et al. 2019)."""
+    """Normalising-flow posterior, by default with neural splines (Rezende and Mohamed 2015; Durkan et al. 2019).
+
+    q(z | x) = N(e; 0, I) |det de/dz|, e the noise that the flow maps z to.
+    """
 
     transforms: Annotated[int, Ge(1)] = 2
     """Number of transformations."""
@@ -86,12 +90,15 @@ class FlowPosterior(PosteriorSpec):
     """Widths of each transformation's network."""
     context: Annotated[int, Ge(1)] = 32
     """Number of image features given to each transformation's network."""
+    transform: AnyTransform = Spline()
+    """What the flow is made of."""
 
     def build(self, network: Network, latent: int) -> Posterior:
         """Build the joint posterior over `latent` dimensions per position of the network."""
-        from vaelab.posteriors.flow import SplinePosterior
+        from vaelab.posteriors.flow import TransformedPosterior
 
-        return SplinePosterior(network, latent, self.transforms, self.hidden, self.context)
+        sizes = FlowSizes(network.positions * latent, self.context, self.transforms, self.hidden, draws=True)
+        return TransformedPosterior(network, latent, self.transform, sizes)
 
 
 @dataclass(frozen=True)

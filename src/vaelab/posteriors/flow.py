@@ -6,36 +6,36 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import AffineTransform, Distribution
-from zuko.flows import NSF
 from zuko.transforms import ComposedTransform
 
 from vaelab.contract import Network, Posterior
 from vaelab.distributions import as_float32, diagonal_normal, no_autocast, scale_of
 from vaelab.distributions.flow import FlowDistribution
+from vaelab.flows import FlowSizes, TransformSpec
+from vaelab.flows.inverse import Remembered
 
 
-class SplinePosterior(Posterior):
-    """A stack of coupled monotonic splines, followed by a diagonal affine map.
+class TransformedPosterior(Posterior):
+    """A stack of invertible transformations, followed by a diagonal affine map.
 
-    z = mu + sigma f(epsilon; h), epsilon ~ N(0, I): Rezende and Mohamed (2015), equations 5 and 15, with the couplings
-    of Durkan et al. (2019), section 3. Half of the dimensions are transformed given the other half, so sampling and
-    scoring take one pass each. Splines cover [-5, 5]; outside, f is the identity.
+    z = mu + sigma f(epsilon; h), epsilon ~ N(0, I): Rezende and Mohamed (2015), equations 5 and 15. Many published
+    posteriors have the affine map first. With planar, autoregressive and coupling transformations that is the same
+    family; a radial one is round in units of sigma instead of units of z.
 
     Args:
         network: the network that computes h.
         latent: dimensions of z per position; the flow is over all positions together.
-        transforms: number of transformations.
-        hidden: widths of each transformation's network.
-        context: number of features of h given to each transformation's network.
+        transform: what the flow is made of.
+        sizes: what its transformations are built for.
     """
 
-    def __init__(self, network: Network, latent: int, transforms: int, hidden: tuple[int, ...], context: int) -> None:
+    def __init__(self, network: Network, latent: int, transform: TransformSpec, sizes: FlowSizes) -> None:
         super().__init__()
         self.mean = network.head(latent)
         self.log_variance = network.head(latent)
-        self.context = nn.Linear(network.features, context)
-        width = network.positions * latent
-        self.flow = NSF(width, context, transforms=transforms, hidden_features=hidden, passes=min(2, width))
+        self.context = nn.Linear(network.features, sizes.context)
+        self.flow = transform.build(sizes)
+        self.remembers = transform.remembers
 
     def distribution(self, h: Float[Tensor, "B F"]) -> Distribution:
         """q(z | x), of batch shape (B,)."""
@@ -45,4 +45,5 @@ class SplinePosterior(Posterior):
             mean, scale = self.mean(h), scale_of(self.log_variance(h))
             affine = AffineTransform(mean, scale, event_dim=1)
             base = diagonal_normal(torch.zeros_like(mean), torch.ones_like(mean))
-            return FlowDistribution(ComposedTransform(affine.inv, standard.transform), base)
+            transform = ComposedTransform(affine.inv, standard.transform)
+            return FlowDistribution(Remembered(transform) if self.remembers else transform, base)

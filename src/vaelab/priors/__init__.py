@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_types import Ge
 
 from vaelab.errors import UserError
+from vaelab.flows import AnyTransform, FlowSizes, Spline
 from vaelab.spec import Spec, any_of
 
 if TYPE_CHECKING:
@@ -103,12 +104,17 @@ class Vamp(PriorSpec):
 
 @dataclass(frozen=True)
 class Flow(PriorSpec):
-    """Neural spline flow prior, autoregressive, conditional in a conditional model (Durkan et al. 2019)."""
+    """Normalising-flow prior, by default with neural splines, conditional in a conditional model (Durkan et al. 2019).
+
+    p(z) = N(f(z); 0, I) |det df/dz|.
+    """
 
     transforms: Annotated[int, Ge(1)] = 3
-    """Number of autoregressive transformations."""
+    """Number of transformations."""
     hidden: tuple[Annotated[int, Ge(1)], ...] = (64, 64)
     """Widths of each transformation's network."""
+    transform: AnyTransform = Spline()
+    """What the flow is made of."""
 
     reparameterised: ClassVar[bool] = True
 
@@ -116,7 +122,8 @@ class Flow(PriorSpec):
         """Build the prior over `sizes.latent` dimensions, with fresh weights."""
         from vaelab.priors.flow import FlowPrior
 
-        return FlowPrior(sizes.latent, sizes.condition, self.transforms, self.hidden)
+        flow = FlowSizes(sizes.latent, sizes.condition, self.transforms, self.hidden, draws=False)
+        return FlowPrior(self.transform.build(flow))
 
 
 @dataclass(frozen=True)

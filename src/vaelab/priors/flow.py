@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxtyping import Float
 from torch import Tensor
-from zuko.flows import NSF
+from zuko.flows import Flow
 
 from vaelab.contract import Infer, Prior
 from vaelab.distributions import no_autocast
@@ -12,21 +12,17 @@ from vaelab.distributions.flow import FlowDistribution
 
 
 class FlowPrior(Prior):
-    """A stack of autoregressive monotonic rational-quadratic splines.
+    """A stack of invertible transformations f, such as autoregressive splines.
 
-    p(z) = N(f(z); 0, I) |det df/dz|: Rezende and Mohamed (2015), equation 5, with the transformations of Durkan et
-    al. (2019), section 3. Splines cover [-5, 5] in each dimension; outside, f is the identity.
+    p(z) = N(f(z); 0, I) |det df/dz|: Rezende and Mohamed (2015), equation 5.
 
     Args:
-        latent: D, dimensions of z.
-        condition: K, dimensions of the condition; 0 for none.
-        transforms: number of transformations.
-        hidden: widths of each transformation's network.
+        flow: the transformations, which a spec of `vaelab.flows` builds.
     """
 
-    def __init__(self, latent: int, condition: int, transforms: int, hidden: tuple[int, ...]) -> None:
+    def __init__(self, flow: Flow) -> None:
         super().__init__()
-        self.flow = NSF(latent, condition, transforms=transforms, hidden_features=hidden)
+        self.flow = flow
 
     def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> FlowDistribution:
         """The flow's distribution, of batch shape () or, given a condition, (B,)."""

@@ -10,6 +10,7 @@ import torch
 
 from vaelab.data import BinarisationSpec, SourceSpec
 from vaelab.errors import UserError
+from vaelab.flows import TransformSpec
 from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models import ModelSpec
 from vaelab.networks import CellSpec, NetworkSpec
@@ -22,6 +23,7 @@ from vaelab.testing.data import check_binarisation, check_source
 from vaelab.testing.densities import check_posterior, check_prior
 from vaelab.testing.extremes import caveat
 from vaelab.testing.faults import survives_json
+from vaelab.testing.flows import check_transform
 from vaelab.testing.likelihoods import check_likelihood
 from vaelab.testing.models import check_model
 from vaelab.testing.networks import check_cell, check_network
@@ -32,6 +34,7 @@ from vaelab.trackers import Tracker, TrackerSpec
 _CHECKS: dict[type[Spec], Callable[[Any], list[str]]] = {
     NetworkSpec: check_network,
     CellSpec: check_cell,
+    TransformSpec: check_transform,
     PosteriorSpec: check_posterior,
     PriorSpec: check_prior,
     LikelihoodSpec: check_likelihood,
