@@ -238,6 +238,9 @@ from .trackers import (
     Trackio as Trackio,
     WandB as WandB,
 )
+from .tracking.fit_prior import (
+    fit_prior as fit_prior,
+)
 from .tracking.train import (
     resume as resume,
     train as train,

@@ -18,7 +18,8 @@ from vaelab.errors import UserError
 from vaelab.files import FORMAT, read_json
 from vaelab.models import VAE, AnyModel
 from vaelab.objectives import AnyObjective, Elbo
-from vaelab.schedules import AnySchedule, Constant
+from vaelab.priors import AutoregressiveCodes, Flow, PriorSpec
+from vaelab.schedules import AnySchedule, Constant, Cosine
 from vaelab.spec import Spec, assumed, classes_in
 
 
@@ -119,6 +120,29 @@ the model is VAE with posterior FlowPosterior and prior StandardNormal; choose o
             )
         if self.training.fit == "prior" and self.start is None:
             raise UserError("fit is 'prior', but start is missing; name the run whose model is to get a prior")
+
+
+def fitting_a_prior(experiment: Experiment, run: str, prior: PriorSpec | None = None) -> Experiment:
+    """The experiment that fits a prior to the latents of a trained model, whose other weights stay fixed.
+
+    Args:
+        experiment: that of the run.
+        run: the folder of the run.
+        prior: by default autoregressive for codes, otherwise a flow.
+
+    Raises:
+        UserError: the model is no VAE.
+    """
+    model = experiment.model
+    if not isinstance(model, VAE):
+        raise UserError(
+            f"run is {run!r}, a {type(model).__name__}, in which the prior is part of every layer; name the run of a VAE"
+        )
+    if prior is None:
+        prior = AutoregressiveCodes() if model.posterior.discrete else Flow()
+    optimiser = Adam(schedule=Cosine(start=1.0, stop=0.0))
+    training = replace(experiment.training, fit="prior", epochs=10, optimiser=optimiser, average=0.0)
+    return replace(experiment, model=replace(model, prior=prior), objective=Elbo(), training=training, start=run)
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from vaelab.cli.dispatch import HELP
 from vaelab.cli.train import Train
 from vaelab.errors import UserError
-from vaelab.experiment import Adam, read_experiment
-from vaelab.models import VAE
-from vaelab.objectives import Elbo
-from vaelab.priors import AutoregressiveCodes, Flow
-from vaelab.schedules import Cosine
+from vaelab.experiment import fitting_a_prior, read_experiment
 
-_USAGE = """usage: vaelab fit-prior RUN --out DIR [prior:autoregressive-codes | prior:flow | ...] [--epochs N]
+_USAGE = """usage: vaelab fit-prior RUN --out DIR [prior:mixture | prior:flow | ...] [--epochs N]
 
 {summary}
 
@@ -38,26 +34,5 @@ class FitPrior(Train):
         folder = Path(words[0])
         if not (folder / "experiment.json").exists():
             raise UserError(f"run is {words[0]!r}, which holds no run; name a folder that `vaelab train` made")
-        experiment = read_experiment(folder / "experiment.json")
-        if not isinstance(experiment.model, VAE):
-            raise UserError(
-                f"run is {words[0]!r}, a {type(experiment.model).__name__}, in which the prior is part of every layer; "
-                "name the run of a VAE"
-            )
-        settings = replace(
-            experiment.training,
-            fit="prior",
-            epochs=10,
-            optimiser=Adam(schedule=Cosine(start=1.0, stop=0.0)),
-            average=0.0,
-        )
-        started = replace(
-            experiment,
-            model=replace(
-                experiment.model, prior=AutoregressiveCodes() if experiment.model.posterior.discrete else Flow()
-            ),
-            objective=Elbo(),
-            training=settings,
-            start=str(folder),
-        )
-        cls.start_with(started, f"{prog} {words[0]}", words[1:], f"a prior for the model of {folder}")
+        experiment = fitting_a_prior(read_experiment(folder / "experiment.json"), words[0])
+        cls.start_with(experiment, f"{prog} {words[0]}", words[1:], f"a prior for the model of {folder}")

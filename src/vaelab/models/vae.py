@@ -116,6 +116,17 @@ class VAEModel(Model):
         p: Distribution = self.prior(self._condition(self._labels(y), n), self._infer)
         return p
 
+    def codes_of(
+        self, x: Float[Tensor, "B ..."], y: Tensor | None = None
+    ) -> tuple[Tensor, Float[Tensor, "B K"] | None]:
+        """One draw of q(code | x) per image and the conditions, which together are what a prior is fitted to.
+
+        Raises:
+            UserError: images of a shape other than the model's, or missing labels for a conditional model.
+        """
+        c = self._condition(y, len(x))
+        return self.posterior(self._encode(self._checked(x), c), 1).code[0], c
+
     def posterior_of(self, x: Float[Tensor, "B ..."], y: Tensor | None = None) -> Distribution:
         """q(z | x), also for pixels outside [0, 1], which draws of a Gaussian likelihood may have.
 

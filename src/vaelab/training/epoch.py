@@ -21,6 +21,7 @@ from vaelab.training.full_pass import Totals, batch_sums, bits_per_dimension, me
 from vaelab.training.guards import refuse_bad_loss, refuse_bad_weights, refuse_empty_epoch, stop, stop_if
 from vaelab.training.optimiser import clip_gradient
 from vaelab.training.prepare import Job
+from vaelab.training.prior import training_mode
 
 _LIVE_SECONDS = 0.5
 
@@ -33,6 +34,8 @@ def run_steps(job: Job, display: Display, interrupted: threading.Event) -> float
         KeyboardInterrupt: an interruption, after a checkpoint was written.
     """
     state, settings, batches = job.state, job.settings, job.batches
+    # Every pass over a split leaves evaluation mode by the mode of the whole model, which is not that of its prior.
+    training_mode(job.model, settings.fit)
     order = job.train_rows[image_order(settings.seed, state.epoch, job.n_images).to(job.device)]
     # The first step of this epoch whose loss was not finite; read rarely, since that synchronises an accelerator.
     first_bad = torch.full((), batches, device=job.device)

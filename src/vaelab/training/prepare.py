@@ -16,6 +16,7 @@ from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, Training
 from vaelab.models.files import begin_with, save
 from vaelab.models.model import Model
+from vaelab.models.vae import VAEModel
 from vaelab.objectives import Loss
 from vaelab.schedules import Progress
 from vaelab.training.checkpoint import State, read_checkpoint
@@ -24,6 +25,7 @@ from vaelab.training.dry_run import dry_run
 from vaelab.training.folder import Row, RunFolder
 from vaelab.training.full_pass import DeviceSplit, accumulator, to_device
 from vaelab.training.optimiser import make_optimiser, moving_average, parts_with_weights, trained_parameters
+from vaelab.training.prior import start_from_codes, training_mode
 from vaelab.training.watcher import Watcher
 
 
@@ -143,7 +145,12 @@ def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool,
     dry_run(model, objective, experiment, data)
     if experiment.start is not None and not folder.checkpoint.exists():
         begin_with(model, experiment.start)
-    model.to(device).train(settings.fit == "all")
+    training_mode(model.to(device), settings.fit)
+    bf16 = computes_in_bf16(device, settings.precision)
+    # Images stay on the device as bytes and are converted to pixels batch by batch.
+    train_split, rows = to_device(data.split("train"), experiment.binarisation, device), torch.from_numpy(train_rows)
+    if settings.fit == "prior" and not folder.checkpoint.exists():
+        start_from_codes(cast(VAEModel, model), train_split, rows.to(device), bf16, settings.seed)
     average = moving_average(model, settings.average) if settings.average else None
     parts = parts_with_weights(model, average, objective, device)
     trained = trained_parameters(model, objective, settings.fit)
@@ -157,7 +164,7 @@ def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool,
         data=data,
         folder=folder,
         device=device,
-        bf16=computes_in_bf16(device, settings.precision),
+        bf16=bf16,
         record=record,
         model=model,
         tested=model if average is None else cast(Model, average.module),
@@ -167,9 +174,8 @@ def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool,
         trained=trained,
         optimiser=optimiser,
         state=state,
-        # Images stay on the device as bytes and are converted to pixels batch by batch.
-        train_split=to_device(data.split("train"), experiment.binarisation, device),
-        train_rows=torch.from_numpy(train_rows).to(device),
+        train_split=train_split,
+        train_rows=rows.to(device),
         validation_split=None if validation is None else to_device(validation, experiment.binarisation, device),
         test_split=to_device(data.split("test"), experiment.binarisation, device),
         rows=folder.history(state.epoch - 1, state.history),
