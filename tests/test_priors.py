@@ -56,7 +56,7 @@ SMALL: dict[type, Any] = {
     Flow: Flow(transforms=2, hidden=(8,)),
     AutoregressiveCodes: AutoregressiveCodes(layers=2, width=16, heads=2),
 }
-UNION = [SMALL.get(part) or part() for part in members(PriorSpec, own=True)]
+UNION = [*(SMALL.get(part) or part() for part in members(PriorSpec, own=True)), Mixture(components=4, full=True)]
 REAL = [part for part in UNION if not part.discrete]
 DISCRETE = [part for part in UNION if part.discrete]
 # Every real prior, with and without a condition.

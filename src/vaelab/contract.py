@@ -108,14 +108,7 @@ class Prior(nn.Module):
         """
 
     def fit(self, codes: Tensor, c: Float[Tensor, "N K"] | None) -> None:
-        """Start from codes that a trained model drew for its training images; called before a prior is fitted to it.
-
-        By default nothing changes. Priors with a closed form or an algorithm of their own use it; gradient steps follow.
-
-        Args:
-            codes: one draw of q(code | x) per training image, (N, ...).
-            c: the condition of each.
-        """
+        """Start from a draw of q(code | x) per training image, before gradient steps fit it to a trained model."""
 
     def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
         """`n` codes; the temperature multiplies their distances from the mean, of a mixture from the component's."""

@@ -136,7 +136,8 @@ def fitting_a_prior(experiment: Experiment, run: str, prior: PriorSpec | None = 
     model = experiment.model
     if not isinstance(model, VAE):
         raise UserError(
-            f"run is {run!r}, a {type(model).__name__}, in which the prior is part of every layer; name the run of a VAE"
+            f"run is {run!r}, a {type(model).__name__}, in which the prior is part of every layer; "
+            "name the run of a VAE"
         )
     if prior is None:
         prior = AutoregressiveCodes() if model.posterior.discrete else Flow()

@@ -72,17 +72,20 @@ class ConditionalNormal(PriorSpec):
 class Mixture(PriorSpec):
     """Mixture-of-Gaussians prior with learned components (Tomczak and Welling 2018, section 4).
 
-    p(z) = sum_k w_k N(z; m_k, diag(s_k^2)).
+    p(z) = sum_k w_k N(z; m_k, diag(s_k^2)), or with full covariances. Fitted after training it starts from what
+    expectation-maximisation finds for codes of the training images (Ghosh et al. 2020).
     """
 
     components: Annotated[int, Ge(1)] = 10
     """Number of Gaussians."""
+    full: bool = False
+    """Full covariances, instead of diagonal ones."""
 
     def build(self, sizes: PriorSizes) -> Prior:
         """Build the prior over `sizes.latent` dimensions, with fresh weights."""
         from vaelab.priors.mixture import MixturePrior
 
-        return MixturePrior(self.components, sizes.latent)
+        return MixturePrior(self.components, sizes.latent, self.full)
 
 
 @dataclass(frozen=True)
