@@ -36,6 +36,7 @@ from vaelab import (
     Info,
     Iwae,
     Ladder,
+    Lagging,
     Linear,
     Mixture,
     Mlp,
@@ -712,6 +713,7 @@ NON_DEFAULT: tuple[Any, ...] = (
     DipI(1.5, 2.5, samples=2),
     DipII(1.5, 2.5, samples=2),
     Info(-0.5, 12.0, samples=2),
+    Lagging(Elbo(samples=2), 4),
 )
 
 

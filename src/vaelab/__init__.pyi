@@ -168,6 +168,7 @@ from .objectives import (
     Geco as Geco,
     Info as Info,
     Iwae as Iwae,
+    Lagging as Lagging,
     Loss as Loss,
     ObjectiveSpec as ObjectiveSpec,
     TotalCorrelation as TotalCorrelation,

@@ -17,6 +17,7 @@ from vaelab.objectives.function import FunctionObjective as FunctionObjective
 from vaelab.objectives.geco import Geco as Geco
 from vaelab.objectives.info import Info as Info
 from vaelab.objectives.iwae import Iwae as Iwae
+from vaelab.objectives.lagging import Lagging as Lagging
 from vaelab.objectives.objective import Loss as Loss, ObjectiveSpec as ObjectiveSpec
 from vaelab.objectives.total_correlation import TotalCorrelation as TotalCorrelation
 from vaelab.spec import any_of

@@ -1,0 +1,78 @@
+"""Aggressive training of the encoder. The loss and its state are in `lagging_loss`, which imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import tyro
+from annotated_types import Ge
+
+from vaelab.data import DataFormat
+from vaelab.objectives.elbo import Elbo
+from vaelab.objectives.objective import Loss, ObjectiveSpec
+from vaelab.schedules import Progress, ScheduleSpec
+from vaelab.spec import Trait
+
+
+@dataclass(frozen=True)
+class Lagging(ObjectiveSpec):
+    """Several encoder steps per decoder step while the mutual information of x and z rises (He et al. 2019).
+
+    The loss is that of `base`. Its gradient reaches the encoder at every step, and the decoder and the prior at each
+    `steps`-th, until an epoch's mutual information I_q(x, z) is below that of the epoch before; from then on every step
+    trains all weights: He, Spokoyny, Neubig and Berg-Kirkpatrick (2019), "Lagging inference networks and posterior
+    collapse in variational autoencoders", algorithm 1 and section 4.2.
+
+    There are four differences from the paper. The number of encoder steps is fixed, where the paper goes on until the
+    bound stops rising. The encoder moves at the decoder's step as well. The information is averaged over the training
+    batches of the epoch, where the paper takes validation images after it; both take the batch as q(z), so it is
+    at most the log of the batch size. Encoder steps count as steps of the epoch, so that the decoder takes fewer.
+    """
+
+    # No choice of words: it would offer this class again, without an end.
+    base: tyro.conf.Suppress[ObjectiveSpec] = Elbo()
+    """The loss; in Python."""
+    steps: Annotated[int, Ge(1)] = 6
+    """Encoder steps per decoder step."""
+    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes, Trait.density})
+
+    @property
+    def samples(self) -> int:  # type: ignore[override]
+        """Draws of z per image, of the base."""
+        return self.base.samples
+
+    @property
+    def schedules(self) -> tuple[ScheduleSpec, ...]:
+        """The schedules of the base."""
+        return self.base.schedules
+
+    def beta(self, progress: Progress) -> float:
+        """The weight of the KL in the base."""
+        return self.base.beta(progress)
+
+    def requirements(self) -> frozenset[Trait]:
+        """The traits that the model must have: those of the base, and draws with gradients."""
+        return super().requirements() | self.base.requirements()
+
+    def check(self, traits: frozenset[Trait], model: str, format: DataFormat) -> None:
+        """Check that a model has the required traits, and that the data suit the base.
+
+        Raises:
+            UserError: as for the base.
+        """
+        self.base.check(traits, model, format)
+        super().check(traits, model, format)
+
+    def build(self, latent: int) -> Loss:
+        """Build the loss around that of the base, for `latent` dimensions of z."""
+        return self._around(self.base.build(latent))
+
+    def build_for(self, latent: int, format: DataFormat) -> Loss:
+        """Build the loss around that of the base, for images or rows of a table."""
+        return self._around(self.base.build_for(latent, format))
+
+    def _around(self, base: Loss) -> Loss:
+        from vaelab.objectives.lagging_loss import LaggingLoss
+
+        return LaggingLoss(base, self.steps)
