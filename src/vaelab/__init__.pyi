@@ -180,6 +180,7 @@ from .plots import (
 from .posteriors import (
     AnyPosterior as AnyPosterior,
     Codebook as Codebook,
+    Deterministic as Deterministic,
     FiniteScalar as FiniteScalar,
     FlowPosterior as FlowPosterior,
     FullGaussian as FullGaussian,

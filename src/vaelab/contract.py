@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
-from vaelab.distributions import PointMass, tempered_sample
+from vaelab.distributions import Point, PointMass, tempered_sample
 from vaelab.sizes import CodeSpace
 
 Infer = Callable[[Tensor, Tensor | None], Distribution]
@@ -193,8 +193,11 @@ class Latent(Draw):
 
         A prior may have a normal `moment_matched` to it, as `LabelMixture` has, which is then a control variate: the
         exact KL to that normal, plus a sampled difference, which is zero where the prior is that normal.
+
+        Of a `Point` it is -log p(z), the entropy left out, for every prior.
         """
-        if (matched := getattr(self.p, "moment_matched", None)) is not None:
+        matched = getattr(self.p, "moment_matched", None)
+        if matched is not None and not isinstance(self.q, Point):
             normal = replace(self, p=matched)
             return normal.kl() - normal.log_ratio() + self.log_ratio()
         try:
@@ -265,7 +268,10 @@ class Trace:
 
     @cached_property
     def total(self) -> Float[Tensor, "S B"]:
-        """Reconstruction plus KL, without any beta: the negative ELBO of Kingma and Welling (2014), eq. 3."""
+        """Reconstruction plus KL, without any beta: the negative ELBO of Kingma and Welling (2014), eq. 3.
+
+        No bound if q has no density (`ModelSpec.no_bound`).
+        """
         return self.reconstruction + self.kl.sum(0)
 
     @cached_property

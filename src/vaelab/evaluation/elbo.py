@@ -39,8 +39,7 @@ def measure(measurement: Measurement) -> Section:
         findings.append(f"decoder's use of z left out: {why}.")
     if parts.split is not None and parts.units is not None:
         findings = [*diagnose(parts, use).sentences, *findings]
-    if parts.left_out:
-        findings.append(parts.left_out)
+    findings += filter(None, (model.spec.no_bound, parts.left_out))
     about: dict[str, str | int | float] = {
         measurement.noun: test.n_images,
         f"draws of z per {measurement.each}": 1,
@@ -50,8 +49,13 @@ def measure(measurement: Measurement) -> Section:
 
 
 def _terms(parts: ElboParts, measurement: Measurement) -> Iterator[Number]:
-    total = "-ELBO" if parts.distortion_is == "negative log-likelihood" else "cross-entropy + rate"
+    spec = measurement.model.spec
     yield _number("distortion", parts.distortion, measurement, parts.distortion_is)
+    if spec.no_bound:
+        yield _number(f"mean of {spec.kl_is}", parts.rate, measurement, "in place of a rate")
+        yield _number("total, no bound", parts.total, measurement, "sum of the two")
+        return
+    total = "-ELBO" if parts.distortion_is == "negative log-likelihood" else "cross-entropy + rate"
     yield _number("rate", parts.rate, measurement, "KL of posterior and prior")
     yield _number(total, parts.total, measurement, "distortion plus rate")
     if len(parts.rate_by_group) > 1:

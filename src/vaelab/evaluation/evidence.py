@@ -32,10 +32,13 @@ def measure(measurement: Measurement) -> Section:
     """log p(x): exact if possible, by importance samples, and by annealing from below and from both sides.
 
     Raises:
-        UserError: grey pixels under a Bernoulli likelihood.
+        UserError: grey pixels under a Bernoulli likelihood, or a posterior without a density over more than three
+            dimensions.
     """
     x, budget = measurement.x, measurement.budget
     refuse_cross_entropy(measurement.model, x)
+    if measurement.model.spec.no_bound:
+        return _exact_alone(measurement)
     measurement.say(f"drawing {budget.n_samples} importance samples per {measurement.each}")
     bound = importance_bound(measurement.model, x, measurement.y, budget.n_samples, seed=budget.seed)
     k = bound.samples
@@ -69,17 +72,36 @@ def measure(measurement: Measurement) -> Section:
     return Section("evidence", tuple(numbers), tuple(findings), about)
 
 
-def _exact(measurement: Measurement, exact: Quadrature, bound: Evidence) -> list[Number]:
-    """log p(x), and its difference from the importance bound."""
+def _exact_alone(measurement: Measurement) -> Section:
+    """log p(x) by quadrature, for a posterior without a density.
+
+    Raises:
+        UserError: it cannot be integrated.
+    """
+    exact = measurement.exact
+    if exact is None:
+        raise UserError(f"{measurement.model.spec.no_bound} {measurement.why_not_exact}".rstrip("."))
+    left_out = f"{measurement.model.spec.no_bound} Importance samples and annealing from the encoder are left out."
+    about: dict[str, str | int | float] = {measurement.noun: len(measurement.x), "seed": measurement.budget.seed}
+    return Section("evidence", (_log_p(measurement, exact),), (left_out,), about)
+
+
+def _log_p(measurement: Measurement, exact: Quadrature) -> Number:
+    """log p(x) by quadrature."""
     how = (
         f"quadrature, {exact.points:,} points z; the last halving of the step changed the mean by "
         f"{float(exact.refining.mean()):.2g}, the outer third of the range holds {float(exact.widening.mean()):.2g}"
     )
+    return Number("log p(x)", float(exact.log_p.mean()), measurement.nats, pair(exact.interval), how)
+
+
+def _exact(measurement: Measurement, exact: Quadrature, bound: Evidence) -> list[Number]:
+    """log p(x), and its difference from the importance bound."""
     difference = exact.log_p - bound.log_p
     share = f"more than 1 nat for {float((difference > 1).float().mean()):.1%} of the {measurement.noun}"
     name = f"log p(x) - IWAE-{bound.samples}"
     return [
-        Number("log p(x)", float(exact.log_p.mean()), measurement.nats, pair(exact.interval), how),
+        _log_p(measurement, exact),
         Number(name, float(difference.mean()), measurement.nats, pair(bootstrap_interval(difference.numpy())), share),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vaelab.evaluation.collect import pair
 from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Number, Section
-from vaelab.metrics.evidence import inference_gaps, refuse_without_density
+from vaelab.metrics.evidence import inference_gaps, refuse_without_density, refuse_without_weights
 
 
 def measure(measurement: Measurement) -> Section:
@@ -16,6 +16,7 @@ def measure(measurement: Measurement) -> Section:
             more than three dimensions, grey pixels under a Bernoulli likelihood.
     """
     refuse_without_density(measurement.model)
+    refuse_without_weights(measurement.model)
     rows, exact = measurement.costly_rows, measurement.exact
     x, y = measurement.costly_batch
     findings, moments = list[str](), None

@@ -21,9 +21,10 @@ def training_curves(source: FigureSource) -> tuple[Figure, str]:
         reconstruction_is=source.reconstruction_is,
         title=source.heading("training"),
     )
-    shaded = " The warm-up of beta is shaded." if min(column["beta"]) < column["beta"][-1] else ""
+    shaded = "The warm-up of beta is shaded." if min(column["beta"]) < column["beta"][-1] else ""
     return figure, (
         "Reconstruction, KL before beta, their ratio and beta over epochs, nats per image. Solid: running averages "
         "over the training images while the weights still change; dashed: a full pass over the test images. Look for a "
-        f"KL that settles well above zero, and for test curves that diverge from the training curves.{shaded}"
+        "KL that settles well above zero, and for test curves that diverge from the training curves."
+        f"{' '.join(['', *filter(None, (shaded, source.model.spec.no_bound))])}"
     )

@@ -174,6 +174,8 @@ def _notes(run: Run, evaluation: Evaluation | None) -> list[str]:
     notes = [f"The reconstruction is a {run.record.reconstruction_is}."]
     if run.record.reconstruction_is == _CROSS_ENTROPY:
         notes[0] += " A cross-entropy on grey pixels is not a log-likelihood."
+    if no_bound := run.model.spec.no_bound:
+        notes.append(line(no_bound))
     if evaluation is None:
         notes.append("The model was not evaluated; `vaelab evaluate` gives numbers with intervals.")
     else:

@@ -50,6 +50,19 @@ def refuse_without_density(model: Model) -> VAEModel:
     )
 
 
+def refuse_without_weights(model: Model) -> None:
+    """Refuse a posterior without a density, whose draws have no importance weights.
+
+    Raises:
+        UserError: the posterior has no density; the message names the metrics that remain.
+    """
+    if Trait.density not in model.spec.traits:
+        raise UserError(
+            f"model is a {model.spec.summary}, whose posterior has no density, so draws have no importance weights and "
+            "there is no ELBO; log p(x) by quadrature, in up to three dimensions, needs prior and decoder alone"
+        )
+
+
 def refuse_broken_weights(model: Model) -> None:
     """Refuse a model with a weight that is not finite: nothing measured on it would be finite either.
 

@@ -47,6 +47,16 @@ class ModelSpec(Spec, room=True):
         """A short description of the model, for messages."""
         return type(self).__name__
 
+    @property
+    def no_bound(self) -> str:
+        """Why reconstruction plus KL is no bound on log p(x), as a sentence; empty for a posterior with a density."""
+        return ""
+
+    @property
+    def kl_is(self) -> str:
+        """What stands as the KL in tables."""
+        return "KL"
+
     def check(self, format: DataFormat) -> None:
         """Check that the parts fit each other and the images, before anything is built.
 
@@ -97,6 +107,20 @@ class VAE(ModelSpec):
         """A short description of the model, for messages."""
         return f"VAE with posterior {type(self.posterior).__name__} and prior {type(self.prior).__name__}"
 
+    @property
+    def no_bound(self) -> str:
+        """Why reconstruction plus KL is no bound on log p(x), as a sentence; empty for a posterior with a density."""
+        if self.posterior.has_density:
+            return ""
+        name = type(self.posterior).__name__
+        stands = "" if self.kl_is == "KL" else f"what stands as its KL is {self.kl_is}, and "
+        return f"The posterior {name} has no density: {stands}the total is no bound on log p(x)."
+
+    @property
+    def kl_is(self) -> str:
+        """What stands as the KL in tables."""
+        return self.posterior.kl_is
+
     def check(self, format: DataFormat) -> None:
         """Check that the parts fit each other and the images, before anything is built.
 
@@ -108,7 +132,8 @@ class VAE(ModelSpec):
 choose two of the same kind
 
         Raises:
-            UserError: prior and posterior over different spaces, or a prior that needs a conditional model.
+            UserError: prior and posterior over different spaces, or a prior that needs a conditional model or a
+                posterior with a density.
         """
         super().check(format)
         self.network.check(format)
@@ -124,6 +149,11 @@ choose two of the same kind
                 f"prior is {prior}, but the model is not conditional",
                 python="set conditional=True or choose another",
                 flags="add --conditional or choose another",
+            )
+        if self.prior.of_posteriors and not self.posterior.has_density:
+            raise UserError(
+                f"prior is {prior}, made of the model's posteriors, but posterior is {posterior}, which has no "
+                "density; choose another"
             )
 
     def build(self, format: DataFormat) -> VAEModel:

@@ -33,6 +33,8 @@ class PosteriorSpec(Spec, room=True):
     function train it."""
     has_density: ClassVar[bool] = True
     """q(code | x) has a density or a mass, so draws have importance weights and the total is a bound."""
+    kl_is: ClassVar[str] = "KL"
+    """What stands as the KL in tables, for posteriors without a density, which have none."""
     traits: ClassVar[frozenset[Trait]] = frozenset()
     """Properties that objectives and figures may require; `Trait.real_codes` follows from `discrete`."""
 
@@ -75,6 +77,25 @@ class FullGaussian(PosteriorSpec):
         from vaelab.posteriors.gaussian import FullGaussianPosterior
 
         return FullGaussianPosterior(network, latent)
+
+
+@dataclass(frozen=True)
+class Deterministic(PosteriorSpec):
+    """Deterministic encoder, of a plain or a regularised autoencoder (Ghosh et al. 2020, section 3).
+
+    q(z | x) = delta(z - mu(x)). It has no density: there are no importance weights and no bound on log p(x). What
+    stands as the KL is -log p(mu(x)), with the entropy of the point left out. log p(x) itself needs only prior and
+    decoder, and is exact by quadrature in up to three dimensions; the prior is best fitted afterwards.
+    """
+
+    has_density: ClassVar[bool] = False
+    kl_is: ClassVar[str] = "-log p(z)"
+
+    def build(self, network: Network, latent: int) -> Posterior:
+        """Build the posterior over `latent` dimensions per position of the network."""
+        from vaelab.posteriors.deterministic import DeterministicPosterior
+
+        return DeterministicPosterior(network, latent)
 
 
 @dataclass(frozen=True)

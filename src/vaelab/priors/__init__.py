@@ -32,6 +32,8 @@ class PriorSpec(Spec, room=True):
     """Whether it fits conditional models only."""
     reparameterised: ClassVar[bool] = False
     """Whether draws from it carry gradients to its weights."""
+    of_posteriors: ClassVar[bool] = False
+    """Whether it is made of the model's posteriors, which then need a density."""
 
     @abstractmethod
     def build(self, sizes: PriorSizes) -> Prior:
@@ -97,6 +99,7 @@ class Vamp(PriorSpec):
 
     components: Annotated[int, Ge(1)] = 500
     """Number of pseudo-inputs."""
+    of_posteriors: ClassVar[bool] = True
 
     def build(self, sizes: PriorSizes) -> Prior:
         """Build the prior, with fresh pseudo-inputs."""

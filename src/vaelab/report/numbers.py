@@ -66,8 +66,11 @@ def numbers_of(groups: Sequence[Group]) -> Table:
 
 
 def comparable(groups: Sequence[Group]) -> bool:
-    """Whether totals can be compared: the runs have the same images, pixels and kind of reconstruction."""
-    seen = {(group.record.data_sha256, str(group.record.experiment.binarisation)) for group in groups}
+    """Whether totals can be compared: the runs have the same images, pixels, kind of reconstruction and of KL."""
+    seen = {
+        (group.record.data_sha256, str(group.record.experiment.binarisation), group.record.experiment.model.no_bound)
+        for group in groups
+    }
     return len(seen) == 1 and len({group.record.reconstruction_is for group in groups}) == 1
 
 
@@ -120,6 +123,9 @@ def _note(groups: Sequence[Group], pair: tuple[Group, Group] | None, compared: b
     else:
         kinds = [f"a {group.record.reconstruction_is} for {group.name}" for group in groups]
         notes.append(f"The reconstruction is {', '.join(kinds)}; these cannot be compared.")
+    for group in groups:
+        if no_bound := group.record.experiment.model.no_bound:
+            notes.append(no_bound if len(groups) == 1 else f"{group.name}: {no_bound}")
     if "cross-entropy" in scores:
         notes.append("A cross-entropy on grey pixels is not a log-likelihood.")
     return " ".join(notes)

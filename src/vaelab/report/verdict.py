@@ -83,12 +83,13 @@ def _totals(groups: Sequence[Group]) -> tuple[str, list[str]]:
         (group,) = groups
         return (
             f"The total on test images is {total[group.name]:.2f} nats per image: a {group.record.reconstruction_is} "
-            f"of {last(group, 'test_reconstruction'):.2f} and a KL of {last(group, 'test_kl'):.2f}.",
-            [],
+            f"of {last(group, 'test_reconstruction'):.2f} and a {group.record.experiment.model.kl_is} of "
+            f"{last(group, 'test_kl'):.2f}.",
+            [group.record.experiment.model.no_bound] if group.record.experiment.model.no_bound else [],
         )
     if not comparable(groups):
         return (
-            "The totals cannot be compared: images, pixels or kinds of reconstruction differ.",
+            "The totals cannot be compared: images, pixels, kinds of reconstruction or of KL differ.",
             [],
         )
     if len(groups) > 2:
@@ -181,7 +182,7 @@ def _diagnoses(
                 f"{prefix}the codes have a perplexity of {row['test_code_perplexity']:.1f}, and "
                 f"{100 * row.get('test_dead_codes', 0.0):.1f} % of them are unused."
             )
-        elif row["test_kl"] < _NOTHING:
+        elif row["test_kl"] < _NOTHING and not group.record.experiment.model.no_bound:
             alarms.append(
                 f"{prefix}full collapse. The KL on test images is {row['test_kl']:.2f} nats per image: the posterior "
                 "of nearly every image is the prior, so z says next to nothing about the image."

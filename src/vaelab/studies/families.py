@@ -136,7 +136,8 @@ class FamiliesStudy(Study):
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         }
         binary = experiment.binarisation.binary(test)
-        if model.likelihood.discrete(binary):
+        traits = experiment.model.traits
+        if Trait.density in traits and model.likelihood.discrete(binary):
             values["bits_per_dimension"] = bits_per_dimension(totals.total, test.format)
         if totals.code_use is not None:
             values |= {
@@ -145,7 +146,7 @@ class FamiliesStudy(Study):
                 "codes": totals.code_use.size,
             }
         density = binary or not model.likelihood.binary
-        if density and {Trait.one_latent, Trait.real_codes} <= experiment.model.traits:
+        if density and {Trait.one_latent, Trait.real_codes, Trait.density} <= traits:
             bounds = [importance_bound_over(model, test, experiment.binarisation, k) for k in (_FEW, self.samples)]
             values |= {
                 "samples": self.samples,

@@ -17,7 +17,7 @@ from vaelab.models.files import load, save
 from vaelab.models.model import Model
 from vaelab.networks import Modules
 from vaelab.objectives import Elbo, ObjectiveSpec
-from vaelab.spec import classes_in
+from vaelab.spec import Trait, classes_in
 from vaelab.testing.faults import every_parameter_learns, example, formats_of, has_shape, require
 from vaelab.testing.objectives import MIDWAY, away
 
@@ -60,7 +60,7 @@ def _trains(spec: ModelSpec, model: Any, objective: ObjectiveSpec, x: torch.Tens
     loss_of = objective.build_for(sum(model.widths), model.format)
     trace = model(x, y, _DRAWS)
     require(isinstance(trace, Trace), spec, f"forward returned {type(trace).__name__}, but must return a Trace")
-    for name in ("reconstruction", "total", "log_weight"):
+    for name in ("reconstruction", "total", *(["log_weight"] if Trait.density in spec.traits else [])):
         has_shape(spec, f"trace.{name}", getattr(trace, name), (_DRAWS, _BATCH))
     has_shape(spec, "trace.kl", trace.kl, (len(model.widths), _DRAWS, _BATCH))
     loss: Any = loss_of(trace, MIDWAY)

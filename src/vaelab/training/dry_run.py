@@ -15,7 +15,7 @@ from vaelab.experiment import Experiment
 from vaelab.models.model import Model
 from vaelab.objectives import Loss
 from vaelab.schedules import Progress
-from vaelab.spec import classes_in, is_own
+from vaelab.spec import Trait, classes_in, is_own
 
 # Images of the pass; a foreign objective gets a whole batch, whose size its arithmetic may depend on.
 _IMAGES = 2
@@ -95,8 +95,9 @@ def _check_trace(trace: Any, model: Model, samples: int, n: int) -> None:
     shapes = {
         "log p(x | z) of the likelihood": (trace.reconstruction, (samples, n)),
         "the KL of posterior and prior": (trace.kl, (len(trace.latents), samples, n)),
-        "log q - log p of the draws": (trace.log_weight, (samples, n)),
     }
+    if Trait.density in model.spec.traits:
+        shapes["log q - log p of the draws"] = trace.log_weight, (samples, n)
     for name, (values, shape) in shapes.items():
         if tuple(values.shape) != shape:
             raise UserError(

@@ -26,7 +26,10 @@ class Totals:
 
     @property
     def total(self) -> float:
-        """Reconstruction plus KL, the negative ELBO where reconstruction is a negative log-likelihood."""
+        """Reconstruction plus KL: the negative ELBO where reconstruction is a negative log-likelihood.
+
+        It is no bound for a posterior without a density, see `ModelSpec.no_bound`.
+        """
         return self.reconstruction + self.kl
 
     @property

@@ -23,4 +23,5 @@ from vaelab.metrics.support import (
     refuse_broken_weights as refuse_broken_weights,
     refuse_cross_entropy as refuse_cross_entropy,
     refuse_without_density as refuse_without_density,
+    refuse_without_weights as refuse_without_weights,
 )

@@ -15,7 +15,7 @@ from vaelab.metrics.checks import at_least
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.images import eval_mode, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
-from vaelab.metrics.support import refuse_broken_weights
+from vaelab.metrics.support import refuse_broken_weights, refuse_without_weights
 from vaelab.models.model import Model
 from vaelab.posteriors import FullGaussian, Gaussian
 
@@ -100,12 +100,13 @@ def inference_gaps(
         seed: of all draws.
 
     Raises:
-        UserError: a posterior that is not Gaussian, no density over one latent, weights that are not finite, or a
+        UserError: a posterior that is not Gaussian or has no density, no density over one latent, weights that are not finite, or a
             setting below 1.
     """
     for name, number in (("steps", steps), ("samples", samples), ("evaluation", evaluation)):
         at_least(name, number, 1)
     joint = Joint(model, x, y)
+    refuse_without_weights(model)
     refuse_broken_weights(model)
     spec = model.spec.posterior
     if not isinstance(spec, Gaussian | FullGaussian):

@@ -16,7 +16,7 @@ from vaelab.metrics.checks import at_least
 from vaelab.metrics.densities import within_support
 from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
-from vaelab.metrics.support import refuse_cross_entropy
+from vaelab.metrics.support import refuse_cross_entropy, refuse_without_weights
 from vaelab.models.model import Model
 
 # Draws of z that are decoded at once; memory grows with it, and not with k.
@@ -86,12 +86,13 @@ def importance_bound(
             differences from it, such as inference gaps, are valid.
 
     Raises:
-        UserError: samples or batch_size < 1, no image, or grey pixels under a Bernoulli likelihood unless
-            `allow_cross_entropy`.
+        UserError: samples or batch_size < 1, no image, a posterior without a density, or grey pixels under a Bernoulli
+            likelihood unless `allow_cross_entropy`.
     """
     at_least("samples", samples, 1)
     at_least("batch_size", batch_size, 1)
     at_least("the number of images", len(x), 1)
+    refuse_without_weights(model)
     if not allow_cross_entropy:
         refuse_cross_entropy(model, x)
     with eval_mode(model), nullcontext() if seed is None else seeded(model.device, seed):

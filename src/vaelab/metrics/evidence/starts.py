@@ -8,6 +8,7 @@ from torch.distributions import Distribution
 
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.evidence.joint import Joint
+from vaelab.metrics.support import refuse_without_weights
 
 Start = Callable[[Joint], Distribution]
 """From the joint density of B images to a density of batch shape () or (B,), positive wherever the joint is."""
@@ -19,7 +20,12 @@ def from_prior(joint: Joint) -> Distribution:
 
 
 def from_posterior(joint: Joint) -> Distribution:
-    """q(z | x): close to the true posterior if the encoder is good, blind to every peak that the encoder misses."""
+    """q(z | x): close to the true posterior if the encoder is good, blind to every peak that the encoder misses.
+
+    Raises:
+        UserError: a posterior without a density, which leaves `from_prior`.
+    """
+    refuse_without_weights(joint.model)
     return joint.posterior
 
 

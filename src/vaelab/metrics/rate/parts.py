@@ -27,23 +27,26 @@ from vaelab.spec import Trait
 
 @dataclass(frozen=True)
 class ElboParts:
-    """The terms of the ELBO, nats per image, with their uncertainty over images."""
+    """The terms of the ELBO, nats per image, with their uncertainty over images.
+
+    For a posterior without a density they are no bound (`ModelSpec.no_bound`).
+    """
 
     distortion: Estimate
     """-log p(x | z), without the penalty of a codebook."""
     distortion_is: str
     """The name of the distortion: negative log-likelihood, or cross-entropy for grey pixels under Bernoulli."""
     rate: Estimate
-    """KL(q(z | x) || p(z)), all latents together; -log p(code) for a codebook."""
+    """KL(q(z | x) || p(z)), all latents together; -log p(code) for a codebook, -log p(z) for a deterministic encoder."""
     total: Estimate
-    """Distortion plus rate: the negative ELBO, if the distortion is a negative log-likelihood."""
+    """Distortion plus rate: the negative ELBO, if the distortion is a negative log-likelihood and q has a density."""
     rate_by_group: tuple[float, ...]
     """The rate of each latent, in the order in which they are drawn."""
     split: RateSplit | None
     """The parts of the rate; None if there is no single q(z). If the KL has no closed form, the rate of the split comes
     from other draws than `rate`, and the two differ within their errors."""
     units: LatentUnits | None
-    """The dimensions of z, in units of the prior if that is normal; None if there is no single z."""
+    """The dimensions of z, in units of the prior if that is normal; None if there is no single z of real numbers."""
     left_out: str | None
     """The parts that are None, and the reason."""
 
@@ -61,7 +64,8 @@ def elbo_parts(
     """Distortion and rate of a split, and the parts of the rate by the aggregate posterior of its N images.
 
     -ELBO = distortion + rate (Kingma and Welling 2014, equation 3; the names follow Alemi et al. 2018). The rate is
-    split by `split_rate`, except for a codebook and for a hierarchy, where `left_out` gives the reason.
+    split by `split_rate`, except for a codebook, for a hierarchy and for a posterior without a density, where `left_out`
+    gives the reason.
 
     Args:
         model: any model, on any device.
@@ -84,7 +88,7 @@ def elbo_parts(
     at_least("the number of images", len(data), 2)
     refuse_broken_weights(model)
     x, y = pixels_of(data.like(model.format), binarisation, seed), condition_of(data)
-    unsplit = _unsplit(model)
+    unsplit, single = _unsplit(model), {Trait.one_latent, Trait.real_codes} <= model.spec.traits
     distortions: list[Tensor] = []
     rates: list[Tensor] = []
     latents: list[Latent] = []
@@ -94,13 +98,13 @@ def elbo_parts(
             with within_support("model"):
                 distortions.append(trace.reconstruction.mean(0))
                 rates.append(trace.kl.mean(1))
-            latents += [] if unsplit else trace.latents
+            latents += trace.latents if single else []
         distortion, by_group = _array(distortions, 0), _array(rates, 1)
         rate = by_group.sum(0)
         refuse_infinite_rate(rate)
         posteriors, priors = [latent.q for latent in latents], [latent.p for latent in latents]
         split = None if unsplit else split_rate(posteriors, priors, draws, seed)
-        units = None if unsplit else _units(latents)
+        units = _units(latents, Trait.density in model.spec.traits) if single else None
     return ElboParts(
         distortion=estimate(distortion, seed),
         distortion_is=model.likelihood.score_name((binarisation or Grey()).binary(data)),
@@ -116,8 +120,13 @@ def elbo_parts(
 def _unsplit(model: Model) -> str | None:
     """The reason why a model's rate cannot be split; None if it can."""
     traits, name = model.spec.traits, model.spec.summary
-    if {Trait.one_latent, Trait.real_codes} <= traits:
+    if {Trait.one_latent, Trait.real_codes, Trait.density} <= traits:
         return None
+    if {Trait.one_latent, Trait.real_codes} <= traits:
+        return (
+            f"model is a {name}, whose posterior has no density, so neither has q(z), to split the rate by; its "
+            "distortion, the term that stands as its rate and its active units can be measured"
+        )
     if Trait.one_latent in traits:
         return (
             f"model is a {name}, whose codes come from a codebook: its rate is -log p(code), and q(z) has no density "
@@ -134,8 +143,8 @@ def _unsplit(model: Model) -> str | None:
     )
 
 
-def _units(latents: Sequence[Latent]) -> LatentUnits:
-    """The dimensions of z, in units of the prior if that is normal."""
+def _units(latents: Sequence[Latent], density: bool) -> LatentUnits:
+    """The dimensions of z, in units of the prior if that is normal; without a density there is no KL of each."""
     priors = [normal_marginals(latent.p) for latent in latents]
     means, deviations = [], []
     for latent, p in zip(latents, priors, strict=True):
@@ -143,11 +152,11 @@ def _units(latents: Sequence[Latent]) -> LatentUnits:
         mean = mean_of(latent.q, "model.posterior") if q is None else q.mean
         means.append(mean if p is None else (mean - p.mean) / p.stddev)
         deviations += [] if p is None or q is None else [q.stddev / p.stddev]
-    kl = _array([latent.kl_by_dimension().mean(0) for latent in latents], 0)
+    kl = _array([latent.kl_by_dimension().mean(0) for latent in latents], 0) if density else None
     return latent_units(
         _array(means, 0),
         _array(deviations, 0) if deviations else None,
-        kl.mean(0) if kl.shape[1] == means[0].shape[1] else None,
+        kl.mean(0) if kl is not None and kl.shape[1] == means[0].shape[1] else None,
     )
 
 
