@@ -40,6 +40,8 @@ from vaelab import (
     Linear,
     Mixture,
     Mlp,
+    MsSsim,
+    Perceptual,
     TotalCorrelation,
     UniformCodes,
     UserError,
@@ -84,14 +86,21 @@ def random_posterior(images: int = 4, latent: int = 2) -> Distribution:
     return normal(torch.randn(images, latent) * 1.5, torch.rand(images, latent) + 0.3)
 
 
-def trace_of(q: Distribution, samples: int = 1, p: Distribution | None = None, penalty: Tensor | None = None) -> Trace:
+def trace_of(
+    q: Distribution,
+    samples: int = 1,
+    p: Distribution | None = None,
+    penalty: Tensor | None = None,
+    shape: tuple[int, int] = (1, 3),
+) -> Trace:
     """A trace with draws of q, images of three pixels near an affine function of them, and the prior p or N(0, I)."""
+    pixels = math.prod(shape)
     z = q.rsample((samples,))
     images, width = z.shape[1:]
     generator = torch.Generator().manual_seed(1)
-    weight = torch.randn(width, 3, generator=generator, dtype=torch.float64)
-    x = torch.randn(images, 1, 1, 3, generator=generator, dtype=torch.float64)
-    theta = (z @ weight).unflatten(-1, (1, 1, 3))
+    weight = torch.randn(width, pixels, generator=generator, dtype=torch.float64)
+    x = torch.randn(images, 1, *shape, generator=generator, dtype=torch.float64)
+    theta = (z @ weight).unflatten(-1, (1, *shape))
     latent = Latent(q=q, code=z, z=z, penalty=penalty, p=p or normal([0.0] * width, 1.0))
     return Trace(x, diagonal_normal(theta, torch.full_like(theta, 0.8), event_dims=3), (latent,))
 
@@ -670,7 +679,7 @@ def test_info_accepts_any_prior_that_receives_a_gradient() -> None:
 def test_a_penalty_is_added_once_and_averaged_over_images(kind: type) -> None:
     """Also at later steps, when the state of the objective has changed."""
     q, penalty = random_posterior(), torch.tensor([1.0, 2.0, 3.0, 10.0], dtype=torch.float64)
-    with_penalty, without = (kind().build(2) for _ in range(2))
+    with_penalty, without = (kind().build_for(2, ImageFormat(1, 8, 8)) for _ in range(2))
     for loss in (with_penalty, without):
         if isinstance(loss, torch.nn.Module):
             loss.double()
@@ -680,7 +689,7 @@ def test_a_penalty_is_added_once_and_averaged_over_images(kind: type) -> None:
         losses = []
         for loss, given in ((with_penalty, penalty), (without, None)):
             torch.manual_seed(seed)
-            losses.append(loss(trace_of(q, 3, penalty=given), PROGRESS))
+            losses.append(loss(trace_of(q, 3, penalty=given, shape=(8, 8)), PROGRESS))
         close(losses[0] - losses[1], penalty.mean())
 
 
@@ -714,6 +723,7 @@ NON_DEFAULT: tuple[Any, ...] = (
     DipII(1.5, 2.5, samples=2),
     Info(-0.5, 12.0, samples=2),
     Lagging(Elbo(samples=2), 4),
+    Perceptual(Elbo(samples=2), MsSsim(scales=2), 7.5),
 )
 
 
@@ -799,7 +809,7 @@ def test_reported_numbers_do_not_depend_on_the_objective(digits: ImageData, tmp_
 
 @pytest.mark.parametrize("kind", OBJECTIVES)
 def test_a_loss_does_not_change_the_trace(kind: type) -> None:
-    trace, loss = trace_of(random_posterior(), 2), kind().build(2)
+    trace, loss = trace_of(random_posterior(), 2, shape=(8, 8)), kind().build_for(2, ImageFormat(1, 8, 8))
     if isinstance(loss, torch.nn.Module):
         loss.double()
     untouched = replace(trace)

@@ -157,7 +157,9 @@ from .networks import (
 )
 from .objectives import (
     AnyObjective as AnyObjective,
+    AnyPenalty as AnyPenalty,
     Capacity as Capacity,
+    DeepFeatures as DeepFeatures,
     DipI as DipI,
     DipII as DipII,
     Dreg as Dreg,
@@ -170,7 +172,11 @@ from .objectives import (
     Iwae as Iwae,
     Lagging as Lagging,
     Loss as Loss,
+    Lpips as Lpips,
+    MsSsim as MsSsim,
     ObjectiveSpec as ObjectiveSpec,
+    PenaltySpec as PenaltySpec,
+    Perceptual as Perceptual,
     TotalCorrelation as TotalCorrelation,
 )
 from .plots import (

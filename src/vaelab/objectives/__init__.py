@@ -19,6 +19,14 @@ from vaelab.objectives.info import Info as Info
 from vaelab.objectives.iwae import Iwae as Iwae
 from vaelab.objectives.lagging import Lagging as Lagging
 from vaelab.objectives.objective import Loss as Loss, ObjectiveSpec as ObjectiveSpec
+from vaelab.objectives.perceptual import (
+    AnyPenalty as AnyPenalty,
+    DeepFeatures as DeepFeatures,
+    Lpips as Lpips,
+    MsSsim as MsSsim,
+    PenaltySpec as PenaltySpec,
+    Perceptual as Perceptual,
+)
 from vaelab.objectives.total_correlation import TotalCorrelation as TotalCorrelation
 from vaelab.spec import any_of
 

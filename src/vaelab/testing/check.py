@@ -14,7 +14,7 @@ from vaelab.flows import TransformSpec
 from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models import ModelSpec
 from vaelab.networks import CellSpec, NetworkSpec
-from vaelab.objectives import ObjectiveSpec
+from vaelab.objectives import ObjectiveSpec, PenaltySpec
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec
 from vaelab.schedules import ScheduleSpec
@@ -27,7 +27,7 @@ from vaelab.testing.flows import check_transform
 from vaelab.testing.likelihoods import check_likelihood
 from vaelab.testing.models import check_model
 from vaelab.testing.networks import check_cell, check_network
-from vaelab.testing.objectives import check_objective, check_schedule
+from vaelab.testing.objectives import check_objective, check_penalty, check_schedule
 from vaelab.testing.trackers import check_tracker_spec, tracker_passes
 from vaelab.trackers import Tracker, TrackerSpec
 
@@ -39,6 +39,7 @@ _CHECKS: dict[type[Spec], Callable[[Any], list[str]]] = {
     PriorSpec: check_prior,
     LikelihoodSpec: check_likelihood,
     ObjectiveSpec: check_objective,
+    PenaltySpec: check_penalty,
     ScheduleSpec: check_schedule,
     SourceSpec: check_source,
     BinarisationSpec: check_binarisation,

@@ -1,4 +1,4 @@
-"""The contract of objectives and schedules."""
+"""The contract of objectives, perceptual penalties and schedules."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from torch import nn
 
 from vaelab.codec import encode
 from vaelab.data.images import ImageFormat
+from vaelab.errors import UserError
 from vaelab.models import VAE, Ladder, ModelSpec
 from vaelab.networks import Mlp
-from vaelab.objectives import ObjectiveSpec
+from vaelab.objectives import ObjectiveSpec, PenaltySpec
 from vaelab.schedules import Progress, ScheduleSpec
-from vaelab.testing.faults import every_parameter_learns, has_shape, require
+from vaelab.testing.faults import FORMATS, every_parameter_learns, has_shape, require
 
 MIDWAY = Progress(epoch=2, step=1, steps=4, epochs=4, n_images=100)
 
@@ -36,6 +37,30 @@ def check_objective(spec: ObjectiveSpec) -> list[str]:
         require(loss.requires_grad, spec, "the loss does not depend on any weight")
         every_parameter_learns(spec, [model, *([loss_of] if isinstance(loss_of, nn.Module) else [])], loss)
     return ["a scalar loss", "every parameter learns"]
+
+
+def check_penalty(spec: PenaltySpec) -> list[str]:
+    """A number per pair of images, zero if they are equal and otherwise positive; its gradient is finite."""
+    tried = 0
+    for format in (*FORMATS, ImageFormat(1, 28, 28), ImageFormat(3, 64, 64)):
+        try:
+            penalty: Any = spec.build(format)
+        except UserError:
+            continue
+        tried += 1
+        x = torch.rand(4, *format.shape)
+        equal = penalty(x, x.clone())
+        has_shape(spec, "penalty(x, y)", equal, (4,))
+        require(bool((equal.abs() < 1e-5).all()), spec, f"is {equal.tolist()} for equal images, but must be 0")
+        y = torch.rand_like(x).requires_grad_()
+        found = penalty(x, y)
+        require(bool((found > 0).all()), spec, f"is {found.tolist()} for images that differ, but must be positive")
+        (slope,) = torch.autograd.grad(found.sum(), y)
+        require(bool(slope.isfinite().all() and slope.any()), spec, "has no gradient, or one that is not finite")
+        learning = [name for name, weight in penalty.named_parameters() if weight.requires_grad]
+        require(not learning, spec, f"has weights that are trained, {' and '.join(learning)}; fix them")
+    require(tried > 0, spec, "takes no image format that is tried here")
+    return ["zero for equal images", "a finite gradient", "fixed weights"]
 
 
 def away(model: nn.Module, spread: float, centre: float) -> None:

@@ -1,0 +1,49 @@
+"""The base class of objectives that add a term to another one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from vaelab.data import DataFormat
+from vaelab.objectives.objective import ObjectiveSpec
+from vaelab.schedules import Progress, ScheduleSpec
+from vaelab.spec import Trait
+
+
+class Wrapper(ObjectiveSpec):
+    """Base of the objectives of images that add a term to the loss of another one, `base`.
+
+    A subclass has the field `base`, and `build_for`. Draws per image, the weight of the KL and the needed traits are
+    those of the base.
+    """
+
+    base: ObjectiveSpec
+    """The objective that the term is added to; in Python."""
+    of_images: ClassVar[bool] = True
+
+    @property
+    def samples(self) -> int:  # type: ignore[override]  # no field: the base has it
+        """Draws of z per image."""
+        return self.base.samples
+
+    def beta(self, progress: Progress) -> float:
+        """The current weight of the KL, for display."""
+        return self.base.beta(progress)
+
+    @property
+    def schedules(self) -> tuple[ScheduleSpec, ...]:
+        """The fields that are schedules, and those of the base."""
+        return (*super().schedules, *self.base.schedules)
+
+    def requirements(self) -> frozenset[Trait]:
+        """The traits that the model must have: this objective's and the base's."""
+        return super().requirements() | self.base.requirements()
+
+    def check(self, traits: frozenset[Trait], model: str, format: DataFormat) -> None:
+        """Check the model and the data for the base, then for the added term.
+
+        Raises:
+            UserError: one of them does not go with the model or the data.
+        """
+        self.base.check(traits, model, format)
+        super().check(traits, model, format)
