@@ -22,7 +22,6 @@ from torch.nn.functional import conv_transpose2d
 from vaelab import (
     VAE,
     AutoregressiveCodes,
-    ByColumn,
     Codebook,
     Conv,
     DiscretisedLogistic,
@@ -119,7 +118,7 @@ ROOMS: tuple[list[Any], ...] = (
 )
 FULL = os.environ.get("VAELAB_CONTRACT") == "full"
 OBJECTIVES = parts(ObjectiveSpec)
-OF_IMAGES = [part for part in parts(LikelihoodSpec) if not isinstance(part, ByColumn)]
+OF_IMAGES = [part for part in parts(LikelihoodSpec) if part.images]
 
 
 class Pair(NamedTuple):

@@ -126,6 +126,8 @@ class Likelihood(nn.Module):
     linear: bool = False
     unbounded: bool = False
     """A density over the whole real axis, under which pixels may lie outside [0, 1]."""
+    levels: int = 256
+    """The number of values of a pixel, from 0 to 1 at equal distances, if p(x | z) is a mass on grey pixels."""
 
     @abstractmethod
     def forward(self, theta: Float[Tensor, ...]) -> Distribution:

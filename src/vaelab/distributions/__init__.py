@@ -6,7 +6,11 @@ from vaelab.distributions.normal import MultivariateNormal as MultivariateNormal
 from vaelab.distributions.observed import ObservedColumns as ObservedColumns, independent as independent
 from vaelab.distributions.point import Point as Point
 from vaelab.distributions.point_mass import PointMass as PointMass
-from vaelab.distributions.precision import as_float32 as as_float32, no_autocast as no_autocast
+from vaelab.distributions.precision import (
+    as_float32 as as_float32,
+    as_float64 as as_float64,
+    no_autocast as no_autocast,
+)
 from vaelab.distributions.residual import residual_normal as residual_normal
 from vaelab.distributions.scale import bounded as bounded, scale_of as scale_of
 from vaelab.distributions.tempered import tempered_sample as tempered_sample

@@ -1,58 +1,24 @@
 """Likelihoods p(x | z) of images and of rows of a table.
 
-To add one, write a dataclass here and a file with the module that it builds.
+To add one, write a dataclass here, or in a file of specs that belong together, and a file with the module that it
+builds.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 from annotated_types import Ge, Gt
 
-from vaelab.data import ColumnType, DataFormat, ImageFormat, TableFormat
+from vaelab.data import ColumnType, DataFormat, TableFormat
 from vaelab.errors import UserError
-from vaelab.spec import Spec, any_of
+from vaelab.likelihoods.likelihood import LikelihoodSpec as LikelihoodSpec
+from vaelab.spec import any_of
 
 if TYPE_CHECKING:
     from vaelab.contract import Likelihood
-
-
-class LikelihoodSpec(Spec, room=True):
-    """Base of the likelihood specs."""
-
-    fitted_to_batch: ClassVar[bool] = False
-    """Its settings are the optimal ones for each batch, so its gradient is right for averages of log p(x | z) only."""
-    columns: ClassVar[frozenset[ColumnType]] = frozenset()
-    """The types of a table's columns that it is a density of, leaving out missing values; none if it is of images."""
-
-    @abstractmethod
-    def build(self, shape: tuple[int, ...]) -> Likelihood:
-        """Build the likelihood, a `vaelab.contract.Likelihood` with fresh weights, for x of (C, H, W) or (F,)."""
-
-    def build_for(self, format: DataFormat) -> Likelihood:
-        """Build the likelihood for images or rows of a table; by default from the shape of x alone."""
-        return self.build(format.shape)
-
-    def check(self, format: DataFormat) -> None:
-        """Check that this is a likelihood of such data.
-
-        Raises:
-            UserError: a column of the table has a type that it is no density of.
-        """
-        if not isinstance(format, TableFormat):
-            return
-        for column in format.columns:
-            if column.type not in self.columns:
-                name = type(self).__name__
-                takes = f"columns that are {' or '.join(sorted(self.columns))}" if self.columns else "images only"
-                raise UserError(
-                    f"likelihood is {name}, for {takes}, but column {column.name!r} is {column.type}",
-                    python="choose another, such as vaelab.ByColumn(), which takes every type",
-                    flags="choose another, such as likelihood:by-column, which takes every type",
-                )
 
 
 @dataclass(frozen=True)
@@ -197,6 +163,7 @@ class ByColumn(LikelihoodSpec):
     real: tyro.conf.Suppress[LikelihoodSpec] = LearnedGaussian(shared=False)
     """The likelihood of the real columns; in Python."""
     columns: ClassVar[frozenset[ColumnType]] = frozenset({"real", "binary", "categorical"})
+    images: ClassVar[bool] = False
 
     def build(self, shape: tuple[int, ...]) -> Likelihood:
         """Refuse: a shape does not say which columns x has; `build_for` builds the likelihood.
@@ -220,10 +187,6 @@ class ByColumn(LikelihoodSpec):
         Raises:
             UserError: the data are images, or `real` is not for real columns.
         """
-        if isinstance(format, ImageFormat):
-            raise UserError(
-                "likelihood is ByColumn, for the columns of a table, but the data are images; choose another"
-            )
         super().check(format)
         types = {column.type for column in format.columns} if isinstance(format, TableFormat) else set()
         if "real" in types and "real" not in self.real.columns:

@@ -98,7 +98,7 @@ def _total(likelihood: Any, p: Any, format: DataFormat) -> float:
     if likelihood.binary or (isinstance(format, TableFormat) and format.columns[0].type == "binary"):
         return float(log_p(torch.tensor([0.0, 1.0])).exp().sum())
     if likelihood.discrete(False):
-        return float(log_p(torch.arange(256) / 255).exp().sum())
+        return float(log_p(torch.arange(likelihood.levels) / (likelihood.levels - 1)).exp().sum())
     if isinstance(format, TableFormat):
         return integral(log_p, -1000, 1000, 400_001)
     # A density of pixels in [0, 1], or one of the whole axis.

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution, Independent, Normal
 
-from vaelab.distributions import MultivariateNormal, diagonal_normal
+from vaelab.distributions import MultivariateNormal, as_float64, diagonal_normal
 from vaelab.metrics.densities import log_prob_of
 
 # Table entries that are computed at once: 2 MB in float64, which fits in the cache. For a posterior that is not normal,
@@ -93,12 +93,7 @@ def normal_marginals(q: Distribution) -> Normal | None:
 def in_double(q: Distribution) -> Distribution:
     """A normal distribution in float64, if the device supports it; other distributions are returned unchanged."""
     if independent(q):
-        return diagonal_normal(_wide(q.mean), _wide(q.stddev))
+        return diagonal_normal(as_float64(q.mean), as_float64(q.stddev))
     if isinstance(q, torch.distributions.MultivariateNormal):
-        return MultivariateNormal(_wide(q.loc), scale_tril=_wide(q.scale_tril), validate_args=False)
+        return MultivariateNormal(as_float64(q.loc), scale_tril=as_float64(q.scale_tril), validate_args=False)
     return q
-
-
-def _wide(values: Tensor) -> Tensor:
-    # Apple's GPUs have no float64.
-    return values if values.device.type == "mps" else values.double()
