@@ -13,7 +13,7 @@ from torch.distributions import Normal, kl_divergence
 from vaelab import VAE, Elbo, Flow, FlowPosterior, Ladder, Mlp, Vamp
 from vaelab.data import ImageFormat
 from vaelab.distributions import bounded, diagonal_normal, residual_normal, scale_of
-from vaelab.likelihoods import LearnedGaussian, LikelihoodSpec, StudentT
+from vaelab.likelihoods import Laplace, LearnedGaussian, LikelihoodSpec, LogCosh, StudentT
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import ConditionalNormal, Mixture, PriorSpec
 from vaelab.schedules import Progress
@@ -93,7 +93,7 @@ def test_a_prior_is_finite_for_any_log_variance_of_both(part: Any, posterior: fl
 def test_a_likelihood_is_finite_for_any_parameters(part: Any) -> None:
     for raw in RAW:
         likelihood = part.build((1, 4, 4))
-        assert set_scales(likelihood, raw) == isinstance(part, LearnedGaussian | StudentT)
+        assert set_scales(likelihood, raw) == isinstance(part, LearnedGaussian | Laplace | LogCosh | StudentT)
         for size in (0.3, 1e4):
             theta = (size * torch.randn(2, likelihood.outputs(1), 4, 4)).requires_grad_()
             p = likelihood(theta)

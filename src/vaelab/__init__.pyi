@@ -112,13 +112,16 @@ from .hub.push import (
 from .likelihoods import (
     AnyLikelihood as AnyLikelihood,
     Bernoulli as Bernoulli,
+    Beta as Beta,
     ByColumn as ByColumn,
     CategoricalPixels as CategoricalPixels,
     ContinuousBernoulli as ContinuousBernoulli,
     DiscretisedLogistic as DiscretisedLogistic,
     GaussianPixels as GaussianPixels,
+    Laplace as Laplace,
     LearnedGaussian as LearnedGaussian,
     LikelihoodSpec as LikelihoodSpec,
+    LogCosh as LogCosh,
     OptimalGaussian as OptimalGaussian,
     StudentT as StudentT,
 )

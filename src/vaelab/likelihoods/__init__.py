@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt
 from vaelab.data import ColumnType, DataFormat, TableFormat
 from vaelab.errors import UserError
 from vaelab.likelihoods.likelihood import LikelihoodSpec as LikelihoodSpec
+from vaelab.likelihoods.robust_specs import Laplace as Laplace, LogCosh as LogCosh, StudentT as StudentT
 from vaelab.spec import any_of
 
 if TYPE_CHECKING:
@@ -131,25 +132,18 @@ class CategoricalPixels(LikelihoodSpec):
 
 
 @dataclass(frozen=True)
-class StudentT(LikelihoodSpec):
-    """Student-t pixels or columns with a learned scale, robust to outliers (Takahashi et al. 2018).
+class Beta(LikelihoodSpec):
+    """Beta density of grey pixels, with a mean and a concentration for each (Ferrari and Cribari-Neto 2004).
 
-    p(x | z) = prod_i t_nu((x_i - theta_i(z)) / s) / s, log s a parameter of the model.
+    p(x | z) = prod_i 255/256 Beta(u_i; mu_i phi_i, (1 - mu_i) phi_i), with u = (255 x + 1/2) / 256: black and white lie
+    half a grey level inside (0, 1), where the density is finite.
     """
-
-    kind: ClassVar[str] = "student-t"
-
-    degrees: Annotated[float, Gt(1)] = 5.0
-    """nu, degrees of freedom; the fewer, the heavier the tails."""
-    shared: bool = True
-    """One scale for all pixels or columns; otherwise one for each."""
-    columns: ClassVar[frozenset[ColumnType]] = frozenset({"real"})
 
     def build(self, shape: tuple[int, ...]) -> Likelihood:
         """Build the likelihood for x of (C, H, W) or (F,)."""
-        from vaelab.likelihoods.student_t import StudentTLikelihood
+        from vaelab.likelihoods.beta import BetaLikelihood
 
-        return StudentTLikelihood(float(self.degrees), len(shape), () if self.shared else shape)
+        return BetaLikelihood()
 
 
 @dataclass(frozen=True)
