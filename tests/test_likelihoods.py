@@ -27,6 +27,7 @@ from vaelab.likelihoods import (
     LikelihoodSpec,
     LogCosh,
     OptimalGaussian,
+    Ordinal,
 )
 from vaelab.spec import members
 
@@ -55,7 +56,9 @@ def lone_pixels(values: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("spread", [0.0, 1.0, 4.0, 30.0])
-@pytest.mark.parametrize("part", [DiscretisedLogistic(), DiscretisedLogistic(components=1), CategoricalPixels()])
+@pytest.mark.parametrize(
+    "part", [DiscretisedLogistic(), DiscretisedLogistic(components=1), CategoricalPixels(), Ordinal()]
+)
 def test_masses_of_a_grey_pixel_sum_to_one(part: Any, spread: float) -> None:
     likelihood = built(part)
     p = likelihood(random_theta(likelihood, 7, 1, spread=spread))
@@ -218,6 +221,35 @@ def test_a_beta_density_starts_uniform() -> None:
     torch.testing.assert_close(p.log_prob(lone_pixels(LEVELS)), expected)
 
 
+# Ordered levels.
+
+
+def test_two_ordered_levels_are_bernoulli() -> None:
+    theta = torch.linspace(-4, 4, 9, dtype=torch.float64).reshape(-1, 1, 1, 1)
+    x = torch.tensor([0.0, 0.4, 0.6, 1.0], dtype=torch.float64).reshape(-1, 1, 1, 1, 1)
+    torch.testing.assert_close(
+        built(Ordinal(levels=2))(theta).log_prob(x), built(Bernoulli())(theta).log_prob(x.round())
+    )
+
+
+@pytest.mark.parametrize("levels", [3, 16])
+def test_ordered_levels_have_the_differences_of_sigmoids_at_increasing_thresholds(levels: int) -> None:
+    torch.manual_seed(0)
+    likelihood = built(Ordinal(levels=levels))
+    likelihood.thresholds.log_gaps.data.normal_(0, 3)
+    cuts = likelihood.thresholds().detach()
+    assert len(cuts) == levels - 1
+    assert (cuts.diff() > 0).all()
+    assert cuts.mean().item() == pytest.approx(0, abs=1e-12)
+    theta = torch.linspace(-5, 5, 7, dtype=torch.float64).reshape(-1, 1, 1, 1)
+    below = (torch.cat([torch.tensor([-math.inf]), cuts, torch.tensor([math.inf])]) - theta.reshape(-1, 1)).sigmoid()
+    values = torch.arange(levels, dtype=torch.float64) / (levels - 1)
+    mass = likelihood(theta).log_prob(values.reshape(-1, 1, 1, 1, 1)).exp().T
+    torch.testing.assert_close(mass, below.diff(dim=1))
+    torch.testing.assert_close(mass.sum(1), torch.ones(7, dtype=torch.float64))
+    torch.testing.assert_close((mass * values).sum(1), likelihood(theta).mean.flatten())
+
+
 # Sigma.
 
 
@@ -322,7 +354,7 @@ def histogram(pixels: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("narrower", [0.0, 6.0])
-@pytest.mark.parametrize("part", [DiscretisedLogistic(), CategoricalPixels()])
+@pytest.mark.parametrize("part", [DiscretisedLogistic(), CategoricalPixels(), Ordinal()])
 def test_samples_of_a_grey_pixel_follow_the_mass(part: Any, narrower: float) -> None:
     torch.manual_seed(1)
     likelihood = built(part)
@@ -335,7 +367,7 @@ def test_samples_of_a_grey_pixel_follow_the_mass(part: Any, narrower: float) -> 
     assert not agrees(histogram(likelihood(theta * 0.9).sample((200_000,))), mass)
 
 
-@pytest.mark.parametrize("part", [DiscretisedLogistic(), CategoricalPixels()])
+@pytest.mark.parametrize("part", [DiscretisedLogistic(), CategoricalPixels(), Ordinal()])
 def test_a_pixel_is_read_as_the_nearest_value(part: Any) -> None:
     likelihood = built(part)
     p = likelihood(random_theta(likelihood, 1))
@@ -403,7 +435,7 @@ def test_the_mean_of_a_grey_logistic_mixture_counts_its_tails(theta: float) -> N
 
 
 def test_an_untrained_decoder_starts_at_the_middle_of_the_range() -> None:
-    discrete = (DiscretisedLogistic(), DiscretisedLogistic(components=1), CategoricalPixels())
+    discrete = (DiscretisedLogistic(), DiscretisedLogistic(components=1), CategoricalPixels(), Ordinal())
     for part in (ContinuousBernoulli(), Beta(), *discrete):
         likelihood = built(part, channels=3)
         p = likelihood(torch.zeros(1, likelihood.outputs(3), 1, 1, dtype=torch.float64))
@@ -417,7 +449,7 @@ def test_an_untrained_decoder_starts_at_the_middle_of_the_range() -> None:
     assert deviation == pytest.approx(0.1 * math.pi / math.sqrt(3), rel=0.05)
 
 
-@pytest.mark.parametrize(("part", "off"), [(CategoricalPixels(), 1e-12)])
+@pytest.mark.parametrize(("part", "off"), [(CategoricalPixels(), 1e-12), (Ordinal(), 1e-4)])
 def test_bits_per_dimension_are_eight_where_all_values_are_equally_likely(part: Any, off: float) -> None:
     likelihood = built(part, channels=3, size=5)
     p = likelihood(torch.zeros(2, likelihood.outputs(3), 5, 5, dtype=torch.float64))
@@ -450,7 +482,7 @@ def test_scores_and_gradients_are_finite_at_the_extremes(
 
 def test_float32_matches_float64() -> None:
     """In the tails of a narrow mixture, a difference of two sigmoids would be 0 and its logarithm infinite."""
-    for part in (DiscretisedLogistic(), CategoricalPixels(), ContinuousBernoulli(), Beta(), LogCosh()):
+    for part in (DiscretisedLogistic(), CategoricalPixels(), ContinuousBernoulli(), Beta(), Ordinal(), LogCosh()):
         likelihood = built(part, channels=3, size=6)
         theta = random_theta(likelihood, 2, channels=3, size=6, spread=5)
         x = torch.rand(2, 3, 6, 6)
@@ -513,7 +545,7 @@ def test_names_of_scores(part: Any) -> None:
     grey = "cross-entropy" if part is Bernoulli else "negative log-likelihood"
     assert likelihood.score_name(binary=False) == grey
     assert likelihood.score_name(binary=True) == "negative log-likelihood"
-    mass = part in (DiscretisedLogistic, CategoricalPixels)
+    mass = part in (DiscretisedLogistic, CategoricalPixels, Ordinal)
     assert likelihood.discrete(binary=False) == mass
     assert likelihood.discrete(binary=True) == (mass or part is Bernoulli)
     # `parameters` is still the method of torch.

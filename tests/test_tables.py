@@ -83,7 +83,7 @@ def test_pandas_missing_values_and_masks_are_the_same() -> None:
         vl.as_table(frame)
 
 
-@pytest.mark.parametrize("format", TABLES, ids=["real", "binary", "mixed"])
+@pytest.mark.parametrize("format", TABLES, ids=["real", "binary", "mixed", "count", "ordinal"])
 @pytest.mark.parametrize("posterior", [vl.Gaussian(), vl.FullGaussian()], ids=["gaussian", "full"])
 def test_the_evidence_of_a_row_is_the_same_whichever_way_it_is_integrated(format: Any, posterior: Any) -> None:
     """Quadrature by matrix products, with missing values, against importance sampling."""

@@ -122,8 +122,11 @@ from .likelihoods import (
     LearnedGaussian as LearnedGaussian,
     LikelihoodSpec as LikelihoodSpec,
     LogCosh as LogCosh,
+    NegativeBinomial as NegativeBinomial,
     OptimalGaussian as OptimalGaussian,
+    Ordinal as Ordinal,
     StudentT as StudentT,
+    ZeroInflatedNegativeBinomial as ZeroInflatedNegativeBinomial,
 )
 from .measured import (
     MeasuredModel as MeasuredModel,

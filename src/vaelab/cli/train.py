@@ -54,6 +54,10 @@ class Train(Command):
     """Column of csv:PATH or parquet:PATH that holds the labels."""
     categorical: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN")] = ()
     """Columns of numbers of csv:PATH or parquet:PATH that stand for categories."""
+    count: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN")] = ()
+    """Columns of counts of csv:PATH or parquet:PATH."""
+    ordinal: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN")] = ()
+    """Columns of numbers of csv:PATH or parquet:PATH that stand for ordered categories."""
     drop: Annotated[tuple[str, ...], tyro.conf.arg(metavar="COLUMN")] = ()
     """Columns of csv:PATH or parquet:PATH to leave out."""
     log: LoggedTo = ()
@@ -142,6 +146,8 @@ class Train(Command):
             "max_pixels": self.max_pixels,
             "label": self.label,
             "categorical": self.categorical or None,
+            "count": self.count or None,
+            "ordinal": self.ordinal or None,
             "drop": self.drop or None,
         }
         given = {name: value for name, value in asked.items() if value is not None}

@@ -9,7 +9,12 @@ from __future__ import annotations
 from vaelab.data.data import Data as Data, DataFormat as DataFormat
 from vaelab.data.images import ImageData as ImageData, ImageFormat as ImageFormat
 from vaelab.data.arrays import as_data as as_data
-from vaelab.data.columns import Column as Column, ColumnType as ColumnType, TableFormat as TableFormat
+from vaelab.data.columns import (
+    ONE_HOT as ONE_HOT,
+    Column as Column,
+    ColumnType as ColumnType,
+    TableFormat as TableFormat,
+)
 from vaelab.data.tables import TableData as TableData
 from vaelab.data.reading import as_table as as_table, read_table as read_table, standardised as standardised
 from vaelab.data.sources import SourceSpec as SourceSpec, Stored as Stored

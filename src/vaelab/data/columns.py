@@ -13,29 +13,33 @@ from vaelab.data.data import DataFormat
 from vaelab.errors import UserError
 from vaelab.spec import Spec
 
-ColumnType = Literal["real", "binary", "categorical"]
+ColumnType = Literal["real", "binary", "categorical", "count", "ordinal"]
+
+ONE_HOT: frozenset[ColumnType] = frozenset({"categorical", "ordinal"})
+"""The types whose values are the numbers of categories, one-hot in x."""
 
 
 @dataclass(frozen=True)
 class Column(Spec):
-    """A column of a table: real numbers, which are standardised, or two or more categories.
+    """A column of a table: real numbers, which are standardised, counts, which are not, or two or more categories.
 
-    x = (value - mean) / scale for real numbers, 0 or 1 for a binary column, one-hot for a categorical one.
+    x = (value - mean) / scale for real numbers, 0 or 1 for a binary column, one-hot for a categorical one and for an
+    ordinal one, whose categories are ordered, and the value itself for a count, of which the encoder sees log(1 + x).
     """
 
     name: str
     type: ColumnType = "real"
     mean: float = 0.0
-    """Mean of the training rows, of a real column."""
+    """Mean of the training rows, of a real column or of counts; for these a start of the likelihood, 0 if unknown."""
     scale: Annotated[float, Gt(0)] = 1.0
     """Standard deviation of the training rows, of a real column."""
     categories: tuple[str, ...] = ()
-    """The values of a column that is not real, in the order of their numbers."""
+    """The values of a column of categories, in the order of their numbers."""
 
     @property
     def width(self) -> int:
         """Numbers in x: one per category, or one."""
-        return len(self.categories) if self.type == "categorical" else 1
+        return len(self.categories) if self.type in ONE_HOT else 1
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,11 @@ class TableFormat(DataFormat):
             start += column.width
         return found
 
+    @property
+    def counts(self) -> list[int]:
+        """The places of counts in x."""
+        return [where.start for column, where in self.slices() if column.type == "count"]
+
     def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """x, (N, F), from values (N, columns): real numbers and the numbers of categories; NaN stays NaN.
 
@@ -85,22 +94,25 @@ class TableFormat(DataFormat):
         """
         x = np.empty((len(values), *self.shape), np.float32)
         for (column, where), each in zip(self.slices(), np.asarray(values, np.float64).T, strict=True):
-            if column.type == "categorical":
+            if column.type in ONE_HOT:
                 x[:, where] = np.where(np.isnan(each)[:, None], np.nan, each[:, None] == np.arange(column.width))
                 continue
             with np.errstate(over="ignore"):
-                x[:, where.start] = (each - column.mean) / column.scale
+                x[:, where.start] = each if column.type == "count" else (each - column.mean) / column.scale
             if np.isinf(x[:, where.start]).any():
                 raise UserError(f"column {column.name!r} has values that float32 cannot hold; rescale it")
         return x
 
     def decode(self, x: NDArray[Any]) -> NDArray[np.float64]:
-        """The values, (N, columns), that vectors (N, F) stand for; of a categorical column the likeliest category."""
+        """The values, (N, columns), that vectors (N, F) stand for; of a column of categories the likeliest one."""
         x = np.asarray(x, np.float64)
         values = np.empty((len(x), len(self.columns)))
         for i, (column, where) in enumerate(self.slices()):
             part = x[:, where]
-            values[:, i] = part.argmax(1) if column.type == "categorical" else part[:, 0] * column.scale + column.mean
+            if column.type in ONE_HOT:
+                values[:, i] = part.argmax(1)
+            else:
+                values[:, i] = part[:, 0] if column.type == "count" else part[:, 0] * column.scale + column.mean
         return values
 
     def log_scale(self, values: NDArray[Any]) -> NDArray[np.float64]:

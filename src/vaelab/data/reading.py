@@ -16,14 +16,14 @@ from vaelab.data.data import held_out
 from vaelab.data.tables import TableData
 from vaelab.errors import UserError, brief
 
-_TYPES = ("real", "binary", "categorical")
+_TYPES = ("real", "binary", "categorical", "count", "ordinal")
 
 
 def as_table(
     x: Any,
     y: Any = None,
     *,
-    types: Mapping[str, ColumnType] | None = None,
+    types: Mapping[str, ColumnType | Sequence[Any]] | None = None,
     mask: Any = None,
     columns: Sequence[Column] = (),
     test: float = 0.2,
@@ -38,8 +38,9 @@ def as_table(
             columns. Numbers are real, unless they are 0 and 1 alone, which makes a column binary, as booleans do; text
             makes it categorical.
         y: labels, integers that number the classes from 0 or text, (N,); or attributes, floats, (N, A).
-        types: "real", "binary" or "categorical" by the name of a column, where it is not as above. Columns of an array
-            are named "0", "1", ...
+        types: "real", "binary", "categorical", "count" or "ordinal" by the name of a column, where it is not as above;
+            or the categories of an ordinal column in their order, such as ("small", "large"), which text does not have
+            by itself. Columns of an array are named "0", "1", ...
         mask: True where a value was observed, (N, F); or "nan": what is NaN, None or NA is missing. Without it a
             missing value is refused.
         columns: the columns of earlier data, with their categories and standardisation, instead of the table's own.
@@ -64,7 +65,7 @@ def as_table(
 def read_table(
     x: Any,
     y: Any = None,
-    types: Mapping[str, ColumnType] | None = None,
+    types: Mapping[str, ColumnType | Sequence[Any]] | None = None,
     mask: Any = None,
     columns: Sequence[Column] = (),
     classes: Sequence[str] = (),
@@ -95,7 +96,7 @@ def read_table(
 
 
 def standardised(data: TableData) -> TableData:
-    """The same rows with means and scales of the training split for its real columns.
+    """The same rows with means and scales of the training split for its real columns, and the means of counts.
 
     Raises:
         UserError: a real column has zero variance or no value.
@@ -115,6 +116,8 @@ def standardised(data: TableData) -> TableData:
                     "out"
                 )
             fitted.append(replace(column, mean=mean, scale=scale))
+        elif column.type == "count":
+            fitted.append(replace(column, mean=float(observed.mean())))
         else:
             fitted.append(column)
     return replace(data, columns=tuple(fitted))
@@ -165,9 +168,12 @@ def _array(values: Any) -> NDArray[Any]:
 
 
 def _column(
-    name: str, values: NDArray[Any], wanted: ColumnType | None, known: Column | None
+    name: str, values: NDArray[Any], wanted: ColumnType | Sequence[Any] | None, known: Column | None
 ) -> tuple[Column, NDArray[np.float64]]:
     """A column's type and categories, and its values as numbers; NaN is missing."""
+    order: tuple[str, ...] = ()
+    if isinstance(wanted, list | tuple):
+        wanted, order = "ordinal", tuple(map(_spelled, wanted))
     if wanted is not None and wanted not in _TYPES:
         raise UserError(f"types gives {name!r} the type {wanted!r}, but must give one of {', '.join(_TYPES)}")
     given = values.tolist()
@@ -177,18 +183,26 @@ def _column(
     if strange is not None or values.ndim != 1:
         kind = values.dtype if strange is None else type(strange).__name__
         raise UserError(f"column {name!r} holds {kind}, but must hold numbers, booleans or text; convert or drop it")
-    kind = (known.type if known is not None else None) or wanted or _type_of(present)
+    chosen: Any = (known.type if known is not None else None) or wanted or _type_of(present)
     numbers = np.full(len(values), np.nan)
-    if kind == "real":
-        text = next((value for value in present if isinstance(value, str)), None)
+    text = next((value for value in present if isinstance(value, str)), None)
+    if chosen in ("real", "count"):
         if text is not None:
-            raise UserError(f"column {name!r} holds the text {text!r}, but is real; give numbers, or another type")
+            raise UserError(f"column {name!r} holds the text {text!r}, but is {chosen}; give numbers, or another type")
         numbers[~absent] = np.asarray(present, np.float64)
-        return Column(name), numbers
+        return Column(name, chosen), numbers
     spelled = [_spelled(value) for value in present]
-    order = getattr(values, "categories", None)
-    categories = tuple(order) if order is not None else _categories(present)
-    if kind == "binary" and known is None:
+    if chosen == "ordinal" and known is None and text is not None and not order:
+        raise UserError(
+            f"column {name!r} holds the text {text!r}, but is ordinal, and text has no order; name its categories in "
+            f"their order, as in types={{{name!r}: ('small', 'large')}}"
+        )
+    if order and (unknown := sorted({*spelled} - {*order})):
+        raise UserError(
+            f"column {name!r} has the category {unknown[0]!r}, but types names {brief(list(order))}; name all of them"
+        )
+    categories = order or _categories(present)
+    if chosen == "binary" and known is None:
         if len(categories) > 2:
             raise UserError(
                 f"column {name!r} has {len(categories)} values, but is binary; give it two, or another type"
@@ -201,7 +215,7 @@ def _column(
         raise UserError(f"column {name!r} has no value; leave it out")
     index = {category: number for number, category in enumerate(categories)}
     numbers[~absent] = [index[value] for value in spelled]
-    return Column(name, kind, categories=categories), numbers
+    return Column(name, chosen, categories=categories), numbers
 
 
 def _is_missing(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from vaelab.errors import UserError, brief, did_you_mean
 
 
 class TableFile(SourceSpec):
-    """Base of the files that hold a table: a column is real, binary or categorical, and an empty cell is missing."""
+    """Base of the files that hold a table: its columns have types, and an empty cell is missing."""
 
     path: str
     label: str | None
     categorical: tuple[str, ...]
+    count: tuple[str, ...]
+    ordinal: tuple[str, ...]
     drop: tuple[str, ...]
 
     @abstractmethod
@@ -33,8 +36,8 @@ class TableFile(SourceSpec):
         model is told which values are missing.
 
         Raises:
-            UserError: the file does not exist or cannot be read, a column that it does not have, a row without a
-                label, or a column that no model can take.
+            UserError: the file does not exist or cannot be read, a column that it does not have or that is given two
+                types, a row without a label, or a column that no model can take.
         """
         path = Path(self.path)
         if not path.is_file():
@@ -50,7 +53,8 @@ class TableFile(SourceSpec):
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise UserError(f"{path} cannot be read as {self.kind} ({' '.join(str(error).split())})") from None
         names = table.column_names
-        for name in (*self.drop, *self.categorical, *(() if self.label is None else (self.label,))):
+        typed = {"categorical": self.categorical, "count": self.count, "ordinal": self.ordinal}
+        for name in (*self.drop, *chain(*typed.values()), *(() if self.label is None else (self.label,))):
             if name not in names:
                 near = did_you_mean(name, names)
                 raise UserError(f"{path} has no column {name!r}, but has {brief(names)}; name one of these{near}")
@@ -62,7 +66,14 @@ class TableFile(SourceSpec):
         kept = [name for name in names if name not in self.drop and name != self.label]
         if not kept:
             raise UserError(f"{path} has no column left to model; drop fewer")
-        types: Any = dict.fromkeys(self.categorical, "categorical")
+        types: Any = {}
+        for kind, columns in typed.items():
+            for column in columns:
+                if column in types:
+                    raise UserError(
+                        f"{self.kind}.{kind} has {column!r}, which is {types[column]} as well; name it once"
+                    )
+                types[column] = kind
         whole = read_table(table.select(kept), y, types, "nan", name=f"{self.kind}:{path}")
         # Only a table with an empty cell has missing values.
         return standardised(held_out(replace(whole, missing=bool((whole.values != whole.values).any()))))
@@ -77,6 +88,10 @@ class Csv(TableFile):
     """The column of labels; None for unlabelled rows."""
     categorical: tuple[str, ...] = ()
     """Columns of numbers that stand for categories."""
+    count: tuple[str, ...] = ()
+    """Columns of counts, whole numbers from 0, which are not standardised."""
+    ordinal: tuple[str, ...] = ()
+    """Columns of numbers that stand for ordered categories."""
     drop: tuple[str, ...] = ()
     """Columns to leave out."""
 
@@ -96,6 +111,10 @@ class Parquet(TableFile):
     """The column of labels; None for unlabelled rows."""
     categorical: tuple[str, ...] = ()
     """Columns of numbers that stand for categories."""
+    count: tuple[str, ...] = ()
+    """Columns of counts, whole numbers from 0, which are not standardised."""
+    ordinal: tuple[str, ...] = ()
+    """Columns of numbers that stand for ordered categories."""
     drop: tuple[str, ...] = ()
     """Columns to leave out."""
 

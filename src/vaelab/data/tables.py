@@ -14,6 +14,11 @@ from vaelab.data.data import Data
 from vaelab.errors import UserError, brief
 from vaelab.spec import Spec
 
+# The types of columns whose values are numbers, not those of categories.
+_NUMBERS = ("real", "count")
+# Whole numbers up to this one are exact in float32.
+_MOST = 2**24
+
 
 @dataclass(frozen=True, repr=False)
 class TableData(Data):
@@ -27,7 +32,8 @@ class TableData(Data):
         labels, classes, splits, skipped, attributes, attribute_names, source: as for `ImageData`.
 
     Raises:
-        UserError: the arrays do not fit together, or a value is infinite, or missing although `missing` is False.
+        UserError: the arrays do not fit together, or a value is infinite, or missing although `missing` is False, or a
+            count is no whole number from 0.
     """
 
     name: str
@@ -59,6 +65,9 @@ class TableData(Data):
             value, name = self.values[row, column], self.columns[column].name
             remedy = "leave such rows out" if np.isinf(value) else "say that NaN is missing, with mask='nan'"
             raise UserError(f"{self.name}: row {row}, column {name!r} is {value}, but must be finite; {remedy}")
+        for column, values in zip(self.columns, self.values.T, strict=True):
+            if column.type == "count":
+                _check_counts(self.name, column, values[~np.isnan(values)])
         self.check_conditions()
 
     @property
@@ -73,8 +82,8 @@ class TableData(Data):
 
     @property
     def binary(self) -> bool:
-        """Whether all columns are binary or categorical."""
-        return all(column.type != "real" for column in self.columns)
+        """Whether x is 0 and 1 alone: all columns are binary, categorical or ordinal."""
+        return all(column.type not in _NUMBERS for column in self.columns)
 
     @property
     def digest(self) -> str:
@@ -111,13 +120,25 @@ class TableData(Data):
             )
         values = np.empty_like(self.values)
         for i, (own, column) in enumerate(zip(self.columns, format.columns, strict=True)):
-            if (own.type == "real") != (column.type == "real"):
+            numbers = column.type in _NUMBERS
+            # Only another order of categories can be taken over; numbers and counts are not those of categories.
+            if own.type != column.type and (numbers or own.type in _NUMBERS):
                 raise UserError(
                     f"column {own.name!r} is {own.type}, but the model takes it as {column.type}; give it so, with "
                     "types="
                 )
-            values[:, i] = self.values[:, i] if own.type == "real" else _renumbered(self.values[:, i], own, column)
+            values[:, i] = self.values[:, i] if numbers else _renumbered(self.values[:, i], own, column)
         return replace(self, values=values, columns=format.columns, missing=format.missing)
+
+
+def _check_counts(name: str, column: Column, values: NDArray[np.float64]) -> None:
+    """Check that counts are whole numbers from 0, and exact in float32."""
+    wrong = (values < 0) | (values != np.round(values)) | (values > _MOST)
+    if wrong.any():
+        raise UserError(
+            f"{name}: column {column.name!r} has the value {values[wrong][0]:g}, but is a count; give whole numbers "
+            f"from 0 to {_MOST}, or make the column real"
+        )
 
 
 def _renumbered(values: NDArray[np.float64], own: Column, column: Column) -> NDArray[np.float64]:

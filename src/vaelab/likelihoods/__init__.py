@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
 from vaelab.data import ColumnType, DataFormat, TableFormat
 from vaelab.errors import UserError
+from vaelab.likelihoods.count_specs import (
+    NegativeBinomial as NegativeBinomial,
+    ZeroInflatedNegativeBinomial as ZeroInflatedNegativeBinomial,
+)
 from vaelab.likelihoods.likelihood import LikelihoodSpec as LikelihoodSpec
 from vaelab.likelihoods.robust_specs import Laplace as Laplace, LogCosh as LogCosh, StudentT as StudentT
 from vaelab.spec import any_of
@@ -147,16 +151,54 @@ class Beta(LikelihoodSpec):
 
 
 @dataclass(frozen=True)
-class ByColumn(LikelihoodSpec):
-    """A density for each type of a table's columns: a likelihood of real numbers, Bernoulli, and softmax.
+class Ordinal(LikelihoodSpec):
+    """Ordered levels of a pixel, or ordered categories of a column: the cumulative logit of McCullagh (1980).
 
-    p(x | z) = prod_real p(x_i | z) prod_binary Bernoulli(x_j; sigmoid(theta_j)) prod_categorical softmax(theta_k)[x_k].
+    p(x <= level k | z) = sigmoid(c_k - theta(z)), with increasing thresholds c that are parameters of the model.
+    """
+
+    levels: Annotated[int, Ge(2), Le(256)] = 256
+    """Values of a pixel, to which its grey is rounded; a column has those of its categories."""
+    columns: ClassVar[frozenset[ColumnType]] = frozenset({"ordinal"})
+
+    def build(self, shape: tuple[int, ...]) -> Likelihood:
+        """Build the likelihood for x of (C, H, W).
+
+        Raises:
+            UserError: the shape of a row of a table, which does not say how many categories a column has.
+        """
+        from vaelab.likelihoods.ordinal import OrdinalPixelsLikelihood
+
+        if len(shape) != 3:
+            raise UserError(
+                f"Ordinal is built for the columns of a table, not for the shape {shape}; use build_for(format)"
+            )
+        return OrdinalPixelsLikelihood(self.levels)
+
+    def build_for(self, format: DataFormat) -> Likelihood:
+        """Build the likelihood for images, or for the columns of a table."""
+        from vaelab.likelihoods.ordinal import OrdinalColumnsLikelihood
+
+        self.check(format)
+        if isinstance(format, TableFormat):
+            return OrdinalColumnsLikelihood([column.width for column in format.columns])
+        return self.build(format.shape)
+
+
+@dataclass(frozen=True)
+class ByColumn(LikelihoodSpec):
+    """A density for each type of a table's columns: likelihoods of numbers and counts, Bernoulli, softmax, thresholds.
+
+    p(x | z) = prod_real p(x_i | z) prod_count p(x_h | z) prod_binary Bernoulli(x_j; sigmoid(theta_j)) prod_categorical
+    softmax(theta_k)[x_k] prod_ordinal Ordinal(x_l; theta_l).
     """
 
     # No choice of words: it would offer this class again, without an end.
     real: tyro.conf.Suppress[LikelihoodSpec] = LearnedGaussian(shared=False)
     """The likelihood of the real columns; in Python."""
-    columns: ClassVar[frozenset[ColumnType]] = frozenset({"real", "binary", "categorical"})
+    count: tyro.conf.Suppress[LikelihoodSpec] = NegativeBinomial()
+    """The likelihood of the columns of counts; in Python."""
+    columns: ClassVar[frozenset[ColumnType]] = frozenset({"real", "count", "binary", "categorical", "ordinal"})
     images: ClassVar[bool] = False
 
     def build(self, shape: tuple[int, ...]) -> Likelihood:
@@ -173,21 +215,22 @@ class ByColumn(LikelihoodSpec):
 
         self.check(format)
         assert isinstance(format, TableFormat)
-        return ByColumnLikelihood(self.real, format)
+        return ByColumnLikelihood(self.real, self.count, format)
 
     def check(self, format: DataFormat) -> None:
-        """Check that the data are a table, and that `real` is a likelihood of real columns.
+        """Check that the data are a table, and that `real` and `count` are likelihoods of such columns.
 
         Raises:
-            UserError: the data are images, or `real` is not for real columns.
+            UserError: the data are images, or `real` or `count` is not for such columns.
         """
         super().check(format)
         types = {column.type for column in format.columns} if isinstance(format, TableFormat) else set()
-        if "real" in types and "real" not in self.real.columns:
-            raise UserError(
-                f"ByColumn.real is {type(self.real).__name__}, which is no likelihood of real columns; choose another, "
-                "such as LearnedGaussian"
-            )
+        for name, part, remedy in (("real", self.real, "LearnedGaussian"), ("count", self.count, "NegativeBinomial")):
+            if name in types and (name not in part.columns or isinstance(part, ByColumn)):
+                raise UserError(
+                    f"ByColumn.{name} is {type(part).__name__}, which is no likelihood of {name} columns; choose "
+                    f"another, such as {remedy}"
+                )
 
 
 AnyLikelihood = Annotated[LikelihoodSpec, any_of(LikelihoodSpec)]

@@ -2,55 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, constraints
+from torch.distributions import Distribution, constraints
 
 from vaelab.contract import Likelihood
-from vaelab.data import TableFormat
+from vaelab.data import ColumnType, TableFormat
 from vaelab.likelihoods.bernoulli import BernoulliLikelihood
+from vaelab.likelihoods.categorical_columns import CategoricalColumnsLikelihood
+from vaelab.likelihoods.likelihood import LikelihoodSpec
+from vaelab.likelihoods.ordinal import OrdinalColumnsLikelihood
 
 
 class ByColumnLikelihood(Likelihood):
-    r"""Independent columns given z: real ones by a likelihood of their own, binary and categorical ones by a mass.
+    r"""Independent columns given z, each type by a density or a mass of its own; Nazabal et al. (2020), section 2.2.
 
-    log p(x | z) = log p(x_real | z) + sum_j log Bernoulli(x_j; sigmoid(theta_j)) + sum_k x_k . log softmax(theta_k)
+    log p(x | z) = log p(x_real | z) + log p(x_count | z) + sum_j log Bernoulli(x_j; sigmoid(theta_j)) + sum_k x_k . log
+    softmax(theta_k) + sum_l x_l . log Ordinal(theta_l)
 
-    with the one-hot vector x_k of column k; Nazabal, Olmos, Ghahramani and Valera (2020), section 2.2. A missing value
-    is left out.
+    with the one-hot vectors x_k and x_l of categorical and ordinal columns. A missing value is left out.
 
     Args:
         real: the spec of the likelihood of the real columns.
+        count: the spec of the likelihood of the columns of counts.
         format: the columns.
     """
 
-    def __init__(self, real: Any, format: TableFormat) -> None:
+    def __init__(self, real: LikelihoodSpec, count: LikelihoodSpec, format: TableFormat) -> None:
         super().__init__()
-        self.places: dict[str, list[list[int]]] = {"real": [], "binary": [], "categorical": []}
-        for column, where in format.slices():
-            self.places[column.type].append(list(range(where.start, where.stop)))
-        self.indices = {kind: list(chain.from_iterable(places)) for kind, places in self.places.items()}
+        makers: dict[ColumnType, Callable[[TableFormat], Likelihood]] = {
+            "real": real.build_for,
+            "binary": lambda columns: BernoulliLikelihood(1),
+            "categorical": lambda columns: CategoricalColumnsLikelihood([each.width for each in columns.columns]),
+            "count": count.build_for,
+            "ordinal": lambda columns: OrdinalColumnsLikelihood([each.width for each in columns.columns]),
+        }
+        self.indices: dict[str, list[int]] = {}
         parts: dict[str, Likelihood] = {}
-        if self.indices["real"]:
-            parts["real"] = real.build((len(self.indices["real"]),))
-        if self.indices["binary"]:
-            parts["binary"] = BernoulliLikelihood(1)
-        if self.indices["categorical"]:
-            parts["categorical"] = CategoricalColumnsLikelihood([len(place) for place in self.places["categorical"]])
+        for kind, make in makers.items():
+            found = [(column, where) for column, where in format.slices() if column.type == kind]
+            if found:
+                self.indices[kind] = [place for _, where in found for place in range(where.start, where.stop)]
+                parts[kind] = make(TableFormat(tuple(column for column, _ in found), format.missing))
         self.parts = torch.nn.ModuleDict(parts)
         self.linear = all(part.linear for part in parts.values())
         self.unbounded = True
+        self.places = self._places()
+
+    def _places(self) -> dict[str, list[int]]:
+        """The places in theta of each type's parameters.
+
+        Types with a parameter for each number of x come first, in the order of x; then the others, type by type.
+        """
+        wanted = {kind: part.outputs(len(self.indices[kind])) for kind, part in self._likelihoods()}
+        alike = [kind for kind, size in wanted.items() if size == len(self.indices[kind])]
+        in_order = sorted(chain.from_iterable(self.indices[kind] for kind in alike))
+        found = {kind: [in_order.index(place) for place in self.indices[kind]] for kind in alike}
+        start = len(in_order)
+        for kind, size in wanted.items():
+            if kind not in found:
+                found[kind] = list(range(start, start + size))
+                start += size
+        return found
+
+    def _likelihoods(self) -> list[tuple[str, Likelihood]]:
+        return [(kind, part) for kind, part in self.parts.items() if isinstance(part, Likelihood)]
 
     def forward(self, theta: Float[Tensor, ...]) -> Distribution:
         """The columns, each type by its density."""
         return ColumnsDistribution(
-            {kind: part(theta[..., self.indices[kind]]) for kind, part in self.parts.items()},
+            {kind: part(theta[..., self.places[kind]]) for kind, part in self.parts.items()},
             {kind: self.indices[kind] for kind in self.parts},
         )
+
+    def outputs(self, channels: int) -> int:
+        """P, the parameters of all types."""
+        return sum(map(len, self.places.values()))
 
     def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N F"]) -> Float[Tensor, "G N"]:
         """The sum over the types of columns, each by its own products of matrices, nats."""
@@ -59,68 +91,6 @@ class ByColumnLikelihood(Likelihood):
             for kind, part in self.parts.items()
         ]
         return torch.stack(tables).sum(0)
-
-
-class CategoricalColumnsLikelihood(Likelihood):
-    """Categorical columns, each with a softmax over its categories; x is one-hot.
-
-    Args:
-        widths: the number of categories of each column.
-    """
-
-    linear = True
-
-    def __init__(self, widths: list[int]) -> None:
-        super().__init__()
-        self.widths = widths
-
-    def forward(self, theta: Float[Tensor, ...]) -> Distribution:
-        """Independent categorical columns with logits theta."""
-        return CategoricalColumns(theta, self.widths)
-
-    def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N F"]) -> Float[Tensor, "G N"]:
-        """x . log softmax(theta), all pairs by one matrix product, nats."""
-        log_mass: Tensor = p.log_mass  # type: ignore[attr-defined]
-        return log_mass @ x.nan_to_num(0.0).T
-
-
-class CategoricalColumns(Distribution):
-    """Independent categorical variables, side by side as one-hot vectors.
-
-    Args:
-        logits: unnormalised log probabilities, (..., sum of widths).
-        widths: the number of categories of each variable.
-    """
-
-    arg_constraints = {}  # noqa: RUF012  # as torch declares it
-    support = constraints.independent(constraints.unit_interval, 1)
-
-    def __init__(self, logits: Tensor, widths: list[int]) -> None:
-        self.widths = widths
-        self.log_mass = torch.cat([part.log_softmax(-1) for part in logits.split(widths, -1)], -1)
-        super().__init__(logits.shape[:-1], logits.shape[-1:], validate_args=False)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> CategoricalColumns:
-        """The same distribution, expanded to a larger batch."""
-        return CategoricalColumns(self.log_mass.expand(*batch_shape, -1), self.widths)
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Log probability of each row of one-hot vectors, nats; a missing one, NaN, is left out."""
-        return (self.log_mass * value.nan_to_num(0.0)).sum(-1)
-
-    @property
-    def mean(self) -> Tensor:
-        """The probabilities of the categories."""
-        return self.log_mass.exp()
-
-    @torch.no_grad()
-    def sample(self, sample_shape: Any = ()) -> Tensor:
-        """One-hot vectors drawn at random."""
-        drawn = [
-            torch.nn.functional.one_hot(Categorical(logits=part, validate_args=False).sample(sample_shape), width)
-            for part, width in zip(self.log_mass.split(self.widths, -1), self.widths, strict=True)
-        ]
-        return torch.cat(drawn, -1).to(self.log_mass.dtype)
 
 
 class ColumnsDistribution(Distribution):
@@ -151,7 +121,7 @@ class ColumnsDistribution(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """Means of the real columns, probabilities of the others."""
+        """Means of real columns and counts, probabilities of the others."""
         return torch.cat([part.mean for part in self.parts.values()], -1)[..., self.order]
 
     @torch.no_grad()

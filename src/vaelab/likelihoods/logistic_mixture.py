@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, constraints
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import softplus
 
-from vaelab.likelihoods.levels import LEVELS, to_levels, to_pixels
+from vaelab.likelihoods.levels import LEVELS, log_logistic_mass, to_levels, to_pixels
 
 # Half the distance between neighbouring values, on the scale from -1 to 1 that these formulas use.
 _HALF = 1 / (LEVELS - 1)
@@ -24,9 +24,7 @@ class LogisticMixture(Distribution):
         P(v_c | v_1 .. v_{c-1}, k) = F((v_c + h - m_c) / s_c) - F((v_c - h - m_c) / s_c)
         m_c = location_c + sum_{j < c} a_cj v_j,       F the logistic function, h = 1/255,
 
-    where the bin of the lowest value includes everything below it, and that of the highest everything above. The
-    difference of two logistic functions is computed as a product, F(b) - F(a) = F(b) F(-a) (1 - e^{a - b}), whose log
-    stays finite in floating point for any scale and distance.
+    where the bin of the lowest value includes everything below it, and that of the highest everything above.
 
     Args:
         logits: unnormalised log weights of the components.
@@ -62,12 +60,11 @@ class LogisticMixture(Distribution):
         each_mean = (self._mean(c, v[..., :c, :, :]) for c in range(self.channels))
         means = torch.stack(torch.broadcast_tensors(*each_mean), -3)
 
-        # Bounds of the bin. The outermost bins are open on one side; the factor of that side is 1.
+        # Bounds of the bin. The outermost bins are open on one side.
         above = (v + _HALF - means) / self.scale
         below = (v - _HALF - means) / self.scale
         lowest, highest = levels <= 0, levels >= LEVELS - 1
-        log_mass = torch.where(highest, 0.0, logsigmoid(above)) + torch.where(lowest, 0.0, logsigmoid(-below))
-        log_mass = log_mass + torch.where(lowest | highest, 0.0, (-torch.expm1(-2 * _HALF / self.scale)).log())
+        log_mass = log_logistic_mass(above, below, 2 * _HALF / self.scale, lowest, highest)
 
         each = self.logits.log_softmax(-3) + log_mass.sum(-3)
         return each.logsumexp(-3).sum((-2, -1))

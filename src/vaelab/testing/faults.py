@@ -23,27 +23,41 @@ FORMATS = (
 """Image formats that every part must take: grey and colour, even and odd, labels and attributes."""
 
 _COLOURS = Column("colour", "categorical", categories=("blue", "green", "red"))
+_VISITS = Column("visits", "count", mean=2.0)
+_SIZE = Column("size", "ordinal", categories=("small", "medium", "large"))
 TABLES = (
     TableFormat((Column("length"), Column("width")), False, ("a", "b")),
     TableFormat((Column("old", "binary", categories=("0", "1")), Column("new", "binary", categories=("0", "1")))),
-    TableFormat((_COLOURS, Column("length"), Column("old", "binary", categories=("no", "yes"))), True, ("a", "b")),
+    TableFormat(
+        (_COLOURS, Column("length"), _VISITS, Column("old", "binary", categories=("no", "yes")), _SIZE),
+        True,
+        ("a", "b"),
+    ),
+    TableFormat((_VISITS, Column("calls", "count", mean=400.0)), False, ("a", "b")),
+    TableFormat((_SIZE, Column("grade", "ordinal", categories=("1", "2", "3", "4")))),
 )
-"""Formats of tables, for parts that take them: real columns, binary ones, and all types with missing values."""
+"""Formats of tables, for parts that take them: columns of one type, and of all types with missing values."""
 
 
 def example(format: DataFormat, n: int) -> Tensor:
     """n rows of x, (n, *shape), drawn at random; of a table whose values may be missing, one in four is."""
     if not isinstance(format, TableFormat):
         return torch.rand(n, *format.shape)
-    values = [
-        torch.randn(n, 1) if column.type == "real" else torch.randint(max(2, column.width), (n, 1)).float()
-        for column in format.columns
-    ]
+    values = [_values(column, n) for column in format.columns]
     x = torch.from_numpy(format.encode(torch.cat(values, 1).numpy()))
     if format.missing:
         for number, (_, where) in enumerate(format.slices()):
             x[number % n :: 4, where] = torch.nan
     return x
+
+
+def _values(column: Column, n: int) -> Tensor:
+    """n values of a column, (n, 1), drawn at random; some counts are zero, some are large."""
+    if column.type == "real":
+        return torch.randn(n, 1)
+    if column.type == "count":
+        return torch.poisson(column.mean * torch.randn(n, 1).exp()) * torch.randint(2, (n, 1))
+    return torch.randint(max(2, column.width), (n, 1)).float()
 
 
 def formats_of(check: Callable[[Any], None]) -> list[DataFormat]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vaelab.contract import Likelihood
-from vaelab.data import DataFormat, ImageFormat, TableFormat
+from vaelab.data import ONE_HOT, DataFormat, ImageFormat, TableFormat
 from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models.model import built
 from vaelab.testing.faults import (
@@ -26,6 +26,7 @@ from vaelab.testing.faults import (
 
 _BATCH, _DRAWS = 4, 3
 _REACH = 60.0
+_MOST_COUNTS = 20_000
 
 
 def check_likelihood(spec: LikelihoodSpec) -> list[str]:
@@ -93,9 +94,12 @@ def _total(likelihood: Any, p: Any, format: DataFormat) -> float:
         scores: Tensor = torch.cat([p.log_prob(part.reshape(-1, *format.shape)).flatten() for part in x.split(5000)])
         return scores
 
-    if isinstance(format, TableFormat) and format.columns[0].type == "categorical":
+    kind = format.columns[0].type if isinstance(format, TableFormat) else ""
+    if kind in ONE_HOT:
         return float(log_p(torch.eye(format.shape[0]).flatten()).exp().sum())
-    if likelihood.binary or (isinstance(format, TableFormat) and format.columns[0].type == "binary"):
+    if kind == "count":
+        return float(log_p(torch.arange(_MOST_COUNTS).float()).exp().sum())
+    if likelihood.binary or kind == "binary":
         return float(log_p(torch.tensor([0.0, 1.0])).exp().sum())
     if likelihood.discrete(False):
         return float(log_p(torch.arange(likelihood.levels) / (likelihood.levels - 1)).exp().sum())
