@@ -11,12 +11,12 @@ from annotated_types import Ge
 from vaelab.data import DataFormat
 from vaelab.objectives.elbo import Elbo
 from vaelab.objectives.objective import Loss, ObjectiveSpec
-from vaelab.schedules import Progress, ScheduleSpec
+from vaelab.objectives.wrapper import Wrapper
 from vaelab.spec import Trait
 
 
 @dataclass(frozen=True)
-class Lagging(ObjectiveSpec):
+class Lagging(Wrapper):
     """Several encoder steps per decoder step while the mutual information of x and z rises (He et al. 2019).
 
     The loss is that of `base`. Its gradient reaches the encoder at every step, and the decoder and the prior at each
@@ -37,42 +37,8 @@ class Lagging(ObjectiveSpec):
     """Encoder steps per decoder step."""
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes, Trait.density})
 
-    @property
-    def samples(self) -> int:  # type: ignore[override]
-        """Draws of z per image, of the base."""
-        return self.base.samples
-
-    @property
-    def schedules(self) -> tuple[ScheduleSpec, ...]:
-        """The schedules of the base."""
-        return self.base.schedules
-
-    def beta(self, progress: Progress) -> float:
-        """The weight of the KL in the base."""
-        return self.base.beta(progress)
-
-    def requirements(self) -> frozenset[Trait]:
-        """The traits that the model must have: those of the base, and draws with gradients."""
-        return super().requirements() | self.base.requirements()
-
-    def check(self, traits: frozenset[Trait], model: str, format: DataFormat) -> None:
-        """Check that a model has the required traits, and that the data suit the base.
-
-        Raises:
-            UserError: as for the base.
-        """
-        self.base.check(traits, model, format)
-        super().check(traits, model, format)
-
-    def build(self, latent: int) -> Loss:
-        """Build the loss around that of the base, for `latent` dimensions of z."""
-        return self._around(self.base.build(latent))
-
     def build_for(self, latent: int, format: DataFormat) -> Loss:
         """Build the loss around that of the base, for images or rows of a table."""
-        return self._around(self.base.build_for(latent, format))
-
-    def _around(self, base: Loss) -> Loss:
         from vaelab.objectives.lagging_loss import LaggingLoss
 
-        return LaggingLoss(base, self.steps)
+        return LaggingLoss(self.base.build_for(latent, format), self.steps)

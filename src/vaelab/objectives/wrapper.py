@@ -1,8 +1,6 @@
-"""The base class of objectives that add a term to another one."""
+"""The base class of objectives made of another one."""
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 from vaelab.data import DataFormat
 from vaelab.objectives.objective import ObjectiveSpec
@@ -11,15 +9,14 @@ from vaelab.spec import Trait
 
 
 class Wrapper(ObjectiveSpec):
-    """Base of the objectives of images that add a term to the loss of another one, `base`.
+    """Base of the objectives that add a term to another one, `base`, or train it in another way.
 
     A subclass has the field `base`, and `build_for`. Draws per image, the weight of the KL and the needed traits are
     those of the base.
     """
 
     base: ObjectiveSpec
-    """The objective that the term is added to; in Python."""
-    of_images: ClassVar[bool] = True
+    """The objective; in Python."""
 
     @property
     def samples(self) -> int:  # type: ignore[override]  # no field: the base has it
@@ -40,7 +37,7 @@ class Wrapper(ObjectiveSpec):
         return super().requirements() | self.base.requirements()
 
     def check(self, traits: frozenset[Trait], model: str, format: DataFormat) -> None:
-        """Check the model and the data for the base, then for the added term.
+        """Check the model and the data for the base, then for what is added.
 
         Raises:
             UserError: one of them does not go with the model or the data.

@@ -100,8 +100,8 @@ def inference_gaps(
         seed: of all draws.
 
     Raises:
-        UserError: a posterior that is not Gaussian or has no density, no density over one latent, weights that are not finite, or a
-            setting below 1.
+        UserError: a posterior that is not Gaussian or has no density, no density over one latent, weights that are not
+            finite, or a setting below 1.
     """
     for name, number in (("steps", steps), ("samples", samples), ("evaluation", evaluation)):
         at_least(name, number, 1)

@@ -37,7 +37,7 @@ class ElboParts:
     distortion_is: str
     """The name of the distortion: negative log-likelihood, or cross-entropy for grey pixels under Bernoulli."""
     rate: Estimate
-    """KL(q(z | x) || p(z)), all latents together; -log p(code) for a codebook, -log p(z) for a deterministic encoder."""
+    """KL(q(z | x) || p(z)), all latents together; -log p(code) for a codebook or a deterministic encoder."""
     total: Estimate
     """Distortion plus rate: the negative ELBO, if the distortion is a negative log-likelihood and q has a density."""
     rate_by_group: tuple[float, ...]
@@ -64,8 +64,8 @@ def elbo_parts(
     """Distortion and rate of a split, and the parts of the rate by the aggregate posterior of its N images.
 
     -ELBO = distortion + rate (Kingma and Welling 2014, equation 3; the names follow Alemi et al. 2018). The rate is
-    split by `split_rate`, except for a codebook, for a hierarchy and for a posterior without a density, where `left_out`
-    gives the reason.
+    split by `split_rate`, except for a codebook, a hierarchy and a posterior without a density, where `left_out` gives
+    the reason.
 
     Args:
         model: any model, on any device.

@@ -145,6 +145,7 @@ class Perceptual(Wrapper):
     """The penalty."""
     weight: AnySchedule = Constant(100.0)
     """Weight of the penalty, nats per unit."""
+    of_images: ClassVar[bool] = True
 
     def build_for(self, latent: int, format: DataFormat) -> Loss:
         """Build the loss, with the penalty's network.
