@@ -49,6 +49,7 @@ class Trait(StrEnum):
     fixed_likelihood = "a likelihood that is not fitted to each batch"
     density = "a posterior with a density, so that draws have importance weights"
     reparameterised_posterior = "a posterior that is drawn from by reparameterisation"
+    random_codes = "a posterior whose codes are drawn at random"
 
 
 class Spec(ABC):

@@ -32,7 +32,7 @@ class ModelSpec(Spec, room=True):
     @property
     def traits(self) -> frozenset[Trait]:
         """Properties that objectives, figures and evidence may require; by default the likelihood's and safe ones."""
-        return self._of_likelihood | {Trait.density, Trait.reparameterised_posterior}
+        return self._of_likelihood | {Trait.density, Trait.reparameterised_posterior, Trait.random_codes}
 
     @property
     def _of_likelihood(self) -> frozenset[Trait]:
@@ -97,6 +97,7 @@ class VAE(ModelSpec):
             Trait.one_latent: True,
             Trait.real_codes: not self.posterior.discrete,
             Trait.density: self.posterior.has_density,
+            Trait.random_codes: self.posterior.random,
             Trait.reparameterised_posterior: self.posterior.reparameterised,
             Trait.reparameterised_prior: self.prior.reparameterised,
         }

@@ -35,6 +35,8 @@ class PosteriorSpec(Spec, room=True):
     """q(code | x) has a density or a mass, so draws have importance weights and the total is a bound."""
     kl_is: ClassVar[str] = "KL"
     """What stands as the KL in tables, for posteriors without a density, which have none."""
+    random: ClassVar[bool] = True
+    """Codes are drawn at random; a quantiser finds one code per image, which has no score function to learn by."""
     traits: ClassVar[frozenset[Trait]] = frozenset()
     """Properties that objectives and figures may require; `Trait.real_codes` follows from `discrete`."""
 
@@ -135,6 +137,7 @@ class Codebook(PosteriorSpec):
     restart_below: Annotated[float, Ge(0), Lt(1)] = 0.03
     """Restart codes used less often than this share of the average use at vectors of the batch; 0 for never."""
     discrete: ClassVar[bool] = True
+    random: ClassVar[bool] = False
 
     def build(self, network: Network, latent: int) -> Posterior:
         """Build the posterior, with one code per position of the network."""
@@ -158,6 +161,7 @@ class ResidualCodebook(PosteriorSpec):
     restart_below: Annotated[float, Ge(0), Lt(1)] = 0.03
     """Restart codes used less often than this share of the average use at vectors of the batch; 0 for never."""
     discrete: ClassVar[bool] = True
+    random: ClassVar[bool] = False
 
     def build(self, network: Network, latent: int) -> Posterior:
         """Build the posterior, with `levels` codes per position of the network."""
@@ -175,6 +179,7 @@ class FiniteScalar(PosteriorSpec):
     levels: tuple[Annotated[int, Ge(3)], ...] = (8, 8, 8)
     """Number of levels of each entry of a vector; the number of codes is their product."""
     discrete: ClassVar[bool] = True
+    random: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
