@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn.functional import softplus
 
 from vaelab.contract import Trace
+from vaelab.objectives.discriminator import cross_entropy, discriminator, logits_for_the_model
 from vaelab.schedules import Progress
 
 
@@ -31,23 +28,16 @@ class FactorLoss(nn.Module):
     def __init__(self, gamma: float, latent: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
         self.gamma = gamma
-        layers: list[nn.Module] = []
-        for wide, narrow in pairwise((latent, *hidden)):
-            layers += [nn.Linear(wide, narrow), nn.LeakyReLU(0.2)]
-        self.discriminator = nn.Sequential(*layers, nn.Linear((latent, *hidden)[-1], 1))
+        self.discriminator = discriminator(latent, hidden)
 
     def forward(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
         (latent,) = trace.latents
         z = latent.code.flatten(0, 1)
-        fixed = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
-        correlation = functional_call(self.discriminator, fixed, (z,))
-
-        joint, product = z.detach(), permuted(z.detach())
-        # -log D for draws of q(z) and -log (1 - D) for permuted ones, D the sigmoid of the logit.
-        cross_entropy = softplus(-self.discriminator(joint)) + softplus(self.discriminator(product))
-        loss: Tensor = trace.cost().mean() + self.gamma * correlation.mean() + cross_entropy.mean() / 2
-        return loss
+        correlation = logits_for_the_model(self.discriminator, z).mean()
+        # D is 1 for draws of q(z) and 0 for permuted ones.
+        entropy = cross_entropy(self.discriminator, z, permuted(z.detach()))
+        return trace.cost().mean() + self.gamma * correlation + entropy / 2
 
 
 def permuted(z: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
