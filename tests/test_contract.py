@@ -33,7 +33,9 @@ from vaelab import (
     Folder,
     FreeBits,
     Ladder,
+    Miwae,
     Mlp,
+    Piwae,
     ResidualCodebook,
     ResNet,
     UniformCodes,
@@ -68,6 +70,8 @@ SMALL: dict[type, Any] = {
     FiniteScalar: FiniteScalar(levels=(4, 4, 4)),
     DiscretisedLogistic: DiscretisedLogistic(components=2),
     Factor: Factor(hidden=(8,)),
+    Miwae: Miwae(samples=2, groups=2),
+    Piwae: Piwae(samples=2, groups=2),
     FreeBits: FreeBits(floor=0.01),
 }
 

@@ -19,6 +19,7 @@ from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 from vaelab import (
     VAE,
     Capacity,
+    Ciwae,
     Codebook,
     Constant,
     Cyclical,
@@ -28,6 +29,7 @@ from vaelab import (
     Elbo,
     Experiment,
     Factor,
+    FiniteScalar,
     Flow,
     FreeBits,
     FullGaussian,
@@ -38,14 +40,19 @@ from vaelab import (
     Ladder,
     Lagging,
     Linear,
+    Miwae,
     Mixture,
     Mlp,
     MsSsim,
     Perceptual,
+    Piwae,
+    ReweightedWakeSleep,
+    StickingTheLanding,
     TotalCorrelation,
     UniformCodes,
     UserError,
     Vamp,
+    Vimco,
     train,
 )
 from vaelab.codec import decode, encode
@@ -626,7 +633,7 @@ def encoder_gradients(objective: Any, draws: int) -> Tensor:
     q = normal(mean, scale)
     z = q.rsample((objective.samples,))
     theta = model.network.decode(z.flatten(0, 1), None).unflatten(0, (objective.samples, -1))
-    trace = Trace(x, model.likelihood(theta), (Latent(q=q, code=z, z=z, p=normal([0.0, 0.0], 1.0)),))
+    trace = Trace(x, model.likelihood(theta), (Latent(q=q, code=z, z=z, p=normal([0.0, 0.0], 1.0)),), model)
     # Each row has its own gradient; the loss is a mean over rows.
     return torch.cat(torch.autograd.grad(objective(trace, PROGRESS) * draws, (mean, scale)), 1)
 
@@ -660,6 +667,9 @@ IMAGES = ImageFormat(1, 8, 8)
         (Info(alpha=1.0), VAE(prior=Vamp()), ("Info", "Vamp", "reparameterisation")),
         (TotalCorrelation(), VAE(posterior=FullGaussian()), ("TotalCorrelation", "FullGaussian", "independent")),
         (Factor(), Ladder(), ("Factor", "Ladder", "one latent")),
+        (Vimco(), VAE(posterior=Codebook(), prior=UniformCodes()), ("Vimco", "Codebook", "drawn at random")),
+        (ReweightedWakeSleep(), VAE(posterior=FiniteScalar(), prior=UniformCodes()), ("FiniteScalar", "at random")),
+        (Piwae(), Ladder(), ("Piwae", "Ladder", "one latent")),
     ],
 )
 def test_incompatible_models_are_refused_by_name(objective: Any, model: Any, named: tuple[str, ...]) -> None:
@@ -690,6 +700,7 @@ def test_a_penalty_is_added_once_and_averaged_over_images(kind: type) -> None:
         for loss, given in ((with_penalty, penalty), (without, None)):
             torch.manual_seed(seed)
             losses.append(loss(trace_of(q, 3, penalty=given, shape=(8, 8)), PROGRESS))
+            losses.append(loss(trace_of(q, 8, penalty=given), PROGRESS))
         close(losses[0] - losses[1], penalty.mean())
 
 
@@ -724,6 +735,12 @@ NON_DEFAULT: tuple[Any, ...] = (
     Info(-0.5, 12.0, samples=2),
     Lagging(Elbo(samples=2), 4),
     Perceptual(Elbo(samples=2), MsSsim(scales=2), 7.5),
+    Miwae(samples=6, groups=3),
+    Ciwae(samples=7, share=0.25),
+    Piwae(samples=6, groups=3),
+    StickingTheLanding(samples=2),
+    ReweightedWakeSleep(samples=3, wake=0.5, sleep=0.25),
+    Vimco(samples=3),
 )
 
 
@@ -761,6 +778,12 @@ def test_every_objective_is_tested() -> None:
         (lambda: DipII(on=-1.0), "DipII.on is -1.0, but must be >= 0"),
         (lambda: Info(alpha=1.5), "Info.alpha is 1.5, but must be <= 1"),
         (lambda: Info(weight=-1.0), "Info.weight is -1.0, but must be >= 0"),
+        (lambda: Miwae(samples=10, groups=4), "Miwae.groups is 4, but must divide the number of draws, 10"),
+        (lambda: Piwae(samples=3), "Piwae.groups is 8, but must divide the number of draws, 3"),
+        (lambda: Ciwae(share=1.5), "Ciwae.share is 1.5, but must be <= 1"),
+        (lambda: Vimco(samples=1), "Vimco.samples is 1, but must be >= 2"),
+        (lambda: ReweightedWakeSleep(samples=1), "ReweightedWakeSleep.samples is 1, but must be >= 2"),
+        (lambda: ReweightedWakeSleep(wake=0.0), "ReweightedWakeSleep.wake and .sleep are both 0"),
         (
             lambda: decode(Experiment, {"objective": {"kind": "geco", "tolerence": 1}}),
             "objective.tolerence: unknown field of Geco; did you mean tolerance?",
@@ -810,6 +833,7 @@ def test_reported_numbers_do_not_depend_on_the_objective(digits: ImageData, tmp_
 @pytest.mark.parametrize("kind", OBJECTIVES)
 def test_a_loss_does_not_change_the_trace(kind: type) -> None:
     trace, loss = trace_of(random_posterior(), 2, shape=(8, 8)), kind().build_for(2, ImageFormat(1, 8, 8))
+    trace, loss = trace_of(random_posterior(), 8), kind().build(2)
     if isinstance(loss, torch.nn.Module):
         loss.double()
     untouched = replace(trace)

@@ -44,53 +44,18 @@ from .data import (
     as_table as as_table,
     open_data as open_data,
 )
-from .data.drawing.sprites import (
-    draw_sprites as draw_sprites,
-)
-from .data.drawing.strokes import (
-    draw_strokes as draw_strokes,
-)
-from .distributions import (
-    scale_of as scale_of,
-)
-from .errors import (
-    UserError as UserError,
-)
-from .evaluation import (
-    Budget as Budget,
-    Evaluation as Evaluation,
-    Number as Number,
-    Part as Part,
-    Section as Section,
-)
-from .evaluation.evaluate import (
-    evaluate as evaluate,
-)
-from .evaluation.measurement import (
-    Measurement as Measurement,
-)
-from .experiment import (
-    Adam as Adam,
-    Experiment as Experiment,
-    Training as Training,
-)
-from .explorer.page import (
-    Explorer as Explorer,
-    explore as explore,
-)
-from .export import (
-    Exported as Exported,
-    export_onnx as export_onnx,
-)
-from .figures import (
-    DrawnFigure as DrawnFigure,
-    FigureEntry as FigureEntry,
-    Need as Need,
-    draw_figures as draw_figures,
-)
-from .figures.source import (
-    FigureSource as FigureSource,
-)
+from .data.drawing.sprites import draw_sprites as draw_sprites
+from .data.drawing.strokes import draw_strokes as draw_strokes
+from .distributions import scale_of as scale_of
+from .errors import UserError as UserError
+from .evaluation import Budget as Budget, Evaluation as Evaluation, Number as Number, Part as Part, Section as Section
+from .evaluation.evaluate import evaluate as evaluate
+from .evaluation.measurement import Measurement as Measurement
+from .experiment import Adam as Adam, Experiment as Experiment, Training as Training
+from .explorer.page import Explorer as Explorer, explore as explore
+from .export import Exported as Exported, export_onnx as export_onnx
+from .figures import DrawnFigure as DrawnFigure, FigureEntry as FigureEntry, Need as Need, draw_figures as draw_figures
+from .figures.source import FigureSource as FigureSource
 from .flows import (
     AnyTransform as AnyTransform,
     Coupling as Coupling,
@@ -102,13 +67,8 @@ from .flows import (
     Spline as Spline,
     TransformSpec as TransformSpec,
 )
-from .hub.pull import (
-    from_hub as from_hub,
-)
-from .hub.push import (
-    Pushed as Pushed,
-    push_to_hub as push_to_hub,
-)
+from .hub.pull import from_hub as from_hub
+from .hub.push import Pushed as Pushed, push_to_hub as push_to_hub
 from .likelihoods import (
     AnyLikelihood as AnyLikelihood,
     Bernoulli as Bernoulli,
@@ -128,27 +88,15 @@ from .likelihoods import (
     StudentT as StudentT,
     ZeroInflatedNegativeBinomial as ZeroInflatedNegativeBinomial,
 )
-from .measured import (
-    MeasuredModel as MeasuredModel,
-)
+from .measured import MeasuredModel as MeasuredModel
 from .metrics.evidence import (
     exact_evidence as exact_evidence,
     importance_bound as importance_bound,
     inference_gaps as inference_gaps,
 )
-from .models import (
-    VAE as VAE,
-    AnyModel as AnyModel,
-    Ladder as Ladder,
-    ModelSpec as ModelSpec,
-)
-from .models.files import (
-    load as load,
-    save as save,
-)
-from .models.model import (
-    Model as Model,
-)
+from .models import VAE as VAE, AnyModel as AnyModel, Ladder as Ladder, ModelSpec as ModelSpec
+from .models.files import load as load, save as save
+from .models.model import Model as Model
 from .networks import (
     AnyCell as AnyCell,
     AnyNetwork as AnyNetwork,
@@ -165,6 +113,7 @@ from .objectives import (
     AnyObjective as AnyObjective,
     AnyPenalty as AnyPenalty,
     Capacity as Capacity,
+    Ciwae as Ciwae,
     DeepFeatures as DeepFeatures,
     DipI as DipI,
     DipII as DipII,
@@ -179,16 +128,18 @@ from .objectives import (
     Lagging as Lagging,
     Loss as Loss,
     Lpips as Lpips,
+    Miwae as Miwae,
     MsSsim as MsSsim,
     ObjectiveSpec as ObjectiveSpec,
     PenaltySpec as PenaltySpec,
     Perceptual as Perceptual,
+    Piwae as Piwae,
+    ReweightedWakeSleep as ReweightedWakeSleep,
+    StickingTheLanding as StickingTheLanding,
     TotalCorrelation as TotalCorrelation,
+    Vimco as Vimco,
 )
-from .plots import (
-    image_grid as image_grid,
-    save_figure as save_figure,
-)
+from .plots import image_grid as image_grid, save_figure as save_figure
 from .posteriors import (
     AnyPosterior as AnyPosterior,
     Codebook as Codebook,
@@ -200,10 +151,7 @@ from .posteriors import (
     PosteriorSpec as PosteriorSpec,
     ResidualCodebook as ResidualCodebook,
 )
-from .presets import (
-    PRESETS as PRESETS,
-    preset as preset,
-)
+from .presets import PRESETS as PRESETS, preset as preset
 from .priors import (
     AnyPrior as AnyPrior,
     AutoregressiveCodes as AutoregressiveCodes,
@@ -215,9 +163,7 @@ from .priors import (
     UniformCodes as UniformCodes,
     Vamp as Vamp,
 )
-from .report import (
-    Table as Table,
-)
+from .report import Table as Table
 from .schedules import (
     AnySchedule as AnySchedule,
     Constant as Constant,
@@ -228,20 +174,9 @@ from .schedules import (
     Progress as Progress,
     ScheduleSpec as ScheduleSpec,
 )
-from .sizes import (
-    CodeSpace as CodeSpace,
-    PriorSizes as PriorSizes,
-    Sizes as Sizes,
-)
-from .spec import (
-    Spec as Spec,
-    Trait as Trait,
-)
-from .studies import (
-    Study as Study,
-    StudySettings as StudySettings,
-    run_study as run_study,
-)
+from .sizes import CodeSpace as CodeSpace, PriorSizes as PriorSizes, Sizes as Sizes
+from .spec import Spec as Spec, Trait as Trait
+from .studies import Study as Study, StudySettings as StudySettings, run_study as run_study
 from .trackers import (
     MLflow as MLflow,
     Outcome as Outcome,
@@ -252,15 +187,6 @@ from .trackers import (
     Trackio as Trackio,
     WandB as WandB,
 )
-from .tracking.fit_prior import (
-    fit_prior as fit_prior,
-)
-from .tracking.train import (
-    resume as resume,
-    train as train,
-)
-from .training import (
-    Run as Run,
-    full_pass as full_pass,
-    open_run as open_run,
-)
+from .tracking.fit_prior import fit_prior as fit_prior
+from .tracking.train import resume as resume, train as train
+from .training import Run as Run, full_pass as full_pass, open_run as open_run

@@ -18,6 +18,7 @@ from vaelab.objectives.geco import Geco as Geco
 from vaelab.objectives.info import Info as Info
 from vaelab.objectives.iwae import Iwae as Iwae
 from vaelab.objectives.lagging import Lagging as Lagging
+from vaelab.objectives.miwae import Ciwae as Ciwae, Miwae as Miwae, Piwae as Piwae
 from vaelab.objectives.objective import Loss as Loss, ObjectiveSpec as ObjectiveSpec
 from vaelab.objectives.perceptual import (
     AnyPenalty as AnyPenalty,
@@ -27,7 +28,10 @@ from vaelab.objectives.perceptual import (
     PenaltySpec as PenaltySpec,
     Perceptual as Perceptual,
 )
+from vaelab.objectives.reweighted_wake_sleep import ReweightedWakeSleep as ReweightedWakeSleep
+from vaelab.objectives.sticking_the_landing import StickingTheLanding as StickingTheLanding
 from vaelab.objectives.total_correlation import TotalCorrelation as TotalCorrelation
+from vaelab.objectives.vimco import Vimco as Vimco
 from vaelab.spec import any_of
 
 AnyObjective = Annotated[ObjectiveSpec, any_of(ObjectiveSpec)]
