@@ -21,6 +21,7 @@ from torch.nn.functional import conv_transpose2d
 
 from vaelab import (
     VAE,
+    Adversarial,
     AutoregressiveCodes,
     Codebook,
     Conv,
@@ -70,6 +71,7 @@ SMALL: dict[type, Any] = {
     FiniteScalar: FiniteScalar(levels=(4, 4, 4)),
     DiscretisedLogistic: DiscretisedLogistic(components=2),
     Factor: Factor(hidden=(8,)),
+    Adversarial: Adversarial(hidden=(8,)),
     Miwae: Miwae(samples=2, groups=2),
     Piwae: Piwae(samples=2, groups=2),
     FreeBits: FreeBits(floor=0.01),

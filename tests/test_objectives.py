@@ -18,6 +18,7 @@ from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 
 from vaelab import (
     VAE,
+    Adversarial,
     Capacity,
     Ciwae,
     Codebook,
@@ -36,6 +37,7 @@ from vaelab import (
     GaussianPixels,
     Geco,
     Info,
+    InverseMultiquadratic,
     Iwae,
     Ladder,
     Lagging,
@@ -46,13 +48,16 @@ from vaelab import (
     MsSsim,
     Perceptual,
     Piwae,
+    Rbf,
     ReweightedWakeSleep,
+    SlicedWasserstein,
     StickingTheLanding,
     TotalCorrelation,
     UniformCodes,
     UserError,
     Vamp,
     Vimco,
+    Wae,
     train,
 )
 from vaelab.codec import decode, encode
@@ -669,6 +674,7 @@ IMAGES = ImageFormat(1, 8, 8)
         (Factor(), Ladder(), ("Factor", "Ladder", "one latent")),
         (Vimco(), VAE(posterior=Codebook(), prior=UniformCodes()), ("Vimco", "Codebook", "drawn at random")),
         (ReweightedWakeSleep(), VAE(posterior=FiniteScalar(), prior=UniformCodes()), ("FiniteScalar", "at random")),
+        (Wae(), VAE(prior=Mixture()), ("Wae", "Mixture", "reparameterisation")),
         (Piwae(), Ladder(), ("Piwae", "Ladder", "one latent")),
     ],
 )
@@ -741,6 +747,9 @@ NON_DEFAULT: tuple[Any, ...] = (
     StickingTheLanding(samples=2),
     ReweightedWakeSleep(samples=3, wake=0.5, sleep=0.25),
     Vimco(samples=3),
+    Wae(Rbf(scales=(0.5, 2.0)), 12.0, samples=2),
+    SlicedWasserstein(7, 12.0, samples=2),
+    Adversarial(6.5, (5, 4), samples=2),
 )
 
 
@@ -784,6 +793,11 @@ def test_every_objective_is_tested() -> None:
         (lambda: Vimco(samples=1), "Vimco.samples is 1, but must be >= 2"),
         (lambda: ReweightedWakeSleep(samples=1), "ReweightedWakeSleep.samples is 1, but must be >= 2"),
         (lambda: ReweightedWakeSleep(wake=0.0), "ReweightedWakeSleep.wake and .sleep are both 0"),
+        (lambda: Wae(kernel="rbf"), "Wae.kernel is 'rbf', but must be of type KernelSpec"),
+        (lambda: Wae(kernel=Rbf(scales=())), "Rbf.scales is empty"),
+        (lambda: InverseMultiquadratic(scales=(1.0, 0.0)), "InverseMultiquadratic.scales[1] is 0.0, but must be > 0"),
+        (lambda: SlicedWasserstein(projections=0), "SlicedWasserstein.projections is 0, but must be >= 1"),
+        (lambda: Adversarial(hidden=(64, 0)), "Adversarial.hidden[1] is 0, but must be >= 1"),
         (
             lambda: decode(Experiment, {"objective": {"kind": "geco", "tolerence": 1}}),
             "objective.tolerence: unknown field of Geco; did you mean tolerance?",
@@ -800,7 +814,7 @@ def test_bad_fields_are_refused(make: Callable[[], object], message: str) -> Non
 def test_the_reported_beta_is_the_weight_of_the_kl() -> None:
     midway = Progress(epoch=5, step=0, steps=1, epochs=10)
     betas = {type(objective).__name__: objective.beta(midway) for objective in (kind() for kind in OBJECTIVES)}
-    assert betas.pop("Info") == 0.0
+    assert {betas.pop(name) for name in ("Info", "Wae", "SlicedWasserstein", "Adversarial")} == {0.0}
     assert set(betas.values()) == {1.0}
     assert Elbo(beta=Linear(epochs=10)).beta(midway) == 0.5
     assert FreeBits(beta=Linear(epochs=20)).beta(midway) == 0.25

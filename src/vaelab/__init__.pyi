@@ -110,6 +110,8 @@ from .networks import (
     ResNet as ResNet,
 )
 from .objectives import (
+    Adversarial as Adversarial,
+    AnyKernel as AnyKernel,
     AnyObjective as AnyObjective,
     AnyPenalty as AnyPenalty,
     Capacity as Capacity,
@@ -124,7 +126,9 @@ from .objectives import (
     FunctionObjective as FunctionObjective,
     Geco as Geco,
     Info as Info,
+    InverseMultiquadratic as InverseMultiquadratic,
     Iwae as Iwae,
+    KernelSpec as KernelSpec,
     Lagging as Lagging,
     Loss as Loss,
     Lpips as Lpips,
@@ -134,10 +138,13 @@ from .objectives import (
     PenaltySpec as PenaltySpec,
     Perceptual as Perceptual,
     Piwae as Piwae,
+    Rbf as Rbf,
     ReweightedWakeSleep as ReweightedWakeSleep,
+    SlicedWasserstein as SlicedWasserstein,
     StickingTheLanding as StickingTheLanding,
     TotalCorrelation as TotalCorrelation,
     Vimco as Vimco,
+    Wae as Wae,
 )
 from .plots import image_grid as image_grid, save_figure as save_figure
 from .posteriors import (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from vaelab.objectives.adversarial import Adversarial as Adversarial
 from vaelab.objectives.capacity import Capacity as Capacity
 from vaelab.objectives.dip import DipI as DipI, DipII as DipII
 from vaelab.objectives.dreg import Dreg as Dreg
@@ -17,6 +18,12 @@ from vaelab.objectives.function import FunctionObjective as FunctionObjective
 from vaelab.objectives.geco import Geco as Geco
 from vaelab.objectives.info import Info as Info
 from vaelab.objectives.iwae import Iwae as Iwae
+from vaelab.objectives.kernels import (
+    AnyKernel as AnyKernel,
+    InverseMultiquadratic as InverseMultiquadratic,
+    KernelSpec as KernelSpec,
+    Rbf as Rbf,
+)
 from vaelab.objectives.lagging import Lagging as Lagging
 from vaelab.objectives.miwae import Ciwae as Ciwae, Miwae as Miwae, Piwae as Piwae
 from vaelab.objectives.objective import Loss as Loss, ObjectiveSpec as ObjectiveSpec
@@ -29,9 +36,11 @@ from vaelab.objectives.perceptual import (
     Perceptual as Perceptual,
 )
 from vaelab.objectives.reweighted_wake_sleep import ReweightedWakeSleep as ReweightedWakeSleep
+from vaelab.objectives.sliced_wasserstein import SlicedWasserstein as SlicedWasserstein
 from vaelab.objectives.sticking_the_landing import StickingTheLanding as StickingTheLanding
 from vaelab.objectives.total_correlation import TotalCorrelation as TotalCorrelation
 from vaelab.objectives.vimco import Vimco as Vimco
+from vaelab.objectives.wae import Wae as Wae
 from vaelab.spec import any_of
 
 AnyObjective = Annotated[ObjectiveSpec, any_of(ObjectiveSpec)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge, Le
 
+from vaelab.objectives.matching import prior_draws
 from vaelab.objectives.objective import ObjectiveSpec
 from vaelab.spec import Trait
 
@@ -46,10 +47,5 @@ class Info(ObjectiveSpec):
         from vaelab.objectives.mmd import squared_mmd
 
         (latent,) = trace.latents
-        z = latent.code.flatten(0, 1)
-        samples, batch = latent.code.shape[:2]
-        drawn = latent.p.expand((batch,))
-        # Reparameterised draws also train a learned prior.
-        priors = (drawn.rsample if drawn.has_rsample else drawn.sample)((samples,)).flatten(0, 1)
-        weight = self.alpha + self.weight - 1
-        return trace.cost(1 - self.alpha).mean() + weight * squared_mmd(z, priors)
+        discrepancy = squared_mmd(latent.code.flatten(0, 1), prior_draws(latent).flatten(0, 1))
+        return trace.cost(1 - self.alpha).mean() + (self.alpha + self.weight - 1) * discrepancy
