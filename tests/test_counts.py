@@ -255,3 +255,15 @@ def test_counts_and_orders_of_a_csv_file_are_trained_on_and_kept(tmp_path: Path,
         "train", "table", "--data", f"csv:{tmp_path / 'people.csv'}", *flags, "--out", tmp_path / "two", code=2
     )
     assert "csv.ordinal has 'visits', which is count as well; name it once" in refused.stderr
+
+
+def test_words_choose_the_likelihoods_of_real_columns_and_counts(tmp_path: Path, cli: Cli) -> None:
+    words = ["likelihood:by-column", "likelihood.real:student-t", "likelihood.count:zero-inflated-negative-binomial"]
+    flags = ["--epochs", "1", "--device", "cpu", "--data", "sklearn:wine"]
+    cli("train", "table", *words, "--likelihood.real.degrees", "3", *flags, "--out", tmp_path / "run")
+    wanted = vl.ByColumn(vl.StudentT(degrees=3.0), vl.ZeroInflatedNegativeBinomial())
+    assert vl.load(tmp_path / "run").spec.likelihood == wanted
+    # Only likelihoods of such columns are words, and the choice has an end.
+    for word in ("likelihood.real:by-column", "likelihood.real:bernoulli", "likelihood.count:student-t"):
+        refused = cli("train", "table", "likelihood:by-column", word, *flags, "--out", tmp_path / "two", code=2)
+        assert word in refused.stderr

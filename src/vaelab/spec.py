@@ -275,22 +275,34 @@ def members(room: type[Spec], own: bool = False) -> list[type[Spec]]:
     return [spec for spec in ordered if is_own(spec) or not own]
 
 
-def words(room: type[Spec]) -> dict[str, type[Spec]]:
+@dataclasses.dataclass(frozen=True)
+class Only:
+    """An annotation: of the words of a room, a field takes those of which this holds.
+
+    Args:
+        holds: whether a field takes a spec class.
+    """
+
+    holds: Callable[[Any], bool]
+
+
+def words(room: type[Spec], only: Only | None = None) -> dict[str, type[Spec]]:
     """The specs of a room by their words on the command line; a foreign spec never takes a word of our own."""
     named: dict[str, type[Spec]] = {}
     for spec in members(room):
-        if not spec.python_only and "<locals>" not in spec.__qualname__:
+        if not spec.python_only and "<locals>" not in spec.__qualname__ and (only is None or only.holds(spec)):
             named[spec.kind if spec.kind not in named else tag_of(spec)] = spec
     return named
 
 
-def any_of(room: type[Spec]) -> Any:
-    """The annotation by which a field takes the words of a room on the command line."""
+def any_of(room: type[Spec], only: Only | None = None) -> Any:
+    """The annotation by which a field takes the words of a room on the command line, or only some of them."""
 
     def union() -> Any:
-        for spec in words(room).values():
+        known = words(room, only)
+        for spec in known.values():
             _name_choices(spec)
-        choices = [Annotated[spec, tyro.conf.subcommand(name=word)] for word, spec in words(room).items()]
+        choices = [Annotated[spec, tyro.conf.subcommand(name=word)] for word, spec in known.items()]
         return Union[tuple(choices)]  # noqa: UP007  # a union of a list has no other form
 
     return tyro.conf.arg(constructor_factory=union)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin
 import tyro
 
 from vaelab.data import SourceSpec, source_text
-from vaelab.spec import Spec, spec_hints, words
+from vaelab.spec import Only, Spec, spec_hints, words
 
 _SUPPRESS = get_args(tyro.conf.Suppress[str])[1]
 _POSITIONAL = get_args(tyro.conf.Positional[str])[1]
@@ -120,7 +120,8 @@ def _walk(cls: Any, default: Any, prefix: str, needs: tuple[str, ...]) -> Iterat
             if hint.room is not hint:
                 yield from _walk(hint, value, path, needs)
                 continue
-            spelled = {f"{path}:{word}".lstrip(":"): spec for word, spec in words(hint).items()}
+            only = next((extra for extra in extras if isinstance(extra, Only)), None)
+            spelled = {f"{path}:{word}".lstrip(":"): spec for word, spec in words(hint, only).items()}
             chosen = next((word for word, spec in spelled.items() if isinstance(value, spec)), "")
             yield Room(path, spelled, chosen, needs)
             for word, spec in spelled.items():

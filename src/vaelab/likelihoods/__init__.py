@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import tyro
 from annotated_types import Ge, Gt, Le
 
 from vaelab.data import ColumnType, DataFormat, TableFormat
@@ -20,7 +19,7 @@ from vaelab.likelihoods.count_specs import (
 )
 from vaelab.likelihoods.likelihood import LikelihoodSpec as LikelihoodSpec
 from vaelab.likelihoods.robust_specs import Laplace as Laplace, LogCosh as LogCosh, StudentT as StudentT
-from vaelab.spec import any_of
+from vaelab.spec import Only, any_of
 
 if TYPE_CHECKING:
     from vaelab.contract import Likelihood
@@ -185,6 +184,10 @@ class Ordinal(LikelihoodSpec):
         return self.build(format.shape)
 
 
+# Likelihoods of one type of column alone: with ByColumn among its own words they would have no end.
+_REAL, _COUNT = Only(lambda spec: spec.columns == {"real"}), Only(lambda spec: spec.columns == {"count"})
+
+
 @dataclass(frozen=True)
 class ByColumn(LikelihoodSpec):
     """A density for each type of a table's columns: likelihoods of numbers and counts, Bernoulli, softmax, thresholds.
@@ -193,11 +196,10 @@ class ByColumn(LikelihoodSpec):
     softmax(theta_k)[x_k] prod_ordinal Ordinal(x_l; theta_l).
     """
 
-    # No choice of words: it would offer this class again, without an end.
-    real: tyro.conf.Suppress[LikelihoodSpec] = LearnedGaussian(shared=False)
-    """The likelihood of the real columns; in Python."""
-    count: tyro.conf.Suppress[LikelihoodSpec] = NegativeBinomial()
-    """The likelihood of the columns of counts; in Python."""
+    real: Annotated[LikelihoodSpec, _REAL, any_of(LikelihoodSpec, _REAL)] = LearnedGaussian(shared=False)
+    """The likelihood of the real columns."""
+    count: Annotated[LikelihoodSpec, _COUNT, any_of(LikelihoodSpec, _COUNT)] = NegativeBinomial()
+    """The likelihood of the columns of counts."""
     columns: ClassVar[frozenset[ColumnType]] = frozenset({"real", "count", "binary", "categorical", "ordinal"})
     images: ClassVar[bool] = False
 
