@@ -39,6 +39,7 @@ from vaelab import (
     Piwae,
     ResidualCodebook,
     ResNet,
+    Spectral,
     UniformCodes,
     UserError,
     Vamp,
@@ -75,6 +76,7 @@ SMALL: dict[type, Any] = {
     Miwae: Miwae(samples=2, groups=2),
     Piwae: Piwae(samples=2, groups=2),
     FreeBits: FreeBits(floor=0.01),
+    Spectral: Spectral(Mlp(hidden=(8,))),
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.autograd.functional import jacobian
 from torch.distributions import MultivariateNormal, kl_divergence
 
 import vaelab as vl
@@ -109,3 +110,101 @@ def test_the_evaluation_calls_nothing_a_bound(tmp_path: Path) -> None:
     assert parts.split is None
     assert parts.units is not None
     assert "no density" in str(parts.left_out)
+
+
+@pytest.mark.parametrize(
+    "network", [vl.Mlp(hidden=(6,)), vl.Conv(channels=(4,)), vl.ResNet(channels=(4,))], ids=lambda network: network.kind
+)
+def test_the_gradient_penalty_is_the_squared_norm_of_the_jacobian(network: Any) -> None:
+    """The mean over many directions, against the Jacobian by torch.func, and its gradient to the decoder's weights."""
+    torch.manual_seed(0)
+    model = autoencoder(3, network=network).build(PIXELS).double()
+    trace = model(torch.rand(2, 1, 4, 4).double())
+    z = trace.latents[0].z[0]
+
+    def decoded(each: torch.Tensor) -> torch.Tensor:
+        mean: torch.Tensor = model.likelihood(model.network.decode(each[None], None)).mean.flatten()
+        return mean
+
+    # torch.func.jacrev takes no custom autograd function, such as the transposed convolution's.
+    jacobians = torch.stack([jacobian(decoded, each, create_graph=True) for each in z])
+    exact = jacobians.square().sum((1, 2)).mean()
+    estimate = vl.GradientPenalty(directions=1000)(trace)
+    # A term varies by at most sqrt(2) times its mean, so the estimate by 4.5 per cent.
+    torch.testing.assert_close(estimate, exact, rtol=0.1, atol=0)
+    weights = [each for each in model.network.parameters() if each.ndim > 1]
+    both = [torch.autograd.grad(value, weights, allow_unused=True, retain_graph=True) for value in (estimate, exact)]
+    compared = 0
+    for found, expected in zip(*both, strict=True):
+        if expected is not None and float(expected.norm()) > 1e-6:
+            assert float((found - expected).norm() / expected.norm()) < 0.3
+            compared += 1
+    assert compared
+
+
+def test_l2_is_of_the_decoder_alone() -> None:
+    model = autoencoder(network=vl.Mlp(hidden=(6,))).build(PIXELS)
+    decoder = sum(weight.square().sum() for weight in model.network.decoder.parameters())
+    torch.testing.assert_close(vl.L2()(model(torch.rand(2, 1, 4, 4))), decoder)
+
+
+def test_with_zero_weights_it_is_a_plain_autoencoder() -> None:
+    """The loss of an `AE`: the squared error, up to the constant and the scale of normal pixels."""
+    torch.manual_seed(0)
+    model = autoencoder().build(PIXELS)
+    x = torch.rand(3, 1, 4, 4)
+    progress = vl.Progress(1, 0, 1, 1)
+    z = model.encode(x).mean
+    p = model.decode(z)
+    error = (p.mean - x).square().sum((1, 2, 3)) / (2 * p.variance.flatten()[0])
+    constant = 16 / 2 * torch.log(2 * math.pi * p.variance.flatten()[0])
+    trace = model(x)
+    plain = vl.Rae(beta=0.0, weight=0.0)(trace, progress)
+    torch.testing.assert_close(plain, (error + constant).mean())
+    full = vl.Rae(beta=3.0, weight=0.5)(trace, progress)
+    torch.testing.assert_close(full, plain + 1.5 * z.square().sum(1).mean() + 0.5 * vl.L2()(trace))
+
+
+@pytest.mark.parametrize("inner", [vl.Mlp(hidden=(6,)), vl.Conv(channels=(4,))], ids=lambda network: network.kind)
+def test_the_decoder_of_a_spectral_network_has_weights_of_norm_one(inner: Any, tmp_path: Path) -> None:
+    """Against the singular values, in the decoder alone, and the same after a file."""
+    torch.manual_seed(0)
+    model = autoencoder(network=vl.Spectral(inner)).build(PIXELS)
+    x = torch.rand(4, 1, 4, 4)
+    for _ in range(200):
+        model(x)
+    normalised = [layer for layer in model.modules() if hasattr(layer, "parametrizations")]
+    assert len(normalised) == 2
+    for layer in normalised:
+        matrix = layer.weight.detach()
+        rows = matrix.transpose(0, 1) if isinstance(layer, torch.nn.ConvTranspose2d) else matrix
+        assert float(torch.linalg.matrix_norm(rows.flatten(1), 2)) == pytest.approx(1, abs=1e-3)
+    vl.save(model.eval(), tmp_path / "model.safetensors")
+    again: Any = vl.load(tmp_path / "model.safetensors")
+    assert torch.equal(again(x).reconstruction, model(x).reconstruction)
+
+
+def test_a_learned_prior_is_refused_since_rae_does_not_train_it() -> None:
+    with pytest.raises(vl.UserError, match="objective is Rae, which needs a prior without weights"):
+        vl.Experiment(model=autoencoder(prior=vl.Mixture()), objective=vl.Rae()).check(PIXELS)
+
+
+@pytest.mark.parametrize("prior", [["prior:mixture"], ["prior:flow"]], ids=lambda words: words[0])
+def test_a_prior_is_fitted_to_its_codes_afterwards(prior: list[str], tmp_path: Path) -> None:
+    """Through the command line; the fitted prior gives the codes a higher density, the autoencoder stays as it is."""
+    from vaelab.cli import main
+
+    images = np.random.default_rng(0).integers(0, 256, (120, 4, 4), np.uint8)
+    np.savez(tmp_path / "images.npz", images=images)
+    data = vl.open_data(f"npz:{tmp_path / 'images.npz'}")
+    experiment = vl.Experiment(
+        data=data.source, model=autoencoder(), objective=vl.Rae(), training=vl.Training(epochs=1)
+    )
+    run = vl.train(experiment, tmp_path / "run")
+    words = ["fit-prior", str(tmp_path / "run"), "--out", str(tmp_path / "fitted"), "--epochs", "10"]
+    assert main([*words, "--batch-size", "8", "--learning-rate", "0.02", *prior]) == 0
+    fitted = vl.load(tmp_path / "fitted")
+    x = torch.from_numpy(images).float()[:, None] / 255
+    before, after = run.model(x), fitted(x)
+    assert torch.equal(before.reconstruction, after.reconstruction)
+    assert float(after.kl.mean()) < float(before.kl.mean())

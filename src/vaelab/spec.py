@@ -45,6 +45,7 @@ class Trait(StrEnum):
     real_codes = "codes that are real numbers"
     known_moments = "a posterior whose mean and covariance are known"
     reparameterised_prior = "a prior that is drawn from by reparameterisation"
+    fixed_prior = "a prior without weights, since it does not train any"
     independent_dimensions = "a posterior whose dimensions are independent"
     fixed_likelihood = "a likelihood that is not fitted to each batch"
     density = "a posterior with a density, so that draws have importance weights"

@@ -222,6 +222,6 @@ def print_totals(run: Any, out: Path) -> None:
     print(
         f"{out}: {last['epoch']:.0f} epochs; test set: "
         f"{run.record.reconstruction_is} {last['test_reconstruction']:.2f}, "
-        f"KL {last['test_kl']:.2f}, total {last['test_total']:.2f} nats per {each}{bits}",
+        f"{run.model.spec.kl_is} {last['test_kl']:.2f}, total {last['test_total']:.2f} nats per {each}{bits}",
         flush=True,
     )

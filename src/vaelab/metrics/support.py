@@ -56,7 +56,7 @@ def refuse_without_weights(model: Model) -> None:
     Raises:
         UserError: the posterior has no density; the message names the metrics that remain.
     """
-    if Trait.density not in model.spec.traits:
+    if model.spec.no_bound:
         raise UserError(
             f"model is a {model.spec.summary}, whose posterior has no density, so draws have no importance weights and "
             "there is no ELBO; log p(x) by quadrature, in up to three dimensions, needs prior and decoder alone"

@@ -100,6 +100,7 @@ class VAE(ModelSpec):
             Trait.random_codes: self.posterior.random,
             Trait.reparameterised_posterior: self.posterior.reparameterised,
             Trait.reparameterised_prior: self.prior.reparameterised,
+            Trait.fixed_prior: not self.prior.learned,
         }
         return self.posterior.traits | {trait for trait, holds in held.items() if holds} | self._of_likelihood
 

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+import tyro
 from annotated_types import Ge, Le
 
 from vaelab.data import DataFormat, TableFormat
@@ -209,6 +210,41 @@ class Modules(NetworkSpec):
         from vaelab.networks.modules import ModulesNetwork
 
         return ModulesNetwork(self.encoder, self.decoder, self.features, sizes)
+
+
+@dataclass(frozen=True)
+class Spectral(NetworkSpec):
+    """Another network whose decoder's weights are divided by their spectral norms (Miyato et al. 2018, section 2.1).
+
+    W / sigma(W) in every linear layer and convolution that the decoder alone uses; with ReLU between linear layers the
+    decoder changes by at most |z - z'|. It is RAE-SN with the objective `Rae` (Ghosh et al. 2020, section 3.1).
+    """
+
+    network: Annotated[NetworkSpec, tyro.conf.Suppress, tyro.conf.Fixed] = Mlp()
+    """The other network; on the command line an Mlp."""
+    tables: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.network.python_only or isinstance(self.network, Spectral):
+            raise UserError(
+                f"Spectral.network is {type(self.network).__name__}, but must be a network with layers of its own, "
+                "such as Mlp()"
+            )
+
+    def check(self, format: DataFormat) -> None:
+        """Check that the other network takes such data.
+
+        Raises:
+            UserError: rows of a table for a network of images.
+        """
+        self.network.check(format)
+
+    def build(self, sizes: Sizes) -> Network:
+        """Build the other network, with fresh weights, and normalise its decoder."""
+        from vaelab.networks.spectral import with_normalised_decoder
+
+        return with_normalised_decoder(self.network.build(sizes), sizes)
 
 
 AnyNetwork = Annotated[NetworkSpec, any_of(NetworkSpec)]

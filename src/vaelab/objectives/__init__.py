@@ -35,6 +35,13 @@ from vaelab.objectives.perceptual import (
     PenaltySpec as PenaltySpec,
     Perceptual as Perceptual,
 )
+from vaelab.objectives.rae import (
+    L2 as L2,
+    AnyRegulariser as AnyRegulariser,
+    GradientPenalty as GradientPenalty,
+    Rae as Rae,
+    RegulariserSpec as RegulariserSpec,
+)
 from vaelab.objectives.reweighted_wake_sleep import ReweightedWakeSleep as ReweightedWakeSleep
 from vaelab.objectives.sliced_wasserstein import SlicedWasserstein as SlicedWasserstein
 from vaelab.objectives.sticking_the_landing import StickingTheLanding as StickingTheLanding

@@ -32,6 +32,8 @@ class PriorSpec(Spec, room=True):
     """Whether it fits conditional models only."""
     reparameterised: ClassVar[bool] = False
     """Whether draws from it carry gradients to its weights."""
+    learned: ClassVar[bool] = True
+    """Whether it has weights."""
     of_posteriors: ClassVar[bool] = False
     """Whether it is made of the model's posteriors, which then need a density."""
 
@@ -45,6 +47,7 @@ class StandardNormal(PriorSpec):
     """Standard normal prior, p(z) = N(0, I), without parameters (Kingma and Welling 2014)."""
 
     reparameterised: ClassVar[bool] = True
+    learned: ClassVar[bool] = False
 
     def build(self, sizes: PriorSizes) -> Prior:
         """Build the prior over `sizes.latent` dimensions."""
@@ -140,6 +143,7 @@ class UniformCodes(PriorSpec):
     """
 
     discrete: ClassVar[bool] = True
+    learned: ClassVar[bool] = False
 
     def build(self, sizes: PriorSizes) -> Prior:
         """Build the prior over `sizes.code_space`."""

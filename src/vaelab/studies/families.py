@@ -136,8 +136,7 @@ class FamiliesStudy(Study):
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
         }
         binary = experiment.binarisation.binary(test)
-        traits = experiment.model.traits
-        if Trait.density in traits and model.likelihood.discrete(binary):
+        if not experiment.model.no_bound and model.likelihood.discrete(binary):
             values["bits_per_dimension"] = bits_per_dimension(totals.total, test.format)
         if totals.code_use is not None:
             values |= {
@@ -146,7 +145,8 @@ class FamiliesStudy(Study):
                 "codes": totals.code_use.size,
             }
         density = binary or not model.likelihood.binary
-        if density and {Trait.one_latent, Trait.real_codes, Trait.density} <= traits:
+        single = {Trait.one_latent, Trait.real_codes} <= experiment.model.traits
+        if density and single and not experiment.model.no_bound:
             bounds = [importance_bound_over(model, test, experiment.binarisation, k) for k in (_FEW, self.samples)]
             values |= {
                 "samples": self.samples,

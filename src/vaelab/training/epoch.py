@@ -13,7 +13,6 @@ from torch import Tensor
 from vaelab.experiment import Adam
 from vaelab.models.files import save
 from vaelab.schedules import Progress
-from vaelab.spec import Trait
 from vaelab.training.checkpoint import write_checkpoint
 from vaelab.training.device import autocast
 from vaelab.training.display import Display
@@ -113,8 +112,9 @@ def finish_epoch(job: Job, display: Display, seconds: float) -> None:
     row = metrics_row(state.epoch, beta, learning_rate(settings.optimiser, last), running, test, seconds, speed)
     if validation is not None:
         row |= named("validation", validation)
-    bounded = Trait.density in job.experiment.model.traits
-    if bounded and job.model.likelihood.discrete(job.experiment.binarisation.binary(job.data)):
+    if not job.experiment.model.no_bound and job.model.likelihood.discrete(
+        job.experiment.binarisation.binary(job.data)
+    ):
         row["test_bits_per_dimension"] = bits_per_dimension(test.total, job.data.format)
     if settings.optimiser.gradient_skip:
         row["skipped_steps"] = state.skipped

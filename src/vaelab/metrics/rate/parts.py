@@ -38,6 +38,7 @@ class ElboParts:
     """The name of the distortion: negative log-likelihood, or cross-entropy for grey pixels under Bernoulli."""
     rate: Estimate
     """KL(q(z | x) || p(z)), all latents together; -log p(code) for a codebook or a deterministic encoder."""
+    """KL(q(z | x) || p(z)), all latents together; -log p(code) of a codebook, -log p(z) of a deterministic encoder."""
     total: Estimate
     """Distortion plus rate: the negative ELBO, if the distortion is a negative log-likelihood and q has a density."""
     rate_by_group: tuple[float, ...]
@@ -104,7 +105,7 @@ def elbo_parts(
         refuse_infinite_rate(rate)
         posteriors, priors = [latent.q for latent in latents], [latent.p for latent in latents]
         split = None if unsplit else split_rate(posteriors, priors, draws, seed)
-        units = _units(latents, Trait.density in model.spec.traits) if single else None
+        units = _units(latents, not model.spec.no_bound) if single else None
     return ElboParts(
         distortion=estimate(distortion, seed),
         distortion_is=model.likelihood.score_name((binarisation or Grey()).binary(data)),
@@ -120,9 +121,9 @@ def elbo_parts(
 def _unsplit(model: Model) -> str | None:
     """The reason why a model's rate cannot be split; None if it can."""
     traits, name = model.spec.traits, model.spec.summary
-    if {Trait.one_latent, Trait.real_codes, Trait.density} <= traits:
-        return None
     if {Trait.one_latent, Trait.real_codes} <= traits:
+        if not model.spec.no_bound:
+            return None
         return (
             f"model is a {name}, whose posterior has no density, so neither has q(z), to split the rate by; its "
             "distortion, the term that stands as its rate and its active units can be measured"
