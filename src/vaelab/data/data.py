@@ -133,10 +133,11 @@ class Data(ABC):
                     f"but there are {len(self)} {noun}; give one label per {self.format.each}"
                 )
             low, high = int(self.labels.min()), int(self.labels.max())
-            if low < 0 or high >= len(self.classes):
+            # -1 is unknown, for models that are trained with some labels.
+            if low < -1 or high >= len(self.classes):
                 raise UserError(
                     f"{self.name}: labels run from {low} to {high}, but there are {len(self.classes)} "
-                    "classes; number the classes from 0"
+                    "classes; number the classes from 0, with -1 for an unknown label"
                 )
         columns = 0
         if self.attributes is not None:
