@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from vaelab.codec import decode, encode
 from vaelab.contract import Network
+from vaelab.data import ImageFormat
 from vaelab.errors import UserError
-from vaelab.networks import Bottleneck, CellSpec, Depthwise, NetworkSpec, ResNet
+from vaelab.models import VAE, Ladder
+from vaelab.networks import Bottleneck, CellSpec, Conv, Depthwise, Mlp, Modules, NetworkSpec, ResNet
 from vaelab.networks.attention import SelfAttention
 from vaelab.sizes import Sizes
 from vaelab.spec import words
@@ -241,3 +243,23 @@ def test_the_word_on_the_command_line_is_the_kind_in_json() -> None:
     choice: Any = tyro.cli(words(NetworkSpec)["resnet"], args=["--spatial", "cell:depthwise", "--cell.factor", "2"])
     assert choice == ResNet(spatial=True, cell=Depthwise(2))
     assert encode(choice)["kind"] == "resnet"
+
+
+# ---- The last layer ----
+
+
+def test_without_the_last_layer_every_image_is_the_same() -> None:
+    """Of networks, of two modules with tied weights and of a hierarchy: with its weight at zero, z has no effect."""
+    shared = nn.Linear(64, 64)
+    own = Modules(nn.Sequential(nn.Flatten(), shared), nn.Sequential(nn.Linear(3, 64), shared))
+    specs = [VAE(3, network=network) for network in (Conv(channels=(4,)), Mlp(hidden=(8,)), *NETWORKS[:2], own)]
+    for spec in (*specs, Ladder((1, 1), 2, 8)):
+        model: Any = spec.build(ImageFormat(1, 8, 8)).eval()
+        z = torch.randn(2, sum(model.widths))
+        first, second = model.decode(z).mean
+        assert not torch.equal(first, second)
+        assert isinstance(model.last_layer, nn.Parameter)
+        with torch.no_grad():
+            model.last_layer.zero_()
+        first, second = model.decode(z).mean
+        assert torch.equal(first, second), spec

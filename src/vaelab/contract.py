@@ -48,6 +48,11 @@ class Network(nn.Module):
         """A linear layer from h, (B, F), to `outputs` numbers per place, (B, positions x outputs)."""
         return nn.Linear(self.features, outputs)
 
+    @property
+    def last_layer(self) -> Tensor:
+        """The weight of the decoder's last layer: by default the last one registered of two or more axes."""
+        return [weight for weight in self.parameters() if weight.ndim > 1][-1]
+
     @abstractmethod
     def encode(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
         """Features h of each image."""
@@ -297,11 +302,7 @@ class Trace:
         return self.reconstruction + self.penalty
 
     def at(self, code: Tensor) -> Trace:
-        """The trace at other codes of the one latent, (S, B, ...): q stays, p(code) and p(x | z) are computed there.
-
-        Raises:
-            AttributeError: the model has several latents; an objective that calls this needs `Trait.one_latent`.
-        """
+        """p(code) and p(x | z) at other codes, (S, B, ...), under the same q; for models with `Trait.one_latent`."""
         trace: Trace = self.model.trace_at(self, code)
         return trace
 

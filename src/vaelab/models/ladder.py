@@ -108,6 +108,11 @@ class LadderModel(Model):
         """Dimensions of each group's z, channels x height x width, from the top down."""
         return tuple(self.spec.latent * self.extents[level][0] * self.extents[level][1] for level in self.level_of)
 
+    @property
+    def last_layer(self) -> Tensor:
+        """The weight of the decoder's last layer, at which objectives compare the gradients of their terms."""
+        return self.output.weight
+
     def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
         """Encode the images, draw `samples` latents of each group per image and decode them."""
         c = self._condition(y, len(x))

@@ -59,6 +59,11 @@ class VAEModel(Model):
         return (self.spec.latent * self.network.positions,)
 
     @property
+    def last_layer(self) -> Tensor:
+        """The weight of the decoder's last layer, at which objectives compare the gradients of their terms."""
+        return self.network.last_layer
+
+    @property
     def coordinates(self) -> Coordinates:
         """z, (N, D), or the codes of a codebook, (N, slots)."""
         if self.posterior.code_space is None:

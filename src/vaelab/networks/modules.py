@@ -56,6 +56,18 @@ class ModulesNetwork(Network):
         if features is not None and features != self.features:
             raise UserError(f"features is {features}, but the encoder returns {self.features} numbers per image")
 
+    @property
+    def last_layer(self) -> Tensor:
+        """The last weight of the decoder, which may be tied to one of the encoder.
+
+        Raises:
+            UserError: the decoder has no weights.
+        """
+        weights = [weight for weight in self.decoder.parameters() if weight.ndim > 1]
+        if not weights:
+            raise UserError(f"decoder is {type(self.decoder).__name__}, which has no weights, but needs a last layer")
+        return weights[-1]
+
     def encode(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
         """Features h of each image."""
         h = self.encoder(x, c) if self._takes["encoder"] else self.encoder(as_planes(x, c))
