@@ -37,6 +37,8 @@ SMALL: tuple[Spec, ...] = (
     vl.DiscretisedLogistic(components=2),
     vl.Factor(hidden=(8,)),
     vl.FreeBits(floor=0.01),
+    vl.AdversarialReconstruction(width=4),
+    vl.VaeGan(channels=(4,)),
     vl.VAE(network=vl.Mlp(hidden=(8,))),
     vl.Ladder((1, 2), 2, 8),
     vl.Sprites(limit=50, image_size=16),

@@ -19,6 +19,7 @@ from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 from vaelab import (
     VAE,
     Adversarial,
+    AdversarialReconstruction,
     Capacity,
     Ciwae,
     Codebook,
@@ -55,6 +56,7 @@ from vaelab import (
     TotalCorrelation,
     UniformCodes,
     UserError,
+    VaeGan,
     Vamp,
     Vimco,
     Wae,
@@ -112,9 +114,17 @@ def trace_of(
     generator = torch.Generator().manual_seed(1)
     weight = torch.randn(width, pixels, generator=generator, dtype=torch.float64)
     x = torch.randn(images, 1, *shape, generator=generator, dtype=torch.float64)
-    theta = (z @ weight).unflatten(-1, (1, *shape))
+
+    def pixels_at(z: Tensor) -> Distribution:
+        theta = (z @ weight).unflatten(-1, (1, *shape))
+        return diagonal_normal(theta, torch.full_like(theta, 0.8), event_dims=3)
+
+    class Decoder:
+        def trace_at(self, trace: Trace, code: Tensor) -> Trace:
+            return replace(trace, p=pixels_at(code))
+
     latent = Latent(q=q, code=z, z=z, penalty=penalty, p=p or normal([0.0] * width, 1.0))
-    return Trace(x, diagonal_normal(theta, torch.full_like(theta, 0.8), event_dims=3), (latent,))
+    return Trace(x, pixels_at(z), (latent,), Decoder())
 
 
 def learnable(*shape: int) -> tuple[Tensor, Tensor]:
@@ -750,6 +760,8 @@ NON_DEFAULT: tuple[Any, ...] = (
     Wae(Rbf(scales=(0.5, 2.0)), 12.0, samples=2),
     SlicedWasserstein(7, 12.0, samples=2),
     Adversarial(6.5, (5, 4), samples=2),
+    AdversarialReconstruction(Elbo(samples=2), 0.25, 2.5, False, 8, 2),
+    VaeGan(0.5, 0.25, 2.0, (4, 5), samples=2),
 )
 
 

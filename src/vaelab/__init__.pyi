@@ -113,6 +113,7 @@ from .networks import (
 from .objectives import (
     L2 as L2,
     Adversarial as Adversarial,
+    AdversarialReconstruction as AdversarialReconstruction,
     AnyKernel as AnyKernel,
     AnyObjective as AnyObjective,
     AnyPenalty as AnyPenalty,
@@ -149,6 +150,7 @@ from .objectives import (
     SlicedWasserstein as SlicedWasserstein,
     StickingTheLanding as StickingTheLanding,
     TotalCorrelation as TotalCorrelation,
+    VaeGan as VaeGan,
     Vimco as Vimco,
     Wae as Wae,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from vaelab.objectives.adversarial import Adversarial as Adversarial
+from vaelab.objectives.adversarial_reconstruction import AdversarialReconstruction as AdversarialReconstruction
 from vaelab.objectives.capacity import Capacity as Capacity
 from vaelab.objectives.dip import DipI as DipI, DipII as DipII
 from vaelab.objectives.dreg import Dreg as Dreg
@@ -46,6 +47,7 @@ from vaelab.objectives.reweighted_wake_sleep import ReweightedWakeSleep as Rewei
 from vaelab.objectives.sliced_wasserstein import SlicedWasserstein as SlicedWasserstein
 from vaelab.objectives.sticking_the_landing import StickingTheLanding as StickingTheLanding
 from vaelab.objectives.total_correlation import TotalCorrelation as TotalCorrelation
+from vaelab.objectives.vae_gan import VaeGan as VaeGan
 from vaelab.objectives.vimco import Vimco as Vimco
 from vaelab.objectives.wae import Wae as Wae
 from vaelab.spec import any_of

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from vaelab.contract import Trace
-from vaelab.objectives.discriminator import cross_entropy, discriminator, logits_for_the_model
+from vaelab.objectives.discriminators import cross_entropy, discriminator, with_fixed_weights
 from vaelab.objectives.matching import prior_draws
 from vaelab.schedules import Progress
 
@@ -33,8 +33,8 @@ class AdversarialLoss(nn.Module):
         """The loss, a scalar in nats."""
         (latent,) = trace.latents
         z, priors = latent.code.flatten(0, 1), prior_draws(latent).flatten(0, 1)
-        confusion = softplus(-logits_for_the_model(self.discriminator, z)).mean()
+        confusion = softplus(-with_fixed_weights(self.discriminator, z)).mean()
         if priors.requires_grad:  # a prior with weights moves towards the posterior
-            confusion = confusion + softplus(logits_for_the_model(self.discriminator, priors)).mean()
+            confusion = confusion + softplus(with_fixed_weights(self.discriminator, priors)).mean()
         entropy = cross_entropy(self.discriminator, priors, z)
         return trace.penalised_reconstruction.mean() + self.weight * confusion + entropy

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from vaelab.contract import Trace
-from vaelab.objectives.discriminator import cross_entropy, discriminator, logits_for_the_model
+from vaelab.objectives.discriminators import cross_entropy, discriminator, with_fixed_weights
 from vaelab.schedules import Progress
 
 
@@ -34,7 +34,7 @@ class FactorLoss(nn.Module):
         """The loss, a scalar in nats."""
         (latent,) = trace.latents
         z = latent.code.flatten(0, 1)
-        correlation = logits_for_the_model(self.discriminator, z).mean()
+        correlation = with_fixed_weights(self.discriminator, z).mean()
         # D is 1 for draws of q(z) and 0 for permuted ones.
         entropy = cross_entropy(self.discriminator, z, permuted(z.detach()))
         return trace.cost().mean() + self.gamma * correlation + entropy / 2

@@ -93,3 +93,14 @@ class ObjectiveSpec(Spec, room=True):
                 f"objective is {type(self).__name__}, which needs {' and '.join(lacking)}, but the model is {model}; "
                 "choose other parts"
             )
+
+
+def image_format(format: DataFormat, objective: ObjectiveSpec) -> ImageFormat:
+    """The format as one of images.
+
+    Raises:
+        UserError: it is that of a table.
+    """
+    if not isinstance(format, ImageFormat):
+        raise UserError(f"objective is {type(objective).__name__}, which takes images; choose another, such as Elbo")
+    return format

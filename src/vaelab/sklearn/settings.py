@@ -11,7 +11,7 @@ import numpy as np
 
 from vaelab.errors import did_you_mean
 from vaelab.experiment import Adam, Experiment, Training
-from vaelab.likelihoods import Bernoulli, ByColumn, LearnedGaussian, LikelihoodSpec, StudentT
+from vaelab.likelihoods import Bernoulli, ByColumn, Laplace, LearnedGaussian, LikelihoodSpec, LogCosh, StudentT
 from vaelab.models import VAE as VAESpec
 from vaelab.networks import Mlp
 from vaelab.objectives import Elbo
@@ -102,7 +102,7 @@ def categorical_columns(given: Sequence[Any] | None, names: Sequence[str], n_fea
 def _likelihood(given: str | LikelihoodSpec, categories: bool) -> LikelihoodSpec:
     """The likelihood of all columns: with a scale per column, and with a softmax where categories are."""
     spec: LikelihoodSpec = _spec(LikelihoodSpec, given, "likelihood")
-    if isinstance(given, str) and isinstance(spec, LearnedGaussian | StudentT):
+    if isinstance(given, str) and isinstance(spec, Laplace | LearnedGaussian | LogCosh | StudentT):
         spec = replace(spec, shared=False)
     return ByColumn(real=spec) if categories and not isinstance(spec, ByColumn) else spec
 

@@ -16,11 +16,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from vaelab.data import TableData, read_table, standardised
-from vaelab.errors import did_you_mean
-from vaelab.experiment import Adam, Experiment, Training
-from vaelab.likelihoods import Bernoulli, ByColumn, Laplace, LearnedGaussian, LikelihoodSpec, LogCosh, StudentT
-from vaelab.metrics.evidence import importance_bound, rowwise_evidence
-from vaelab.models import VAE as VAESpec
+from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models.files import load_beside
 from vaelab.models.vae import VAEModel
 from vaelab.posteriors import PosteriorSpec
@@ -197,38 +193,6 @@ class VAE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DensityMixin, BaseE
         tags.input_tags.allow_nan = bool(self.missing)
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-    def _experiment(self, data: TableData, held_out: int, seed: int) -> Experiment:
-        """The experiment that the settings describe."""
-        sizes = self.hidden_layer_sizes
-        model = VAESpec(
-            latent=int(self.n_components),
-            conditional=self._conditional,
-            network=Mlp(hidden=tuple(map(int, [sizes] if isinstance(sizes, Integral) else sizes))),  # type: ignore[arg-type]
-            posterior=_spec(PosteriorSpec, self.posterior, "posterior"),
-            prior=_spec(PriorSpec, self.prior, "prior"),
-            likelihood=self._likelihood(),
-        )
-        training = Training(
-            epochs=int(self.max_iter),
-            batch_size=int(self.batch_size),
-            seed=seed,
-            validation=held_out,
-            patience=int(self.n_iter_no_change) if held_out else 0,
-            optimiser=Adam(learning_rate=float(self.learning_rate_init)),
-            precision="fp32",
-            device=self.device,
-            drop_labels=_DROPPED_LABELS if self._conditional else 0.0,
-            checkpoint_seconds=3600.0,
-        )
-        return Experiment(model=model, objective=Elbo(beta=Constant(float(self.beta))), training=training)
-
-    def _likelihood(self) -> LikelihoodSpec:
-        """The likelihood of all columns: with a scale per column, and with a softmax where categories are."""
-        spec = _spec(LikelihoodSpec, self.likelihood, "likelihood")
-        if isinstance(self.likelihood, str) and isinstance(spec, Laplace | LearnedGaussian | LogCosh | StudentT):
-            spec = replace(spec, shared=False)
-        return ByColumn(real=spec) if len(self._categorical()) and not isinstance(spec, ByColumn) else spec
 
     @property
     def _fitted(self) -> FittedModel:

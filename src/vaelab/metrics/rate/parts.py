@@ -37,7 +37,6 @@ class ElboParts:
     distortion_is: str
     """The name of the distortion: negative log-likelihood, or cross-entropy for grey pixels under Bernoulli."""
     rate: Estimate
-    """KL(q(z | x) || p(z)), all latents together; -log p(code) for a codebook or a deterministic encoder."""
     """KL(q(z | x) || p(z)), all latents together; -log p(code) of a codebook, -log p(z) of a deterministic encoder."""
     total: Estimate
     """Distortion plus rate: the negative ELBO, if the distortion is a negative log-likelihood and q has a density."""

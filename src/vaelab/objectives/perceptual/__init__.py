@@ -16,7 +16,7 @@ from annotated_types import Ge, Le
 from vaelab.data import DataFormat, ImageFormat
 from vaelab.errors import UserError
 from vaelab.objectives.elbo import Elbo
-from vaelab.objectives.objective import Loss, ObjectiveSpec
+from vaelab.objectives.objective import Loss, ObjectiveSpec, image_format
 from vaelab.objectives.wrapper import Wrapper
 from vaelab.schedules import AnySchedule, Constant
 from vaelab.spec import Spec, any_of, qualified_name
@@ -157,14 +157,3 @@ class Perceptual(Wrapper):
 
         images = image_format(format, self)
         return PerceptualLoss(self.base.build_for(latent, format), self.penalty.build(images), self.weight)
-
-
-def image_format(format: DataFormat, objective: ObjectiveSpec) -> ImageFormat:
-    """The format as one of images.
-
-    Raises:
-        UserError: it is that of a table.
-    """
-    if not isinstance(format, ImageFormat):
-        raise UserError(f"objective is {type(objective).__name__}, which takes images; choose another, such as Elbo")
-    return format
