@@ -23,6 +23,7 @@ from vaelab.testing import check_spec
 
 # Small instances make the check fast; other parts are checked with their defaults.
 SMALL: tuple[Spec, ...] = (
+    vl.AutoencoderKl(channels=(4, 4), blocks=1, groups=2),
     vl.Conv(channels=(4,)),
     vl.Mlp(hidden=(8,)),
     vl.ResNet(channels=(4,)),

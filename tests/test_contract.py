@@ -23,6 +23,7 @@ from vaelab import (
     VAE,
     Adversarial,
     AdversarialReconstruction,
+    AutoencoderKl,
     AutoregressiveCodes,
     Codebook,
     Conv,
@@ -62,6 +63,7 @@ from vaelab.testing.models import check_model
 
 # Small instances keep the full product down to minutes; other parts are tested with their defaults.
 SMALL: dict[type, Any] = {
+    AutoencoderKl: AutoencoderKl(channels=(4, 4), blocks=1, groups=2),
     Conv: Conv(channels=(4,)),
     Mlp: Mlp(hidden=(8,)),
     ResNet: ResNet(channels=(4,)),
@@ -321,7 +323,7 @@ def test_the_studys_model_has_the_shapes_of_its_tables() -> None:
 @pytest.mark.parametrize("network", parts(NetworkSpec), ids=lambda network: network.kind)
 def test_the_condition_changes_latent_and_image(network: Any) -> None:
     model = VAE(conditional=True, network=network).build(ImageFormat(1, 28, 28, ("a", "b")))
-    x, z = torch.rand(1, 1, 28, 28), torch.zeros(1, 2)
+    x, z = torch.rand(1, 1, 28, 28), torch.zeros(1, sum(model.widths))
     a, b = torch.tensor([0]), torch.tensor([1])
     assert not torch.equal(model.encode(x, a).mean, model.encode(x, b).mean)
     assert not torch.equal(model.decode(z, a).mean, model.decode(z, b).mean)

@@ -53,7 +53,7 @@ from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.measurement import Measurement as Measurement
 from .experiment import Adam as Adam, Experiment as Experiment, Training as Training
 from .explorer.page import Explorer as Explorer, explore as explore
-from .export import Exported as Exported, export_onnx as export_onnx
+from .export import Exported as Exported, export_diffusers as export_diffusers, export_onnx as export_onnx
 from .figures import DrawnFigure as DrawnFigure, FigureEntry as FigureEntry, Need as Need, draw_figures as draw_figures
 from .figures.source import FigureSource as FigureSource
 from .flows import (
@@ -100,6 +100,7 @@ from .models.model import Model as Model
 from .networks import (
     AnyCell as AnyCell,
     AnyNetwork as AnyNetwork,
+    AutoencoderKl as AutoencoderKl,
     Bottleneck as Bottleneck,
     CellSpec as CellSpec,
     Conv as Conv,

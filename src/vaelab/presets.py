@@ -8,10 +8,10 @@ from typing import Any
 from vaelab.data import CelebA, Cifar10, Dynamic, Mnist, SklearnTable, SourceSpec, parse_source
 from vaelab.errors import UserError, did_you_mean
 from vaelab.experiment import Adam, Experiment, Training
-from vaelab.likelihoods import ByColumn, DiscretisedLogistic
+from vaelab.likelihoods import ByColumn, DiscretisedLogistic, LearnedGaussian
 from vaelab.models import VAE, Ladder
-from vaelab.networks import Depthwise, Mlp, ResNet
-from vaelab.objectives import Elbo, Iwae, TotalCorrelation
+from vaelab.networks import AutoencoderKl, Depthwise, Mlp, ResNet
+from vaelab.objectives import AdversarialReconstruction, Elbo, Iwae, TotalCorrelation
 from vaelab.posteriors import Codebook, FiniteScalar
 from vaelab.priors import Flow, UniformCodes, Vamp
 from vaelab.schedules import Constant, Cosine, Linear
@@ -148,6 +148,25 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
     "burda-iwae": (
         "the same trained with 50 importance samples",
         replace(_BURDA, objective=Iwae(samples=50), training=replace(_BURDA.training, epochs=20)),
+    ),
+    "tokenizer": (
+        "an image tokenizer, f4: maps of 8 x 8 latents, adversarial from epoch 6 on (Rombach et al. 2022)",
+        Experiment(
+            data=Cifar10(),
+            model=VAE(
+                latent=4,
+                network=AutoencoderKl(channels=(16, 32, 64), blocks=1, groups=8),
+                likelihood=LearnedGaussian(),
+            ),
+            # The KL keeps the latents near a unit scale, and costs next to no detail.
+            objective=AdversarialReconstruction(Elbo(beta=Constant(0.01)), start=5.0, width=32),
+            training=Training(
+                epochs=20,
+                batch_size=32,
+                average=0.999,
+                optimiser=Adam(learning_rate=1e-3, schedule=_COSINE, beta1=0.5, beta2=0.9),
+            ),
+        ),
     ),
 }
 

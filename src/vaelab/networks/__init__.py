@@ -59,6 +59,44 @@ class CellSpec(Spec, room=True):
 
 
 @dataclass(frozen=True)
+class AutoencoderKl(NetworkSpec):
+    """Autoencoder of latent diffusion, with a latent vector for each place of a map (Rombach et al. 2022, appendix G).
+
+    Residual blocks, and attention on the coarsest map. The defaults are those of the published f4 autoencoder; four
+    levels make f8. `vaelab.export_diffusers` writes a trained one in the layout that diffusers' `AutoencoderKL` loads.
+    """
+
+    channels: tuple[Width, ...] = (128, 256, 512)
+    """Channels of each level, from the image inwards; between two levels the map is halved."""
+    blocks: Annotated[int, Ge(1)] = 2
+    """Residual blocks per level of the encoder; the decoder has one more."""
+    groups: Annotated[int, Ge(1)] = 32
+    """Groups of channels that are normalised together."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.channels:
+            raise UserError("AutoencoderKl.channels is empty, but needs at least one number of channels")
+        for width in self.channels:
+            # A group of one channel is zero on a map of one place, and passes no gradient.
+            if width % self.groups or width < 2 * self.groups:
+                raise UserError(
+                    f"AutoencoderKl.channels has {width}, but must be multiples of groups, {self.groups}, from twice "
+                    "as many on; change one of them"
+                )
+
+    def build(self, sizes: Sizes) -> Network:
+        """Build the network, with fresh weights.
+
+        Raises:
+            UserError: the image is too small to be halved between levels.
+        """
+        from vaelab.networks.autoencoder_kl import AutoencoderKlNetwork
+
+        return AutoencoderKlNetwork(self.channels, self.blocks, self.groups, sizes)
+
+
+@dataclass(frozen=True)
 class Conv(NetworkSpec):
     """Convolutional network with strided convolutions and their transposes, that of this project's first study."""
 

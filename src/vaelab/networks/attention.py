@@ -17,11 +17,12 @@ class SelfAttention(nn.Module):
 
     Args:
         channels: C of the map.
+        normalise: the normalisation; by default that of the cells.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, normalise: nn.Module | None = None) -> None:
         super().__init__()
-        self.normalise = GroupNorm(channels)
+        self.normalise = normalise or GroupNorm(channels)
         self.qkv = nn.Conv2d(channels, 3 * channels, 1)
         self.project = nn.Conv2d(channels, channels, 1)
 
