@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import warnings
@@ -57,6 +58,48 @@ def test_two_modules_train_resume_save_and_load(tmp_path: Path) -> None:
     longer = vl.resume(tmp_path / "run", epochs=4, data=(X, Y), modules=pair())
     uninterrupted = vl.train(experiment(training=vl.Training(epochs=4, batch_size=16)), tmp_path / "whole", data=(X, Y))
     assert weights_digest(longer.model) == weights_digest(uninterrupted.model)
+
+
+def test_a_frozen_encoder_keeps_its_weights_and_its_running_statistics(tmp_path: Path) -> None:
+    """In training, when resumed, in the saved file and when loaded; heads and decoder learn."""
+    normalised = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.5))
+    decoder = nn.Linear(2, 64)
+    before = {name: value.clone() for name, value in normalised.state_dict().items()}
+    spec = vl.VAE(network=vl.Modules(normalised, decoder, frozen=True))
+    training = vl.Training(
+        epochs=1, batch_size=50, average=0.9, validation=0, optimiser=vl.Adam(0.01, weight_decay=0.1)
+    )
+    x = np.random.default_rng(0).random((120, 8, 8)).round()
+    run = vl.train(vl.Experiment(model=spec, training=training), tmp_path / "run", data=x)
+    vl.resume(tmp_path / "run", epochs=2, data=x, modules=(normalised, decoder))
+    loaded: Any = vl.load(tmp_path / "run", modules=(normalised, decoder))
+    assert loaded.spec == spec
+    # Other weights are given, and those of the file are taken.
+    fresh: Any = vl.load(tmp_path / "run", modules=(copy.deepcopy(normalised).apply(_zeroed), decoder))
+    for model in (run.model, loaded, fresh):
+        encoder = model.network.encoder.module
+        for name, value in before.items():
+            assert torch.equal(encoder.state_dict()[name], value), name
+        assert not any(weight.requires_grad for weight in encoder.parameters())
+    assert not torch.equal(loaded.network.decoder.weight, decoder.weight)
+
+    built: Any = spec.build(vl.ImageFormat(1, 8, 8)).train()
+    assert built.network.training
+    assert not any(module.training for module in built.network.encoder.module.modules())
+    images = torch.rand(5, 1, 8, 8, requires_grad=True)
+    features = built.network.encode(images, None)
+    torch.testing.assert_close(features, normalised.eval()(images))
+    # Gradients still reach its input, such as the pseudo-inputs of a VampPrior.
+    assert torch.autograd.grad(features.sum(), images)[0].any()
+    shared = nn.Linear(64, 64)
+    own = vl.Modules(nn.Sequential(nn.Flatten(), shared), nn.Sequential(nn.Linear(2, 64), shared), frozen=True)
+    with pytest.raises(vl.UserError, match="frozen is True, but encoder and decoder share weights"):
+        vl.VAE(network=own).build(vl.ImageFormat(1, 8, 8))
+
+
+def _zeroed(module: nn.Module) -> None:
+    for weight in module.parameters(recurse=False):
+        weight.data.zero_()
 
 
 def test_modules_are_copied_so_that_two_models_do_not_share_weights() -> None:

@@ -203,6 +203,9 @@ class Modules(NetworkSpec):
     sigmoid. Both are copied when a model is built. For conditional models see
     `vaelab.networks.modules.ModulesNetwork`.
 
+    With `frozen` the encoder is a pretrained one that stays as it is, and what is trained is the posterior's heads on
+    its features and the decoder: a representation autoencoder (Zheng et al. 2025). It is saved with the model.
+
     >>> from torch import nn
     >>> encoder, decoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU()), nn.Linear(2, 64)
     >>> Modules(encoder, decoder)
@@ -215,6 +218,8 @@ class Modules(NetworkSpec):
     """An `nn.Module`, or a function of `vaelab.Sizes` that returns one."""
     features: Annotated[int, Ge(1)] | None = field(default=None, repr=False)
     """F, width of the encoder's output; None to infer it."""
+    frozen: bool = field(default=False, repr=False)
+    """The encoder's weights take no gradient, and it stays in evaluation mode."""
     encoder_name: str = ""
     """Class of the encoder; set automatically."""
     decoder_name: str = ""
@@ -247,7 +252,7 @@ class Modules(NetworkSpec):
             )
         from vaelab.networks.modules import ModulesNetwork
 
-        return ModulesNetwork(self.encoder, self.decoder, self.features, sizes)
+        return ModulesNetwork(self.encoder, self.decoder, self.features, sizes, self.frozen)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from vaelab.contract import Network
 from vaelab.errors import UserError, reason
+from vaelab.frozen import Frozen
 from vaelab.networks.conditions import as_planes, with_condition
 from vaelab.sizes import Sizes
 
@@ -31,12 +32,14 @@ class ModulesNetwork(Network):
         encoder, decoder: the modules, which are copied, or functions of the sizes that return them.
         features: F, or None to infer it from the encoder's output.
         sizes: the sizes that the network is built for.
+        frozen: the encoder's weights take no gradient, and it stays in evaluation mode.
 
     Raises:
-        UserError: a module fails on an image, or its output has another shape.
+        UserError: a module fails on an image, its output has another shape, or a frozen encoder shares weights with the
+            decoder.
     """
 
-    def __init__(self, encoder: Part, decoder: Part, features: int | None, sizes: Sizes) -> None:
+    def __init__(self, encoder: Part, decoder: Part, features: int | None, sizes: Sizes, frozen: bool = False) -> None:
         super().__init__()
         # Copied together, so that a layer that both share stays one layer.
         copies: dict[int, Any] = {}
@@ -52,6 +55,11 @@ class ModulesNetwork(Network):
             h = self._output("encoder", torch.zeros(1, *sizes.encoded), c)
             self._output("decoder", torch.zeros(1, sizes.latent), c)
             self.train(training)
+        if frozen:
+            if {*self.encoder.parameters()} & {*self.decoder.parameters()}:
+                raise UserError("frozen is True, but encoder and decoder share weights; give each its own")
+            # Wrapped only now, when it is known which arguments the encoder takes.
+            self.encoder = Frozen(self.encoder)
         self.features = h.shape[1]
         if features is not None and features != self.features:
             raise UserError(f"features is {features}, but the encoder returns {self.features} numbers per image")
