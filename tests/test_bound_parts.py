@@ -432,7 +432,7 @@ def test_codebooks_and_hierarchies_have_a_rate_and_no_split(digits: ImageData) -
     # -log p(code) of a uniform prior: log 32 per position.
     assert parts.rate.mean == pytest.approx(codebook.network.positions * math.log(32), rel=1e-5)
     assert parts.rate.standard_error == 0
-    with pytest.raises(UserError, match="whose codes come from a codebook: its rate is -log p"):
+    with pytest.raises(UserError, match="whose codes come from a codebook: its rate is one of codes"):
         diagnose(parts)
     ladder = elbo_parts(Ladder(groups=(1, 1), width=8).build(test.format), test, samples=2)
     assert len(ladder.rate_by_group) == 2

@@ -26,7 +26,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
-from vaelab.distributions import Point, PointMass, tempered_sample
+from vaelab.distributions import Codes, Point, PointMass, tempered_sample
+from vaelab.schedules import Progress
 from vaelab.sizes import CodeSpace
 
 Infer = Callable[[Tensor, Tensor | None], Distribution]
@@ -80,6 +81,9 @@ class Posterior(nn.Module):
         z = q.rsample((samples,))
         return Draw(q=q, code=z, z=z)
 
+    def follow(self, progress: Progress) -> None:
+        """Set what changes during training, such as a temperature; called before every step, by default nothing."""
+
     def describe(self, h: Float[Tensor, "B F"]) -> dict[str, Tensor]:
         """q(code | x) as arrays, which an exported encoder returns: mean and standard deviation, (B, D), or codes.
 
@@ -87,7 +91,7 @@ class Posterior(nn.Module):
             NotImplementedError: the distribution has no known standard deviation.
         """
         q = self.distribution(h)
-        if isinstance(q, PointMass):
+        if isinstance(q, Codes):
             return {"codes": q.codes}
         try:
             return {"mean": q.mean, "stddev": q.stddev}
@@ -208,10 +212,9 @@ class Latent(Draw):
             normal = replace(self, p=matched)
             return normal.kl() - normal.log_ratio() + self.log_ratio()
         try:
-            exact = kl_divergence(self.q, self.p)
+            return kl_divergence(self.q, self.p).expand(len(self.code), -1)
         except NotImplementedError:
             return self.log_ratio()
-        return exact.expand(len(self.code), -1)
 
     def kl_by_dimension(self) -> Float[Tensor, "S B D"]:
         """`kl` dimension by dimension where both are normal with independent dimensions; otherwise D is one."""
@@ -255,13 +258,10 @@ class Trace:
     y: Tensor | None = None
 
     def __repr__(self) -> str:
-        shape = " x ".join(map(str, self.x.shape[1:]))
         numbers = {"reconstruction": self.reconstruction, "KL": self.kl.sum(0), "total": self.total}
         means = ", ".join(f"{name} {float(values.detach().mean()):.2f}" for name, values in numbers.items())
-        return (
-            f"Trace of {len(self.x)} images of {shape}: {len(self.reconstruction)} draws, {len(self.latents)} latents; "
-            f"{means} nats per image"
-        )
+        images = f"{len(self.x)} images of {' x '.join(map(str, self.x.shape[1:]))}"
+        return f"Trace of {images}: {len(self.kl[0])} draws, {len(self.latents)} latents; {means} nats per image"
 
     @cached_property
     def reconstruction(self) -> Float[Tensor, "S B"]:
@@ -307,6 +307,6 @@ class Trace:
         return trace
 
     @property
-    def point_mass(self) -> PointMass | None:
-        """The posterior of a codebook; None if the latents are continuous."""
-        return next((latent.q for latent in self.latents if isinstance(latent.q, PointMass)), None)
+    def code_counts(self) -> Tensor | None:
+        """How often the draws use each code, (levels, size); None if the latents are continuous."""
+        return next((latent.q.counts(latent.code) for latent in self.latents if isinstance(latent.q, Codes)), None)

@@ -20,7 +20,7 @@ from vaelab.models import VAE, AnyModel
 from vaelab.objectives import AnyObjective, Elbo
 from vaelab.priors import AutoregressiveCodes, Flow, PriorSpec
 from vaelab.schedules import AnySchedule, Constant, Cosine
-from vaelab.spec import Spec, assumed, classes_in
+from vaelab.spec import Spec, Trait, assumed, classes_in
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,9 @@ the model is VAE with posterior FlowPosterior and prior StandardNormal; choose o
         """
         self.model.check(format)
         try:
-            self.objective.check(self.model.traits, self.model.summary, format)
+            # No gradient has to reach a posterior that stays as it is.
+            fixed = {Trait.reparameterised_posterior} if self.training.fit == "prior" else frozenset()
+            self.objective.check(self.model.traits | fixed, self.model.summary, format)
         except UserError as error:
             notes = [note for note in map(assumed, classes_in(self.model)) if note]
             raise UserError(". ".join([str(error), *notes])) from None

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt, Le
 
 from vaelab.errors import UserError, brief, reason
-from vaelab.spec import Spec, any_of, as_python, qualified_name
+from vaelab.spec import Spec, any_of, as_python, qualified_name, spec_hints
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,22 @@ class FunctionSchedule(ScheduleSpec):
         if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < math.inf:
             raise UserError(f"the schedule {self.name} returned {brief(value)}, but must return a finite number >= 0")
         return float(number)
+
+
+def schedules_in(spec: Spec) -> tuple[ScheduleSpec, ...]:
+    """The schedules in the fields of a spec and of its parts.
+
+    >>> from vaelab import Elbo, Training
+    >>> schedules_in(Elbo()), schedules_in(Training())
+    ((Constant(value=1.0),), (Constant(value=1.0),))
+    """
+    found: list[ScheduleSpec] = []
+    for name in spec_hints(type(spec)):
+        value = getattr(spec, name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, Spec):
+                found += [part] if isinstance(part, ScheduleSpec) else schedules_in(part)
+    return tuple(found)
 
 
 AnySchedule = Annotated[ScheduleSpec, any_of(ScheduleSpec)]

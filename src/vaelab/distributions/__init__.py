@@ -1,5 +1,7 @@
 """Distributions that several rooms use, and the precision in which densities are computed."""
 
+from vaelab.distributions.categorical_codes import CategoricalCodes as CategoricalCodes
+from vaelab.distributions.codes import Codes as Codes
 from vaelab.distributions.exporting import exporting as exporting
 from vaelab.distributions.label_mixture import LabelMixture as LabelMixture, label_mixture as label_mixture
 from vaelab.distributions.normal import MultivariateNormal as MultivariateNormal, diagonal_normal as diagonal_normal

@@ -9,8 +9,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.distributions import Distribution
 
+from vaelab.distributions.codes import Codes
 
-class PointMass(Distribution):
+
+class PointMass(Codes, Distribution):
     """q(code) = 1 at one code, 0 elsewhere; its KL to p is -log p(code).
 
     Args:
@@ -36,12 +38,6 @@ class PointMass(Distribution):
     def sample(self, sample_shape: Any = ()) -> Int[Tensor, "*S B slots"]:
         """The code, repeated to the sample shape."""
         return self.codes.expand(*sample_shape, *self.codes.shape)
-
-    def counts(self) -> Int[Tensor, "levels size"]:
-        """Number of times that the batch uses each code of each level."""
-        level = torch.arange(self.codes.shape[-1], device=self.codes.device) % self.levels
-        counts: Tensor = (self.codes + level * self.size).flatten().bincount(minlength=self.levels * self.size)
-        return counts.view(self.levels, self.size)
 
     def log_prob(self, value: Int[Tensor, "*S B slots"]) -> Float[Tensor, "*S B"]:
         """0 at the code, -inf elsewhere."""

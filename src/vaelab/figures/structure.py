@@ -49,9 +49,9 @@ def code_usage(source: FigureSource) -> tuple[Figure, str]:
     """Usage of each code over all positions of the images."""
 
     def count(x: Tensor, y: Tensor | None) -> tuple[Tensor]:
-        codes = source.model(x, y, 1).point_mass
-        assert codes is not None
-        return (codes.counts()[None],)
+        used = source.model(x, y, 1).code_counts
+        assert used is not None
+        return (used[None],)
 
     counts = source.measured.map_images(count)[0].sum(0)
     figure = draw_code_usage(counts, title=source.heading("code usage"))

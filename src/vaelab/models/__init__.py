@@ -34,6 +34,7 @@ class ModelSpec(Spec, room=True):
     def traits(self) -> frozenset[Trait]:
         """Properties that objectives, figures and evidence may require; by default the likelihood's and safe ones."""
         return self._of_likelihood | {Trait.density, Trait.reparameterised_posterior, Trait.random_codes}
+        return self._of_likelihood | {Trait.density, Trait.reparameterised_posterior, Trait.exact_draws}
 
     @property
     def _of_likelihood(self) -> frozenset[Trait]:
@@ -100,6 +101,10 @@ class VAE(ModelSpec):
             Trait.density: self.posterior.has_density,
             Trait.random_codes: self.posterior.random,
             Trait.reparameterised_posterior: self.posterior.reparameterised,
+            # A sampled KL of relaxed codes has no gradient along their path.
+            Trait.reparameterised_posterior: self.posterior.reparameterised
+            and (self.prior.independent_codes or not self.posterior.relaxed),
+            Trait.exact_draws: not self.posterior.relaxed,
             Trait.reparameterised_prior: self.prior.reparameterised,
             Trait.fixed_prior: not self.prior.learned,
         }

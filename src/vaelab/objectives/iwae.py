@@ -28,7 +28,7 @@ class Iwae(ObjectiveSpec):
 
     samples: Annotated[int, Ge(1)] = 50
     """k, draws of z per image."""
-    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.fixed_likelihood, Trait.density})
+    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.fixed_likelihood, Trait.density, Trait.exact_draws})
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""

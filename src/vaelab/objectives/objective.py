@@ -73,8 +73,8 @@ class ObjectiveSpec(Spec, room=True):
         raise TypeError(f"{type(self).__name__} has state or weights; call the module that build(latent) returns")
 
     def requirements(self) -> frozenset[Trait]:
-        """The traits that the model must have with these settings: `needs`, and draws with gradients."""
-        return self.needs if self.score_function else self.needs | {Trait.reparameterised_posterior}
+        """The traits that the model must have: `needs`, and draws that carry gradients or, for a score, are exact."""
+        return self.needs | {Trait.exact_draws if self.score_function else Trait.reparameterised_posterior}
 
     def check(self, traits: frozenset[Trait], model: str, format: DataFormat) -> None:
         """Check that a model has the required traits, and that the data are images if it compares images.

@@ -37,6 +37,9 @@ class PosteriorSpec(Spec, room=True):
     """What stands as the KL in tables, for posteriors without a density, which have none."""
     random: ClassVar[bool] = True
     """Codes are drawn at random; a quantiser finds one code per image, which has no score function to learn by."""
+    relaxed: ClassVar[bool] = False
+    """It is over codes, but in training the decoder reads a continuous relaxation of them; the KL must be exact then,
+    and there are no importance weights."""
     traits: ClassVar[frozenset[Trait]] = frozenset()
     """Properties that objectives and figures may require; `Trait.real_codes` follows from `discrete`."""
 

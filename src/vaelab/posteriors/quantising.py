@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaelab.contract import Draw, Network, Posterior
-from vaelab.distributions import PointMass, as_float32, exporting, no_autocast
-from vaelab.errors import UserError
+from vaelab.contract import Draw, Network
+from vaelab.distributions import PointMass, as_float32, no_autocast
+from vaelab.posteriors.codes import CodePosterior
 from vaelab.sizes import CodeSpace
 
 
-class QuantisingPosterior(Posterior):
+class QuantisingPosterior(CodePosterior):
     """A point mass on the codes of each position's vector, with a straight-through gradient to the vector.
 
     q(code | x) = 1 at the code: van den Oord, Vinyals and Kavukcuoglu (2017), equations 1 and 2. The quantisers are
@@ -25,8 +25,6 @@ class QuantisingPosterior(Posterior):
         latent: dimensions of the vector at each position.
         code_space: number of slots, and number of codes of each.
     """
-
-    code_space: CodeSpace
 
     def __init__(self, network: Network, latent: int, code_space: CodeSpace) -> None:
         super().__init__()
@@ -41,10 +39,6 @@ class QuantisingPosterior(Posterior):
     @abstractmethod
     def codes_of(self, vectors: Tensor) -> Tensor:
         """The codes that `quantise` finds for vectors, (B, positions, ...), in operations that can be exported."""
-
-    @abstractmethod
-    def look_up(self, codes: Tensor) -> Tensor:
-        """The vectors, (N, positions, latent), that the codes, (N, slots), stand for."""
 
     def penalty(self, vectors: Tensor, quantised: Tensor) -> Tensor | None:
         """A term added to every objective, nats, (B,); None for no term."""
@@ -61,23 +55,6 @@ class QuantisingPosterior(Posterior):
     def forward(self, h: Float[Tensor, "B F"], samples: int) -> Draw:
         """The code, repeated `samples` times, since it is deterministic; updates codebooks in training mode."""
         return self._draw(h, samples, learn=self.training)
-
-    def read(self, codes: Int[Tensor, "N slots"]) -> Float[Tensor, "N D"]:
-        """The vectors that the codes stand for, ordered by position.
-
-        Raises:
-            UserError: the number of codes differs from the number of slots, or a code is not in the codebook.
-        """
-        slots, size = self.code_space
-        if exporting():
-            return self.look_up(codes).flatten(1)
-        if codes.shape[1] != slots:
-            raise UserError(
-                f"codes has {codes.shape[1]} codes per image, but the model has {slots} slots; give one code per slot"
-            )
-        if len(codes) and not bool(((codes >= 0) & (codes < size)).all()):
-            raise UserError(f"codes run from {codes.min()} to {codes.max()}, but must be from 0 to {size - 1}")
-        return self.look_up(codes).flatten(1)
 
     def _vectors(self, h: Tensor) -> Tensor:
         vectors: Tensor = self.vector(as_float32(h)).unflatten(1, (self.positions, self.latent))

@@ -30,6 +30,8 @@ class PriorSpec(Spec, room=True):
     """Whether it is over the codes of a codebook, instead of real vectors."""
     needs_condition: ClassVar[bool] = False
     """Whether it fits conditional models only."""
+    independent_codes: ClassVar[bool] = False
+    """Whether its codes are independent, so that the KL of categorical codes is exact."""
     reparameterised: ClassVar[bool] = False
     """Whether draws from it carry gradients to its weights."""
     learned: ClassVar[bool] = True
@@ -144,6 +146,7 @@ class UniformCodes(PriorSpec):
 
     discrete: ClassVar[bool] = True
     learned: ClassVar[bool] = False
+    independent_codes: ClassVar[bool] = True
 
     def build(self, sizes: PriorSizes) -> Prior:
         """Build the prior over `sizes.code_space`."""

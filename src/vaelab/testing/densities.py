@@ -11,6 +11,7 @@ from torch.distributions import Independent
 
 from vaelab.contract import Posterior, Prior
 from vaelab.data import ImageFormat
+from vaelab.distributions import PointMass
 from vaelab.models import VAE
 from vaelab.models.model import built
 from vaelab.networks import Mlp
@@ -48,8 +49,13 @@ def check_posterior(spec: PosteriorSpec) -> list[str]:
     same_for_a_seed(spec, drawn, "forward", varies=spec.has_density and not spec.discrete)
     passed = ["shapes", "draws follow the seed"]
     if spec.has_density and not spec.discrete:
+    same_for_a_seed(spec, drawn, "forward", varies=not isinstance(q, PointMass))
+    passed = ["shapes", "draws follow the seed"]
+    if spec.discrete:
+        _normalised_over_codes(spec, posterior.code_space, q)
+    else:
         _normalised_in_one_dimension(spec, x)
-        passed.append("integrates to one")
+    passed.append("integrates to one")
     if Trait.known_moments in spec.traits:
         _moments_are_true(spec, q)
         passed.append("moments agree with draws")
@@ -66,6 +72,14 @@ def _normalised_in_one_dimension(spec: PosteriorSpec, x: Tensor) -> None:
     q = model.encode(x[:1])
     total = integral(lambda z: q.log_prob(z[:, None, None])[:, 0], -_REACH, _REACH)
     require(one(total), spec, f"q(z | x) integrates to {total:.3g} over z, not to one")
+
+
+def _normalised_over_codes(spec: PosteriorSpec, space: CodeSpace, q: Any) -> None:
+    if space.size**space.slots > _MANY:
+        return
+    codes = torch.tensor(list(itertools.product(range(space.size), repeat=space.slots)))
+    total = float(q.log_prob(codes[:, None].expand(-1, _BATCH, -1)).detach().exp().sum(0)[0])
+    require(one(total, 1e-4), spec, f"q(code | x) adds up to {total:.3g} over all codes, not to one")
 
 
 def _moments_are_true(spec: PosteriorSpec, q: Any) -> None:

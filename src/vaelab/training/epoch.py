@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaelab.contract import Posterior
 from vaelab.experiment import Adam
 from vaelab.models.files import save
 from vaelab.schedules import Progress
@@ -74,6 +75,10 @@ def take_step(job: Job, progress: Progress, rows: Tensor, first_bad: Tensor) -> 
     if settings.drop_labels and y is not None and not y.is_floating_point():
         y = torch.where(torch.rand(y.shape, device=job.device) < settings.drop_labels, -1, y)
 
+    # Nothing inside a model counts steps.
+    for part in job.model.modules():
+        if isinstance(part, Posterior):
+            part.follow(progress)
     with autocast(job.device, job.bf16):
         trace = job.forward(x, y)
     loss = job.objective(trace, progress)

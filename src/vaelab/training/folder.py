@@ -20,6 +20,7 @@ from vaelab.codec import encode
 from vaelab.errors import UserError, reason
 from vaelab.experiment import Record, read_record, same_settings
 from vaelab.files import append_line, parse_json, remove_leftovers, write_atomically
+from vaelab.schedules import schedules_in
 from vaelab.spec import classes_in
 
 Row = dict[str, float]
@@ -166,7 +167,7 @@ class RunFolder:
                 f"epochs is {now.training.epochs}, but the run is for {before.training.epochs}; "
                 "it can only be prolonged"
             )
-        schedules = (now.training.optimiser.schedule, *now.objective.schedules)
+        schedules = (now.training.optimiser.schedule, *now.objective.schedules, *schedules_in(now.model))
         spanning = [getattr(schedule, "name", schedule.kind) for schedule in schedules if schedule.spans_run]
         if now.training.epochs > before.training.epochs and spanning:
             raise UserError(

@@ -154,8 +154,7 @@ def measure(
             with autocast(device, bf16):
                 trace = model(x, y, samples)
             sums += batch_sums(trace)
-            if trace.point_mass is not None:
-                used = trace.point_mass.counts()
+            if (used := trace.code_counts) is not None:
                 counts = used if counts is None else counts + used
     model.train(was_training)
     code_use = None if counts is None else CodeUse(tuple(map(tuple, counts.tolist())))

@@ -129,7 +129,7 @@ def _unsplit(model: Model) -> str | None:
         )
     if Trait.one_latent in traits:
         return (
-            f"model is a {name}, whose codes come from a codebook: its rate is -log p(code), and q(z) has no density "
+            f"model is a {name}, whose codes come from a codebook: its rate is one of codes, and q(z) has no density "
             "to split it by; its distortion, its rate and the use of each code can be measured"
         )
     if Trait.real_codes in traits:
