@@ -158,12 +158,14 @@ from .objectives import (
 from .plots import image_grid as image_grid, save_figure as save_figure
 from .posteriors import (
     AnyPosterior as AnyPosterior,
+    CategoricalPosterior as CategoricalPosterior,
     Codebook as Codebook,
     Deterministic as Deterministic,
     FiniteScalar as FiniteScalar,
     FlowPosterior as FlowPosterior,
     FullGaussian as FullGaussian,
     Gaussian as Gaussian,
+    GumbelSoftmax as GumbelSoftmax,
     PosteriorSpec as PosteriorSpec,
     ResidualCodebook as ResidualCodebook,
 )

@@ -206,3 +206,9 @@ class FiniteScalar(PosteriorSpec):
 
 
 AnyPosterior = Annotated[PosteriorSpec, any_of(PosteriorSpec)]
+
+# Below the base class, which these files import.
+from vaelab.posteriors.categorical_specs import (  # noqa: E402
+    CategoricalPosterior as CategoricalPosterior,
+    GumbelSoftmax as GumbelSoftmax,
+)
