@@ -44,6 +44,7 @@ SMALL: tuple[Spec, ...] = (
     vl.VaeGan(channels=(4,)),
     vl.VAE(network=vl.Mlp(hidden=(8,))),
     vl.Ladder((1, 2), 2, 8),
+    vl.Joint(2, 3, network=vl.Mlp(hidden=(8,)), codes=vl.GumbelSoftmax(3)),
     vl.Sprites(limit=50, image_size=16),
     vl.Strokes(n_images=50),
     Limited(vl.Digits(), 20),

@@ -94,7 +94,7 @@ from .metrics.evidence import (
     importance_bound as importance_bound,
     inference_gaps as inference_gaps,
 )
-from .models import M2 as M2, VAE as VAE, AnyModel as AnyModel, Ladder as Ladder, ModelSpec as ModelSpec
+from .models import M2 as M2, VAE as VAE, AnyModel as AnyModel, Joint as Joint, Ladder as Ladder, ModelSpec as ModelSpec
 from .models.files import load as load, save as save
 from .models.model import Model as Model
 from .networks import (
@@ -134,6 +134,7 @@ from .objectives import (
     Info as Info,
     InverseMultiquadratic as InverseMultiquadratic,
     Iwae as Iwae,
+    JointCapacity as JointCapacity,
     KernelSpec as KernelSpec,
     Lagging as Lagging,
     Loss as Loss,

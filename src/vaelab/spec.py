@@ -51,6 +51,7 @@ class Trait(StrEnum):
     density = "a posterior with a density, so that draws have importance weights"
     reparameterised_posterior = "a posterior that is drawn from by reparameterisation"
     random_codes = "a posterior whose codes are drawn at random"
+    real_and_code = "a latent of real numbers beside one of codes"
     exact_draws = "a posterior whose draws are not relaxed in training"
 
 

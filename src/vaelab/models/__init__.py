@@ -307,3 +307,6 @@ class Ladder(ModelSpec):
 
 
 AnyModel = Annotated[ModelSpec, any_of(ModelSpec)]
+
+# Below the base class, which this file imports.
+from vaelab.models.joint_spec import Joint as Joint  # noqa: E402

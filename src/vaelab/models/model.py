@@ -184,6 +184,10 @@ class Model(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} does not say what its prior is")
 
+    def _observed(self, x: Tensor) -> Tensor:
+        """What networks see of x: where values may be missing, zeros for them and then which were observed."""
+        return torch.cat([x.nan_to_num(0.0), x.isfinite().to(x.dtype)], 1) if self.format.missing else x
+
     @abstractmethod
     def _infer(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> Distribution:
         """q(z | x, c)."""

@@ -159,6 +159,8 @@ class VAEModel(Model):
         if self.format.missing:
             x = torch.cat([x.nan_to_num(0.0), x.isfinite().to(x.dtype)], 1)
         return self.network.encode(x, c)
+        """Features h of each image."""
+        return self.network.encode(self._observed(x), c)
 
     def _likelihood_at(self, z: Float[Tensor, "S B D"], c: Float[Tensor, "B K"] | None) -> Distribution:
         # Draws are the outer dimension, so the conditions of the batch repeat.

@@ -19,6 +19,7 @@ from vaelab.objectives.function import FunctionObjective as FunctionObjective
 from vaelab.objectives.geco import Geco as Geco
 from vaelab.objectives.info import Info as Info
 from vaelab.objectives.iwae import Iwae as Iwae
+from vaelab.objectives.joint_capacity import JointCapacity as JointCapacity
 from vaelab.objectives.kernels import (
     AnyKernel as AnyKernel,
     InverseMultiquadratic as InverseMultiquadratic,

@@ -11,9 +11,10 @@ from torch import nn
 from vaelab.codec import encode
 from vaelab.data.images import ImageFormat
 from vaelab.errors import UserError
-from vaelab.models import VAE, Ladder, ModelSpec
+from vaelab.models import VAE, Joint, Ladder, ModelSpec
 from vaelab.networks import Mlp
 from vaelab.objectives import ObjectiveSpec, PenaltySpec
+from vaelab.posteriors import GumbelSoftmax
 from vaelab.schedules import Progress, ScheduleSpec
 from vaelab.testing.faults import FORMATS, every_parameter_learns, has_shape, require
 
@@ -22,7 +23,11 @@ MIDWAY = Progress(epoch=2, step=1, steps=4, epochs=4, n_images=100)
 
 def check_objective(spec: ObjectiveSpec) -> list[str]:
     """A scalar loss that is finite and trains every parameter, of a VAE and, unless it needs one latent, a ladder."""
-    models: list[ModelSpec] = [VAE(3, network=Mlp(hidden=(8,))), Ladder((1, 1), 1, 4)]
+    models: list[ModelSpec] = [
+        VAE(3, network=Mlp(hidden=(8,))),
+        Ladder((1, 1), 1, 4),
+        Joint(2, 3, network=Mlp(hidden=(8,)), codes=GumbelSoftmax(3)),
+    ]
     tried = [model for model in models if not spec.requirements() - model.traits]
     require(bool(tried), spec, f"needs {' and '.join(spec.requirements())}, which no model here has")
     for model_spec in tried:
@@ -66,9 +71,10 @@ def check_penalty(spec: PenaltySpec) -> list[str]:
 def away(model: nn.Module, spread: float, centre: float) -> None:
     """Move the posterior of a fresh model away from the prior, and quantised vectors away from zero."""
     for name, parameter in model.named_parameters():
-        if name.startswith("posterior.mean"):
+        part = name.removeprefix("posteriors.0.").removeprefix("posterior.")
+        if part.startswith("mean"):
             parameter.data.mul_(spread)
-        if name.startswith(("posterior.mean", "posterior.vector")) and name.endswith("bias"):
+        if part.startswith(("mean", "vector")) and name.endswith("bias"):
             parameter.data.fill_(centre if "mean" in name else 0.7)
 
 
