@@ -302,6 +302,25 @@ def test_gradients_pass_straight_through_the_codebook(part: Any, train: bool) ->
     assert torch.equal(gradient, direction)
 
 
+@pytest.mark.parametrize("train", [False, True])
+def test_the_rotation_trick_turns_the_gradient_with_the_vector(train: bool) -> None:
+    """The angle of gradient and vector is that of the decoder's gradient and the code; values are those of codes."""
+    posterior = quantising(Codebook(size=6, rotation=True), train=train).posterior
+    vectors = torch.randn(5, 4, 3, requires_grad=True)
+    quantised, codes = posterior.quantise(vectors, learn=False)
+    code = codebook(posterior)[codes]
+    assert torch.equal(quantised, code)
+    direction = torch.randn_like(quantised)
+    (gradient,) = torch.autograd.grad((quantised * direction).sum(), vectors)
+    ratio = code.norm(dim=-1) / vectors.norm(dim=-1)
+    assert_close(gradient.norm(dim=-1), ratio * direction.norm(dim=-1))
+    unit = torch.nn.functional.normalize
+    assert_close((unit(gradient, dim=-1) * unit(vectors, dim=-1)).sum(-1), torch.cosine_similarity(direction, code, -1))
+    # The rotation is in the plane of the two: what is orthogonal to both is only scaled.
+    normal = torch.linalg.cross(vectors, code)
+    assert_close((gradient * normal).sum(-1), ratio * (direction * normal).sum(-1))
+
+
 @pytest.mark.parametrize("part", LEARNED, ids=name)
 def test_the_penalty_pulls_vectors_to_their_codes(part: Any) -> None:
     """commitment |vector - code|^2, summed over positions and dimensions, with a gradient for the vector only."""

@@ -139,6 +139,9 @@ class Codebook(PosteriorSpec):
     """Decay of the codebook's moving averages (appendix A.1)."""
     restart_below: Annotated[float, Ge(0), Lt(1)] = 0.03
     """Restart codes used less often than this share of the average use at vectors of the batch; 0 for never."""
+    rotation: bool = False
+    """Rotate and scale the decoder's gradient from the quantised vector to the vector, instead of passing it straight
+    through (Fifty et al. 2024, section 4)."""
     discrete: ClassVar[bool] = True
     random: ClassVar[bool] = False
 
@@ -146,7 +149,9 @@ class Codebook(PosteriorSpec):
         """Build the posterior, with one code per position of the network."""
         from vaelab.posteriors.codebook import CodebookPosterior
 
-        return CodebookPosterior(network, latent, self.size, self.commitment, self.decay, self.restart_below)
+        return CodebookPosterior(
+            network, latent, self.size, self.commitment, self.decay, self.restart_below, self.rotation
+        )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from vector_quantize_pytorch import VectorQuantize
+from vector_quantize_pytorch.vector_quantize_pytorch import rotate_to
 
 from vaelab.contract import Network
 from vaelab.posteriors.quantising import QuantisingPosterior, straight_through
@@ -26,6 +27,7 @@ class LearnedCodes(QuantisingPosterior):
             dimensions, whereas `penalty` is summed over them, per image.
         commitment: weight of the squared distance between vectors and quantised vectors, summed over dimensions.
         restart_below: share of the average use below which a code restarts.
+        rotation: rotate the gradient, see `rotated`.
     """
 
     def __init__(
@@ -36,8 +38,10 @@ class LearnedCodes(QuantisingPosterior):
         quantiser: nn.Module,
         commitment: float,
         restart_below: float,
+        rotation: bool = False,
     ) -> None:
         super().__init__(network, latent, code_space)
+        self.pass_gradient = rotated if rotation else straight_through
         self.quantiser = quantiser
         self.commitment, self.restart_below = commitment, restart_below
 
@@ -54,7 +58,7 @@ class LearnedCodes(QuantisingPosterior):
             # A restarted code starts with the average use, so that it is not restarted again before vectors find it.
             codebook.reset_cluster_size = use
         quantised, codes, _ = self.quantiser(vectors.detach(), freeze_codebook=not learn)
-        return straight_through(vectors, quantised), codes
+        return self.pass_gradient(vectors, quantised), codes
 
     def penalty(self, vectors: Tensor, quantised: Tensor) -> Float[Tensor, " B"]:
         """commitment |vector - quantised|^2, (B,); the gradient reaches the encoder only."""
@@ -66,18 +70,26 @@ class CodebookPosterior(LearnedCodes):
     """Vector quantisation with one codebook: van den Oord et al. (2017), equations 1 to 3.
 
     Args:
-        network, latent, commitment, restart_below: as in `LearnedCodes`.
+        network, latent, commitment, restart_below, rotation: as in `LearnedCodes`.
         size: number of vectors in the codebook.
         decay: decay of the moving averages.
     """
 
     def __init__(
-        self, network: Network, latent: int, size: int, commitment: float, decay: float, restart_below: float
+        self,
+        network: Network,
+        latent: int,
+        size: int,
+        commitment: float,
+        decay: float,
+        restart_below: float,
+        rotation: bool,
     ) -> None:
         quantiser = VectorQuantize(
             latent, size, decay=decay, commitment_weight=0.0, threshold_ema_dead_code=restart_below
         )
-        super().__init__(network, latent, CodeSpace(network.positions, size), quantiser, commitment, restart_below)
+        code_space = CodeSpace(network.positions, size)
+        super().__init__(network, latent, code_space, quantiser, commitment, restart_below, rotation)
 
     def codes_of(self, vectors: Tensor) -> Tensor:
         """The index of the nearest vector, (B, positions)."""
@@ -92,3 +104,12 @@ class CodebookPosterior(LearnedCodes):
 def nearest(vectors: Float[Tensor, "*N D"], codebook: Float[Tensor, "K D"]) -> Int[Tensor, "*N"]:
     """argmin_k |v - e_k|^2 = argmin_k |e_k|^2 - 2 v . e_k: van den Oord et al. (2017), equation 1."""
     return (codebook.square().sum(-1) - 2 * vectors @ codebook.T).argmin(-1)
+
+
+def rotated(vectors: Tensor, quantised: Tensor) -> Tensor:
+    """The values of `quantised`; the gradient is turned by the rotation that takes quantised to vector, and scaled.
+
+    q = (|q| / |v|) R v with R, the rotation from v to q, and the ratio held constant: the rotation trick of Fifty et
+    al. (2024), "Restructuring Vector Quantization with the Rotation Trick", section 4.
+    """
+    return straight_through(rotate_to(vectors, quantised.detach()), quantised)
