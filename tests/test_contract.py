@@ -25,7 +25,6 @@ from vaelab import (
     AdversarialReconstruction,
     AutoencoderKl,
     AutoregressiveCodes,
-    ByColumn,
     CategoricalPosterior,
     Codebook,
     Conv,

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
-from vaelab.distributions import Codes, Point, PointMass, tempered_sample
+from vaelab.distributions import Codes, Point, tempered_sample
 from vaelab.schedules import Progress
 from vaelab.sizes import CodeSpace
 

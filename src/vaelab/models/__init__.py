@@ -33,8 +33,8 @@ class ModelSpec(Spec, room=True):
     @property
     def traits(self) -> frozenset[Trait]:
         """Properties that objectives, figures and evidence may require; by default the likelihood's and safe ones."""
-        return self._of_likelihood | {Trait.density, Trait.reparameterised_posterior, Trait.random_codes}
-        return self._of_likelihood | {Trait.density, Trait.reparameterised_posterior, Trait.exact_draws}
+        safe = {Trait.density, Trait.random_codes, Trait.exact_draws, Trait.reparameterised_posterior}
+        return self._of_likelihood | safe
 
     @property
     def _of_likelihood(self) -> frozenset[Trait]:
@@ -100,7 +100,6 @@ class VAE(ModelSpec):
             Trait.real_codes: not self.posterior.discrete,
             Trait.density: self.posterior.has_density,
             Trait.random_codes: self.posterior.random,
-            Trait.reparameterised_posterior: self.posterior.reparameterised,
             # A sampled KL of relaxed codes has no gradient along their path.
             Trait.reparameterised_posterior: self.posterior.reparameterised
             and (self.prior.independent_codes or not self.posterior.relaxed),

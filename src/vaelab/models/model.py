@@ -41,12 +41,17 @@ class Model(nn.Module):
     """
 
     likelihood: Likelihood
+    counts: Tensor | None
 
     def __init__(self, spec: ModelSpec, format: DataFormat) -> None:
         super().__init__()
         self.spec: Any = spec
         self.format = format
         self.likelihood = built(spec.likelihood, Likelihood, format, method="build_for")
+        places = format.counts if isinstance(format, TableFormat) else []
+        # Which numbers of x are counts; None if none is.
+        counts = torch.isin(torch.arange(format.shape[0]), torch.tensor(places)) if places else None
+        self.register_buffer("counts", counts, persistent=False)
 
     def _repr_html_(self) -> str:
         """A table of the parts, for notebooks."""
@@ -185,7 +190,10 @@ class Model(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} does not say what its prior is")
 
     def _observed(self, x: Tensor) -> Tensor:
-        """What networks see of x: where values may be missing, zeros for them and then which were observed."""
+        """What networks see of x: logarithms of counts, and zeros for missing values, then which were observed."""
+        if self.counts is not None:
+            # log(1 + x), continued to the negative numbers that pseudo-inputs of a prior may be.
+            x = torch.where(self.counts, x.sign() * x.abs().log1p(), x)
         return torch.cat([x.nan_to_num(0.0), x.isfinite().to(x.dtype)], 1) if self.format.missing else x
 
     @abstractmethod

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from vaelab.contract import Latent, Network, Posterior, Prior, Trace
-from vaelab.data import DataFormat, TableFormat
+from vaelab.data import DataFormat
 from vaelab.distributions import as_float32
 from vaelab.models.coordinates import Coordinates
 from vaelab.models.model import Model, built
@@ -29,14 +29,8 @@ class VAEModel(Model):
     Args: see `Model`.
     """
 
-    counts: Tensor | None
-
     def __init__(self, spec: VAE, format: DataFormat) -> None:
         super().__init__(spec, format)
-        places = format.counts if isinstance(format, TableFormat) else []
-        # Which numbers of x are counts; None if none is.
-        counts = torch.isin(torch.arange(format.shape[0]), torch.tensor(places)) if places else None
-        self.register_buffer("counts", counts, persistent=False)
         condition = format.condition_size if spec.conditional else 0
         parameters = self.likelihood.outputs(format.shape[0])
         sizes = Sizes(format.shape, spec.latent, condition, parameters, format.missing)
@@ -152,13 +146,6 @@ class VAEModel(Model):
         self.network.decode = torch.compile(self.network.decode, mode=mode)  # type: ignore[method-assign]
 
     def _encode(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
-        """Features h; the network sees logarithms of counts, and zeros for missing values, then which were observed."""
-        if self.counts is not None:
-            # log(1 + x), continued to the negative numbers that pseudo-inputs of a prior may be.
-            x = torch.where(self.counts, x.sign() * x.abs().log1p(), x)
-        if self.format.missing:
-            x = torch.cat([x.nan_to_num(0.0), x.isfinite().to(x.dtype)], 1)
-        return self.network.encode(x, c)
         """Features h of each image."""
         return self.network.encode(self._observed(x), c)
 

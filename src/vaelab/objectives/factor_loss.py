@@ -34,7 +34,7 @@ class FactorLoss(nn.Module):
         """The loss, a scalar in nats."""
         (latent,) = trace.latents
         z = latent.code.flatten(0, 1)
-        correlation = with_fixed_weights(self.discriminator, z).mean()
+        correlation: Tensor = with_fixed_weights(self.discriminator, z).mean()
         # D is 1 for draws of q(z) and 0 for permuted ones.
         entropy = cross_entropy(self.discriminator, z, permuted(z.detach()))
         return trace.cost().mean() + self.gamma * correlation + entropy / 2

@@ -54,7 +54,7 @@ class Miwae(_Grouped):
     """M K, draws of z per image."""
     groups: Annotated[int, Ge(1)] = 8
     """M, the number of bounds, which divides the number of draws."""
-    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.fixed_likelihood, Trait.density})
+    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.fixed_likelihood, Trait.density, Trait.exact_draws})
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
@@ -74,7 +74,7 @@ class Ciwae(ObjectiveSpec):
     """K, draws of z per image."""
     share: Annotated[float, Ge(0), Le(1)] = 0.5
     """The weight of the ELBO; the bound of `Iwae` has the rest."""
-    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.fixed_likelihood, Trait.density})
+    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.fixed_likelihood, Trait.density, Trait.exact_draws})
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
