@@ -44,6 +44,7 @@ class Trait(StrEnum):
     one_latent = "one latent"
     real_codes = "codes that are real numbers"
     known_moments = "a posterior whose mean and covariance are known"
+    gaussian_posterior = "a Gaussian posterior"
     reparameterised_prior = "a prior that is drawn from by reparameterisation"
     fixed_prior = "a prior without weights, since it does not train any"
     independent_dimensions = "a posterior whose dimensions are independent"

@@ -55,7 +55,9 @@ class Gaussian(PosteriorSpec):
     q(z | x) = N(z; mu(x), diag(sigma(x)^2)).
     """
 
-    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.known_moments, Trait.independent_dimensions})
+    traits: ClassVar[frozenset[Trait]] = frozenset(
+        {Trait.known_moments, Trait.independent_dimensions, Trait.gaussian_posterior}
+    )
 
     def build(self, network: Network, latent: int) -> Posterior:
         """Build the posterior over `latent` dimensions per position of the network."""
@@ -71,7 +73,7 @@ class FullGaussian(PosteriorSpec):
     q(z | x) = N(z; mu(x), L(x) L(x)^T), L lower triangular.
     """
 
-    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.known_moments})
+    traits: ClassVar[frozenset[Trait]] = frozenset({Trait.known_moments, Trait.gaussian_posterior})
 
     def build(self, network: Network, latent: int) -> Posterior:
         """Build the joint posterior over `latent` dimensions per position of the network.

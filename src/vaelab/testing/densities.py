@@ -12,6 +12,7 @@ from torch.distributions import Independent
 from vaelab.contract import Posterior, Prior
 from vaelab.data import ImageFormat
 from vaelab.distributions import PointMass
+from vaelab.distributions.gaussians import Gaussians
 from vaelab.models import VAE
 from vaelab.models.model import built
 from vaelab.networks import Mlp
@@ -59,6 +60,8 @@ def check_posterior(spec: PosteriorSpec) -> list[str]:
         passed.append("moments agree with draws")
     if Trait.independent_dimensions in spec.traits:
         require(isinstance(q, Independent), spec, "says that its dimensions are independent; return an Independent")
+    if Trait.gaussian_posterior in spec.traits:
+        Gaussians.of(q)
     trace = model(x, None, _DRAWS)
     every_parameter_learns(spec, [model.posterior], trace.cost().mean())
     return [*passed, "every parameter learns"]
