@@ -53,6 +53,7 @@ from vaelab import (
     ReweightedWakeSleep,
     SlicedWasserstein,
     StickingTheLanding,
+    SemiAmortised,
     TotalCorrelation,
     UniformCodes,
     UserError,
@@ -125,6 +126,20 @@ def trace_of(
 
     latent = Latent(q=q, code=z, z=z, penalty=penalty, p=p or normal([0.0] * width, 1.0))
     return Trace(x, pixels_at(z), (latent,), Decoder())
+    return Trace(x, diagonal_normal(theta, torch.full_like(theta, 0.8), event_dims=3), (latent,), Affine(weight))
+
+
+class Affine(torch.nn.Module):
+    """The model of `trace_of`: pixels near an affine function of z."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(weight)
+
+    def trace_at(self, trace: Trace, code: Tensor) -> Trace:
+        theta = (code @ self.weight).unflatten(-1, (1, 1, 3))
+        p = diagonal_normal(theta, torch.full_like(theta, 0.8), event_dims=3)
+        return replace(trace, p=p, latents=(replace(trace.latents[0], code=code, z=code),))
 
 
 def learnable(*shape: int) -> tuple[Tensor, Tensor]:
@@ -762,6 +777,7 @@ NON_DEFAULT: tuple[Any, ...] = (
     Adversarial(6.5, (5, 4), samples=2),
     AdversarialReconstruction(Elbo(samples=2), 0.25, 2.5, False, 8, 2),
     VaeGan(0.5, 0.25, 2.0, (4, 5), samples=2),
+    SemiAmortised(2, 0.25, False, 2.0, draws=3, samples=2),
 )
 
 

@@ -93,6 +93,7 @@ from .metrics.evidence import (
     exact_evidence as exact_evidence,
     importance_bound as importance_bound,
     inference_gaps as inference_gaps,
+    refine as refine,
 )
 from .models import M2 as M2, VAE as VAE, AnyModel as AnyModel, Joint as Joint, Ladder as Ladder, ModelSpec as ModelSpec
 from .models.files import load as load, save as save
@@ -149,6 +150,7 @@ from .objectives import (
     Rbf as Rbf,
     RegulariserSpec as RegulariserSpec,
     ReweightedWakeSleep as ReweightedWakeSleep,
+    SemiAmortised as SemiAmortised,
     SlicedWasserstein as SlicedWasserstein,
     StickingTheLanding as StickingTheLanding,
     TotalCorrelation as TotalCorrelation,

@@ -45,6 +45,7 @@ from vaelab.objectives.rae import (
     RegulariserSpec as RegulariserSpec,
 )
 from vaelab.objectives.reweighted_wake_sleep import ReweightedWakeSleep as ReweightedWakeSleep
+from vaelab.objectives.semi_amortised import SemiAmortised as SemiAmortised
 from vaelab.objectives.sliced_wasserstein import SlicedWasserstein as SlicedWasserstein
 from vaelab.objectives.sticking_the_landing import StickingTheLanding as StickingTheLanding
 from vaelab.objectives.total_correlation import TotalCorrelation as TotalCorrelation

@@ -20,12 +20,20 @@ def inference_weights(trace: Trace) -> list[nn.Parameter]:
     return [weight for weight, slope in zip(trained, slopes, strict=True) if slope is not None]
 
 
+def other_weights(trace: Trace, weights: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """The trained weights of the model besides these."""
+    known = {id(weight) for weight in weights}
+    return [weight for weight in trace.model.parameters() if weight.requires_grad and id(weight) not in known]
+
+
 def restricted(loss: Tensor, weights: Iterable[nn.Parameter]) -> Tensor:
     """The value of a loss, whose gradient reaches these weights only.
 
     Other weights get no gradient, which is not a gradient of zero: Adam leaves them and their moments as they are.
     """
     kept = list(weights)
+    if not kept or not loss.requires_grad:
+        return loss.detach()
     slopes = torch.autograd.grad(loss, kept, retain_graph=True, allow_unused=True)
     moved = [
         ((weight - weight.detach()) * slope).sum()

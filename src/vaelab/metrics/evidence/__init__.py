@@ -14,6 +14,7 @@ from vaelab.metrics.evidence.importance import (
 )
 from vaelab.metrics.evidence.joint import Joint as Joint
 from vaelab.metrics.evidence.quadrature import Quadrature as Quadrature
+from vaelab.metrics.evidence.refine import refine as refine
 from vaelab.metrics.evidence.rowwise import rowwise_evidence as rowwise_evidence
 from vaelab.metrics.evidence.starts import (
     from_posterior as from_posterior,

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import MultivariateNormal
 
-from vaelab.errors import UserError
+from vaelab.distributions.gaussians import Gaussians, climbed, fitted
 from vaelab.metrics.checks import at_least
-from vaelab.metrics.evidence.joint import Joint
+from vaelab.metrics.evidence.refine import RATE, best_of, elbo_of, gaussian_joint, noise_for
 from vaelab.metrics.images import eval_mode, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
 from vaelab.metrics.support import refuse_broken_weights, refuse_without_weights
 from vaelab.models.model import Model
-from vaelab.posteriors import FullGaussian, Gaussian
 
 # Rounds of a fit. Each works in units of the scale that the last one found: the encoder's scale can be far off.
 _ROUNDS = 3
-# Draws of z that are decoded at once when an ELBO is evaluated.
-_DECODED = 2000
 
 
 @dataclass(frozen=True)
@@ -33,6 +27,7 @@ class InferenceGaps:
         log_p: log p(x), or an estimate of it, (B,).
         best_elbo: ELBO of the best Gaussian for each image, (B,).
         elbo: ELBO of the encoder's posterior, (B,).
+        refined_elbo: ELBO after a few steps of refinement from the encoder's posterior, (B,).
         mean: of the best Gaussian, (B, D).
         covariance: of the best Gaussian, (B, D, D).
     """
@@ -40,6 +35,7 @@ class InferenceGaps:
     log_p: Float[Tensor, " B"]
     best_elbo: Float[Tensor, " B"]
     elbo: Float[Tensor, " B"]
+    refined_elbo: Float[Tensor, " B"]
     mean: Float[Tensor, "B D"]
     covariance: Float[Tensor, "B D D"]
 
@@ -52,6 +48,11 @@ class InferenceGaps:
     def amortisation(self) -> Float[Tensor, " B"]:
         """Best ELBO - ELBO: the loss of one encoder for all images against a posterior fitted to each."""
         return self.best_elbo - self.elbo
+
+    @property
+    def remaining(self) -> Float[Tensor, " B"]:
+        """Best ELBO - ELBO after refinement: what is left of the amortisation gap."""
+        return self.best_elbo - self.refined_elbo
 
     @property
     def total(self) -> Float[Tensor, " B"]:
@@ -73,6 +74,7 @@ def inference_gaps(
     samples: int = 8,
     evaluation: int = 1000,
     seed: int = 0,
+    refinement: int = 20,
 ) -> InferenceGaps:
     r"""Split log p(x) - ELBO into the approximation gap and the amortisation gap.
 
@@ -80,9 +82,9 @@ def inference_gaps(
 
     Cremer, Li and Duvenaud (2018), equations 3 to 5. The family is that of the model's posterior: Gaussians with a
     diagonal or a full covariance. For each image q* is found by `steps` steps of Adam on its mean and covariance, once
-    from the encoder's posterior and once, if given, from the moments of the true posterior. The best of these and the
-    encoder's posterior counts, so the amortisation gap is never negative. The gradient omits the score function, so
-    its noise vanishes when q is the true posterior (Roeder, Wu and Duvenaud 2017, equation 6).
+    from the encoder's posterior and once, if given, from the moments of the true posterior. The best of these, the
+    encoder's posterior and the refined one counts, so the amortisation gap is never negative. The gradient omits the
+    score function, so its noise vanishes when q is the true posterior (Roeder, Wu and Duvenaud 2017, equation 6).
 
     Every ELBO averages over `evaluation` draws, with the same standard normal numbers for q and q*. If `log_p` is a
     lower bound, so is the approximation gap.
@@ -98,11 +100,13 @@ def inference_gaps(
         samples: draws per image and step.
         evaluation: draws per image for each ELBO.
         seed: of all draws.
+        refinement: steps after which the ELBO is measured as well, as by `refine`; 0 for none.
 
     Raises:
         UserError: a posterior that is not Gaussian or has no density, no density over one latent, weights that are not
             finite, or a setting below 1.
     """
+    at_least("refinement", refinement, 0)
     for name, number in (("steps", steps), ("samples", samples), ("evaluation", evaluation)):
         at_least(name, number, 1)
     joint = Joint(model, x, y)
@@ -114,116 +118,22 @@ def inference_gaps(
             f"posterior is {type(spec).__name__}, but the gap is split only for Gaussian and FullGaussian, whose best "
             "member can be found; log p(x) and the ELBO can be measured, by the part evidence of the evaluation"
         )
+    joint = gaussian_joint(model, x, y)
     with eval_mode(model), seeded(model.device, seed):
-        encoded = _Gaussians.of(joint.posterior)
+        encoded = Gaussians.of(joint.posterior)
         starts = [encoded]
         if moments is not None:
             mean, covariance = (part.to(encoded.mean) for part in moments)
-            starts.append(_Gaussians.matching(mean, covariance, encoded.full))
-        noise = torch.randn(evaluation, *encoded.mean.shape, dtype=encoded.mean.dtype, device=model.device)
-        elbo = _elbo(joint, encoded, noise)
-        best, best_elbo = encoded, elbo
+            starts.append(Gaussians.matching(mean, covariance, encoded.full))
+        noise = noise_for(encoded, evaluation)
+        candidates = []
         for start in starts:
             found = start
             for _ in range(_ROUNDS):
-                found = _optimised(joint, found, -(-steps // _ROUNDS), samples)
-            found_elbo = _elbo(joint, found, noise)
-            better = found_elbo > best_elbo
-            best, best_elbo = best.where(better, found), torch.where(better, found_elbo, best_elbo)
-    return InferenceGaps(log_p.to(elbo), best_elbo, elbo, best.mean, best.tril @ best.tril.mT)
-
-
-@dataclass(frozen=True)
-class _Gaussians:
-    """N(mean, L L^T) per image, with L diagonal unless `full`."""
-
-    mean: Float[Tensor, "B D"]
-    tril: Float[Tensor, "B D D"]
-    full: bool
-
-    @classmethod
-    def of(cls, q: torch.distributions.Distribution) -> _Gaussians:
-        """The encoder's posteriors."""
-        if isinstance(q, MultivariateNormal):
-            return cls(q.mean, q.scale_tril, full=True)
-        return cls(q.mean, torch.diag_embed(q.stddev), full=False)
-
-    @classmethod
-    def matching(cls, mean: Tensor, covariance: Tensor, full: bool) -> _Gaussians:
-        """Gaussians with these moments; a diagonal one has the inverse of the precision's diagonal as its variances.
-
-        Among diagonal Gaussians these minimise KL(q || p) if the true posterior is Gaussian.
-        """
-        dimensions = covariance.shape[-1]
-        ridge = 1e-6 * covariance.diagonal(dim1=-2, dim2=-1).mean(-1) + 1e-12
-        solid = covariance.double() + ridge.double()[:, None, None] * torch.eye(dimensions, device=mean.device)
-        if full:
-            return cls(mean, torch.linalg.cholesky(solid).to(mean), full)
-        precision = torch.linalg.inv(solid).diagonal(dim1=-2, dim2=-1)
-        return cls(mean, torch.diag_embed(precision.clamp(min=1e-12) ** -0.5).to(mean), full)
-
-    def draw(self, noise: Float[Tensor, "S B D"]) -> Float[Tensor, "S B D"]:
-        """mean + L noise."""
-        return self.mean + (self.tril @ noise[..., None])[..., 0]
-
-    def log_prob(self, z: Float[Tensor, "S B D"]) -> Float[Tensor, "S B"]:
-        """log q(z)."""
-        white = torch.linalg.solve_triangular(self.tril, (z - self.mean)[..., None], upper=False)[..., 0]
-        log_det = self.tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        log_q: Tensor = -white.square().sum(-1) / 2 - log_det - self.mean.shape[-1] * math.log(2 * math.pi) / 2
-        return log_q
-
-    def where(self, better: Tensor, other: _Gaussians) -> _Gaussians:
-        """The other Gaussians for the images for which they are better, and these for the rest."""
-        return _Gaussians(
-            torch.where(better[:, None], other.mean, self.mean),
-            torch.where(better[:, None, None], other.tril, self.tril),
-            self.full,
-        )
-
-
-@torch.no_grad()
-def _elbo(joint: Joint, q: _Gaussians, noise: Float[Tensor, "S B D"]) -> Float[Tensor, " B"]:
-    """E_q[log p(x, z) - log q(z)] averaged over the draws, float64."""
-    total = torch.zeros(len(q.mean), dtype=torch.float64, device=q.mean.device)
-    for part in noise.split(max(1, _DECODED // len(q.mean))):
-        z = q.draw(part)
-        # The entropy has a closed form; only the joint density is averaged over draws.
-        total += joint.log_prob(z).double().sum(0)
-    log_det = q.tril.diagonal(dim1=-2, dim2=-1).log().sum(-1).double()
-    entropy: Tensor = log_det + q.mean.shape[-1] * (1 + math.log(2 * math.pi)) / 2
-    return total / len(noise) + entropy
-
-
-def _optimised(joint: Joint, start: _Gaussians, steps: int, samples: int) -> _Gaussians:
-    """The Gaussians of highest ELBO: Adam on mean and log scale, in units of the scale of `start`."""
-    dimensions = start.mean.shape[-1]
-    shift = torch.zeros_like(start.mean).requires_grad_()
-    log_scale = torch.zeros_like(start.mean).requires_grad_()
-    # Entries below the diagonal; fixed at 0 for the diagonal family.
-    below = torch.zeros_like(start.tril).requires_grad_(start.full)
-    lower = torch.ones(dimensions, dimensions, dtype=start.mean.dtype, device=start.mean.device).tril(-1)
-
-    def current() -> _Gaussians:
-        inner = torch.diag_embed(log_scale.exp()) + below * lower
-        mean = start.mean + (start.tril @ shift[..., None])[..., 0]
-        return _Gaussians(mean, start.tril @ inner, start.full)
-
-    learned = [shift, log_scale, *([below] if start.full else [])]
-    optimiser = torch.optim.Adam(learned, lr=0.1, betas=(0.9, 0.99))
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    with torch.enable_grad():
-        for _ in range(steps):
-            q = current()
-            half = torch.randn(-(-samples // 2), *start.mean.shape, dtype=start.mean.dtype, device=start.mean.device)
-            # In mirrored pairs, terms that are odd about the centre add no noise to the gradient of the scale.
-            z = q.draw(torch.cat([half, -half])[:samples])
-            held = _Gaussians(q.mean.detach(), q.tril.detach(), q.full)
-            bound = (joint.log_prob(z) - held.log_prob(z)).mean(0).sum()
-            gradients = torch.autograd.grad(-bound, learned)
-            for weight, gradient in zip(learned, gradients, strict=True):
-                weight.grad = gradient
-            optimiser.step()
-            decay.step()
-    found = current()
-    return _Gaussians(found.mean.detach(), found.tril.detach(), found.full)
+                found = fitted(joint.log_prob, found, -(-steps // _ROUNDS), samples)
+            candidates.append(found)
+        elbo = elbo_of(joint, encoded, noise)
+        climb = climbed(joint.log_prob, encoded, refinement, samples, RATE)
+        better, refined_elbo = best_of(joint, noise, encoded, climb)
+        best, best_elbo = best_of(joint, noise, better, *candidates)
+    return InferenceGaps(log_p.to(elbo), best_elbo, elbo, refined_elbo, best.mean, best.covariance)
