@@ -51,9 +51,9 @@ from vaelab import (
     Piwae,
     Rbf,
     ReweightedWakeSleep,
+    SemiAmortised,
     SlicedWasserstein,
     StickingTheLanding,
-    SemiAmortised,
     TotalCorrelation,
     UniformCodes,
     UserError,
@@ -116,30 +116,24 @@ def trace_of(
     weight = torch.randn(width, pixels, generator=generator, dtype=torch.float64)
     x = torch.randn(images, 1, *shape, generator=generator, dtype=torch.float64)
 
-    def pixels_at(z: Tensor) -> Distribution:
-        theta = (z @ weight).unflatten(-1, (1, *shape))
-        return diagonal_normal(theta, torch.full_like(theta, 0.8), event_dims=3)
-
-    class Decoder:
-        def trace_at(self, trace: Trace, code: Tensor) -> Trace:
-            return replace(trace, p=pixels_at(code))
-
     latent = Latent(q=q, code=z, z=z, penalty=penalty, p=p or normal([0.0] * width, 1.0))
-    return Trace(x, pixels_at(z), (latent,), Decoder())
-    return Trace(x, diagonal_normal(theta, torch.full_like(theta, 0.8), event_dims=3), (latent,), Affine(weight))
+    model = Affine(weight, shape)
+    return Trace(x, model.pixels_at(z), (latent,), model)
 
 
 class Affine(torch.nn.Module):
     """The model of `trace_of`: pixels near an affine function of z."""
 
-    def __init__(self, weight: Tensor) -> None:
+    def __init__(self, weight: Tensor, shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.weight = torch.nn.Parameter(weight)
+        self.weight, self.shape = torch.nn.Parameter(weight), shape
+
+    def pixels_at(self, z: Tensor) -> Distribution:
+        theta = (z @ self.weight).unflatten(-1, (1, *self.shape))
+        return diagonal_normal(theta, torch.full_like(theta, 0.8), event_dims=3)
 
     def trace_at(self, trace: Trace, code: Tensor) -> Trace:
-        theta = (code @ self.weight).unflatten(-1, (1, 1, 3))
-        p = diagonal_normal(theta, torch.full_like(theta, 0.8), event_dims=3)
-        return replace(trace, p=p, latents=(replace(trace.latents[0], code=code, z=code),))
+        return replace(trace, p=self.pixels_at(code), latents=(replace(trace.latents[0], code=code, z=code),))
 
 
 def learnable(*shape: int) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,6 @@ from vaelab.metrics.checks import at_least
 from vaelab.metrics.evidence.refine import RATE, best_of, elbo_of, gaussian_joint, noise_for
 from vaelab.metrics.images import eval_mode, seeded
 from vaelab.metrics.intervals import Interval, bootstrap_interval
-from vaelab.metrics.support import refuse_broken_weights, refuse_without_weights
 from vaelab.models.model import Model
 
 # Rounds of a fit. Each works in units of the scale that the last one found: the encoder's scale can be far off.
@@ -109,15 +108,6 @@ def inference_gaps(
     at_least("refinement", refinement, 0)
     for name, number in (("steps", steps), ("samples", samples), ("evaluation", evaluation)):
         at_least(name, number, 1)
-    joint = Joint(model, x, y)
-    refuse_without_weights(model)
-    refuse_broken_weights(model)
-    spec = model.spec.posterior
-    if not isinstance(spec, Gaussian | FullGaussian):
-        raise UserError(
-            f"posterior is {type(spec).__name__}, but the gap is split only for Gaussian and FullGaussian, whose best "
-            "member can be found; log p(x) and the ELBO can be measured, by the part evidence of the evaluation"
-        )
     joint = gaussian_joint(model, x, y)
     with eval_mode(model), seeded(model.device, seed):
         encoded = Gaussians.of(joint.posterior)

@@ -12,7 +12,7 @@ from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least, inside_unit
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.images import eval_mode, seeded
-from vaelab.metrics.support import refuse_broken_weights
+from vaelab.metrics.support import refuse_broken_weights, refuse_without_weights
 from vaelab.models.model import Model
 from vaelab.posteriors import FullGaussian, Gaussian
 
@@ -71,9 +71,11 @@ def gaussian_joint(model: Model, x: Float[Tensor, "B ..."], y: Tensor | None) ->
     """The joint density of a model whose posterior can be fitted to each image.
 
     Raises:
-        UserError: a posterior that is not Gaussian, no density over one latent, or weights that are not finite.
+        UserError: a posterior that is not Gaussian or has no density, no density over one latent, or weights that are
+            not finite.
     """
     joint = Joint(model, x, y)
+    refuse_without_weights(model)
     refuse_broken_weights(model)
     spec = model.spec.posterior
     if not isinstance(spec, Gaussian | FullGaussian):
