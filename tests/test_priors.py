@@ -18,6 +18,7 @@ from vaelab import (
     VAE,
     AutoregressiveCodes,
     ConditionalNormal,
+    Diffusion,
     Dreg,
     Elbo,
     Flow,
@@ -31,6 +32,7 @@ from vaelab import (
     Mlp,
     StandardNormal,
     TotalCorrelation,
+    TwoStage,
     UniformCodes,
     UserError,
     Vamp,
@@ -54,6 +56,8 @@ SMALL: dict[type, Any] = {
     Mixture: Mixture(components=4),
     Vamp: Vamp(components=8),
     Flow: Flow(transforms=2, hidden=(8,)),
+    Diffusion: Diffusion(hidden=(8,), steps=8),
+    TwoStage: TwoStage(hidden=(8,), draws=16),
     AutoregressiveCodes: AutoregressiveCodes(layers=2, width=16, heads=2),
 }
 UNION = [*(SMALL.get(part) or part() for part in members(PriorSpec, own=True)), Mixture(components=4, full=True)]
@@ -81,7 +85,7 @@ def perturbed(module: Any, size: float = 0.3) -> Any:
 def small_model(part: Any, conditional: bool = False, images: ImageFormat = IMAGES, **parts: Any) -> VAEModel:
     """A model with two latent dimensions in double precision, whose prior differs clearly from N(0, I)."""
     torch.manual_seed(0)
-    model = VAE(2, conditional, Mlp(hidden=(8,)), prior=part, **parts).build(images).double()
+    model = VAE(2, conditional, Mlp(hidden=(8,)), prior=part, **parts).build(images).double().eval()
     perturbed(model.prior)
     # Posteriors that differ between images, for priors built from them.
     for head, factor in (("mean", 4.0), ("log_variance", 2.0)):
@@ -116,7 +120,9 @@ def moments(z: Tensor) -> Tensor:
 @functools.cache
 def quadrature(part: Any, conditional: bool) -> tuple[Tensor, Tensor, Tensor]:
     """The total mass on the grid, the mean and the moments of the small model's prior, per label."""
-    points, mass = on_a_grid(density(small_model(part, conditional), conditional))
+    # Small diffusions are wider than other priors, and take many evaluations at each point.
+    reach, steps = (9.0, 120) if isinstance(part, Diffusion) else (6.0, 300)
+    points, mass = on_a_grid(density(small_model(part, conditional), conditional), reach, steps)
     return mass.sum(0), torch.einsum("nb,nd->bd", mass, points), torch.einsum("nb,nm->bm", mass, moments(points))
 
 
@@ -126,13 +132,17 @@ def within_errors(drawn: Tensor, expected: Tensor, errors: float = 4) -> None:
     assert ((drawn.mean(0) - expected).abs() < errors * error).all(), (drawn.mean(0), expected, error)
 
 
-@pytest.mark.parametrize(("part", "conditional"), CASES)
+# Estimated densities have tests of their own.
+EXACT = [case for case in CASES if case.values[0].exact]
+
+
+@pytest.mark.parametrize(("part", "conditional"), EXACT)
 def test_a_real_prior_integrates_to_one(part: Any, conditional: bool) -> None:
     mass, _, _ = quadrature(part, conditional)
     assert_close(mass, torch.ones_like(mass), atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize(("part", "conditional"), CASES)
+@pytest.mark.parametrize(("part", "conditional"), EXACT)
 def test_draws_follow_the_density(part: Any, conditional: bool) -> None:
     model, n = small_model(part, conditional), 20_000
     expected, c = quadrature(part, conditional)[2].expand(3, -1), conditions(conditional)
@@ -162,13 +172,16 @@ def test_temperature_pulls_real_latents_to_the_centre(part: Any, conditional: bo
     cold, half, warm = (model.prior.draw(300, rows, model._infer, t) for t in (0.0, 0.5, 1.0))
     assert cold.shape == half.shape == warm.shape == (300, 2)
     centre, *_ = by_label = cold.unflatten(0, (100, 3))
-    assert (by_label == centre).all()
+    assert_close(by_label, centre.expand(100, -1, -1), atol=1e-12, rtol=0)
     spread = [(drawn.unflatten(0, (100, 3)) - centre).square().mean() for drawn in (half, warm)]
     assert 0 < spread[0] < 0.6 * spread[1]
 
-    if isinstance(part, Flow):
-        # The centre of the base normal; the mean of the draws may have no density.
-        assert density(model, conditional).transform(centre).abs().max() < 1e-9
+    if isinstance(part, Flow | Diffusion):
+        # The centre of the base normal; the mean of the draws may have no density. An integration has an error.
+        error = 1e-9 if isinstance(part, Flow) else 1e-3
+        assert density(model, conditional).transform(centre).abs().max() < error
+    elif isinstance(part, TwoStage):
+        assert_close(centre, density(model, conditional).expand((3,)).draw((), 0.0))
     else:
         assert_close(centre, quadrature(part, conditional)[1].expand(3, 2), atol=2e-3, rtol=0)
 

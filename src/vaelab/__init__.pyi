@@ -177,10 +177,12 @@ from .priors import (
     AnyPrior as AnyPrior,
     AutoregressiveCodes as AutoregressiveCodes,
     ConditionalNormal as ConditionalNormal,
+    Diffusion as Diffusion,
     Flow as Flow,
     Mixture as Mixture,
     PriorSpec as PriorSpec,
     StandardNormal as StandardNormal,
+    TwoStage as TwoStage,
     UniformCodes as UniformCodes,
     Vamp as Vamp,
 )

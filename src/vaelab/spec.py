@@ -54,6 +54,8 @@ class Trait(StrEnum):
     random_codes = "a posterior whose codes are drawn at random"
     real_and_code = "a latent of real numbers beside one of codes"
     exact_draws = "a posterior whose draws are not relaxed in training"
+    exact_prior = "a prior whose density is computed, not estimated"
+    weighable_prior = "a prior that gives draws importance weights in training"
 
 
 class Spec(ABC):

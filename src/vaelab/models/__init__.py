@@ -35,6 +35,8 @@ class ModelSpec(Spec, room=True):
         """Properties that objectives, figures and evidence may require; by default the likelihood's and safe ones."""
         safe = {Trait.density, Trait.random_codes, Trait.exact_draws, Trait.reparameterised_posterior}
         return self._of_likelihood | safe
+        of_latents = {Trait.density, Trait.reparameterised_posterior, Trait.exact_prior, Trait.weighable_prior}
+        return self._of_likelihood | of_latents
 
     @property
     def _of_likelihood(self) -> frozenset[Trait]:
@@ -106,6 +108,8 @@ class VAE(ModelSpec):
             Trait.exact_draws: not self.posterior.relaxed,
             Trait.reparameterised_prior: self.prior.reparameterised,
             Trait.fixed_prior: not self.prior.learned,
+            Trait.exact_prior: self.prior.exact,
+            Trait.weighable_prior: self.prior.weighable,
         }
         return self.posterior.traits | {trait for trait, holds in held.items() if holds} | self._of_likelihood
 

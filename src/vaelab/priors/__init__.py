@@ -38,6 +38,10 @@ class PriorSpec(Spec, room=True):
     """Whether it has weights."""
     of_posteriors: ClassVar[bool] = False
     """Whether it is made of the model's posteriors, which then need a density."""
+    exact: ClassVar[bool] = True
+    """Whether `log_prob` is log p(code) in evaluation mode, instead of an estimate of it."""
+    weighable: ClassVar[bool] = True
+    """Whether exp(`log_prob`) is p(code) in training mode, or has that mean, so that draws have importance weights."""
 
     @abstractmethod
     def build(self, sizes: PriorSizes) -> Prior:
@@ -135,6 +139,53 @@ class Flow(PriorSpec):
 
         flow = FlowSizes(sizes.latent, sizes.condition, self.transforms, self.hidden, draws=False)
         return FlowPrior(self.transform.build(flow))
+
+
+@dataclass(frozen=True)
+class Diffusion(PriorSpec):
+    """Diffusion prior, learned by denoising (Song et al. 2021; Vahdat, Kreis and Kautz 2021; Wehenkel and Louppe 2021).
+
+    dz/dt = sin(t) f(z, t) carries latents to N(0, I); conditional in a conditional model. In evaluation log p(z) and
+    draws are those of this flow. In training the KL is an estimate of an upper bound, so importance-weighted objectives
+    are refused.
+    """
+
+    hidden: tuple[Annotated[int, Ge(1)], ...] = (128, 128)
+    """Widths of the network f."""
+    steps: Annotated[int, Ge(1)] = 30
+    """Runge-Kutta steps of a density or a draw."""
+
+    reparameterised: ClassVar[bool] = True
+    weighable: ClassVar[bool] = False
+
+    def build(self, sizes: PriorSizes) -> Prior:
+        """Build the prior over `sizes.latent` dimensions, with fresh weights."""
+        from vaelab.priors.diffusion import DiffusionPrior
+
+        return DiffusionPrior(sizes.latent, sizes.condition, self.hidden, self.steps)
+
+
+@dataclass(frozen=True)
+class TwoStage(PriorSpec):
+    """A second VAE over the latents of the first, conditional in a conditional model (Dai and Wipf 2019, section 4).
+
+    p(z) = E p(z | u) with u from N(0, I). Draws are exact; log p(z) is estimated from below, in training with one draw
+    of u, in evaluation with fixed ones, so log p(x) is never called exact.
+    """
+
+    hidden: tuple[Annotated[int, Ge(1)], ...] = (128, 128)
+    """Widths of the encoder of the second stage; its decoder has them in reverse."""
+    draws: Annotated[int, Ge(1)] = 128
+    """Points u in evaluation."""
+
+    reparameterised: ClassVar[bool] = True
+    exact: ClassVar[bool] = False
+
+    def build(self, sizes: PriorSizes) -> Prior:
+        """Build the prior over `sizes.latent` dimensions, with fresh weights."""
+        from vaelab.priors.two_stage import TwoStagePrior
+
+        return TwoStagePrior(sizes.latent, sizes.condition, self.hidden, self.draws)
 
 
 @dataclass(frozen=True)

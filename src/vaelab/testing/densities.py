@@ -25,6 +25,8 @@ from vaelab.testing.faults import every_parameter_learns, has_shape, integral, o
 _FORMAT = ImageFormat(1, 4, 4, ("a", "b"))
 _BATCH, _DRAWS, _MANY = 4, 3, 20_000
 _REACH = 60.0
+# How far the integral of a density that is estimated may be from one.
+_ESTIMATED = 0.1
 
 
 def check_posterior(spec: PosteriorSpec) -> list[str]:
@@ -92,7 +94,10 @@ def _moments_are_true(spec: PosteriorSpec, q: Any) -> None:
 
 
 def check_prior(spec: PriorSpec) -> list[str]:
-    """p(code) is a distribution, its draws follow the seed, and its parameters learn."""
+    """p(code) is a distribution, its draws follow the seed, and its parameters learn.
+
+    In evaluation mode; the loss is that of training mode, in which `log_prob` may be a bound.
+    """
     condition = len(_FORMAT.classes) if spec.needs_condition else 0
     c = torch.eye(2)[torch.arange(_BATCH) % 2] if condition else None
     if spec.discrete:
@@ -120,12 +125,13 @@ def _real_prior(spec: PriorSpec, c: Tensor | None) -> tuple[Tensor, list[Any]]:
     """The checks of a prior over real vectors, in one dimension and in two."""
     y = None if c is None else torch.arange(_BATCH) % 2
     line: Any = _model(Gaussian(), spec, latent=1, conditional=c is not None)
-    p = line.prior_of(None if y is None else y[:1], 1)
+    p = line.eval().prior_of(None if y is None else y[:1], 1)
     total = integral(lambda z: p.log_prob(z.reshape(-1, *(1 for _ in p.batch_shape), 1)).flatten(), -_REACH, _REACH)
-    require(one(total), spec, f"p(z) integrates to {total:.3g} over z, not to one")
+    tolerance = 0.01 if spec.exact else _ESTIMATED
+    require(one(total, tolerance), spec, f"p(z) integrates to {total:.3g} over z, not to one")
 
     model: Any = _model(Gaussian(), spec, latent=2, conditional=c is not None)
-    p = model.prior_of(y, _BATCH)
+    p = model.eval().prior_of(y, _BATCH)
     require(tuple(p.batch_shape) in ((), (_BATCH,)), spec, f"p has batch shape {tuple(p.batch_shape)}")
     has_shape(spec, "log p(z)", p.log_prob(torch.randn(_DRAWS, _BATCH, 2)), (_DRAWS, _BATCH))
 
@@ -139,7 +145,8 @@ def _real_prior(spec: PriorSpec, c: Tensor | None) -> tuple[Tensor, list[Any]]:
     if spec.reparameterised:
         require(p.has_rsample, spec, "says that it is reparameterised, but its distribution has no rsample")
     learns = [model.prior] if any(True for _ in model.prior.parameters()) else []
-    return -p.log_prob(torch.randn(_DRAWS, _BATCH, 2)).mean(), learns
+    learned = model.train().prior_of(y, _BATCH)
+    return -learned.log_prob(torch.randn(_DRAWS, _BATCH, 2)).mean(), learns
 
 
 def _model(posterior: PosteriorSpec, prior: PriorSpec, latent: int, conditional: bool = False) -> Any:

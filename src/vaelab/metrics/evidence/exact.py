@@ -13,7 +13,12 @@ from vaelab.metrics.checks import at_least
 from vaelab.metrics.evidence.lattice import FIRST
 from vaelab.metrics.evidence.quadrature import Integral, Quadrature
 from vaelab.metrics.images import eval_mode
-from vaelab.metrics.support import refuse_broken_weights, refuse_cross_entropy, refuse_without_density
+from vaelab.metrics.support import (
+    refuse_broken_weights,
+    refuse_cross_entropy,
+    refuse_estimated_prior,
+    refuse_without_density,
+)
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
 
@@ -54,14 +59,15 @@ def exact_evidence(
             it such as inference gaps, are valid.
 
     Raises:
-        UserError: no image, no density over one latent of at most three numbers, grey pixels under a Bernoulli
-            likelihood unless `allow_cross_entropy`, weights that are not finite, a tolerance that is not positive, or
-            too few points for any refinement.
+        UserError: no image, no density over one latent of at most three numbers, a prior that is estimated, grey
+            pixels under a Bernoulli likelihood unless `allow_cross_entropy`, weights that are not finite, a tolerance
+            that is not positive, or too few points for any refinement.
     """
     at_least("the number of images", len(x), 1)
     if not allow_cross_entropy:
         refuse_cross_entropy(model, x)
     vae = refuse_without_density(model)
+    refuse_estimated_prior(model)
     refuse_broken_weights(vae)
     (dimensions,) = vae.widths
     if dimensions > 3:

@@ -11,7 +11,7 @@ from torch import Tensor
 from vaelab.metrics.densities import log_prob_of, sample_of
 from vaelab.metrics.evidence.exact import exact_evidence
 from vaelab.metrics.images import eval_mode, seeded
-from vaelab.metrics.support import refuse_cross_entropy, refuse_without_density
+from vaelab.metrics.support import refuse_cross_entropy, refuse_estimated_prior, refuse_without_density
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
 
@@ -48,6 +48,7 @@ def rowwise_evidence(
     """
     refuse_cross_entropy(model, x)
     vae = refuse_without_density(model)
+    refuse_estimated_prior(model)
     found = torch.full((len(x),), math.nan, dtype=torch.float64)
     with eval_mode(vae):
         groups = [(None, torch.arange(len(x)))] if y is None or not vae.spec.conditional else _groups(y)
