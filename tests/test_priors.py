@@ -30,6 +30,7 @@ from vaelab import (
     Iwae,
     Mixture,
     Mlp,
+    PixelCnn,
     StandardNormal,
     TotalCorrelation,
     TwoStage,
@@ -59,6 +60,7 @@ SMALL: dict[type, Any] = {
     Diffusion: Diffusion(hidden=(8,), steps=8),
     TwoStage: TwoStage(hidden=(8,), draws=16),
     AutoregressiveCodes: AutoregressiveCodes(layers=2, width=16, heads=2),
+    PixelCnn: PixelCnn(layers=2, width=12),
 }
 UNION = [*(SMALL.get(part) or part() for part in members(PriorSpec, own=True)), Mixture(components=4, full=True)]
 REAL = [part for part in UNION if not part.discrete]

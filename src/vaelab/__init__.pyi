@@ -180,6 +180,7 @@ from .priors import (
     Diffusion as Diffusion,
     Flow as Flow,
     Mixture as Mixture,
+    PixelCnn as PixelCnn,
     PriorSpec as PriorSpec,
     StandardNormal as StandardNormal,
     TwoStage as TwoStage,

@@ -63,6 +63,8 @@ class PriorSizes(NamedTuple):
     """True if the condition is a label (one-hot, or zeros for an unknown label), False for attributes."""
     missing: bool = False
     """Whether values of x may be missing."""
+    map: tuple[int, int] | None = None
+    """Rows and columns of the positions that have codes or latents of their own; None if they form no map."""
 
     @property
     def image(self) -> tuple[int, int, int]:

@@ -44,6 +44,7 @@ class VAEModel(Model):
             self.posterior.code_space,
             labels=bool(condition and format.classes),
             missing=format.missing,
+            map=self.map,
         )
         self.prior: Prior = built(spec.prior, Prior, prior_sizes)
 
@@ -57,19 +58,23 @@ class VAEModel(Model):
         """The weight of the decoder's last layer, at which objectives compare the gradients of their terms."""
         return self.network.last_layer
 
+    def map(self) -> tuple[int, int] | None:
+        """Rows and columns of the network's positions; None if they form no map."""
+        height, width = getattr(self.network, "map", (0, 0))[:2]
+        return (height, width) if height * width == self.network.positions else None
+
     @property
     def coordinates(self) -> Coordinates:
         """z, (N, D), or the codes of a codebook, (N, slots)."""
         if self.posterior.code_space is None:
             return super().coordinates
         slots, size = self.posterior.code_space
-        height, width = getattr(self.network, "map", (0, 0))[:2]
         about = {
             "slots": slots,
             "size": size,
             "positions": self.network.positions,
             # Positions are in row-major order.
-            "map": [height, width] if height * width == self.network.positions else None,
+            "map": None if self.map is None else list(self.map),
         }
         return Coordinates({"codes": slots}, "codes", size, about)
 

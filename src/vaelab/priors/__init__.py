@@ -237,4 +237,34 @@ class AutoregressiveCodes(PriorSpec):
         return AutoregressivePrior(sizes.code_space, sizes.condition, self.layers, self.width, self.heads)
 
 
+@dataclass(frozen=True)
+class PixelCnn(PriorSpec):
+    """Gated PixelCNN over a map of discrete codes (van den Oord et al. 2016, "Conditional image generation").
+
+    p(code | c) = prod_i p(code_i | code_<i, c) row by row, fitted with the model or afterwards. Codes without a map, as
+    of a network with one position, are one row.
+    """
+
+    layers: Annotated[int, Ge(1)] = 6
+    """Number of gated layers; each sees (kernel - 1) / 2 codes further."""
+    width: Annotated[int, Ge(1)] = 64
+    """Channels of the layers."""
+    kernel: Annotated[int, Ge(3)] = 5
+    """Extent of the filters, an odd number."""
+    discrete: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kernel % 2 == 0:
+            raise UserError(f"PixelCnn.kernel is {self.kernel}, but must be odd, so that filters have a centre")
+
+    def build(self, sizes: PriorSizes) -> Prior:
+        """Build the prior over `sizes.code_space`, with fresh weights."""
+        from vaelab.priors.pixel_cnn import PixelCnnPrior
+
+        assert sizes.code_space is not None
+        extent = sizes.map or (1, sizes.code_space.slots)
+        return PixelCnnPrior(sizes.code_space, sizes.condition, extent, self.layers, self.width, self.kernel)
+
+
 AnyPrior = Annotated[PriorSpec, any_of(PriorSpec)]

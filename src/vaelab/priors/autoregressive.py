@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
@@ -18,7 +19,25 @@ from vaelab.sizes import CodeSpace
 _COLDEST = 1e-6
 
 
-class AutoregressivePrior(Prior):
+class CodesPrior(Prior):
+    """A prior over discrete codes that gives each slot a distribution, given the slots before it."""
+
+    code_space: CodeSpace
+
+    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
+        """The distribution over all slots, of batch shape () or, given a condition, (B,)."""
+        return AutoregressiveDistribution(self, c)
+
+    def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
+        """`n` codes drawn from logits divided by the temperature; at 0 the most likely code of each slot in turn."""
+        return AutoregressiveDistribution(self, c, temperature).expand((n,)).sample()
+
+    @abstractmethod
+    def next_logits(self, before: Int[Tensor, "N T"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N _ V"]:
+        """Logits of the first T + 1 slots (at most all slots), given the codes of the first T."""
+
+
+class AutoregressivePrior(CodesPrior):
     """A causal transformer over the slots in order.
 
     p(code | c) = prod_i p(code_i | code_<i, c): the prior of van den Oord, Vinyals and Kavukcuoglu (2017), section 3.3,
@@ -45,14 +64,6 @@ class AutoregressivePrior(Prior):
         self.transformer = nn.TransformerEncoder(layer, layers, nn.LayerNorm(width), enable_nested_tensor=False)
         self.logits = nn.Linear(width, code_space.size)
 
-    def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
-        """The distribution over all slots, of batch shape () or, given a condition, (B,)."""
-        return AutoregressiveDistribution(self, c)
-
-    def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
-        """`n` codes drawn from logits divided by the temperature; at 0 the most likely code of each slot in turn."""
-        return AutoregressiveDistribution(self, c, temperature).expand((n,)).sample()
-
     def next_logits(self, before: Int[Tensor, "N T"], c: Float[Tensor, "N K"] | None) -> Float[Tensor, "N _ V"]:
         """Logits of the first T + 1 slots (at most all slots), given the codes of the first T."""
         first = self.start if self.condition is None or c is None else self.start + self.condition(c)
@@ -68,17 +79,17 @@ class AutoregressivePrior(Prior):
 
 
 class AutoregressiveDistribution(Distribution):
-    """The distribution of an `AutoregressivePrior`, over integers of shape (slots,).
+    """The distribution of a `CodesPrior`, over integers of shape (slots,).
 
     Args:
-        prior: the transformer.
+        prior: gives the logits.
         c: the condition, (B, K), or None.
         temperature: divisor of the logits, clamped to at least 1e-6.
     """
 
     arg_constraints: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, prior: AutoregressivePrior, c: Tensor | None, temperature: float = 1.0) -> None:
+    def __init__(self, prior: CodesPrior, c: Tensor | None, temperature: float = 1.0) -> None:
         self.prior, self.c, self.temperature = prior, c, max(temperature, _COLDEST)
         batch = torch.Size() if c is None else torch.Size(c.shape[:1])
         super().__init__(batch, torch.Size([prior.code_space.slots]), validate_args=False)
@@ -108,7 +119,7 @@ class AutoregressiveDistribution(Distribution):
         """Codes, drawn slot by slot."""
         shape = torch.Size(sample_shape) + self.batch_shape
         n = shape.numel()
-        codes = torch.empty(n, 0, dtype=torch.long, device=self.prior.start.device)
+        codes = torch.empty(n, 0, dtype=torch.long, device=next(self.prior.parameters()).device)
         c = self._conditions(n)
         for _ in range(self.prior.code_space.slots):
             logits = self.prior.next_logits(codes, c)[:, -1] / self.temperature
