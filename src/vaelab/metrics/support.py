@@ -60,6 +60,9 @@ def refuse_without_weights(model: Model) -> None:
         raise UserError(
             f"model is a {model.spec.summary}, whose posterior has no density, so draws have no importance weights and "
             "there is no ELBO; log p(x) by quadrature, in up to three dimensions, needs prior and decoder alone"
+        )
+
+
 def refuse_estimated_prior(model: Model) -> None:
     """Refuse a prior whose density is an estimate, under which no log p(x) is exact.
 

@@ -33,10 +33,8 @@ class ModelSpec(Spec, room=True):
     @property
     def traits(self) -> frozenset[Trait]:
         """Properties that objectives, figures and evidence may require; by default the likelihood's and safe ones."""
-        safe = {Trait.density, Trait.random_codes, Trait.exact_draws, Trait.reparameterised_posterior}
-        return self._of_likelihood | safe
-        of_latents = {Trait.density, Trait.reparameterised_posterior, Trait.exact_prior, Trait.weighable_prior}
-        return self._of_likelihood | of_latents
+        of_posterior = {Trait.density, Trait.random_codes, Trait.exact_draws, Trait.reparameterised_posterior}
+        return self._of_likelihood | of_posterior | {Trait.exact_prior, Trait.weighable_prior}
 
     @property
     def _of_likelihood(self) -> frozenset[Trait]:

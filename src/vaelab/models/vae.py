@@ -58,6 +58,7 @@ class VAEModel(Model):
         """The weight of the decoder's last layer, at which objectives compare the gradients of their terms."""
         return self.network.last_layer
 
+    @property
     def map(self) -> tuple[int, int] | None:
         """Rows and columns of the network's positions; None if they form no map."""
         height, width = getattr(self.network, "map", (0, 0))[:2]

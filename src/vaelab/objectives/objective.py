@@ -73,14 +73,12 @@ class ObjectiveSpec(Spec, room=True):
         raise TypeError(f"{type(self).__name__} has state or weights; call the module that build(latent) returns")
 
     def requirements(self) -> frozenset[Trait]:
-        """The traits that the model must have: `needs`, and draws that carry gradients or, for a score, are exact."""
-        return self.needs | {Trait.exact_draws if self.score_function else Trait.reparameterised_posterior}
-        """The traits that the model must have with these settings: `needs`, draws with gradients, and weights of both.
+        """The traits that the model must have with these settings: `needs`, and what they imply.
 
-        Importance weights take the densities of the posterior and of the prior.
+        Draws must carry gradients or, for a score function, be exact; importance weights take the prior's density too.
         """
-        of_draws = set() if self.score_function else {Trait.reparameterised_posterior}
-        return self.needs | of_draws | ({Trait.weighable_prior} if Trait.density in self.needs else set())
+        of_draws = Trait.exact_draws if self.score_function else Trait.reparameterised_posterior
+        return self.needs | {of_draws} | ({Trait.weighable_prior} if Trait.density in self.needs else set())
 
     def check(self, traits: frozenset[Trait], model: str, format: DataFormat) -> None:
         """Check that a model has the required traits, and that the data are images if it compares images.
