@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 from annotated_types import Ge
@@ -40,6 +40,7 @@ class AdversarialReconstruction(Wrapper):
     """Channels of the discriminator's first convolution."""
     halvings: Annotated[int, Ge(0)] = 3
     """Times that the discriminator halves the image; fewer for small images."""
+    of_images: ClassVar[bool] = True
 
     def build_for(self, latent: int, format: DataFormat) -> Loss:
         """Build the loss, with a fresh discriminator.

@@ -44,7 +44,7 @@ class GradientPenalty(RegulariserSpec):
     D(z) is the decoded image, the mean of p(x | z). The norm is estimated without bias from random directions v ~
     N(0, I) in the space of images, |J|_F^2 = E |J^T v|^2 (Hutchinson 1990). The authors' code has the one direction
     v = 1 instead, whose penalty is zero for changes of z that make some pixels darker and as many lighter.
-    The loss differentiates the decoder twice, which the attention and the compiled networks of torch do not allow.
+    The loss differentiates the decoder twice, which compiled networks of torch do not allow.
     """
 
     directions: Annotated[int, Ge(1)] = 1

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vaelab.contract import Trace
 from vaelab.errors import UserError
+from vaelab.objectives.sides import twice_differentiable
 
 
 def squared_weights(trace: Trace) -> Tensor:
@@ -31,13 +32,13 @@ def squared_jacobian(trace: Trace, directions: int) -> Tensor:
     Raises:
         UserError: the decoder cannot be differentiated twice.
     """
-    (latent,) = trace.latents
-    image = trace.p.mean
-    norms = []
+    with twice_differentiable():
+        there = trace.at(trace.latents[0].code)
+    image, norms = there.p.mean, []
     for _ in range(directions):
         direction = torch.randn_like(image)
         try:
-            (slope,) = torch.autograd.grad((image * direction).sum(), latent.z, create_graph=True)
+            (slope,) = torch.autograd.grad((image * direction).sum(), there.latents[0].z, create_graph=True)
         except RuntimeError as error:
             raise _once(error) from None
         norms.append(slope.square().sum(-1).mean())
@@ -47,5 +48,5 @@ def squared_jacobian(trace: Trace, directions: int) -> Tensor:
 def _once(error: RuntimeError) -> UserError:
     return UserError(
         f"regulariser is GradientPenalty, but the decoder cannot be differentiated twice ({error}); choose L2, or a "
-        "network without attention that is not compiled"
+        "network that is not compiled"
     )

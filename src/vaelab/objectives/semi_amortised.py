@@ -51,13 +51,14 @@ class SemiAmortised(ObjectiveSpec):
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
         from vaelab.distributions.gaussians import Gaussians, climbed
-        from vaelab.objectives.sides import inference_weights, other_weights, restricted
+        from vaelab.objectives.sides import inference_weights, other_weights, restricted, twice_differentiable
 
         (latent,) = trace.latents
         beta = self.beta(progress)
 
         def log_density(z: Tensor) -> Tensor:
-            there = trace.at(z)
+            with twice_differentiable():
+                there = trace.at(z)
             return beta * there.latents[0].p.log_prob(z) - there.reconstruction
 
         start = Gaussians.of(latent.q)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from vaelab.contract import Trace
 
@@ -24,6 +26,12 @@ def other_weights(trace: Trace, weights: Iterable[nn.Parameter]) -> list[nn.Para
     """The trained weights of the model besides these."""
     known = {id(weight) for weight in weights}
     return [weight for weight in trace.model.parameters() if weight.requires_grad and id(weight) not in known]
+
+
+def twice_differentiable() -> AbstractContextManager[None]:
+    """A context in which attention is computed so that it has second derivatives, which torch's fast kernels lack."""
+    context: AbstractContextManager[None] = sdpa_kernel(SDPBackend.MATH)
+    return context
 
 
 def restricted(loss: Tensor, weights: Iterable[nn.Parameter]) -> Tensor:

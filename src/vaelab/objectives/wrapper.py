@@ -37,10 +37,10 @@ class Wrapper(ObjectiveSpec):
         return super().requirements() | self.base.requirements()
 
     def check(self, traits: frozenset[Trait], model: str, format: DataFormat) -> None:
-        """Check the model and the data for the base, then for what is added.
+        """Check the model and the data for both, then for what else the base refuses.
 
         Raises:
             UserError: one of them does not go with the model or the data.
         """
-        self.base.check(traits, model, format)
         super().check(traits, model, format)
+        self.base.check(traits, model, format)
