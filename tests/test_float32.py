@@ -17,6 +17,7 @@ from vaelab.likelihoods import Laplace, LearnedGaussian, LikelihoodSpec, LogCosh
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import ConditionalNormal, Mixture, PriorSpec
 from vaelab.schedules import Progress
+from vaelab.sizes import EUCLIDEAN
 from vaelab.spec import members
 
 IMAGES = ImageFormat(1, 4, 4, ("a", "b"))
@@ -31,6 +32,14 @@ SMALL: dict[type, Any] = {
 POSTERIORS = [SMALL.get(part) or part() for part in members(PosteriorSpec, own=True) if not part.discrete]
 OF_IMAGES: list[Any] = [part for part in members(LikelihoodSpec, own=True) if part.images]  # type: ignore[attr-defined]
 PRIORS = [SMALL.get(part) or part() for part in members(PriorSpec, own=True) if not part.discrete]
+POSTERIORS = [
+    SMALL.get(part) or part()
+    for part in members(PosteriorSpec, own=True)
+    if part.space == EUCLIDEAN and not part.discrete
+]
+PRIORS = [
+    SMALL.get(part) or part() for part in members(PriorSpec, own=True) if part.space == EUCLIDEAN and not part.discrete
+]
 
 
 def name(part: Any) -> str:

@@ -45,7 +45,7 @@ from vaelab.models.vae import VAEModel
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec
 from vaelab.schedules import Progress
-from vaelab.sizes import CodeSpace, PriorSizes
+from vaelab.sizes import EUCLIDEAN, CodeSpace, PriorSizes
 from vaelab.spec import members
 
 IMAGES = ImageFormat(1, 4, 4, ("a", "b", "c"))
@@ -64,6 +64,8 @@ SMALL: dict[type, Any] = {
 }
 UNION = [*(SMALL.get(part) or part() for part in members(PriorSpec, own=True)), Mixture(components=4, full=True)]
 REAL = [part for part in UNION if not part.discrete]
+UNION = [SMALL.get(part) or part() for part in members(PriorSpec, own=True)]
+REAL = [part for part in UNION if part.space == EUCLIDEAN and not part.discrete]
 DISCRETE = [part for part in UNION if part.discrete]
 # Every real prior, with and without a condition.
 CASES = [
@@ -417,7 +419,7 @@ def test_discrete_priors_learn(part: Any, condition: int) -> None:
 
 # The variational mixture of posteriors.
 
-REAL_POSTERIORS = [part() for part in members(PosteriorSpec, own=True) if not part.discrete]
+REAL_POSTERIORS = [part() for part in members(PosteriorSpec, own=True) if part.space == EUCLIDEAN and not part.discrete]
 
 
 @pytest.mark.parametrize("conditional", [False, True])

@@ -167,10 +167,14 @@ from .posteriors import (
     FiniteScalar as FiniteScalar,
     FlowPosterior as FlowPosterior,
     FullGaussian as FullGaussian,
+    GammaPosterior as GammaPosterior,
     Gaussian as Gaussian,
     GumbelSoftmax as GumbelSoftmax,
     PosteriorSpec as PosteriorSpec,
     ResidualCodebook as ResidualCodebook,
+    StudentTPosterior as StudentTPosterior,
+    VonMisesFisher as VonMisesFisher,
+    WrappedNormal as WrappedNormal,
 )
 from .presets import PRESETS as PRESETS, preset as preset
 from .priors import (
@@ -179,12 +183,15 @@ from .priors import (
     ConditionalNormal as ConditionalNormal,
     Diffusion as Diffusion,
     Flow as Flow,
+    GammaPrior as GammaPrior,
     Mixture as Mixture,
     PixelCnn as PixelCnn,
+    PoincareNormal as PoincareNormal,
     PriorSpec as PriorSpec,
     StandardNormal as StandardNormal,
     TwoStage as TwoStage,
     UniformCodes as UniformCodes,
+    UniformSphere as UniformSphere,
     Vamp as Vamp,
 )
 from .report import Table as Table
@@ -198,7 +205,7 @@ from .schedules import (
     Progress as Progress,
     ScheduleSpec as ScheduleSpec,
 )
-from .sizes import CodeSpace as CodeSpace, PriorSizes as PriorSizes, Sizes as Sizes
+from .sizes import CodeSpace as CodeSpace, PriorSizes as PriorSizes, Sizes as Sizes, Space as Space
 from .spec import Spec as Spec, Trait as Trait
 from .studies import Study as Study, StudySettings as StudySettings, run_study as run_study
 from .trackers import (

@@ -1,10 +1,36 @@
-"""The sizes that the parts of a model are built for."""
+"""The sizes that the parts of a model are built for, and the spaces that latents lie in."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from vaelab.errors import UserError
+
+
+class Space(NamedTuple):
+    """A space of latents, with the volume that densities refer to.
+
+    A prior and a posterior go together if their spaces are equal, curvature included.
+
+    >>> print(Space("the Poincare ball", -1.0))
+    the Poincare ball of curvature -1
+    """
+
+    name: str
+    curvature: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.name} of curvature {self.curvature:g}" if self.curvature else self.name
+
+
+EUCLIDEAN = Space("real vectors")
+SPHERE = Space("the unit sphere", 1.0)
+POSITIVE = Space("vectors of positive numbers")
+
+
+def poincare_ball(curvature: float) -> Space:
+    """The Poincare ball of curvature -c, given c > 0."""
+    return Space("the Poincare ball", -curvature)
 
 
 class CodeSpace(NamedTuple):

@@ -42,7 +42,7 @@ class Trait(StrEnum):
     """A property that an objective may need and that a model has or lacks."""
 
     one_latent = "one latent"
-    real_codes = "codes that are real numbers"
+    real_codes = "codes in a real vector space"
     known_moments = "a posterior whose mean and covariance are known"
     gaussian_posterior = "a Gaussian posterior"
     reparameterised_prior = "a prior that is drawn from by reparameterisation"

@@ -109,6 +109,8 @@ def traits(spec: type[Spec]) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, property):
+        return "depends on its fields"
     if isinstance(value, frozenset):
         return ", ".join(sorted(map(str, value))) or "none"
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -14,7 +14,7 @@ from vaelab.data import Data, ImageFormat, source_text
 from vaelab.figures.entry import Need
 from vaelab.measured import MeasuredModel
 from vaelab.models.model import Model
-from vaelab.posteriors import FullGaussian, Gaussian
+from vaelab.posteriors import FullGaussian, Gaussian, PosteriorSpec
 from vaelab.priors import StandardNormal
 from vaelab.spec import Trait
 from vaelab.training import Run
@@ -103,7 +103,7 @@ class FigureSource:
             Need.several: measured.n_images >= 10,
             Need.labels: labels is not None,
             Need.two_classes: labels is not None and len(np.unique(labels)) > 1,
-            Need.plane: one and width == 2,
+            Need.plane: width == 2 and (one or (isinstance(posterior, PosteriorSpec) and not posterior.discrete)),
             Need.real_codes: one,
             Need.deep: width > 2,
             Need.deviations: Trait.known_moments in traits,

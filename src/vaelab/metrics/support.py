@@ -36,8 +36,8 @@ def refuse_without_density(model: Model) -> VAEModel:
         if Trait.real_codes in traits:
             return model
         raise UserError(
-            f"model is a {name}, whose codes come from a codebook, so there is no density of z; the parts elbo, "
-            "samples and representation of the evaluation can be measured"
+            f"model is a {name}, whose {model.spec.codes}, so there is no density of z over a vector space; the parts "
+            "elbo, samples and representation of the evaluation can be measured"
         )
     if Trait.one_latent not in traits and Trait.real_codes in traits:
         raise UserError(

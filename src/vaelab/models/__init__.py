@@ -14,6 +14,7 @@ from vaelab.likelihoods import AnyLikelihood, Bernoulli
 from vaelab.networks import AnyCell, AnyNetwork, Bottleneck, Conv
 from vaelab.posteriors import AnyPosterior, Gaussian
 from vaelab.priors import AnyPrior, StandardNormal
+from vaelab.sizes import EUCLIDEAN
 from vaelab.spec import Spec, Trait, any_of
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class VAE(ModelSpec):
         """Properties that objectives, figures and evidence may require."""
         held = {
             Trait.one_latent: True,
-            Trait.real_codes: not self.posterior.discrete,
+            Trait.real_codes: not self.posterior.discrete and self.posterior.space == EUCLIDEAN,
             Trait.density: self.posterior.has_density,
             Trait.random_codes: self.posterior.random,
             # A sampled KL of relaxed codes has no gradient along their path.
@@ -110,6 +111,11 @@ class VAE(ModelSpec):
             Trait.weighable_prior: self.prior.weighable,
         }
         return self.posterior.traits | {trait for trait, holds in held.items() if holds} | self._of_likelihood
+
+    @property
+    def codes(self) -> str:
+        """Where its codes lie, for messages."""
+        return "codes come from a codebook" if self.posterior.discrete else f"latents lie in {self.posterior.space}"
 
     @property
     def summary(self) -> str:
@@ -152,6 +158,11 @@ choose two of the same kind
             raise UserError(
                 f"prior is {prior}, {over[self.prior.discrete]}, but posterior is {posterior}, "
                 f"{over[self.posterior.discrete]}; choose two of the same kind"
+            )
+        if self.prior.space != self.posterior.space:
+            raise UserError(
+                f"prior is {prior}, over {self.prior.space}, but posterior is {posterior}, over "
+                f"{self.posterior.space}; choose two over the same space"
             )
         if self.prior.needs_condition and not self.conditional:
             raise UserError(

@@ -14,6 +14,7 @@ from annotated_types import Ge, Gt, Lt
 
 from vaelab.errors import UserError
 from vaelab.flows import AnyTransform, FlowSizes, Spline
+from vaelab.sizes import EUCLIDEAN, Space
 from vaelab.spec import Spec, Trait, any_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class PosteriorSpec(Spec, room=True):
 
     discrete: ClassVar[bool] = False
     """Whether it is over the codes of a codebook, instead of real vectors."""
+    space: ClassVar[Space] = EUCLIDEAN
+    """Where its latents lie; densities refer to the volume of that space."""
     reparameterised: ClassVar[bool] = True
     """Draws carry gradients to the encoder, if need be straight through; otherwise only objectives with a score
     function train it."""
@@ -41,7 +44,7 @@ class PosteriorSpec(Spec, room=True):
     """It is over codes, but in training the decoder reads a continuous relaxation of them; the KL must be exact then,
     and there are no importance weights."""
     traits: ClassVar[frozenset[Trait]] = frozenset()
-    """Properties that objectives and figures may require; `Trait.real_codes` follows from `discrete`."""
+    """Properties that objectives and figures may require; `Trait.real_codes` follows from `discrete` and `space`."""
 
     @abstractmethod
     def build(self, network: Network, latent: int) -> Posterior:
@@ -218,4 +221,11 @@ AnyPosterior = Annotated[PosteriorSpec, any_of(PosteriorSpec)]
 from vaelab.posteriors.categorical_specs import (  # noqa: E402
     CategoricalPosterior as CategoricalPosterior,
     GumbelSoftmax as GumbelSoftmax,
+from vaelab.posteriors.independent_specs import (  # noqa: E402
+    GammaPosterior as GammaPosterior,
+    StudentTPosterior as StudentTPosterior,
+)
+from vaelab.posteriors.manifold_specs import (  # noqa: E402
+    VonMisesFisher as VonMisesFisher,
+    WrappedNormal as WrappedNormal,
 )

@@ -17,7 +17,7 @@ from vaelab.spec import Spec, any_of
 
 if TYPE_CHECKING:
     from vaelab.contract import Prior
-from vaelab.sizes import PriorSizes
+from vaelab.sizes import EUCLIDEAN, PriorSizes, Space
 
 
 class PriorSpec(Spec, room=True):
@@ -28,6 +28,8 @@ class PriorSpec(Spec, room=True):
 
     discrete: ClassVar[bool] = False
     """Whether it is over the codes of a codebook, instead of real vectors."""
+    space: ClassVar[Space] = EUCLIDEAN
+    """Where its latents lie; densities refer to the volume of that space."""
     needs_condition: ClassVar[bool] = False
     """Whether it fits conditional models only."""
     independent_codes: ClassVar[bool] = False
@@ -268,3 +270,10 @@ class PixelCnn(PriorSpec):
 
 
 AnyPrior = Annotated[PriorSpec, any_of(PriorSpec)]
+
+# Below the base class, which this file imports.
+from vaelab.priors.manifold_specs import (  # noqa: E402
+    GammaPrior as GammaPrior,
+    PoincareNormal as PoincareNormal,
+    UniformSphere as UniformSphere,
+)

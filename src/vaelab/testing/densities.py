@@ -16,11 +16,12 @@ from vaelab.distributions.gaussians import Gaussians
 from vaelab.models import VAE
 from vaelab.models.model import built
 from vaelab.networks import Mlp
-from vaelab.posteriors import Gaussian, PosteriorSpec
-from vaelab.priors import PriorSpec, StandardNormal, UniformCodes
-from vaelab.sizes import CodeSpace, PriorSizes
+from vaelab.posteriors import PosteriorSpec
+from vaelab.priors import PriorSpec, UniformCodes
+from vaelab.sizes import EUCLIDEAN, CodeSpace, PriorSizes
 from vaelab.spec import Trait
-from vaelab.testing.faults import every_parameter_learns, has_shape, integral, one, require, same_for_a_seed
+from vaelab.testing.faults import every_parameter_learns, has_shape, one, require, same_for_a_seed
+from vaelab.testing.spaces import known
 
 _FORMAT = ImageFormat(1, 4, 4, ("a", "b"))
 _BATCH, _DRAWS, _MANY = 4, 3, 20_000
@@ -31,7 +32,7 @@ _ESTIMATED = 0.1
 
 def check_posterior(spec: PosteriorSpec) -> list[str]:
     """q(code | x) is a distribution, its draws follow the seed, and its traits are true."""
-    model: Any = _model(spec, UniformCodes() if spec.discrete else StandardNormal(), latent=3)
+    model: Any = _model(spec, UniformCodes() if spec.discrete else known(spec.space, spec).prior, latent=3)
     x = torch.rand(_BATCH, 1, 4, 4)
     posterior, h = built(spec, Posterior, model.network, 3), model.network.encode(x, None)
     require((posterior.code_space is not None) == spec.discrete, spec, "`discrete` and its module's code_space differ")
@@ -56,6 +57,8 @@ def check_posterior(spec: PosteriorSpec) -> list[str]:
     elif spec.has_density:
         _normalised_in_one_dimension(spec, x)
     if spec.has_density:
+    if not spec.discrete:
+        _normalised(spec, x)
         passed.append("integrates to one")
     if Trait.known_moments in spec.traits:
         _moments_are_true(spec, q)
@@ -69,11 +72,11 @@ def check_posterior(spec: PosteriorSpec) -> list[str]:
     return [*passed, "every parameter learns"]
 
 
-def _normalised_in_one_dimension(spec: PosteriorSpec, x: Tensor) -> None:
-    network = Mlp(hidden=(8,))
-    model: Any = VAE(1, network=network, posterior=spec).build(_FORMAT)
+def _normalised(spec: PosteriorSpec, x: Tensor) -> None:
+    over = known(spec.space, spec)
+    model: Any = _model(spec, over.prior, over.grid.latent)
     q = model.encode(x[:1])
-    total = integral(lambda z: q.log_prob(z[:, None, None])[:, 0], -_REACH, _REACH)
+    total = over.grid.integral(lambda z: q.log_prob(z[:, None])[:, 0])
     require(one(total), spec, f"q(z | x) integrates to {total:.3g} over z, not to one")
 
 
@@ -132,8 +135,23 @@ def _real_prior(spec: PriorSpec, c: Tensor | None) -> tuple[Tensor, list[Any]]:
 
     model: Any = _model(Gaussian(), spec, latent=2, conditional=c is not None)
     p = model.eval().prior_of(y, _BATCH)
+    """The checks of a prior over a space, in its fewest dimensions and in two."""
+    y, over = None if c is None else torch.arange(_BATCH) % 2, known(spec.space, spec)
+    least: Any = _model(over.posterior, spec, over.grid.latent, conditional=c is not None)
+    p = least.prior_of(None if y is None else y[:1], 1)
+    total = over.grid.integral(lambda z: p.log_prob(z[:, None] if p.batch_shape else z).flatten())
+    require(one(total), spec, f"p(z) integrates to {total:.3g} over z, not to one")
+
+    model: Any = _model(over.posterior, spec, latent=2, conditional=c is not None)
+    p = model.prior_of(y, _BATCH)
     require(tuple(p.batch_shape) in ((), (_BATCH,)), spec, f"p has batch shape {tuple(p.batch_shape)}")
-    has_shape(spec, "log p(z)", p.log_prob(torch.randn(_DRAWS, _BATCH, 2)), (_DRAWS, _BATCH))
+    z = (
+        over.grid.points[torch.randint(len(over.grid.points), (_DRAWS, _BATCH, 2 // over.grid.latent))]
+        .flatten(2)
+        .float()
+    )
+    z = torch.randn(_DRAWS, _BATCH, 2) if spec.space == EUCLIDEAN else z
+    has_shape(spec, "log p(z)", p.log_prob(z), (_DRAWS, _BATCH))
 
     def draw(temperature: float = 1.0) -> Tensor:
         drawn: Tensor = model.prior.draw(_BATCH, c, model._infer, temperature).detach()
@@ -147,6 +165,7 @@ def _real_prior(spec: PriorSpec, c: Tensor | None) -> tuple[Tensor, list[Any]]:
     learns = [model.prior] if any(True for _ in model.prior.parameters()) else []
     learned = model.train().prior_of(y, _BATCH)
     return -learned.log_prob(torch.randn(_DRAWS, _BATCH, 2)).mean(), learns
+    return -p.log_prob(z).mean(), learns
 
 
 def _model(posterior: PosteriorSpec, prior: PriorSpec, latent: int, conditional: bool = False) -> Any:

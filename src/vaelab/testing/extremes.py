@@ -7,16 +7,16 @@ from typing import Any
 
 import torch
 
-from vaelab.contract import Latent, Likelihood, Posterior
+from vaelab.contract import Latent, Likelihood, Posterior, Prior
 from vaelab.data import ImageFormat
-from vaelab.distributions import diagonal_normal
 from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models.model import built
 from vaelab.networks import Mlp
 from vaelab.posteriors import PosteriorSpec
-from vaelab.sizes import Sizes
+from vaelab.sizes import PriorSizes, Sizes
 from vaelab.spec import Spec
 from vaelab.testing.faults import example, formats_of
+from vaelab.testing.spaces import known
 
 _FAR = 1e4
 _IMAGE = (1, 4, 4)
@@ -50,7 +50,7 @@ def _far_posterior(spec: PosteriorSpec) -> bool:
     posterior: Any = built(spec, Posterior, network, 3)
     with torch.no_grad(), suppress(ValueError):  # a distribution may refuse a scale of 0 or infinity
         draw = posterior(_FAR * torch.randn(16, network.features), 2)
-        p = diagonal_normal(torch.zeros(3), torch.ones(3))
+        p = built(known(spec.space, spec).prior, Prior, PriorSizes(_IMAGE, 3, 0, None))(None)
         latent = Latent(draw.q, draw.code, draw.z, draw.penalty, p=p)
         weighs = not spec.has_density or bool(latent.log_ratio().isfinite().all())
         return weighs and bool(latent.kl().isfinite().all())

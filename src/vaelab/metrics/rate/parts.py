@@ -22,6 +22,7 @@ from vaelab.metrics.rate.split import RateSplit, split_rate
 from vaelab.metrics.rate.units import LatentUnits, latent_units
 from vaelab.metrics.support import refuse_broken_weights
 from vaelab.models.model import Model
+from vaelab.models.vae import VAEModel
 from vaelab.spec import Trait
 
 
@@ -126,6 +127,11 @@ def _unsplit(model: Model) -> str | None:
         return (
             f"model is a {name}, whose posterior has no density, so neither has q(z), to split the rate by; its "
             "distortion, the term that stands as its rate and its active units can be measured"
+        return None
+    if isinstance(model, VAEModel) and not model.spec.posterior.discrete:
+        return (
+            f"model is a {name}, whose {model.spec.codes}: its rate is not split; its distortion and its rate can be "
+            "measured"
         )
     if Trait.one_latent in traits:
         return (
