@@ -29,9 +29,7 @@ SMALL: dict[type, Any] = {
     Flow: Flow(transforms=1, hidden=(8,)),
     Vamp: Vamp(components=4),
 }
-POSTERIORS = [SMALL.get(part) or part() for part in members(PosteriorSpec, own=True) if not part.discrete]
 OF_IMAGES: list[Any] = [part for part in members(LikelihoodSpec, own=True) if part.images]  # type: ignore[attr-defined]
-PRIORS = [SMALL.get(part) or part() for part in members(PriorSpec, own=True) if not part.discrete]
 POSTERIORS = [
     SMALL.get(part) or part()
     for part in members(PosteriorSpec, own=True)

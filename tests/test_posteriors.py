@@ -53,12 +53,10 @@ SMALL: dict[type, Any] = {
     FiniteScalar: FiniteScalar(levels=(3, 4, 5)),
 }
 UNION = [SMALL.get(part) or part() for part in members(PosteriorSpec, own=True)]
-REAL = [part for part in UNION if not part.discrete]
 # Codes that are drawn have tests of their own, in test_categorical.py.
 DRAWN = (CategoricalPosterior, GumbelSoftmax)
 DISCRETE = [part for part in UNION if part.discrete and not isinstance(part, DRAWN)]
 REAL = [part for part in UNION if part.space == EUCLIDEAN and not part.discrete]
-DISCRETE = [part for part in UNION if part.discrete]
 LEARNED = [part for part in DISCRETE if hasattr(part, "decay")]
 
 

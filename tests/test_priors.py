@@ -63,8 +63,6 @@ SMALL: dict[type, Any] = {
     PixelCnn: PixelCnn(layers=2, width=12),
 }
 UNION = [*(SMALL.get(part) or part() for part in members(PriorSpec, own=True)), Mixture(components=4, full=True)]
-REAL = [part for part in UNION if not part.discrete]
-UNION = [SMALL.get(part) or part() for part in members(PriorSpec, own=True)]
 REAL = [part for part in UNION if part.space == EUCLIDEAN and not part.discrete]
 DISCRETE = [part for part in UNION if part.discrete]
 # Every real prior, with and without a condition.

@@ -221,6 +221,7 @@ AnyPosterior = Annotated[PosteriorSpec, any_of(PosteriorSpec)]
 from vaelab.posteriors.categorical_specs import (  # noqa: E402
     CategoricalPosterior as CategoricalPosterior,
     GumbelSoftmax as GumbelSoftmax,
+)
 from vaelab.posteriors.independent_specs import (  # noqa: E402
     GammaPosterior as GammaPosterior,
     StudentTPosterior as StudentTPosterior,

@@ -127,7 +127,7 @@ def _unsplit(model: Model) -> str | None:
         return (
             f"model is a {name}, whose posterior has no density, so neither has q(z), to split the rate by; its "
             "distortion, the term that stands as its rate and its active units can be measured"
-        return None
+        )
     if isinstance(model, VAEModel) and not model.spec.posterior.discrete:
         return (
             f"model is a {name}, whose {model.spec.codes}: its rate is not split; its distortion and its rate can be "
