@@ -180,7 +180,9 @@ class TwoStage(PriorSpec):
     draws: Annotated[int, Ge(1)] = 128
     """Points u in evaluation."""
 
-    reparameterised: ClassVar[bool] = True
+    # Draws carry gradients, but none to the encoder of the second stage, without which log p(z) cannot be estimated, so
+    # an objective that reads draws alone is refused.
+    reparameterised: ClassVar[bool] = False
     exact: ClassVar[bool] = False
 
     def build(self, sizes: PriorSizes) -> Prior:
