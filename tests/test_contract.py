@@ -247,8 +247,6 @@ def holds_the_contract(spec: Any, format: DataFormat, file: Path) -> None:
 def test_every_allowed_pair_of_parts_is_tested() -> None:
     assert set().union(*map(pairs_of, CHOSEN)) == set(PAIRS) - set(REFUSED)
     assert len(COVERING) < 250
-    assert set().union(*map(pairs_of, CHOSEN)) == set().union(*map(pairs_of, ALLOWED))
-    assert len(covering(ALLOWED)) < 120
 
 
 @pytest.mark.parametrize("composition", list(map(composed, CHOSEN)), ids=str)
