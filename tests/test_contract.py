@@ -70,7 +70,7 @@ from vaelab.testing.models import check_model
 SMALL: dict[type, Any] = {
     AutoencoderKl: AutoencoderKl(channels=(4, 4), blocks=1, groups=2),
     Conv: Conv(channels=(4,)),
-    Mlp: Mlp(hidden=(8,)),
+    Mlp: Mlp(hidden=(12,)),
     ResNet: ResNet(channels=(4,)),
     Vamp: Vamp(components=5),
     Flow: Flow(transforms=1, hidden=(8,)),

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
+from torch.nn.functional import softplus
 
 from vaelab.likelihoods.location import LocationLikelihood
 
@@ -71,7 +72,8 @@ class LogCoshDistribution(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of each value, nats."""
         u = self.alpha * (value - self.location) / self.scale
-        log_cosh = torch.logaddexp(u, -u) - math.log(2)
+        # Not by logaddexp, whose second derivative is NaN far from zero.
+        log_cosh = softplus(-2 * u) + u - math.log(2)
         return -log_cosh / self.alpha - self.log_normaliser - self.scale.log()
 
     @property
