@@ -29,7 +29,8 @@ def print_help(prog: str, title: str, default: Any, common: Sequence[str], words
     print(f"usage: {prog} --out DIR [FLAGS] [WORDS]")
     print(textwrap.fill(f"{title[:1].upper()}{title[1:]}", WIDTH), end="\n\n")
     print("\n".join(flag_lines([by_name[name] for name in names if name in by_name])))
-    print("\nWords choose parts (* the default); `vaelab parts ROOM` lists their fields:")
+    print("\nWords choose parts, such as prior:mixture (* the default); `vaelab parts ROOM`")
+    print("describes them and lists their fields:")
     print("\n".join(room_lines(known, given)))
     for word in sorted(given):
         print(f"\nFlags of {word}:")
@@ -52,28 +53,15 @@ def flag_lines(flags: Sequence[Flag]) -> list[str]:
 
 
 def room_lines(known: Grammar, given: set[str]) -> list[str]:
-    """A line per word of each room that is in use; one line for the model, for schedules and for parts of parts."""
-    lines = []
-    for room in known.rooms:
-        if known.active(room.needs, given):
-            short = room.path in ("", "schedule") or "." in room.path
-            lines += [short_line(room)] if short else word_lines(room)
-    return lines
+    """The words of each room that is in use, by their names; `vaelab parts` describes them."""
+    return [line for room in known.rooms if known.active(room.needs, given) for line in word_lines(room)]
 
 
 def word_lines(room: Room) -> list[str]:
-    """A line per word of a room, with what it stands for."""
-    width = max(map(len, room.words))
-    return [
-        f"{'*' if word == room.default else ' '} {word:<{width}}  " + shortened(first_line(spec), WIDTH - width - 4)
-        for word, spec in room.words.items()
-    ]
-
-
-def short_line(room: Room) -> str:
-    """All words of a room in one line."""
+    """All words of a room."""
     names = [f"*{word.rpartition(':')[2]}" if word == room.default else word.rpartition(":")[2] for word in room.words]
-    return shortened(f"  {room.path or 'model'}: {', '.join(names)}", WIDTH)
+    text = f"  {room.path or 'model'}: {', '.join(names)}"
+    return textwrap.wrap(text, WIDTH, subsequent_indent="      ", break_on_hyphens=False)
 
 
 def first_line(cls: Any) -> str:
