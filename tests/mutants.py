@@ -53,8 +53,8 @@ MUTANTS = (
     Mutant(
         "KL averaged over latent dimensions",
         "contract.py",
-        "return exact.expand(len(self.code), -1)",
-        "return exact.expand(len(self.code), -1) / self.code.shape[-1]",
+        "return kl_divergence(self.q, self.p).expand(len(self.code), -1)",
+        "return kl_divergence(self.q, self.p).expand(len(self.code), -1) / self.code.shape[-1]",
         "test_mathematics.py::test_kl_is_summed_over_dimensions_not_averaged",
     ),
     Mutant(

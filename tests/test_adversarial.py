@@ -120,7 +120,7 @@ def test_each_part_of_a_vae_gan_learns_from_its_own_terms() -> None:
 
 @pytest.mark.parametrize(
     ("model", "needs"),
-    [(vl.Ladder(), "one latent"), (vl.VAE(posterior=vl.Codebook(), prior=vl.UniformCodes()), "real numbers")],
+    [(vl.Ladder(), "one latent"), (vl.VAE(posterior=vl.Codebook(), prior=vl.UniformCodes()), "real vector space")],
 )
 def test_a_vae_gan_of_other_models_is_refused(model: Any, needs: str) -> None:
     with pytest.raises(vl.UserError, match=f"VaeGan, which needs.*{needs}"):
@@ -211,7 +211,7 @@ def test_a_perceptual_term_counts_as_reconstruction() -> None:
     added = gradient(loss_of(trace, LATER), [layer])[0] - gradient(plain, [layer])[0]
     close(added.norm(), 0.5 * gradient(plain, [layer])[0].norm(), rtol=1e-4)
     assert spec.requirements() == vl.Elbo().requirements()
-    with pytest.raises(vl.UserError, match="Perceptual, which compares images"):
+    with pytest.raises(vl.UserError, match="AdversarialReconstruction, which compares images"):
         vl.Experiment(model=vl.VAE(network=vl.Mlp(), likelihood=vl.GaussianPixels()), objective=spec).check(
             vl.TableFormat((vl.Column("length"),))
         )

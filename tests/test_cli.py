@@ -76,7 +76,10 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
             "train vae --out x network:resnet --network.cell.factor 2",
             "--network.cell.factor goes with network.cell:depthwise; add the word",
         ),
-        ("train vae --out x --objective.capacity.stop 3", "goes with objective:capacity; add the word"),
+        (
+            "train vae --out x --objective.capacity.stop 3",
+            "goes with objective:capacity or objective:joint-capacity; add one of",
+        ),
         ("train vae --plugin", "--plugin has no value; name a module"),
         ("--plugin nonesuch train vae", "plugin is 'nonesuch', which cannot be imported (ModuleNotFoundError"),
         ("completion bsh", "shell is 'bsh', but must be one of bash, zsh, fish; did you mean bash?"),
@@ -97,7 +100,10 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
             "train vae --out x --data digits prior:conditional-normal",
             "prior is ConditionalNormal, but the model",
         ),
-        ("train vq-vae --out x --data digits objective:dreg", "objective is Dreg, which needs codes that are real"),
+        (
+            "train vq-vae --out x --data digits objective:dreg",
+            "objective is Dreg, which needs codes in a real vector space",
+        ),
         ("train ladder --out x --data digits --groups 0 1", "--groups is (0, 1)"),
         ("train ladder --out x --data digits objective:total-correlation", "needs a posterior whose dimensions"),
         ("train vae --out x --data digits --fit prior", "fit is 'prior', but start is missing"),
@@ -223,7 +229,7 @@ def test_any_field_is_a_flag_and_any_part_is_a_word(cli: Cli, digits_file: Path,
     )
     experiment = json.loads((tmp_path / "run" / "experiment.json").read_text())["experiment"]
     assert experiment["model"]["latent"] == 3
-    assert experiment["model"]["prior"] == {"components": 7, "kind": "mixture"}
+    assert experiment["model"]["prior"] == {"components": 7, "full": False, "kind": "mixture"}
     assert experiment["model"]["network"] == {"hidden": [50, 20], "kind": "mlp"}
     assert experiment["objective"] == {"samples": 4, "kind": "iwae"}
     assert experiment["binarisation"] == {"kind": "dynamic"}

@@ -287,7 +287,7 @@ def test_a_base_keeps_its_needs_and_its_own_weights() -> None:
     assert {vl.Trait.one_latent, vl.Trait.real_codes} <= objective.requirements()
     loss: Any = objective.build_for(3, GREY)
     assert [*loss.state_dict()] == [f"base.discriminator.{n}.{part}" for n in (0, 2) for part in ("weight", "bias")]
-    with pytest.raises(vl.UserError, match="Factor, which needs"):
+    with pytest.raises(vl.UserError, match="Perceptual, which needs"):
         vl.Experiment(model=vl.Ladder(), objective=objective).check(GREY)
 
 

@@ -56,7 +56,7 @@ UNION = [SMALL.get(part) or part() for part in members(PosteriorSpec, own=True)]
 # Codes that are drawn have tests of their own, in test_categorical.py.
 DRAWN = (CategoricalPosterior, GumbelSoftmax)
 DISCRETE = [part for part in UNION if part.discrete and not isinstance(part, DRAWN)]
-REAL = [part for part in UNION if part.space == EUCLIDEAN and not part.discrete]
+REAL = [part for part in UNION if part.space == EUCLIDEAN and part.has_density and not part.discrete]
 LEARNED = [part for part in DISCRETE if hasattr(part, "decay")]
 
 

@@ -417,7 +417,11 @@ def test_discrete_priors_learn(part: Any, condition: int) -> None:
 
 # The variational mixture of posteriors.
 
-REAL_POSTERIORS = [part() for part in members(PosteriorSpec, own=True) if part.space == EUCLIDEAN and not part.discrete]
+REAL_POSTERIORS = [
+    part()
+    for part in members(PosteriorSpec, own=True)
+    if part.space == EUCLIDEAN and part.has_density and not part.discrete
+]
 
 
 @pytest.mark.parametrize("conditional", [False, True])

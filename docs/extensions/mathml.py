@@ -31,7 +31,7 @@ def _inline(translator: Any, node: nodes.math) -> None:
 
 
 def _block(translator: Any, node: nodes.math_block) -> None:
-    translator.body.append(f'<div class="formula">{_translated(node, block=True)}</div>')
+    translator.body.append(f'<div class="formula" tabindex="0">{_translated(node, block=True)}</div>')
     raise nodes.SkipNode
 
 

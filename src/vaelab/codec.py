@@ -36,7 +36,7 @@ def encode(spec: Spec) -> dict[str, Any]:
 
     >>> from vaelab import Mixture
     >>> encode(Mixture(components=3))
-    {'components': 3, 'kind': 'mixture'}
+    {'components': 3, 'full': False, 'kind': 'mixture'}
 
     Raises:
         UserError: a field has a value that JSON cannot hold.

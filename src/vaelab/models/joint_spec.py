@@ -27,6 +27,7 @@ class Joint(ModelSpec):
     p(x, z, c) = p(x | z, c) p(z) p(c), with q(z, c | x) = q(z | x) q(c | x). The decoder reads z and the vectors that
     c stands for. A trace has two latents, z and then c; their KLs add up.
 
+    >>> from vaelab import GumbelSoftmax, ImageFormat
     >>> model = Joint(latent=10, code_latent=10, codes=GumbelSoftmax(10, learned=False)).build(ImageFormat(1, 28, 28))
     >>> model.widths
     (10, 10)
