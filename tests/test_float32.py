@@ -15,7 +15,7 @@ from vaelab.data import ImageFormat
 from vaelab.distributions import bounded, diagonal_normal, residual_normal, scale_of
 from vaelab.likelihoods import Laplace, LearnedGaussian, LikelihoodSpec, LogCosh, StudentT
 from vaelab.posteriors import PosteriorSpec
-from vaelab.priors import ConditionalNormal, Mixture, PriorSpec
+from vaelab.priors import ConditionalNormal, Mixture, PriorSpec, TwoStage
 from vaelab.schedules import Progress
 from vaelab.sizes import EUCLIDEAN
 from vaelab.spec import members
@@ -33,7 +33,7 @@ OF_IMAGES: list[Any] = [part for part in members(LikelihoodSpec, own=True) if pa
 POSTERIORS = [
     SMALL.get(part) or part()
     for part in members(PosteriorSpec, own=True)
-    if part.space == EUCLIDEAN and not part.discrete
+    if part.space == EUCLIDEAN and part.has_density and not part.discrete
 ]
 PRIORS = [
     SMALL.get(part) or part() for part in members(PriorSpec, own=True) if part.space == EUCLIDEAN and not part.discrete
@@ -90,7 +90,7 @@ def test_a_prior_is_finite_for_any_log_variance_of_both(part: Any, posterior: fl
         model: Any = VAE(3, conditional=True, network=Mlp(hidden=(8,)), prior=part).build(IMAGES)
         set_scales(model.posterior, posterior)
         # A flow has no log variances, and a VampPrior those of its posteriors.
-        assert set_scales(model.prior, raw) == isinstance(part, ConditionalNormal | Mixture)
+        assert set_scales(model.prior, raw) == isinstance(part, ConditionalNormal | Mixture | TwoStage)
         trace = model(torch.rand(3, 1, 4, 4), LABELS, 2)
         p = trace.latents[0].p
         is_finite(model, trace.total.mean() - trace.log_weight.mean(), trace.kl, p.log_prob(100 * torch.randn(3, 3)))

@@ -140,6 +140,6 @@ def test_settings_of_the_base_hold() -> None:
     spec = Lagging(Elbo(beta=Linear(epochs=4), samples=3))
     assert (spec.samples, spec.beta(at(100))) == (3, 0.5)
     assert spec.schedules == spec.base.schedules
-    with pytest.raises(UserError, match="objective is Lagging, which needs codes that are real numbers"):
+    with pytest.raises(UserError, match="objective is Lagging, which needs codes in a real vector space"):
         spec.check(VAE(2, posterior=Codebook(size=4), network=Mlp()).traits, "a VAE", FORMAT)
     spec.check(VAE(2, posterior=Gaussian()).traits, "a VAE", FORMAT)

@@ -173,7 +173,8 @@ def test_a_trained_discriminator_has_the_log_ratio_of_prior_and_posterior() -> N
     loss_of: Any = Adversarial(hidden=(32,)).build(1)
     optimiser = torch.optim.Adam(loss_of.parameters(), 0.01)
     loss_of.double()
-    trace = trace_of(normal(torch.zeros(400, 1), 1.0))
+    with torch.no_grad():
+        trace = trace_of(normal(torch.zeros(400, 1), 1.0))
     for _ in range(250):
         optimiser.zero_grad()
         code = torch.randn(1, 400, 1, dtype=torch.float64) + 1

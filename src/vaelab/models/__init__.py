@@ -217,7 +217,8 @@ class M2(VAE):
     @property
     def traits(self) -> frozenset[Trait]:
         """Properties that objectives, figures and evidence may require: none of a single latent or its density."""
-        return frozenset({Trait.real_codes, Trait.fixed_likelihood, Trait.reparameterised_posterior})
+        exact: frozenset[Trait] = frozenset({Trait.exact_prior}) if self.prior.exact else frozenset()
+        return exact | frozenset({Trait.real_codes, Trait.fixed_likelihood, Trait.reparameterised_posterior})
 
     @property
     def summary(self) -> str:

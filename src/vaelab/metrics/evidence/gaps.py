@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -81,9 +82,9 @@ def inference_gaps(
 
     Cremer, Li and Duvenaud (2018), equations 3 to 5. The family is that of the model's posterior: Gaussians with a
     diagonal or a full covariance. For each image q* is found by `steps` steps of Adam on its mean and covariance, once
-    from the encoder's posterior and once, if given, from the moments of the true posterior. The best of these, the
-    encoder's posterior and the refined one counts, so the amortisation gap is never negative. The gradient omits the
-    score function, so its noise vanishes when q is the true posterior (Roeder, Wu and Duvenaud 2017, equation 6).
+    from the encoder's posterior and once, if given, from the moments of the true posterior. The best of these and the
+    encoder's posterior counts, so the amortisation gap is never negative. The gradient omits the score function, so
+    its noise vanishes when q is the true posterior (Roeder, Wu and Duvenaud 2017, equation 6).
 
     Every ELBO averages over `evaluation` draws, with the same standard normal numbers for q and q*. If `log_p` is a
     lower bound, so is the approximation gap.
@@ -124,6 +125,8 @@ def inference_gaps(
             candidates.append(found)
         elbo = elbo_of(joint, encoded, noise)
         climb = climbed(joint.log_prob, encoded, refinement, samples, RATE)
-        better, refined_elbo = best_of(joint, noise, encoded, climb)
-        best, best_elbo = best_of(joint, noise, better, *candidates)
+        _, refined_elbo = best_of(joint, noise, encoded, climb)
+        # The refined posterior is no candidate: it may be worse than the fitted one and yet suit these draws better.
+        best, best_elbo = best_of(joint, noise, encoded, *candidates)
+        refined_elbo = torch.minimum(refined_elbo, best_elbo)
     return InferenceGaps(log_p.to(elbo), best_elbo, elbo, refined_elbo, best.mean, best.covariance)
