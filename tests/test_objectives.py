@@ -77,8 +77,9 @@ from vaelab.objectives.decomposition import decompose_kl, stratified_log_weights
 from vaelab.objectives.factor_loss import permuted
 from vaelab.objectives.mmd import squared_mmd
 from vaelab.schedules import Progress
-from vaelab.spec import Trait, members
+from vaelab.spec import members
 from vaelab.training.full_pass import batch_sums
+from vaelab.traits import Trait
 
 PROGRESS = Progress(epoch=1, step=0, steps=1, epochs=1, n_images=10)
 # A standard normal pair with correlation 0.9.

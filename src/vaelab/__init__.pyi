@@ -206,7 +206,7 @@ from .schedules import (
     ScheduleSpec as ScheduleSpec,
 )
 from .sizes import CodeSpace as CodeSpace, PriorSizes as PriorSizes, Sizes as Sizes, Space as Space
-from .spec import Spec as Spec, Trait as Trait
+from .spec import Spec as Spec
 from .studies import Study as Study, StudySettings as StudySettings, run_study as run_study
 from .trackers import (
     MLflow as MLflow,
@@ -221,3 +221,4 @@ from .trackers import (
 from .tracking.fit_prior import fit_prior as fit_prior
 from .tracking.train import resume as resume, train as train
 from .training import Run as Run, full_pass as full_pass, open_run as open_run
+from .traits import Trait as Trait

@@ -161,9 +161,9 @@ def _class(
         UserError: there is none; the message says how a foreign one is brought.
     """
     own = {spec.kind: spec for spec in members(room, own=True)}
-    if is_own(room) and room.room is not room:  # a concrete class was asked for
-        own = {room.kind: room} | own
-    if kind is None and room in own.values():
+    if is_own(room) and not own:  # a concrete class was asked for
+        own = {room.kind: room}
+    if kind is None and len(own) == 1 and room in own.values():
         return room
     if not isinstance(kind, str) or ":" not in kind:
         if isinstance(kind, str) and kind in own:

@@ -223,17 +223,6 @@ class Latent(Draw):
             return self.kl()[..., None]
         return kl_divergence(*both).expand(self.code.shape)
 
-    def log_q_along_the_path(self) -> Float[Tensor, "S B"]:
-        """log q(code | x), whose gradient reaches the posterior through the code alone.
-
-        It leaves out the score function, which has mean zero (Roeder, Wu and Duvenaud 2017, equation 6).
-        """
-        code = self.code.detach().requires_grad_()
-        with torch.enable_grad():
-            log_q = self.q.log_prob(code)
-            (slope,) = torch.autograd.grad(log_q.sum(), code, retain_graph=True)
-        return log_q.detach() + (slope * (self.code - self.code.detach())).flatten(2).sum(-1)
-
 
 @dataclass(frozen=True, repr=False)
 class Trace:
@@ -308,5 +297,5 @@ class Trace:
 
     @property
     def code_counts(self) -> Tensor | None:
-        """How often the draws use each code, (levels, size); None if the latents are continuous."""
+        """How often each code is drawn, (levels, size); None if the latents are continuous."""
         return next((latent.q.counts(latent.code) for latent in self.latents if isinstance(latent.q, Codes)), None)

@@ -20,7 +20,8 @@ from vaelab.models import VAE, AnyModel
 from vaelab.objectives import AnyObjective, Elbo
 from vaelab.priors import AutoregressiveCodes, Flow, PriorSpec
 from vaelab.schedules import AnySchedule, Constant, Cosine
-from vaelab.spec import Spec, Trait, assumed, classes_in
+from vaelab.spec import Spec, assumed, classes_in
+from vaelab.traits import Trait
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ the model is VAE with posterior FlowPosterior and prior StandardNormal; choose o
             raise UserError(". ".join([str(error), *notes])) from None
         if self.training.fit == "prior" and not isinstance(self.model, VAE):
             raise UserError(
-                f"fit is 'prior', but in a {type(self.model).__name__} the prior is part of every layer",
+                f"fit is 'prior', but the model is a {type(self.model).__name__}; only a VAE's prior is fitted alone",
                 python="use fit='all'",
                 flags="use --fit all",
             )
@@ -138,8 +139,7 @@ def fitting_a_prior(experiment: Experiment, run: str, prior: PriorSpec | None = 
     model = experiment.model
     if not isinstance(model, VAE):
         raise UserError(
-            f"run is {run!r}, a {type(model).__name__}, in which the prior is part of every layer; "
-            "name the run of a VAE"
+            f"run is {run!r}, a {type(model).__name__}, but only a VAE's prior is fitted alone; name the run of a VAE"
         )
     if prior is None:
         prior = AutoregressiveCodes() if model.posterior.discrete else Flow()

@@ -20,7 +20,7 @@ from vaelab.metrics.densities import mean_of, sample_of
 from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
 from vaelab.metrics.latent import posterior_means
 from vaelab.models.model import Model
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 _BATCH = 500
 

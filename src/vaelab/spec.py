@@ -13,7 +13,6 @@ import math
 import re
 from abc import ABC
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -29,33 +28,9 @@ _RULES: dict[type, tuple[str, Callable[[Any, Any], bool]]] = {
     Le: ("<=", lambda value, bound: value <= bound),
     Lt: ("<", lambda value, bound: value < bound),
 }
-_ACCEPTS: dict[Any, tuple[type, ...]] = {
-    int: (int,),
-    float: (int, float),
-    bool: (bool,),
-    str: (str,),
-    type(None): (type(None),),
+_ACCEPTS: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), bool: (bool,), str: (str,)} | {
+    type(None): (type(None),)
 }
-
-
-class Trait(StrEnum):
-    """A property that an objective may need and that a model has or lacks."""
-
-    one_latent = "one latent"
-    real_codes = "codes in a real vector space"
-    known_moments = "a posterior whose mean and covariance are known"
-    gaussian_posterior = "a Gaussian posterior"
-    reparameterised_prior = "a prior that is drawn from by reparameterisation"
-    fixed_prior = "a prior without weights, since it does not train any"
-    independent_dimensions = "a posterior whose dimensions are independent"
-    fixed_likelihood = "a likelihood that is not fitted to each batch"
-    density = "a posterior with a density, so that draws have importance weights"
-    reparameterised_posterior = "a posterior that is drawn from by reparameterisation"
-    random_codes = "a posterior whose codes are drawn at random"
-    real_and_code = "a latent of real numbers beside one of codes"
-    exact_draws = "a posterior whose draws are not relaxed in training"
-    exact_prior = "a prior whose density is computed, not estimated"
-    weighable_prior = "a prior that gives draws importance weights in training"
 
 
 class Spec(ABC):

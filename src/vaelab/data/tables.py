@@ -82,7 +82,7 @@ class TableData(Data):
 
     @property
     def binary(self) -> bool:
-        """Whether x is 0 and 1 alone: all columns are binary, categorical or ordinal."""
+        """Whether x holds only zeros and ones: every column is binary, categorical or ordinal."""
         return all(column.type not in _NUMBERS for column in self.columns)
 
     @property

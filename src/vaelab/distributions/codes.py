@@ -1,4 +1,4 @@
-"""What distributions over discrete codes have in common."""
+"""The base class of distributions over discrete codes."""
 
 from __future__ import annotations
 

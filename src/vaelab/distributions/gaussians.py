@@ -64,7 +64,7 @@ class Gaussians:
 
     @property
     def full(self) -> bool:
-        """Whether the covariance has entries off its diagonal."""
+        """Whether the covariance is full; otherwise it is diagonal."""
         return self.factor.ndim == 3
 
     @property
@@ -142,7 +142,7 @@ class Step:
 
     @classmethod
     def along(cls, slopes: list[Tensor], rate: float) -> Step:
-        """A step along slopes, (B, ...) each, whose length for an image is bounded smoothly."""
+        """A step along gradients, (B, ...) each; its length is bounded smoothly for each image."""
         length = torch.stack([slope.flatten(1).square().sum(-1) for slope in slopes]).sum(0)
         scale = rate * (1 + length / _LONGEST**2).rsqrt()
         shift, log_scale, *below = (slope * scale.reshape(-1, *[1] * (slope.ndim - 1)) for slope in slopes)
@@ -212,10 +212,10 @@ def climbed(
         start: the first Gaussians.
         steps: number of steps.
         samples: draws per image and step.
-        rate: of a step, in units of the scale that q has by then, which makes the step of the mean that of a natural
-            gradient; an image moves by less than twice this per step.
+        rate: of a step, in units of q's current scale, so that the mean follows the natural gradient; a step of an
+            image is shorter than twice the rate.
         beta: weight of the entropy.
-        through: keep the gradients of the result in `start` and in whatever else log p depends on.
+        through: let gradients flow through the steps, to `start` and to the weights that log p depends on.
     """
     q = start if through else start.detached()
     with torch.enable_grad():

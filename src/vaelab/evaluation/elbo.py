@@ -11,7 +11,7 @@ from vaelab.evaluation.collect import pair
 from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Number, Section
 from vaelab.metrics.rate import ElboParts, Estimate, RateSplit, decoder_use, diagnose, elbo_parts
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 # The split of the rate scores each draw of z under the posterior of each image.
 _SPLIT = 10_000

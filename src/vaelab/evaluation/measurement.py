@@ -17,7 +17,7 @@ from vaelab.measured import MeasuredModel
 from vaelab.metrics.evidence import AnnealedEvidence, Quadrature, annealed_bound, exact_evidence, refuse_broken_weights
 from vaelab.metrics.samples import ImageClassifier, train_classifier
 from vaelab.models.model import Model
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from vaelab.measured import MeasuredModel
 from vaelab.models.model import Model
 from vaelab.posteriors import FullGaussian, Gaussian, PosteriorSpec
 from vaelab.priors import StandardNormal
-from vaelab.spec import Trait
 from vaelab.training import Run
 from vaelab.training.folder import RunFolder
+from vaelab.traits import Trait
 
 MOST = 5000
 """Maximum number of images of a figure."""

@@ -122,9 +122,9 @@ class Planar(TransformSpec):
 
     def build(self, sizes: FlowSizes) -> Flow:
         """Build the flow."""
-        from vaelab.flows.planar import LazyPlanar
+        from vaelab.flows.planar import PlanarTransform
 
-        return _of_noise(LazyPlanar, sizes)
+        return _of_noise(PlanarTransform, (sizes.width, sizes.width, 1), sizes)
 
 
 @dataclass(frozen=True)
@@ -137,16 +137,23 @@ class Radial(TransformSpec):
 
     def build(self, sizes: FlowSizes) -> Flow:
         """Build the flow."""
-        from vaelab.flows.radial import LazyRadial
+        from vaelab.flows.radial import radial
 
-        return _of_noise(LazyRadial, sizes)
+        return _of_noise(radial, (sizes.width, 1, 1), sizes)
 
 
-def _of_noise(transform: Any, sizes: FlowSizes) -> Flow:
-    """A flow whose transformations lead from noise to z if it learns from its own draws, otherwise from z to noise."""
+def _of_noise(make: Any, widths: tuple[int, ...], sizes: FlowSizes) -> Flow:
+    """A flow whose transformations lead from noise to z if it learns from its own draws, otherwise from z to noise.
+
+    Args:
+        make: a transformation with given parameters.
+        widths: dimensions of each parameter.
+        sizes: what the flow is built for.
+    """
     from vaelab.flows.inverse import inverse, stacked
+    from vaelab.flows.parameters import Parametrised
 
-    flow = stacked(partial(transform, sizes.width, sizes.context, sizes.hidden), sizes)
+    flow = stacked(partial(Parametrised, make, widths, sizes.context, sizes.hidden), sizes)
     return inverse(flow) if sizes.draws else flow
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+from torch.distributions import Transform
 from torch.nn.functional import celu
+from zuko.flows import LazyTransform
 from zuko.nn import MLP
 
 # The least slope of a transformation along any direction, so that float32 can invert it.
@@ -32,6 +36,26 @@ class Parameters(nn.Module):
         together = self.free if self.network is None else self.network(c)
         vectors: tuple[Tensor, ...] = together.split(self.widths, -1)
         return vectors
+
+
+class Parametrised(LazyTransform):  # type: ignore[misc]
+    """A transformation whose parameters are weights or depend on the context.
+
+    Args:
+        make: the transformation with given parameters.
+        widths, context, hidden: as for `Parameters`.
+    """
+
+    def __init__(
+        self, make: Callable[..., Transform], widths: tuple[int, ...], context: int, hidden: tuple[int, ...]
+    ) -> None:
+        super().__init__()
+        self.make = make
+        self.parameters_of = Parameters(widths, context, hidden)
+
+    def forward(self, c: Tensor | None = None) -> Transform:
+        """The transformation for a context, (*B, K)."""
+        return self.make(*self.parameters_of(c))
 
 
 def above_minus_one(x: Tensor) -> Tensor:

@@ -6,27 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Transform
 from torch.distributions.constraints import real_vector
-from zuko.flows import LazyTransform
 
-from vaelab.flows.parameters import Parameters, above_minus_one
-
-
-class LazyPlanar(LazyTransform):  # type: ignore[misc]
-    """The planar transformation, whose parameters w, u and b are weights or depend on the context.
-
-    Args:
-        width: D, dimensions of z.
-        context: number of features of the context; 0 for none.
-        hidden: widths of the network that computes the parameters from the context.
-    """
-
-    def __init__(self, width: int, context: int, hidden: tuple[int, ...]) -> None:
-        super().__init__()
-        self.parameters_of = Parameters((width, width, 1), context, hidden)
-
-    def forward(self, c: Tensor | None = None) -> PlanarTransform:
-        """The transformation for a context, (*B, K)."""
-        return PlanarTransform(*self.parameters_of(c))
+from vaelab.flows.parameters import above_minus_one
 
 
 class PlanarTransform(Transform):

@@ -6,29 +6,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Transform
 from torch.distributions.constraints import real_vector
-from zuko.flows import LazyTransform
 
 from vaelab.distributions import scale_of
-from vaelab.flows.parameters import Parameters, above_minus_one
+from vaelab.flows.parameters import above_minus_one
 
 
-class LazyRadial(LazyTransform):  # type: ignore[misc]
-    """The radial transformation, whose parameters are weights or depend on the context.
-
-    Args:
-        width: D, dimensions of z.
-        context: number of features of the context; 0 for none.
-        hidden: widths of the network that computes the parameters from the context.
-    """
-
-    def __init__(self, width: int, context: int, hidden: tuple[int, ...]) -> None:
-        super().__init__()
-        self.parameters_of = Parameters((width, 1, 1), context, hidden)
-
-    def forward(self, c: Tensor | None = None) -> RadialTransform:
-        """The transformation for a context, (*B, K)."""
-        centre, log_alpha, pull = self.parameters_of(c)
-        return RadialTransform(centre, scale_of(2 * log_alpha), above_minus_one(pull))
+def radial(centre: Tensor, log_alpha: Tensor, pull: Tensor) -> RadialTransform:
+    """The transformation for any real numbers, which are bounded to where it is invertible."""
+    return RadialTransform(centre, scale_of(2 * log_alpha), above_minus_one(pull))
 
 
 class RadialTransform(Transform):

@@ -8,7 +8,7 @@ from torch import Tensor
 from vaelab.errors import UserError
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 
 def refuse_cross_entropy(model: Model, x: Tensor) -> None:

@@ -14,7 +14,8 @@ from vaelab.contract import Latent, Network, Posterior, Prior, Trace
 from vaelab.data import DataFormat
 from vaelab.distributions import as_float32
 from vaelab.errors import UserError
-from vaelab.models.model import Model, built
+from vaelab.models.built import built
+from vaelab.models.model import Model
 from vaelab.sizes import PriorSizes, Sizes
 
 if TYPE_CHECKING:

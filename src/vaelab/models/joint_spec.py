@@ -10,11 +10,12 @@ from annotated_types import Ge
 from vaelab.data import DataFormat
 from vaelab.errors import UserError
 from vaelab.likelihoods import AnyLikelihood, Bernoulli
-from vaelab.models import VAE, ModelSpec
+from vaelab.models.model_spec import ModelSpec
+from vaelab.models.vae_spec import VAE
 from vaelab.networks import AnyNetwork, Conv
 from vaelab.posteriors import AnyPosterior, Gaussian, GumbelSoftmax
 from vaelab.priors import AnyPrior, StandardNormal, UniformCodes
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 if TYPE_CHECKING:
     from vaelab.models.joint import JointModel

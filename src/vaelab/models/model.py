@@ -18,9 +18,9 @@ from vaelab import html
 from vaelab.contract import Likelihood, Trace
 from vaelab.data import DataFormat, TableFormat
 from vaelab.distributions import as_float32
-from vaelab.errors import UserError, brief, reason
+from vaelab.errors import UserError, brief
+from vaelab.models.built import built
 from vaelab.models.coordinates import Coordinates
-from vaelab.spec import is_own
 
 if TYPE_CHECKING:
     from vaelab.models import ModelSpec
@@ -288,24 +288,3 @@ class Model(nn.Module):
         if not classes:
             return y.to(dtype)
         return one_hot(y.long().clamp(min=0), len(classes)).to(dtype) * (y >= 0)[:, None]
-
-
-def built(spec: Any, base: type[nn.Module], *arguments: Any, method: str = "build") -> Any:
-    """Build the module of a spec, by its `build` or the method named.
-
-    Raises:
-        UserError: a foreign `build` fails, or the module is not an instance of `base` or lacks its attributes.
-    """
-    name = f"{type(spec).__name__}.build"
-    try:
-        module = getattr(spec, method)(*arguments)
-    except Exception as error:
-        if isinstance(error, UserError) or is_own(type(spec)):
-            raise
-        raise UserError(f"{name} raises {reason(error)}; it is called with {len(arguments)} arguments") from error
-    if not isinstance(module, base):
-        raise UserError(f"{name} returned {type(module).__name__}, but must return a vaelab.{base.__name__}")
-    for attribute in vars(base).get("__annotations__", {}):
-        if not hasattr(module, attribute):
-            raise UserError(f"{name} returned {type(module).__name__}, which has no {attribute}; set it in __init__")
-    return module

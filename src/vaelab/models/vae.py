@@ -14,12 +14,13 @@ from torch.distributions import Distribution
 from vaelab.contract import Latent, Network, Posterior, Prior, Trace
 from vaelab.data import DataFormat
 from vaelab.distributions import as_float32
+from vaelab.models.built import built
 from vaelab.models.coordinates import Coordinates
-from vaelab.models.model import Model, built
+from vaelab.models.model import Model
 from vaelab.sizes import PriorSizes, Sizes
 
 if TYPE_CHECKING:
-    from vaelab.models import VAE
+    from vaelab.models.single_latent import SingleLatent
 
 
 class VAEModel(Model):
@@ -29,7 +30,7 @@ class VAEModel(Model):
     Args: see `Model`.
     """
 
-    def __init__(self, spec: VAE, format: DataFormat) -> None:
+    def __init__(self, spec: SingleLatent, format: DataFormat) -> None:
         super().__init__(spec, format)
         condition = format.condition_size if spec.conditional else 0
         parameters = self.likelihood.outputs(format.shape[0])

@@ -9,7 +9,7 @@ from annotated_types import Ge
 
 from vaelab.objectives.iwae import log_mean_weight
 from vaelab.objectives.objective import ObjectiveSpec
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,8 +36,10 @@ class Dreg(ObjectiveSpec):
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
+        from vaelab.objectives.path import log_q_along_the_path
+
         (latent,) = trace.latents
-        log_weight = latent.p.log_prob(latent.code) - trace.reconstruction - latent.log_q_along_the_path()
+        log_weight = latent.p.log_prob(latent.code) - trace.reconstruction - log_q_along_the_path(latent)
         share = log_weight.detach().softmax(0)
         if latent.code.requires_grad:
             # Only the encoder's gradient passes through z, so here it gets the second factor v_i.

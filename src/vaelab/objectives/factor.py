@@ -9,7 +9,7 @@ from annotated_types import Ge
 
 from vaelab.errors import UserError
 from vaelab.objectives.objective import Loss, ObjectiveSpec
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from annotated_types import Ge, Le
 
 from vaelab.objectives.matching import prior_draws
 from vaelab.objectives.objective import ObjectiveSpec
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor

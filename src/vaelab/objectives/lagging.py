@@ -12,7 +12,7 @@ from vaelab.data import DataFormat
 from vaelab.objectives.elbo import Elbo
 from vaelab.objectives.objective import Loss, ObjectiveSpec
 from vaelab.objectives.wrapper import Wrapper
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from vaelab.objectives.objective import ObjectiveSpec
 from vaelab.schedules import Progress
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor

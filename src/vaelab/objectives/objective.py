@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from vaelab.data import DataFormat, ImageFormat
 from vaelab.errors import UserError
 from vaelab.schedules import Progress, ScheduleSpec
-from vaelab.spec import Spec, Trait
+from vaelab.spec import Spec
+from vaelab.traits import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor

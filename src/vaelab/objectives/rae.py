@@ -10,7 +10,8 @@ from annotated_types import Ge
 
 from vaelab.objectives.objective import ObjectiveSpec
 from vaelab.schedules import AnySchedule, Constant, Progress
-from vaelab.spec import Spec, Trait, any_of
+from vaelab.spec import Spec, any_of
+from vaelab.traits import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,9 +43,8 @@ class GradientPenalty(RegulariserSpec):
     """Squared norm of the decoder's Jacobian, |dD(z) / dz|_F^2, at codes of images (Ghosh et al. 2020, section 3.1).
 
     D(z) is the decoded image, the mean of p(x | z). The norm is estimated without bias from random directions v ~
-    N(0, I) in the space of images, |J|_F^2 = E |J^T v|^2 (Hutchinson 1990). The authors' code has the one direction
-    v = 1 instead, whose penalty is zero for changes of z that make some pixels darker and as many lighter.
-    The loss differentiates the decoder twice, which compiled networks of torch do not allow.
+    N(0, I) in the space of images, |J|_F^2 = E |J^T v|^2 (Hutchinson 1990). The loss differentiates the decoder twice,
+    which compiled networks of torch do not allow.
     """
 
     directions: Annotated[int, Ge(1)] = 1

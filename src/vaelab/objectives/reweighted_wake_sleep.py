@@ -10,7 +10,7 @@ from annotated_types import Ge
 from vaelab.errors import UserError
 from vaelab.objectives.iwae import log_mean_weight
 from vaelab.objectives.objective import ObjectiveSpec
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_types import Ge
 
 from vaelab.objectives.objective import ObjectiveSpec
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +32,8 @@ class StickingTheLanding(ObjectiveSpec):
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
+        from vaelab.objectives.path import log_q_along_the_path
+
         (latent,) = trace.latents
-        kl = latent.log_q_along_the_path() - latent.p.log_prob(latent.code)
+        kl = log_q_along_the_path(latent) - latent.p.log_prob(latent.code)
         return (trace.penalised_reconstruction + kl).mean()

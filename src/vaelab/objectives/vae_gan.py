@@ -11,7 +11,7 @@ from vaelab.data import DataFormat
 from vaelab.errors import UserError
 from vaelab.objectives.objective import Loss, ObjectiveSpec, image_format
 from vaelab.schedules import AnySchedule, Constant
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 
 @dataclass(frozen=True)

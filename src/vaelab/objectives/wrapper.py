@@ -5,7 +5,7 @@ from __future__ import annotations
 from vaelab.data import DataFormat
 from vaelab.objectives.objective import ObjectiveSpec
 from vaelab.schedules import Progress, ScheduleSpec
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 
 class Wrapper(ObjectiveSpec):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Ge
 
-from vaelab.posteriors import PosteriorSpec
+from vaelab.posteriors.posterior import PosteriorSpec
 from vaelab.schedules import AnySchedule, Linear
 
 if TYPE_CHECKING:

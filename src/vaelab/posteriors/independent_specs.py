@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from vaelab.posteriors import PosteriorSpec
+from vaelab.posteriors.posterior import PosteriorSpec
 from vaelab.sizes import POSITIVE, Space
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 if TYPE_CHECKING:
     from vaelab.contract import Network, Posterior

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Gt
 
-from vaelab.posteriors import PosteriorSpec
+from vaelab.posteriors.posterior import PosteriorSpec
 from vaelab.sizes import SPHERE, Space, poincare_ball
 
 if TYPE_CHECKING:

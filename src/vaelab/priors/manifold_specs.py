@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from annotated_types import Gt
 
-from vaelab.priors import PriorSpec
+from vaelab.priors.prior import PriorSpec
 from vaelab.sizes import POSITIVE, SPHERE, PriorSizes, Space, poincare_ball
 
 if TYPE_CHECKING:

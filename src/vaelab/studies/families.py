@@ -21,7 +21,6 @@ from vaelab.plots import image_grid, save_figure
 from vaelab.presets import PRESETS
 from vaelab.priors import AutoregressiveCodes, Flow, PriorSpec, StandardNormal
 from vaelab.report import Table
-from vaelab.spec import Trait
 from vaelab.studies.measured import Measured
 from vaelab.studies.runs import StudyRuns
 from vaelab.studies.settings import StudySettings
@@ -30,6 +29,7 @@ from vaelab.training import Run, full_pass
 from vaelab.training.device import choose_device
 from vaelab.training.folder import RunFolder
 from vaelab.training.full_pass import bits_per_dimension
+from vaelab.traits import Trait
 
 # Enough for a prior alone, whose model is trained already.
 _PRIOR_EPOCHS = 5

@@ -14,7 +14,7 @@ from vaelab.flows import TransformSpec
 from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models import ModelSpec
 from vaelab.networks import CellSpec, NetworkSpec
-from vaelab.objectives import ObjectiveSpec, PenaltySpec
+from vaelab.objectives import KernelSpec, ObjectiveSpec, PenaltySpec, RegulariserSpec
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec
 from vaelab.schedules import ScheduleSpec
@@ -27,7 +27,13 @@ from vaelab.testing.flows import check_transform
 from vaelab.testing.likelihoods import check_likelihood
 from vaelab.testing.models import check_model
 from vaelab.testing.networks import check_cell, check_network
-from vaelab.testing.objectives import check_objective, check_penalty, check_schedule
+from vaelab.testing.objectives import (
+    check_kernel,
+    check_objective,
+    check_penalty,
+    check_regulariser,
+    check_schedule,
+)
 from vaelab.testing.trackers import check_tracker_spec, tracker_passes
 from vaelab.trackers import Tracker, TrackerSpec
 
@@ -40,6 +46,8 @@ _CHECKS: dict[type[Spec], Callable[[Any], list[str]]] = {
     LikelihoodSpec: check_likelihood,
     ObjectiveSpec: check_objective,
     PenaltySpec: check_penalty,
+    KernelSpec: check_kernel,
+    RegulariserSpec: check_regulariser,
     ScheduleSpec: check_schedule,
     SourceSpec: check_source,
     BinarisationSpec: check_binarisation,

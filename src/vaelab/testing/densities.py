@@ -14,14 +14,14 @@ from vaelab.data import ImageFormat
 from vaelab.distributions import PointMass
 from vaelab.distributions.gaussians import Gaussians
 from vaelab.models import VAE
-from vaelab.models.model import built
+from vaelab.models.built import built
 from vaelab.networks import Mlp
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec, UniformCodes
 from vaelab.sizes import EUCLIDEAN, CodeSpace, PriorSizes
-from vaelab.spec import Trait
 from vaelab.testing.faults import every_parameter_learns, has_shape, one, require, same_for_a_seed
 from vaelab.testing.spaces import known
+from vaelab.traits import Trait
 
 _FORMAT = ImageFormat(1, 4, 4, ("a", "b"))
 _BATCH, _DRAWS, _MANY = 4, 3, 20_000

@@ -10,7 +10,7 @@ import torch
 from vaelab.contract import Latent, Likelihood, Posterior, Prior
 from vaelab.data import ImageFormat
 from vaelab.likelihoods import LikelihoodSpec
-from vaelab.models.model import built
+from vaelab.models.built import built
 from vaelab.networks import Mlp
 from vaelab.posteriors import PosteriorSpec
 from vaelab.sizes import PriorSizes, Sizes

@@ -9,7 +9,7 @@ from torch import Tensor
 from zuko.flows import Flow
 
 from vaelab.flows import FlowSizes, TransformSpec
-from vaelab.models.model import built
+from vaelab.models.built import built
 from vaelab.testing.faults import every_parameter_learns, has_shape, require
 
 _BATCH, _CONTEXT = 4, 2

@@ -11,7 +11,7 @@ from torch import Tensor
 from vaelab.contract import Likelihood
 from vaelab.data import ONE_HOT, DataFormat, ImageFormat, TableFormat
 from vaelab.likelihoods import LikelihoodSpec
-from vaelab.models.model import built
+from vaelab.models.built import built
 from vaelab.testing.faults import (
     FORMATS,
     TABLES,

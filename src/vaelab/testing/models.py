@@ -17,9 +17,10 @@ from vaelab.models.files import load, save
 from vaelab.models.model import Model
 from vaelab.networks import Modules
 from vaelab.objectives import Elbo, ObjectiveSpec
-from vaelab.spec import Trait, classes_in
+from vaelab.spec import classes_in
 from vaelab.testing.faults import every_parameter_learns, example, formats_of, has_shape, require
 from vaelab.testing.objectives import MIDWAY, away
+from vaelab.traits import Trait
 
 _BATCH, _DRAWS = 4, 2
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from vaelab.contract import Network
-from vaelab.models.model import built
+from vaelab.models.built import built
 from vaelab.networks import CellSpec, NetworkSpec
 from vaelab.sizes import Sizes
 from vaelab.testing.faults import FORMATS, every_parameter_learns, formats_of, has_shape, require, same_for_a_seed

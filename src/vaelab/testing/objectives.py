@@ -13,7 +13,7 @@ from vaelab.data.images import ImageFormat
 from vaelab.errors import UserError
 from vaelab.models import VAE, Joint, Ladder, ModelSpec
 from vaelab.networks import Mlp
-from vaelab.objectives import ObjectiveSpec, PenaltySpec
+from vaelab.objectives import KernelSpec, ObjectiveSpec, PenaltySpec, RegulariserSpec
 from vaelab.posteriors import GumbelSoftmax
 from vaelab.schedules import Progress, ScheduleSpec
 from vaelab.testing.faults import FORMATS, every_parameter_learns, has_shape, require
@@ -66,6 +66,30 @@ def check_penalty(spec: PenaltySpec) -> list[str]:
         require(not learning, spec, f"has weights that are trained, {' and '.join(learning)}; fix them")
     require(tried > 0, spec, "takes no image format that is tried here")
     return ["zero for equal images", "a finite gradient", "fixed weights"]
+
+
+def check_kernel(spec: KernelSpec) -> list[str]:
+    """A finite value per distance, largest at zero, and a Gram matrix without negative eigenvalues."""
+    points = torch.randn(30, 3, dtype=torch.float64)
+    gram: Any = spec((points[:, None] - points).square().sum(-1), 3)
+    has_shape(spec, "k(u, v)", gram, (30, 30))
+    require(bool(gram.isfinite().all()), spec, "gives values that are not finite")
+    require(bool((gram.diagonal() >= gram.max() - 1e-9).all()), spec, "is not largest at distance zero")
+    least = float(torch.linalg.eigvalsh(gram).min())
+    require(least > -1e-9 * float(gram.max()), spec, f"has a Gram matrix with the eigenvalue {least:.3g}")
+    return ["largest at distance zero", "positive definite"]
+
+
+def check_regulariser(spec: RegulariserSpec) -> list[str]:
+    """A finite scalar that is not negative and gives the decoder a gradient."""
+    model: Any = VAE(3, network=Mlp(hidden=(8,))).build(ImageFormat(1, 8, 8))
+    found: Any = spec(model(torch.rand(4, 1, 8, 8), None, 1))
+    has_shape(spec, "the regulariser", found, ())
+    require(bool(found.isfinite() and found >= 0), spec, f"is {float(found.detach())}, but must be finite and >= 0")
+    slopes = torch.autograd.grad(found, list(model.network.decoder.parameters()), allow_unused=True)
+    learning = any(slope is not None and bool(slope.any()) for slope in slopes)
+    require(learning, spec, "gives the decoder no gradient")
+    return ["a scalar >= 0", "a gradient for the decoder"]
 
 
 def away(model: nn.Module, spread: float, centre: float) -> None:

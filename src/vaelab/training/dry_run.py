@@ -15,7 +15,8 @@ from vaelab.experiment import Experiment
 from vaelab.models.model import Model
 from vaelab.objectives import Loss
 from vaelab.schedules import Progress
-from vaelab.spec import Trait, classes_in, is_own
+from vaelab.spec import classes_in, is_own
+from vaelab.traits import Trait
 
 # Images of the pass; a foreign objective gets a whole batch, whose size its arithmetic may depend on.
 _IMAGES = 2

@@ -23,7 +23,7 @@ from vaelab.metrics.rate.units import LatentUnits, latent_units
 from vaelab.metrics.support import refuse_broken_weights
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
-from vaelab.spec import Trait
+from vaelab.traits import Trait
 
 
 @dataclass(frozen=True)
