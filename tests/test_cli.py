@@ -64,7 +64,10 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
         ("evaluate run --onyl elbo", "unknown flag --onyl; did you mean --only?"),
         ("train vae --out x prior:vampp", "unknown word 'prior:vampp'; did you mean prior:vamp?"),
         ("train vae --out x piror:vamp", "unknown word 'piror:vamp'; did you mean prior:vamp?"),
-        ("train vae --out x prior:xyzzy", "unknown word 'prior:xyzzy'; there are prior:standard-normal, "),
+        (
+            "train vae --out x prior:xyzzy",
+            "unknown word 'prior:xyzzy'; there are prior:autoregressive-codes, prior:conditional-normal, ",
+        ),
         ("train vae --out x nonsense", "unknown word 'nonsense'"),
         (
             "train vae --out x --prior.components 20",

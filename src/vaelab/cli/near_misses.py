@@ -67,7 +67,8 @@ def _unknown_word(words: Sequence[str], known: Grammar) -> str:
     for word in words:
         path, colon, _ = word.partition(":")
         if colon and path in paths and word not in known.words:
-            choices = [choice for room in known.rooms if room.path == path for choice in room.words]
+            # Several models have the room, with the same words.
+            choices = sorted({choice for room in known.rooms if room.path == path for choice in room.words})
             return f"unknown word {word!r}" + (did_you_mean(word, choices) or f"; there are {', '.join(choices)}")
     return ""
 

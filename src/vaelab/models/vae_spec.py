@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class VAE(SingleLatent):
     """Variational autoencoder with one latent z.
 
+    >>> from vaelab import ImageFormat, UniformCodes
     >>> model = VAE(latent=2, conditional=True).build(ImageFormat(1, 28, 28, ("cat", "dog")))
     >>> model.generate(3).shape
     torch.Size([3, 1, 28, 28])
 
-    >>> from vaelab import UniformCodes
     >>> VAE(prior=UniformCodes()).check(ImageFormat(1, 28, 28))
     Traceback (most recent call last):
     ...
