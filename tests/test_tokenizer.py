@@ -17,6 +17,8 @@ from torch.nn.functional import conv2d, group_norm, pad, silu
 import vaelab as vl
 from vaelab.sizes import Sizes
 
+from .conftest import Cli
+
 NAMES = json.loads((Path(__file__).parent / "fixtures" / "autoencoder_kl.json").read_text())
 COLOUR = vl.ImageFormat(3, 16, 16)
 SMALL = vl.AutoencoderKl(channels=(8, 16, 16), blocks=1, groups=4)
@@ -164,6 +166,23 @@ def test_other_models_are_refused_in_one_line(parts: Any, format: Any, message: 
     with pytest.raises(vl.UserError, match="the model is a Ladder, but"):
         vl.export_diffusers(vl.Ladder((1,), 1, 4).build(COLOUR), tmp_path)
     assert not [*tmp_path.iterdir()]
+
+
+def test_the_command_writes_it_or_says_in_one_line_why_not(cli: Cli, tmp_path: Path) -> None:
+    """The folder is that of `export_diffusers`; another model, or parts named besides, end with code 2."""
+    model = tokenizer()
+    vl.save(model, tmp_path / "model.safetensors")
+    assert cli("export", "model.safetensors", "--out", "out", "--diffusers").stdout == "out\n"
+    expected = vl.export_diffusers(model, tmp_path / "expected")
+    for name in ("config.json", "diffusion_pytorch_model.safetensors"):
+        assert (tmp_path / "out" / name).read_bytes() == (expected / name).read_bytes()
+    vl.save(vl.VAE(network=vl.Mlp((4,))).build(COLOUR), tmp_path / "mlp.safetensors")
+    refused = cli("export", "mlp.safetensors", "--out", "other", "--diffusers", code=2).stderr
+    assert "a VAE with the network Mlp, but an export to diffusers takes a VAE with the network Aut" in refused
+    both = cli("export", "model.safetensors", "--out", "other", "--diffusers", "--only", "decoder", code=2).stderr
+    assert "--only names parts of an ONNX export" in both
+    assert refused.count("\n") == both.count("\n") == 1
+    assert not (tmp_path / "other").exists()
 
 
 # ---- The preset ----
