@@ -90,6 +90,7 @@ from .likelihoods import (
 )
 from .measured import MeasuredModel as MeasuredModel
 from .metrics.evidence import (
+    enumerated_evidence as enumerated_evidence,
     exact_evidence as exact_evidence,
     importance_bound as importance_bound,
     inference_gaps as inference_gaps,

@@ -11,6 +11,7 @@ from vaelab.evaluation.collect import pair
 from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Number, Section
 from vaelab.metrics.evidence import (
+    Enumeration,
     Evidence,
     Quadrature,
     bidirectional_bounds,
@@ -53,7 +54,7 @@ def measure(measurement: Measurement) -> Section:
         ),
         Number(f"IWAE-{k}", bound.mean, measurement.nats, pair(bound.interval), effective),
     ]
-    exact, findings = measurement.exact, [_order(measurement, bound)]
+    exact, findings = measurement.log_p, [_order(measurement, bound)]
     if exact is None:
         findings.append(measurement.why_not_exact)
     else:
@@ -73,12 +74,12 @@ def measure(measurement: Measurement) -> Section:
 
 
 def _exact_alone(measurement: Measurement) -> Section:
-    """log p(x) by quadrature, for a posterior without a density.
+    """log p(x), exact, for a posterior without a density.
 
     Raises:
-        UserError: it cannot be integrated.
+        UserError: it cannot be computed.
     """
-    exact = measurement.exact
+    exact = measurement.log_p
     if exact is None:
         raise UserError(f"{measurement.model.spec.no_bound} {measurement.why_not_exact}".rstrip("."))
     left_out = f"{measurement.model.spec.no_bound} Importance samples and annealing from the encoder are left out."
@@ -86,16 +87,12 @@ def _exact_alone(measurement: Measurement) -> Section:
     return Section("evidence", (_log_p(measurement, exact),), (left_out,), about)
 
 
-def _log_p(measurement: Measurement, exact: Quadrature) -> Number:
-    """log p(x) by quadrature."""
-    how = (
-        f"quadrature, {exact.points:,} points z; the last halving of the step changed the mean by "
-        f"{float(exact.refining.mean()):.2g}, the outer third of the range holds {float(exact.widening.mean()):.2g}"
-    )
-    return Number("log p(x)", float(exact.log_p.mean()), measurement.nats, pair(exact.interval), how)
+def _log_p(measurement: Measurement, exact: Quadrature | Enumeration) -> Number:
+    """log p(x), exact."""
+    return Number("log p(x)", float(exact.log_p.mean()), measurement.nats, pair(exact.interval), exact.how)
 
 
-def _exact(measurement: Measurement, exact: Quadrature, bound: Evidence) -> list[Number]:
+def _exact(measurement: Measurement, exact: Quadrature | Enumeration, bound: Evidence) -> list[Number]:
     """log p(x), and its difference from the importance bound."""
     difference = exact.log_p - bound.log_p
     share = f"more than 1 nat for {float((difference > 1).float().mean()):.1%} of the {measurement.noun}"
@@ -111,7 +108,7 @@ def _order(measurement: Measurement, bound: Evidence) -> str:
     chain = {"ELBO": float(bound.elbo.mean()), f"IWAE-{bound.samples}": bound.mean}
     # Both come from the same draws, so they can differ in the wrong direction by rounding alone.
     slack, note = [1e-6], ""
-    exact = measurement.exact
+    exact = measurement.log_p
     if exact is not None:
         chain["log p(x)"] = float(exact.log_p.mean())
         # The estimate for one image exceeds its log p(x) by b nats with a probability of at most exp(-b), so the mean
@@ -128,7 +125,7 @@ def _order(measurement: Measurement, bound: Evidence) -> str:
 
 def _annealed(measurement: Measurement, bound: Evidence) -> list[Number]:
     """Annealing of the costly rows, and in both directions of as many images that the model generates."""
-    rows, annealed, exact = measurement.costly_rows, measurement.annealed, measurement.exact
+    rows, annealed, exact = measurement.costly_rows, measurement.annealed, measurement.log_p
     reference, against = (bound, f"IWAE-{bound.samples}") if exact is None else (exact, "log p(x)")
     difference = annealed.log_p.cpu() - reference.log_p[rows]
     measurement.say(f"annealing {len(rows)} generated {measurement.noun} in both directions")

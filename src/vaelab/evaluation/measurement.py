@@ -14,10 +14,21 @@ from torch import Tensor
 from vaelab.errors import UserError
 from vaelab.evaluation.budget import Budget
 from vaelab.measured import MeasuredModel
-from vaelab.metrics.evidence import AnnealedEvidence, Quadrature, annealed_bound, exact_evidence, refuse_broken_weights
+from vaelab.metrics.evidence import (
+    AnnealedEvidence,
+    Enumeration,
+    Quadrature,
+    annealed_bound,
+    enumerated_evidence,
+    exact_evidence,
+    refuse_broken_weights,
+)
 from vaelab.metrics.samples import ImageClassifier, train_classifier
 from vaelab.models.model import Model
 from vaelab.traits import Trait
+
+# Most codes whose images are compared with every test image.
+_MOST_CODES = 10_000
 
 
 @dataclass(frozen=True)
@@ -134,6 +145,14 @@ class Measurement:
             return exact_evidence(model, self.x, self.y, allow_cross_entropy=True), ""
         except UserError as why:
             return None, f"log p(x) is not integrated: {why}."
+
+    @cached_property
+    def log_p(self) -> Quadrature | Enumeration | None:
+        """log p(x), exact: by quadrature, or as a sum over codes; None if it is neither, or no log-likelihood."""
+        try:
+            return self.exact or enumerated_evidence(self.model, self.x, self.y, _MOST_CODES)
+        except UserError:
+            return None
 
     @cached_property
     def annealed(self) -> AnnealedEvidence:

@@ -1,9 +1,13 @@
-"""Evidence log p(x): exact for up to three latent dimensions, bounded for more; and the gaps of the ELBO."""
+"""Evidence log p(x): exact for three latent dimensions or few codes, otherwise bounded; and the gaps of the ELBO."""
 
 from vaelab.metrics.evidence.annealed import AnnealedEvidence as AnnealedEvidence, annealed_bound as annealed_bound
 from vaelab.metrics.evidence.bidirectional import (
     BidirectionalBounds as BidirectionalBounds,
     bidirectional_bounds as bidirectional_bounds,
+)
+from vaelab.metrics.evidence.enumerated import (
+    Enumeration as Enumeration,
+    enumerated_evidence as enumerated_evidence,
 )
 from vaelab.metrics.evidence.exact import exact_evidence as exact_evidence
 from vaelab.metrics.evidence.gaps import InferenceGaps as InferenceGaps, inference_gaps as inference_gaps

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least
+from vaelab.metrics.evidence.conditions import by_condition
 from vaelab.metrics.evidence.lattice import FIRST
 from vaelab.metrics.evidence.quadrature import Integral, Quadrature
 from vaelab.metrics.images import eval_mode
@@ -80,26 +79,13 @@ def exact_evidence(
     parts: list[tuple[Tensor, Quadrature]] = []
     with eval_mode(vae):
         left = max_points
-        groups = list(_by_condition(vae, y, len(x)))
+        groups = list(by_condition(vae, y, len(x), _images_at_once(vae)))
         for number, (rows, condition) in enumerate(groups):
             integral = Integral(vae, x[rows].to(vae.device, next(vae.parameters()).dtype), condition)
             found = integral.quadrature(tolerance, left // (len(groups) - number))
             parts.append((rows, found))
             left -= found.points
     return Quadrature.joined(parts)
-
-
-def _by_condition(model: VAEModel, y: Tensor | None, n: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Rows of images that share a condition, in groups that fit in memory, and that condition, (1,) or (1, A)."""
-    if not model.spec.conditional or y is None:
-        model.prior_of(y, n)  # refuses a conditional model without labels
-        for rows in torch.arange(n).split(_images_at_once(model)):
-            yield rows, None
-        return
-    distinct, which = y.unique(dim=0, return_inverse=True)
-    for number, condition in enumerate(distinct):
-        for rows in (which == number).nonzero()[:, 0].cpu().split(_images_at_once(model)):
-            yield rows, condition[None].to(model.device)
 
 
 def _images_at_once(model: VAEModel) -> int:

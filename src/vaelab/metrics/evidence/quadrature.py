@@ -69,6 +69,14 @@ class Quadrature:
         """Estimated error of the mean of log p(x), nats: the changes by refining and by widening together."""
         return float(self.refining.mean().abs() + self.widening.mean().abs())
 
+    @property
+    def how(self) -> str:
+        """How log p(x) was computed, and how far to trust it."""
+        return (
+            f"quadrature, {self.points:,} points z; the last halving of the step changed the mean by "
+            f"{float(self.refining.mean()):.2g}, the outer third of the range holds {float(self.widening.mean()):.2g}"
+        )
+
     def updated(self, rows: Tensor, latest: Quadrature) -> Quadrature:
         """The same with later numbers for some images."""
         changed = {name: getattr(self, name).clone() for name in _FIELDS}
