@@ -272,7 +272,7 @@ class Trace:
 
     @cached_property
     def log_weight(self) -> Float[Tensor, "S B"]:
-        """log [p(x, z) / q(z | x)], the log importance weight of each sample (Burda et al. 2016, eq. 7)."""
+        """log [p(x, z) / q(z | x)], the log importance weight of each sample (Burda et al. 2016, section 3)."""
         return -self.reconstruction - torch.stack([latent.log_ratio() for latent in self.latents]).sum(0)
 
     @cached_property

@@ -113,7 +113,7 @@ class Cyclical(ScheduleSpec):
     """Cyclical annealing: repeated linear ramps from start to stop (Fu et al. 2019).
 
     value = start + (stop - start) min(1, tau / rise), with tau in [0, 1) the position within one of `cycles` equal
-    cycles: Fu et al. (2019), "Cyclical Annealing Schedule", equations 6 and 7.
+    cycles: Fu et al. (2019), "Cyclical Annealing Schedule".
     """
 
     cycles: Annotated[int, Ge(1)] = 4

@@ -155,7 +155,7 @@ def ascent(
     """The gradient in `step` of E_q[log p(z) - beta log q(z)], q = start.moved(step), summed over images.
 
     The draws are start.moved(step).draw(noise), and the gradient follows them alone: it leaves out the score function,
-    which has mean zero, so its noise vanishes where q is p (Roeder, Wu and Duvenaud 2017, equation 6).
+    which has mean zero, so its noise vanishes where q is p (Roeder, Wu and Duvenaud 2017).
 
     Args:
         log_density: log p.

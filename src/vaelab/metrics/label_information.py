@@ -21,11 +21,10 @@ def label_information(
 
         mean_i [psi(N) - psi(N_i) + psi(k_i) - psi(m_i)]
 
-    Ross (2014), equation 2, in D dimensions instead of one. The reach of point i is its distance to the `neighbours`-th
-    nearest point of the same class, in the maximum norm, without standardisation. Within it lie k_i other points of the
-    same class and m_i other points of any class; N_i points have the class of i. k_i exceeds `neighbours` only if
-    points coincide; counting it makes the estimate valid for repeated points too, as in Gao, Kannan, Oh and Viswanath
-    (2017).
+    Ross (2014), in D dimensions instead of one. The reach of point i is its distance to the `neighbours`-th nearest
+    point of the same class, in the maximum norm, without standardisation. Within it lie k_i other points of the same
+    class and m_i other points of any class; N_i points have the class of i. k_i exceeds `neighbours` only if points
+    coincide; counting it makes the estimate valid for repeated points too, as in Gao, Kannan, Oh and Viswanath (2017).
 
     If z and label are independent the estimate is 0 on average, so about half of such estimates are negative. They are
     not clipped, which would bias them. More neighbours lower the variance, and lower the estimate if the densities of

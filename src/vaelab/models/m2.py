@@ -69,7 +69,7 @@ class LabelledTrace(Trace):
 
 
 class M2Model(VAEModel):
-    """p(x | y, z) p(y) p(z) with q(z | x, y) and the classifier q(y | x): Kingma et al. (2014), sections 2.1 and 3.
+    """p(x | y, z) p(y) p(z) with q(z | x, y) and the classifier q(y | x): Kingma et al. (2014), sections 2 and 3.
 
     Args: see `Model`.
     """

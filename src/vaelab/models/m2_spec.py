@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class M2(SingleLatent):
-    """Semi-supervised VAE with a classifier q(y | x), M2 (Kingma et al. 2014, section 2.1).
+    """Semi-supervised VAE with a classifier q(y | x), M2 (Kingma et al. 2014, section 2).
 
     p(x, y, z) = p(x | y, z) p(y) p(z) with p(y) uniform over classes. Reconstruction plus KL, in nats per image, is the
     bound L(x, y) on -log p(x, y) where the label is known (equation 6), and where it is -1, unknown,

@@ -108,7 +108,7 @@ class DepthwiseCell(nn.Module):
     output for an image depends neither on the rest of its batch nor on the mode.
 
     The last normalisation would undo a scaled initialisation of the layer before it, so its gain is scaled instead: it
-    starts at 0.1 / sqrt(depth), where 0.1 is the paper's weight on f.
+    starts at 0.1 / sqrt(depth), where 0.1 is the weight of f in the authors' code.
 
     Args:
         channels: C of the map.

@@ -18,8 +18,8 @@ _LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 def with_normalised_decoder(network: Network, sizes: Sizes) -> Network:
     """The network, in which the layers that decoding alone uses have weights of spectral norm one.
 
-    The norm is that of the weight as a matrix with a row per output, also of a convolution: Miyato et al. (2018),
-    section 2.1, whose power iteration goes one step further in each training step.
+    Miyato et al. (2018), sections 2.1 and 2.2, with one step of power iteration per training step. A convolution's
+    weight counts as a matrix with one row per output channel.
 
     Args:
         network: the network, which is changed in place.

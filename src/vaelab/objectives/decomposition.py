@@ -36,8 +36,8 @@ def stratified_log_weights(
 ) -> Float[Tensor, "batch batch"]:
     """Log weights, row i for z_i, of q(z_i | x_j) in the estimate of q(z_i) over all images from a batch.
 
-    Chen et al. (2018), appendix C.2: the image that z_i was drawn for has weight 1/N, and the other images of the batch
-    represent the rest; each row sums to one.
+    The minibatch stratified sampling of Chen et al. (2018): the image that z_i was drawn for has weight 1/N, and the
+    other images of the batch represent the rest; each row sums to one.
 
     >>> stratified_log_weights(3, 10).exp().sum(1)
     tensor([1., 1., 1.])

@@ -25,7 +25,7 @@ class Dreg(ObjectiveSpec):
     The value is the bound of `Iwae`; the encoder's gradient keeps its signal-to-noise ratio as k grows. With w_i =
     p(x, z_i) / q(z_i | x) and v_i = w_i / sum_j w_j, the encoder follows
     sum_i v_i^2 (d log w_i / d z_i) (d z_i / d phi), the decoder sum_i v_i d log w_i / d theta: Tucker et al. (2019),
-    "Doubly Reparameterized Gradient Estimators", section 3.
+    "Doubly Reparameterized Gradient Estimators for Monte Carlo Objectives".
     """
 
     samples: Annotated[int, Ge(1)] = 50

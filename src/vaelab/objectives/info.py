@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Info(ObjectiveSpec):
     """InfoVAE with the maximum mean discrepancy; MMD-VAE with alpha = 1 (Zhao, Song and Ermon 2019).
 
-    loss = E_q[-log p(x | z)] + (1 - alpha) KL(q(z | x) || p(z)) + (alpha + weight - 1) MMD^2(q(z), p(z)), in nats
-    per image: Zhao, Song and Ermon (2019), "InfoVAE", section 3, with lambda the weight.
+    loss = E_q[-log p(x | z)] + (1 - alpha) KL(q(z | x) || p(z)) + (alpha + weight - 1) MMD^2(q(z), p(z)), in nats per
+    image: Zhao, Song and Ermon (2019), "InfoVAE", with lambda the weight.
     """
 
     alpha: Annotated[float, Le(1)] = 1.0

@@ -26,8 +26,9 @@ class Lagging(Wrapper):
 
     There are four differences from the paper. The number of encoder steps is fixed, where the paper goes on until the
     bound stops rising. The encoder moves at the decoder's step as well. The information is averaged over the training
-    batches of the epoch, where the paper takes validation images after it; both take the batch as q(z), so it is
-    at most the log of the batch size. Encoder steps count as steps of the epoch, so that the decoder takes fewer.
+    batches of the epoch, where the paper takes validation images after it; as in the authors' code the batch stands for
+    q(z), so it is at most the log of the batch size. Encoder steps count as steps of the epoch, so that the decoder
+    takes fewer.
     """
 
     # No choice of words: it would offer this class again, without an end.

@@ -12,7 +12,7 @@ from vaelab.contract import Latent
 def log_q_along_the_path(latent: Latent) -> Float[Tensor, "S B"]:
     """log q(code | x), whose gradient reaches the posterior through the code alone.
 
-    It leaves out the score function, which has mean zero (Roeder, Wu and Duvenaud 2017, equation 6).
+    It leaves out the score function, which has mean zero (Roeder, Wu and Duvenaud 2017).
     """
     code = latent.code.detach().requires_grad_()
     with torch.enable_grad():

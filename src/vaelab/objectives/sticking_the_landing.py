@@ -22,8 +22,8 @@ class StickingTheLanding(ObjectiveSpec):
     """Evidence lower bound with the path derivative, STL (Roeder, Wu and Duvenaud 2017).
 
     loss = -log p(x, z) + log q(z | x), in nats per image, whose gradient reaches the encoder through z alone: Roeder,
-    Wu and Duvenaud (2017), "Sticking the Landing", algorithm 1. The score function that it leaves out has mean zero, so
-    the gradient is unbiased, and its variance vanishes where q is the true posterior. The KL is sampled.
+    Wu and Duvenaud (2017), "Sticking the Landing". The score function that it leaves out has mean zero, so the gradient
+    is unbiased, and its variance vanishes where q is the true posterior. The KL is sampled.
     """
 
     samples: Annotated[int, Ge(1)] = 1

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class TotalCorrelation(ObjectiveSpec):
     """beta-TCVAE, separate weights on the three parts of the KL (Chen et al. 2018).
 
-    loss = E_q[-log p(x | z)] + alpha I(x; z) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d)), in nats per image:
-    Chen et al. (2018), "Isolating Sources of Disentanglement", equations 2 and 4. With all weights 1 it is the
-    negative ELBO with a sampled KL. The aggregate posterior q(z) is estimated from the batch by stratified sampling.
+    loss = E_q[-log p(x | z)] + alpha I(x; z) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d)), in nats per image: Chen
+    et al. (2018), "Isolating Sources of Disentanglement", with the parts of its equation 2. With all weights 1 it is
+    the negative ELBO with a sampled KL. The aggregate posterior q(z) is estimated from the batch by stratified
+    sampling.
     """
 
     weight: Annotated[float, Ge(0)] = 6.0

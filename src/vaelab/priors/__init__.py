@@ -41,7 +41,7 @@ class StandardNormal(PriorSpec):
 
 @dataclass(frozen=True)
 class ConditionalNormal(PriorSpec):
-    """Conditional normal prior, one learned normal per class (Sohn, Lee and Yan 2015, section 4.1).
+    """Conditional normal prior, one learned normal per class (Sohn, Lee and Yan 2015, section 4).
 
     p(z | c) = N(z; m(c), diag(s(c)^2)); where the label is unknown, the mixture over labels with equal weights.
     """
@@ -58,7 +58,7 @@ class ConditionalNormal(PriorSpec):
 
 @dataclass(frozen=True)
 class Mixture(PriorSpec):
-    """Mixture-of-Gaussians prior with learned components (Tomczak and Welling 2018, section 4).
+    """Mixture-of-Gaussians prior with learned components (Tomczak and Welling 2018).
 
     p(z) = sum_k w_k N(z; m_k, diag(s_k^2)), or with full covariances. Fitted after training it starts from what
     expectation-maximisation finds for codes of the training images (Ghosh et al. 2020).
@@ -78,7 +78,7 @@ class Mixture(PriorSpec):
 
 @dataclass(frozen=True)
 class Vamp(PriorSpec):
-    """VampPrior, a mixture of the model's posteriors at learned pseudo-inputs (Tomczak and Welling 2018, eq. 9).
+    """VampPrior, a mixture of the model's posteriors at learned pseudo-inputs (Tomczak and Welling 2018).
 
     p(z) = 1/K sum_k q(z | u_k).
     """

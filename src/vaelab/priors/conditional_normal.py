@@ -15,8 +15,8 @@ class ConditionalNormalPrior(Prior):
     r"""A normal distribution whose mean and log variance are linear in the condition.
 
     p(z | c) = N(z; A c, diag(exp(B c))), A and B learned: the conditional prior network of Sohn, Lee and Yan (2015),
-    section 4.1, here linear, so that one-hot labels give one normal per class. A starts at small random values and
-    B at 0: all classes start near N(0, I). Log variances are bounded by `scale_of`.
+    section 4, here linear, so that one-hot labels give one normal per class. A starts at small random values and B at
+    0: all classes start near N(0, I). Log variances are bounded by `scale_of`.
 
     An unknown label, a condition of zeros, has the mixture over labels as its prior,
 

@@ -18,8 +18,8 @@ from vaelab.errors import UserError
 class MixturePrior(Prior):
     r"""A mixture of K Gaussians with learned weights, means and covariances.
 
-    p(z) = sum_k w_k N(z; m_k, S_k), with S_k = diag(s_k^2), the "MoG" of Tomczak and Welling (2018), section 4,
-    or S_k = L_k L_k^T, where L_k is lower triangular with the diagonal s_k. Means start at draws from N(0, I), so that
+    p(z) = sum_k w_k N(z; m_k, S_k), with S_k = diag(s_k^2), the "MoG" of Tomczak and Welling (2018), or with
+    S_k = L_k L_k^T, where L_k is lower triangular with the diagonal s_k. Means start at draws from N(0, I), so that
     components differ; weights start equal, scales at 1 and the rest of L_k at 0. The KL to it has no closed form and is
     sampled. Scales are bounded from below, see `bounded`.
 

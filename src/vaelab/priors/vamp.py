@@ -13,10 +13,9 @@ from vaelab.contract import Infer, Prior
 class VampPrior(Prior):
     """A mixture of the model's posteriors at K learned pseudo-inputs u_k.
 
-    p(z) = 1/K sum_k q(z | u_k): Tomczak and Welling (2018), equation 9. A sigmoid keeps the pixels of pseudo-inputs in
-    [0, 1]; those of a table are standardised columns, without bounds. In a conditional model each pseudo-input has a
-    learned condition, so the prior is the same for all labels.
-    The KL to it has no closed form and is sampled.
+    p(z) = 1/K sum_k q(z | u_k): Tomczak and Welling (2018). A sigmoid keeps the pixels of pseudo-inputs in [0, 1];
+    those of a table are standardised columns, without bounds. In a conditional model each pseudo-input has a learned
+    condition, so the prior is the same for all labels. The KL to it has no closed form and is sampled.
 
     Args:
         components: K, number of pseudo-inputs.

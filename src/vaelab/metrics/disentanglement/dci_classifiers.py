@@ -68,11 +68,11 @@ def dci_logistic_classifiers(
 ) -> DciScores:
     """DCI with logistic regression and a penalty on absolute weights, the linear model for factors that are classes.
 
-    Eastwood and Williams (2018), section 3, take the absolute weights of a lasso regression for the importance of
-    standardised dimensions. Here the lasso is a softmax regression with the same penalty (C = 1), and the importance
-    of a dimension is the mean of its absolute weights over the values of a factor. It learns from half of the rows, at
-    most `n_train` of them. Informativeness is the accuracy on the other half, which by chance is about 1 / values. A
-    factor of more than `factor_bins` values is cut into bins of equal counts.
+    Eastwood and Williams (2018) take the absolute weights of a lasso regression for the importance of standardised
+    dimensions. Here the lasso is a softmax regression with the same penalty (C = 1), and the importance of a dimension
+    is the mean of its absolute weights over the values of a factor. It learns from half of the rows, at most `n_train`
+    of them. Informativeness is the accuracy on the other half, which by chance is about 1 / values. A factor of more
+    than `factor_bins` values is cut into bins of equal counts.
 
     Invariant to scale, sign flips and order of dimensions up to the tolerance of the solver (about 1e-2). The halves
     depend on the order of rows.

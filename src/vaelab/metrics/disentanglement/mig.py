@@ -35,12 +35,12 @@ def mutual_information_gap(
 
         MIG = mean_k (I_(1)k - I_(2)k) / H(v_k),      from 0 to 1
 
-    Chen, Li, Grosse and Duvenaud (2018), equation 6. Their I is that of draws from known posteriors; here it is that of
-    the given numbers, estimated from nearest neighbours (Ross 2014) as in `label_information`, with the square root of
-    the number of rows of a value as the number of neighbours. There are no bins, so a dimension that repeats a factor
-    up to small noise scores close to 1, for any frequencies of the values. `mig_equal_width` is the estimate of
-    Locatello et al. (2019). A factor of more than `factor_bins` values is cut into bins of equal counts; other factors
-    keep their values. A dimension of at most 20 values is counted exactly.
+    Chen, Li, Grosse and Duvenaud (2018). Their I is that of draws from known posteriors; here it is that of the given
+    numbers, estimated from nearest neighbours (Ross 2014) as in `label_information`, with the square root of the number
+    of rows of a value as the number of neighbours. There are no bins, so a dimension that repeats a factor up to small
+    noise scores close to 1, for any frequencies of the values. `mig_equal_width` is the estimate of Locatello et al.
+    (2019). A factor of more than `factor_bins` values is cut into bins of equal counts; other factors keep their
+    values. A dimension of at most 20 values is counted exactly.
 
     Exactly invariant to the order of dimensions and of rows, and, but for rounding, to scale and sign. Bins of equal
     counts, which it took before, made it exactly invariant to monotone changes too. Now these change it a little, as

@@ -86,9 +86,9 @@ def sap_linear_svc(
     """The SAP score as Locatello et al. (2019) measure it: every factor is a set of classes.
 
     S is the accuracy of a linear support vector classifier of a factor from one dimension, with C = 0.01 and balanced
-    classes (Kumar, Sattigeri and Balakrishnan 2018, section 3, for categorical factors). It learns from half of the
-    rows, at most `n_train` of them, and is tested on the others. A factor of more than `factor_bins` values, which they
-    do not have, is cut into bins of equal counts.
+    classes, where Kumar, Sattigeri and Balakrishnan (2018), section 3, fit thresholds. It learns from half of the rows,
+    at most `n_train` of them, and is tested on the others. A factor of more than `factor_bins` values, which they do
+    not have, is cut into bins of equal counts.
 
     It differs from `sap_score` in three ways. The order of values is not used: on a line, one hyperplane per class
     cannot separate a class from those on both sides, so even a perfect dimension of ten values has a low accuracy. The

@@ -80,11 +80,11 @@ def inference_gaps(
 
         log p(x) - L(q) = [log p(x) - L(q*)] + [L(q*) - L(q)],    q* = argmax of L over the family,
 
-    Cremer, Li and Duvenaud (2018), equations 3 to 5. The family is that of the model's posterior: Gaussians with a
-    diagonal or a full covariance. For each image q* is found by `steps` steps of Adam on its mean and covariance, once
-    from the encoder's posterior and once, if given, from the moments of the true posterior. The best of these and the
-    encoder's posterior counts, so the amortisation gap is never negative. The gradient omits the score function, so
-    its noise vanishes when q is the true posterior (Roeder, Wu and Duvenaud 2017, equation 6).
+    Cremer, Li and Duvenaud (2018). The family is that of the model's posterior: Gaussians with a diagonal or a full
+    covariance. For each image q* is found by `steps` steps of Adam on its mean and covariance, once from the encoder's
+    posterior and once, if given, from the moments of the true posterior. The best of these and the encoder's posterior
+    counts, so the amortisation gap is never negative. The gradient omits the score function, so its noise vanishes when
+    q is the true posterior (Roeder, Wu and Duvenaud 2017).
 
     Every ELBO averages over `evaluation` draws, with the same standard normal numbers for q and q*. If `log_p` is a
     lower bound, so is the approximation gap.

@@ -68,10 +68,10 @@ def frechet_between(
 def frechet_distance(real: Float[_Numbers, "N F"], samples: Float[_Numbers, "M F"]) -> FrechetDistance:
     """The squared Fréchet distance between features of real images and of samples, from their means and covariances.
 
-    Heusel et al. (2017), equation 6, whose FID is this distance on the features of the Inception network. The features
-    of another network, for example `ImageClassifier.features`, give other numbers on another scale: report it as the
-    Fréchet distance on that network's features, not as FID, and compare it only for the same network, real images and
-    numbers of images.
+    Heusel et al. (2017), whose FID is this distance on the features of the Inception network. The features of another
+    network, for example `ImageClassifier.features`, give other numbers on another scale: report it as the Fréchet
+    distance on that network's features, not as FID, and compare it only for the same network, real images and numbers
+    of images.
 
     The estimate has a positive bias that falls as 1 / N (Chong and Forsyth 2020), so the numbers of images are part of
     the result. The distance between two sets of real images of the same sizes estimates this bias.

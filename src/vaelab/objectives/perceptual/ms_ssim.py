@@ -22,7 +22,7 @@ class MsSsimPenalty(nn.Module):
     """1 - MS-SSIM of images in [0, 1], per image, averaged over channels.
 
     Wang, Simoncelli and Bovik (2003), equation 7. Local moments are those under a Gaussian window of 11 x 11 pixels
-    with a standard deviation of 1.5 (Wang et al. 2004, section III.B), at the positions where it lies within the
+    with a standard deviation of 1.5 (Wang et al. 2004, section III.C), at the positions where it lies within the
     image. On a side of fewer than 11 pixels the window is as wide as fits and has an odd number of pixels. Between
     scales 2 x 2 pixels are averaged. A scale whose mean contrast and structure are below 1e-4, negative ones included,
     counts 1e-4.
