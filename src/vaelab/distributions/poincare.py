@@ -22,8 +22,8 @@ class WrappedNormal(Distribution):
 
         log p(z) = log N(v; 0, diag(sigma^2)) - (D - 1) log(sinh(sqrt(c) r) / (sqrt(c) r)).
 
-    In float32 distances from the origin end at about 12 / sqrt(c), where the next number is the boundary; what is drawn
-    further out is put there.
+    In float32, distances from the origin end at about 12 / sqrt(c): the next number is the boundary. Draws further out
+    are moved to that distance.
 
     Args:
         centre: m, points of the ball, (*B, D).

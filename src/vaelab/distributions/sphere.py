@@ -35,7 +35,7 @@ class VonMisesFisher(Distribution):
 
     A draw has the height w = mu . z along the mean direction and a uniform direction around it. Heights are drawn by
     rejection (Wood 1994, as in their algorithm 1); their gradient is not that of the proposals, which would need a
-    correction, but the exact one of an implicit function (Figurnov, Mohamed and Mnih 2018).
+    correction, but the exact one by implicit differentiation (Figurnov, Mohamed and Mnih 2018).
 
     Args:
         direction: mu, unit vectors, (*B, D).

@@ -101,8 +101,9 @@ class Iaf(TransformSpec):
 class Coupling(TransformSpec):
     """Affine coupling layers, quick in both directions (Dinh, Sohl-Dickstein and Bengio 2017, equations 4 and 5).
 
-    f(z)_i = exp(a_i) z_i + b_i for every second dimension, where a_i and b_i depend on the others, which stay. Even and
-    odd dimensions take turns, so at least two transformations are needed to change all; scales lie within [1e-3, 1e3].
+    f(z)_i = exp(a_i) z_i + b_i for every second dimension, where a_i and b_i depend on the others, which stay as they
+    are. Even and odd dimensions take turns, so at least two transformations are needed to change all; scales lie within
+    [1e-3, 1e3].
     """
 
     def build(self, sizes: FlowSizes) -> Flow:
@@ -117,7 +118,7 @@ class Planar(TransformSpec):
     """Planar flow (Rezende and Mohamed 2015, equation 10).
 
     g(e) = e + u tanh(w . e + b). It stretches space across a plane. In a posterior g leads from noise to z, in a prior
-    from z to noise; in the other direction one equation of one number is solved, to the last digits.
+    from z to noise; the other direction solves an equation in one unknown, to the last digits.
     """
 
     def build(self, sizes: FlowSizes) -> Flow:
@@ -131,8 +132,8 @@ class Planar(TransformSpec):
 class Radial(TransformSpec):
     """Radial flow (Rezende and Mohamed 2015, equation 14).
 
-    g(e) = e + beta (e - m) / (alpha + |e - m|). It draws points to a centre m or drives them from it. In a posterior g
-    leads from noise to z, in a prior from z to noise; both directions have a closed form.
+    g(e) = e + beta (e - m) / (alpha + |e - m|). It pulls points towards a centre m or pushes them away. In a posterior
+    g leads from noise to z, in a prior from z to noise; both directions have a closed form.
     """
 
     def build(self, sizes: FlowSizes) -> Flow:

@@ -20,7 +20,7 @@ from vaelab.likelihoods.ordinal import OrdinalColumnsLikelihood
 
 
 class ByColumnLikelihood(Likelihood):
-    r"""Independent columns given z, each type by a density or a mass of its own; Nazabal et al. (2020).
+    r"""Columns that are independent given z, each type with its own density or mass function (Nazabal et al. 2020).
 
     log p(x | z) = log p(x_real | z) + log p(x_count | z) + sum_j log Bernoulli(x_j; sigmoid(theta_j)) + sum_k x_k . log
     softmax(theta_k) + sum_l x_l . log Ordinal(theta_l)

@@ -13,7 +13,7 @@ class StudentTLikelihood(LocationLikelihood):
 
     p(x | z) = prod_i t_nu((x_i - theta_i) / s_i) / s_i, with log s learned: Takahashi, Iwata, Yamanaka, Yamada and Yagi
     (2018), where s is an output of the decoder instead. An outlier costs log(1 + e^2 / nu) instead of the e^2 of a
-    normal, so that it does not decide the fit.
+    normal, so it does not dominate the fit.
 
     Args:
         degrees: nu > 1, so that the mean theta exists.

@@ -60,7 +60,7 @@ class CellSpec(Spec, room=True):
 
 @dataclass(frozen=True)
 class AutoencoderKl(NetworkSpec):
-    """Autoencoder of latent diffusion, with a latent vector for each place of a map (Rombach et al. 2022, appendix G).
+    """Autoencoder of latent diffusion, with a latent vector per position of a map (Rombach et al. 2022, appendix G).
 
     Residual blocks, and attention on the coarsest map. The defaults are those of the published f4 autoencoder; four
     levels make f8. `vaelab.export_diffusers` writes a trained one in the layout that diffusers' `AutoencoderKL` loads.
@@ -257,7 +257,7 @@ class Modules(NetworkSpec):
 
 @dataclass(frozen=True)
 class Spectral(NetworkSpec):
-    """Another network whose decoder's weights are divided by their spectral norms (Miyato et al. 2018, section 2.1).
+    """Another network, its decoder's weights divided by their spectral norms (Miyato et al. 2018, section 2.1).
 
     W / sigma(W) in every linear layer and convolution that the decoder alone uses; with ReLU between linear layers the
     decoder changes by at most |z - z'|. It is RAE-SN with the objective `Rae` (Ghosh et al. 2020, section 3.1).

@@ -1,4 +1,4 @@
-"""The autoencoder of latent diffusion, with a latent vector for each place of a map."""
+"""The autoencoder of latent diffusion, with a latent vector per position of a map."""
 
 from __future__ import annotations
 
@@ -160,12 +160,12 @@ class Decoder(nn.Module):
 
 
 class AutoencoderKlNetwork(Network):
-    """The KL-regularised autoencoder of Rombach et al. (2022), appendix G, by the names of layers that diffusers has.
+    """The KL-regularised autoencoder of Rombach et al. (2022), appendix G, with layers named as in diffusers.
 
-    For 32 x 32 images and three levels of channels the map has 8 x 8 places, each with a latent vector. h and z are
-    ordered by place, as in a spatial `ResNet`. A posterior's heads are linear layers per place, which together are
-    the convolution `quant_conv` of the published network. Odd sizes round down when they are halved, and the decoder
-    goes back to the exact size of each level. The condition is appended to image and latents as planes.
+    For 32 x 32 images and three levels of channels the map has 8 x 8 positions, each with a latent vector. h and z are
+    ordered by position, as in a spatial `ResNet`. A posterior's heads are linear layers per position, which together
+    are the convolution `quant_conv` of the published network. Odd sizes round down when they are halved, and the
+    decoder goes back to the exact size of each level. The condition is appended to image and latents as planes.
 
     Args:
         channels: of each level, from the image inwards; between two levels the map is halved.

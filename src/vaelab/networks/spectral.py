@@ -16,7 +16,7 @@ _LAYERS = (nn.Linear, nn.modules.conv._ConvNd)
 
 
 def with_normalised_decoder(network: Network, sizes: Sizes) -> Network:
-    """The network, in which the layers that decoding alone uses have weights of spectral norm one.
+    """The network, with weights of spectral norm one in the layers that only decoding uses.
 
     Miyato et al. (2018), sections 2.1 and 2.2, with one step of power iteration per training step. A convolution's
     weight counts as a matrix with one row per output channel.

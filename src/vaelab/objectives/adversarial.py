@@ -16,8 +16,8 @@ class Adversarial(Matching):
     """Adversarial autoencoder, AAE, a discriminator between q(z) and the prior (Makhzani et al. 2016).
 
     loss = E_q[-log p(x | z)] - weight E_q(z)[log D(z)], in nats per image, with D trained to tell draws of the prior
-    from draws of q(z): Makhzani et al. (2016), "Adversarial Autoencoders", section 2, with the encoder's loss that does
-    not saturate. A prior with weights moves towards q(z) by the opposite term, -weight E_p(z)[log (1 - D(z))]. The
+    from draws of q(z): Makhzani et al. (2016), "Adversarial Autoencoders", section 2, with the encoder's non-saturating
+    loss. A prior with weights is drawn towards q(z) by the opposite term, -weight E_p(z)[log (1 - D(z))]. The
     discriminator is part of the objective: the run's optimiser trains it, and checkpoints contain it, but the saved
     model does not.
     """

@@ -16,12 +16,12 @@ from vaelab.objectives.wrapper import Wrapper
 
 @dataclass(frozen=True)
 class AdversarialReconstruction(Wrapper):
-    """Another objective plus an adversarial term, as autoencoders of images are trained (Esser et al. 2021).
+    """Another objective plus an adversarial term, as in the training of image tokenizers (Esser et al. 2021).
 
     loss = base - weight lambda E_q[D(y)] + 1/2 E[max(0, 1 - D(x)) + max(0, 1 + D(y))], y the decoded mean and D the
     logits of overlapping patches (Isola et al. 2017), with lambda = |d base| / (|d E_q[D(y)]| + 1e-6), where d is the
-    gradient by the weights of the decoder's last layer: Esser, Rombach and Ommer (2021), equation 7. The KL has none
-    there, so of an ELBO this is the gradient of the reconstruction.
+    gradient with respect to the weights of the decoder's last layer: Esser, Rombach and Ommer (2021), equation 7. The
+    KL has none there, so of an ELBO this is the gradient of the reconstruction.
 
     The last term trains D alone, the others the model alone. D is part of the objective: the run's optimiser trains it,
     and checkpoints contain it, but the saved model does not. With `base=Perceptual(...)`, a small weight of the KL and

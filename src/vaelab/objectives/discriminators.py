@@ -39,7 +39,7 @@ def cross_entropy(network: nn.Module, real: Float[Tensor, "N D"], fake: Float[Te
 
 
 class ImageDiscriminator(nn.Module):
-    """From images to hidden features, and to one logit per image: convolutions 5x5 that halve the image, and a layer.
+    """From images to hidden features and one logit each: 5x5 convolutions that halve the image, then a linear layer.
 
     Larsen et al. (2016), table 1, with group normalisation in place of batch normalisation, so that the logit of an
     image does not depend on the others of its batch, and without the fully connected hidden layer.
@@ -71,7 +71,7 @@ class ImageDiscriminator(nn.Module):
 class PatchDiscriminator(nn.Module):
     """From images to a map of logits, one for each of the overlapping patches that its convolutions see.
 
-    Isola et al. (2017), section 6.1.2: convolutions 4x4 that halve the image and double the channels, up to eight times
+    Isola et al. (2017), section 6.1.2: 4x4 convolutions that halve the image and double the channels, up to eight times
     the first, then two that keep its size, less one pixel. Group normalisation replaces batch normalisation, so that
     the logits of an image do not depend on the others of its batch. Small images are halved less often, so that at
     least one patch is left: 32 x 32 has three halvings, 16 x 16 two, 8 x 8 one.

@@ -62,8 +62,8 @@ class Rbf(_Scaled):
 class InverseMultiquadratic(_Scaled):
     """Inverse multiquadratics, k(u, v) = sum_s C / (C + |u - v|^2), C = 2 D s in D dimensions.
 
-    Heavier tails than radial basis functions, so that far outliers are pulled in: Tolstikhin et al. (2018), section 4,
-    summed over scales as in the authors' code.
+    Its tails are heavier than those of radial basis functions, so that distant outliers are pulled in: Tolstikhin et
+    al. (2018), section 4, summed over scales as in the authors' code.
     """
 
     scales: tuple[Annotated[float, Gt(0)], ...] = _SCALES

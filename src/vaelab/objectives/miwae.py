@@ -90,7 +90,7 @@ class Piwae(_Grouped):
     follows that of `Miwae` with M groups of K draws: Rainforth et al. (2018), "Tighter Variational Bounds are Not
     Necessarily Better", section 5. With w_mk = p(x, z_mk) / q(z_mk | x), the decoder's gradient weighs d log w_mk by
     w_mk / sum_mk w_mk and the encoder's by (1/M) w_mk / sum_k w_mk. Both come from one backward pass. A prior that is
-    made of the model's own posterior counts as a part of the decoder.
+    built from the model's own posterior counts as part of the decoder.
     """
 
     samples: Annotated[int, Ge(1)] = 64

@@ -44,7 +44,7 @@ class GradientPenalty(RegulariserSpec):
 
     D(z) is the decoded image, the mean of p(x | z). The norm is estimated without bias from random directions v ~
     N(0, I) in the space of images, |J|_F^2 = E |J^T v|^2 (Hutchinson 1990). The loss differentiates the decoder twice,
-    which compiled networks of torch do not allow.
+    which networks compiled by torch do not allow.
     """
 
     directions: Annotated[int, Ge(1)] = 1
@@ -64,9 +64,9 @@ AnyRegulariser = Annotated[RegulariserSpec, any_of(RegulariserSpec)]
 class Rae(ObjectiveSpec):
     """Regularised autoencoder, RAE, whose prior is fitted afterwards (Ghosh et al. 2020, section 3).
 
-    loss = -log p(x | z) + beta |z|^2 / 2 + weight R(decoder), in nats per image, of codes z of a `Deterministic`
-    encoder. With both weights 0 it is a plain autoencoder. RAE-SN has weight 0 and the network `Spectral`. The prior
-    has no part in the loss; `vaelab fit-prior` fits one to the codes (section 4).
+    loss = -log p(x | z) + beta |z|^2 / 2 + weight R(decoder), in nats per image, where z is the code of a
+    `Deterministic` encoder. With both weights 0 it is a plain autoencoder. RAE-SN has weight 0 and the network
+    `Spectral`. The prior plays no part in the loss; `vaelab fit-prior` fits one to the codes (section 4).
     """
 
     beta: AnySchedule = Constant(1.0)

@@ -29,7 +29,7 @@ class SemiAmortised(ObjectiveSpec):
     There are two differences from Kim et al. (2018). Steps are in units of q's scale, and their length is bounded
     smoothly, instead of plain steps with momentum and a clipped gradient. Second derivatives are exact, not by finite
     differences. The totals that training reports are those of the encoder, before refinement; `vaelab.refine` and the
-    part gaps of the evaluation refine a trained model.
+    evaluation's part `gaps` refine a trained model.
     """
 
     steps: Annotated[int, Ge(1)] = 5

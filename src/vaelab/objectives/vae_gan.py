@@ -16,7 +16,7 @@ from vaelab.traits import Trait
 
 @dataclass(frozen=True)
 class VaeGan(ObjectiveSpec):
-    """VAE/GAN, reconstruction measured by the features of a discriminator that is trained along (Larsen et al. 2016).
+    """VAE/GAN, reconstruction measured by the features of a discriminator trained with it (Larsen et al. 2016).
 
     loss = beta KL + 1/2 E_q|D_l(x) - D_l(y)|^2 - adversarial E[log D(y') + log D(y_p)] + pixels E_q[-log p(x | z)], y
     the decoded mean, y' the same at a fixed z, and y_p that at a draw of the prior: Larsen et al. (2016),

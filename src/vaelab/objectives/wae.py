@@ -24,7 +24,7 @@ class Wae(Matching):
     loss = E_q[-log p(x | z)] + weight MMD^2(q(z), p(z)), in nats per image: Tolstikhin et al. (2018), "Wasserstein
     Auto-Encoders", algorithm 2. The cost between images is -log p(x | z), for normal pixels the paper's squared error
     up to a constant. The discrepancy is an unbiased estimate from a batch, so that it can be negative. With several
-    draws per image, it is the mean over draws, since the draws of one image are no independent draws of q(z).
+    draws per image, it is the mean over draws, since the draws for one image are not independent draws from q(z).
     """
 
     kernel: AnyKernel = InverseMultiquadratic()

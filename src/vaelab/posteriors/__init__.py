@@ -75,8 +75,8 @@ class FullGaussian(PosteriorSpec):
 class Deterministic(PosteriorSpec):
     """Deterministic encoder, of a plain or a regularised autoencoder (Ghosh et al. 2020, section 3).
 
-    q(z | x) = delta(z - mu(x)). It has no density: there are no importance weights and no bound on log p(x). What
-    stands as the KL is -log p(mu(x)), with the entropy of the point left out. log p(x) itself needs only prior and
+    q(z | x) = delta(z - mu(x)). It has no density: there are no importance weights and no bound on log p(x). What is
+    reported as the KL is -log p(mu(x)), with the entropy of the point left out. log p(x) itself needs only prior and
     decoder, and is exact by quadrature in up to three dimensions; the prior is best fitted afterwards.
     """
 

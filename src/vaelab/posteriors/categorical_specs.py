@@ -47,11 +47,11 @@ class CategoricalPosterior(PosteriorSpec):
 class GumbelSoftmax(PosteriorSpec):
     """Categorical codes trained through their Gumbel-softmax relaxation (Jang et al. 2017; Maddison et al. 2017).
 
-    y = softmax((logits + g) / T), g_k = -log(-log u_k): Jang, Gu and Poole (2017), equation 2. The model is the
-    one with discrete codes: evidence, encoding and generation are its own, and evaluation draws codes. In training the
-    decoder reads the relaxed y, and the KL is that of the categorical distributions, exact under `UniformCodes`, as in
-    Jang et al.; so the training loss is no bound, and its gradient has a bias that falls with T. Losses of importance
-    weights, and priors without an exact KL, are refused; `AutoregressiveCodes` is fitted afterwards.
+    y = softmax((logits + g) / T), g_k = -log(-log u_k): Jang, Gu and Poole (2017), equation 2. The model itself has
+    discrete codes: evidence, encoding and generation use them, and evaluation draws codes. In training the decoder
+    reads the relaxed y, and the KL is that of the categorical distributions, exact under `UniformCodes`, as in Jang et
+    al.; so the training loss is no bound, and its gradient has a bias that falls with T. Importance-weighted losses,
+    and priors without an exact KL, are refused; `AutoregressiveCodes` is fitted afterwards.
     """
 
     size: Annotated[int, Ge(2)] = 10

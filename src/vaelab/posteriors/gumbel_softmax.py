@@ -17,7 +17,7 @@ class GumbelSoftmaxPosterior(CategoricalCodesPosterior):
     """Categorical codes that are trained through a continuous relaxation of their draws.
 
     y = softmax((logits + g) / T), g standard Gumbel noise: Jang, Gu and Poole (2017), equation 2. In training the
-    decoder reads the vectors averaged with the shares y, and `code` is the argmax of y, an exact draw of q(code | x) at
+    decoder reads the mean of the vectors weighted by y, and `code` is the argmax of y, an exact draw of q(code | x) at
     every temperature (Maddison, Mnih and Teh 2017, proposition 1b). In evaluation mode it reads the vectors of the
     code.
 

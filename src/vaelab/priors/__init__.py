@@ -60,7 +60,7 @@ class ConditionalNormal(PriorSpec):
 class Mixture(PriorSpec):
     """Mixture-of-Gaussians prior with learned components (Tomczak and Welling 2018).
 
-    p(z) = sum_k w_k N(z; m_k, diag(s_k^2)), or with full covariances. Fitted after training it starts from what
+    p(z) = sum_k w_k N(z; m_k, diag(s_k^2)), or with full covariances. Fitted after training, it starts from what
     expectation-maximisation finds for codes of the training images (Ghosh et al. 2020).
     """
 

@@ -40,7 +40,7 @@ class DiffusionPrior(Prior):
 
     **In training mode** `log_prob` is an estimate, without bias, of a bound, see `DenoisingBound`, and the KL of a
     training batch is one of an upper bound on the KL. The bound is for the prior that the stochastic reverse of the
-    diffusion defines, which is the same as that of the flow where f is the true one.
+    diffusion defines, which agrees with that of the flow where f is exact.
 
     Args:
         latent: D, dimensions of z.

@@ -24,7 +24,7 @@ class TwoStagePrior(Prior):
     r"""A VAE over latents: p(z) = E p(z | u) with u from N(0, I).
 
     p(z | u, c) = N(z; m(u, c), g^2 I), q(u | z, c) = N(u; n(z, c), diag(s(z, c)^2)): Dai and Wipf (2019), section 4,
-    with as many dimensions of u as of z and a learned g. Both means add to their input what a network gives, and g
+    with as many dimensions of u as of z and a learned g. Both means are their input plus the output of a network, and g
     starts small, so that u does not begin, and stay, unused.
 
     Draws are exact; log p(z) has no closed form. `log_prob` estimates p(z) without bias, so log p(z) from below, by

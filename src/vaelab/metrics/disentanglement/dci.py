@@ -34,7 +34,7 @@ def disentanglement_of(importance: Float[NDArray[np.float64], "D K"]) -> float:
     """Disentanglement of an importance matrix, from 0 to 1: sum_d rho_d (1 - H_K(P_d)).
 
     Eastwood and Williams (2018), section 2: P_d is row d normalised to sum 1, H_K its entropy to base K, and rho_d the
-    share of row d in the sum of the matrix. It is 1 if each dimension is important for one factor only. Dimensions
+    share of row d in the sum of the matrix. It is 1 if each dimension is important for only one factor. Dimensions
     without importance have no weight; if there are no others, the score is 0.
 
     Args:
@@ -63,7 +63,7 @@ def disentanglement_of(importance: Float[NDArray[np.float64], "D K"]) -> float:
 def completeness_of(importance: Float[NDArray[np.float64], "D K"]) -> float:
     """Completeness of an importance matrix, from 0 to 1: `disentanglement_of` its transpose.
 
-    Eastwood and Williams (2018), section 2. It is 1 if one dimension only is important for each factor.
+    Eastwood and Williams (2018), section 2. It is 1 if only one dimension is important for each factor.
 
     Args:
         importance: of each dimension for each factor, in any unit.

@@ -42,10 +42,10 @@ def mutual_information_gap(
     (2019). A factor of more than `factor_bins` values is cut into bins of equal counts; other factors keep their
     values. A dimension of at most 20 values is counted exactly.
 
-    Exactly invariant to the order of dimensions and of rows, and, but for rounding, to scale and sign. Bins of equal
-    counts, which it took before, made it exactly invariant to monotone changes too. Now these change it a little, as
-    neighbourhoods are small: the exponential of a factor scores as high as the factor. Noise scores about 0.002 with
-    2,000 rows and 0.0003 with 20,000: its information is 0 on average, and negative estimates count as 0.
+    Exactly invariant to the order of dimensions and of rows, and, but for rounding, to scale and sign. Monotone changes
+    alter it only a little, since neighbourhoods are small: the exponential of a factor scores as high as the factor.
+    Noise scores about 0.002 with 2,000 rows and 0.0003 with 20,000: its information is 0 on average, and negative
+    estimates count as 0.
 
     Args:
         representation: of N images, for example posterior means.

@@ -46,7 +46,7 @@ def sap_score(
     and factor, over all rows. For a categorical factor S is the balanced accuracy, on one half of the rows, of
     thresholds on the dimension that a decision tree learns on the other half, one fewer than there are categories. It
     is rescaled so that chance is 0, as for numbers; the score of the paper, for a factor with V values, is 1 - 1 / V
-    times as large. `sap_linear_svc` takes every factor for a set of classes, as Locatello et al. (2019) do.
+    times as large. `sap_linear_svc` treats every factor as a set of classes, as Locatello et al. (2019) do.
 
     Invariant to the order of dimensions, to scale and to sign flips. For numeric factors it is also invariant to the
     order of rows, on which the halves depend. Noise dimensions change it by squared correlations of about 1 / N.
