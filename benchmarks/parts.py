@@ -78,7 +78,7 @@ ROWS = {
     "sliced Wasserstein": Row(objective=vl.SlicedWasserstein()),
     "adversarial autoencoder": Row(objective=vl.Adversarial()),
     "MS-SSIM penalty": Row(objective=vl.Perceptual(vl.Elbo(), vl.MsSsim(), weight=20.0)),
-    "VAE/GAN": Row(objective=vl.VaeGan()),
+    "VAE-GAN": Row(objective=vl.VaeGan()),
     # Posteriors.
     "full covariance": _vae(posterior=vl.FullGaussian()),
     "Student-t posterior": _vae(posterior=vl.StudentTPosterior()),

@@ -44,6 +44,8 @@ def test_python_blocks_in_the_documents_run(page: Path, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPTS, *files], capture_output=True, text=True, check=False)
     if "the explorer's page is not built" in done.stderr:
         pytest.skip("the explorer's page is not built (make explorer)")
+    if "vaelab[export]" in done.stderr or "No module named 'onnxruntime'" in done.stderr:
+        pytest.skip("the extra export is not installed")
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 

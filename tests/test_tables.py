@@ -235,6 +235,11 @@ def test_what_shows_images_refuses_rows_of_a_table(command: list[str], tmp_path:
         ({"a": [1.0, 2.0]}, {"mask": np.ones((1, 1), bool)}, "mask is bool of shape (1, 1), but must be bool of shape"),
         ({"a": [1.0, 2.0]}, {"test": 2}, "test is 2, but must be a share of the rows between 0 and 1"),
         (np.zeros((2, 3, 4)), {}, "x has shape (2, 3, 4), but a table must be (N, F)"),
+        (
+            {"t": np.array(["2020-01-01", "2020-01-02"], "datetime64[ns]")},
+            {},
+            "column 't' holds datetime64[ns], but must",
+        ),
         (pd.DataFrame({"t": pd.to_datetime(["2020-01-01", "2020-01-02"])}), {}, "must hold numbers, booleans or text"),
     ],
 )

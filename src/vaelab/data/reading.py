@@ -176,6 +176,10 @@ def _column(
         wanted, order = "ordinal", tuple(map(_spelled, wanted))
     if wanted is not None and wanted not in _TYPES:
         raise UserError(f"types gives {name!r} the type {wanted!r}, but must give one of {', '.join(_TYPES)}")
+    if values.dtype.kind in "mM":  # times, which `tolist` may turn into whole numbers of nanoseconds
+        raise UserError(
+            f"column {name!r} holds {values.dtype}, but must hold numbers, booleans or text; convert or drop it"
+        )
     given = values.tolist()
     absent = np.array([_is_missing(value) for value in given], bool)
     present = [value for value, is_absent in zip(given, absent, strict=True) if not is_absent]

@@ -93,7 +93,9 @@ def dci_logistic_classifiers(
         mean: _Weights = np.abs(regression.coef_).mean(0)
         return mean
 
-    lasso = LogisticRegression(l1_ratio=1, solver="saga", tol=1e-3, max_iter=1000, random_state=seed)
+    # Before scikit-learn 1.8 the ratio has an effect under this penalty only; since then the argument is deprecated.
+    mixed = {"penalty": "elasticnet"} if LogisticRegression().penalty == "l2" else {}
+    lasso = LogisticRegression(l1_ratio=1, solver="saga", tol=1e-3, max_iter=1000, random_state=seed, **mixed)
     return _scores(representation, factors, lasso, mean_weight, n_train, factor_bins, seed)
 
 
