@@ -29,7 +29,7 @@ def measured(run: Path, n_images: int) -> tuple[torch.nn.Module, torch.Tensor, t
     opened = open_run(run)
     test = opened.load_data().split("test")
     test = test.take(slice(0, n_images))
-    return opened.model, pixels_of(test, opened.experiment.binarisation), condition_of(test)
+    return opened.model, pixels_of(test, opened.experiment.binarisation), condition_of(test, opened.model)
 
 
 def exact(run: Path, n_images: int, samples: int) -> dict[str, float]:

@@ -25,6 +25,8 @@ from vaelab import (
     AdversarialReconstruction,
     AutoencoderKl,
     AutoregressiveCodes,
+    Bernoulli,
+    ByColumn,
     CategoricalPosterior,
     Codebook,
     Conv,
@@ -41,6 +43,7 @@ from vaelab import (
     Ladder,
     Miwae,
     Mlp,
+    Multimodal,
     Piwae,
     PixelCnn,
     ResidualCodebook,
@@ -55,6 +58,7 @@ from vaelab import (
 from vaelab.codec import decode, encode
 from vaelab.data import BinarisationSpec, DataFormat, ImageFormat, SourceSpec
 from vaelab.experiment import Training
+from vaelab.experts import ExpertsSpec
 from vaelab.likelihoods import LikelihoodSpec
 from vaelab.networks import CellSpec, NetworkSpec
 from vaelab.objectives import ObjectiveSpec
@@ -288,6 +292,16 @@ def test_a_hierarchy_holds_the_contract(index: int, conditional: bool, tmp_path:
     for format in formats:
         spec = Ladder((1, 2), 2, 8, cell=cell, conditional=conditional, likelihood=OF_IMAGES[index])
         assert decode(Ladder, encode(spec)) == spec
+        holds_the_contract(spec, format, tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("experts", parts(ExpertsSpec), ids=lambda experts: type(experts).__name__)
+def test_a_model_of_two_views_holds_the_contract(experts: Any, tmp_path: Path) -> None:
+    """Every kind of experts, with labels and attributes, of images and of rows with missing values."""
+    likelihoods = {FORMATS[0]: Bernoulli(), FORMATS[2]: Bernoulli(), TABLES[2]: ByColumn()}
+    for format, likelihood in likelihoods.items():
+        spec = Multimodal(3, network=Mlp(hidden=(12,)), likelihood=likelihood, experts=experts, label_weight=2.0)
+        assert decode(Multimodal, encode(spec)) == spec
         holds_the_contract(spec, format, tmp_path / "model.safetensors")
 
 

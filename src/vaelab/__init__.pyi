@@ -3,6 +3,7 @@
 from ._version import __version__ as __version__
 from .contract import (
     Draw as Draw,
+    Experts as Experts,
     Latent as Latent,
     Likelihood as Likelihood,
     Network as Network,
@@ -52,6 +53,13 @@ from .evaluation import Budget as Budget, Evaluation as Evaluation, Number as Nu
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.measurement import Measurement as Measurement
 from .experiment import Adam as Adam, Experiment as Experiment, Training as Training
+from .experts import (
+    AnyExperts as AnyExperts,
+    ExpertsSpec as ExpertsSpec,
+    MixtureOfExperts as MixtureOfExperts,
+    MixtureOfProducts as MixtureOfProducts,
+    ProductOfExperts as ProductOfExperts,
+)
 from .explorer.page import Explorer as Explorer, explore as explore
 from .export import Exported as Exported, export_diffusers as export_diffusers, export_onnx as export_onnx
 from .figures import DrawnFigure as DrawnFigure, FigureEntry as FigureEntry, Need as Need, draw_figures as draw_figures
@@ -96,7 +104,15 @@ from .metrics.evidence import (
     inference_gaps as inference_gaps,
     refine as refine,
 )
-from .models import M2 as M2, VAE as VAE, AnyModel as AnyModel, Joint as Joint, Ladder as Ladder, ModelSpec as ModelSpec
+from .models import (
+    M2 as M2,
+    VAE as VAE,
+    AnyModel as AnyModel,
+    Joint as Joint,
+    Ladder as Ladder,
+    ModelSpec as ModelSpec,
+    Multimodal as Multimodal,
+)
 from .models.files import load as load, save as save
 from .models.model import Model as Model
 from .networks import (
@@ -154,6 +170,7 @@ from .objectives import (
     SemiAmortised as SemiAmortised,
     SlicedWasserstein as SlicedWasserstein,
     StickingTheLanding as StickingTheLanding,
+    SubsetBounds as SubsetBounds,
     TotalCorrelation as TotalCorrelation,
     VaeGan as VaeGan,
     Vimco as Vimco,

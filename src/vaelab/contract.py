@@ -5,6 +5,7 @@
 | `Network` | `encode(x, c)`, `decode(z, c)` | features h, (B, F); parameters of the likelihood, (N, P, H, W) |
 | `Posterior` | `forward(h, samples)` | a `Draw`: `q`, `code` (scored by q and the prior), `z` (read by the decoder) |
 | `Prior` | `forward(c, infer)` | a distribution over codes, of batch shape () or (B,) |
+| `Experts` | `forward(experts, present, prior)` | q(z | the views that are present), from the posterior of each view |
 | `Likelihood` | `forward(theta)` | a distribution over an image; its `.mean` is the decoded image |
 | model | `forward(x, y, samples)` | a `Trace`: x, p(x | z) and one `Latent` (a `Draw` with its prior) per latent |
 | objective | `(trace, progress)` | the loss, a scalar in nats |
@@ -16,13 +17,13 @@ dimensions of a latent. Each module is built by a spec of its room (`vaelab.netw
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
@@ -122,6 +123,22 @@ class Prior(nn.Module):
     def draw(self, n: int, c: Float[Tensor, "N K"] | None, infer: Infer | None, temperature: float) -> Tensor:
         """`n` codes; the temperature multiplies their distances from the mean, of a mixture from the component's."""
         return tempered_sample(self.forward(c, infer), n, temperature)
+
+
+class Experts(nn.Module):
+    """q(z | views): a module that makes one posterior of those of several views, some of which may be missing."""
+
+    @abstractmethod
+    def forward(
+        self, experts: Sequence[Distribution], present: Bool[Tensor, "V B"], prior: Distribution
+    ) -> Distribution:
+        """q(z | the views that are present), of batch shape (B,); the prior for a row without any.
+
+        Args:
+            experts: q(z | v) of each of V views, of batch shape (B,); of a view that is missing it means nothing.
+            present: which views each row has.
+            prior: p(z), of batch shape () or (B,).
+        """
 
 
 class Likelihood(nn.Module):

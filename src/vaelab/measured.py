@@ -170,8 +170,8 @@ class MeasuredModel:
 
     @cached_property
     def condition(self) -> Tensor | None:
-        """Labels, (N,), or attributes, (N, A), of the images; None for neither."""
-        return condition_of(self.data)
+        """Labels, (N,), or attributes, (N, A), of the images; None for neither, or if they are a view."""
+        return condition_of(self.data, self.model)
 
     def condition_of(self, row: int) -> Tensor | None:
         """The condition of one image; None for a model that is not conditional."""

@@ -9,9 +9,9 @@ from vaelab.data import CelebA, Cifar10, Dynamic, Mnist, SklearnTable, SourceSpe
 from vaelab.errors import UserError, did_you_mean
 from vaelab.experiment import Adam, Experiment, Training
 from vaelab.likelihoods import ByColumn, DiscretisedLogistic, LearnedGaussian
-from vaelab.models import VAE, Ladder
+from vaelab.models import VAE, Ladder, Multimodal
 from vaelab.networks import AutoencoderKl, Depthwise, Mlp, ResNet
-from vaelab.objectives import AdversarialReconstruction, Elbo, Iwae, TotalCorrelation
+from vaelab.objectives import AdversarialReconstruction, Elbo, Iwae, SubsetBounds, TotalCorrelation
 from vaelab.posteriors import Codebook, FiniteScalar
 from vaelab.priors import Flow, UniformCodes, Vamp
 from vaelab.schedules import Constant, Cosine, Linear
@@ -88,6 +88,15 @@ PRESETS: dict[str, tuple[str, Experiment]] = {
     "flow-vae": (
         "a neural spline flow as prior (Durkan et al. 2019)",
         replace(_BINARY, model=replace(_MLP, prior=Flow())),
+    ),
+    "multimodal": (
+        "image and label as two views of one latent, a product of experts (Wu and Goodman 2018)",
+        replace(
+            _BINARY,
+            model=Multimodal(latent=20, network=Mlp(hidden=(400,)), label_weight=10.0),
+            objective=SubsetBounds(Elbo(beta=Linear(epochs=5, smooth=True))),
+            training=replace(_BINARY.training, epochs=20),
+        ),
     ),
     "vq-vae": ("a map of 7 x 7 codes from a codebook of 128 (van den Oord et al. 2017)", _CODES),
     "fsq-vae": (

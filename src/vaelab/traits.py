@@ -20,6 +20,8 @@ class Trait(StrEnum):
     reparameterised_posterior = "a posterior that is drawn from by reparameterisation"
     random_codes = "a posterior whose codes are drawn at random"
     real_and_code = "a latent of real numbers beside one of codes"
+    independent_draws = "draws that are independent of each other"
+    label_view = "a label or attributes as a view beside the image"
     exact_draws = "a posterior whose draws are not relaxed in training"
     exact_prior = "a prior whose density is computed, not estimated"
     weighable_prior = "a prior that gives draws importance weights in training"

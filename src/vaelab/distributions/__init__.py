@@ -15,4 +15,5 @@ from vaelab.distributions.precision import (
 )
 from vaelab.distributions.residual import residual_normal as residual_normal
 from vaelab.distributions.scale import bounded as bounded, scale_of as scale_of
+from vaelab.distributions.stratified import StratifiedMixture as StratifiedMixture
 from vaelab.distributions.tempered import tempered_sample as tempered_sample

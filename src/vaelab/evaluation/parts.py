@@ -13,7 +13,7 @@ from vaelab.errors import UserError, did_you_mean
 from vaelab.lazy import LazyModule
 
 if TYPE_CHECKING:
-    from vaelab.evaluation import disentanglement, elbo, evidence, gaps, representation, samples
+    from vaelab.evaluation import disentanglement, elbo, evidence, gaps, representation, samples, views
     from vaelab.evaluation.measurement import Measurement
     from vaelab.evaluation.results import Evaluation, Section
 else:
@@ -24,6 +24,7 @@ else:
     gaps = LazyModule("vaelab.evaluation.gaps")
     representation = LazyModule("vaelab.evaluation.representation")
     samples = LazyModule("vaelab.evaluation.samples")
+    views = LazyModule("vaelab.evaluation.views")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ PARTS = (
         "disentanglement",
         "how closely each latent dimension follows one factor of variation",
         disentanglement.measure,
+    ),
+    Part(
+        "views",
+        "of two views: bounds on log p(x), log p(y) and log p(x, y), labels of images, images of labels",
+        views.measure,
     ),
 )
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vaelab.data import BinarisationSpec, Data, Grey
 from vaelab.models.model import Model
+from vaelab.traits import Trait
 
 
 def pixels_of(data: Data, binarisation: BinarisationSpec | None = None, seed: int = 0) -> Float[Tensor, "N ..."]:
@@ -29,9 +30,13 @@ def pixels_of(data: Data, binarisation: BinarisationSpec | None = None, seed: in
         return to_x(torch.from_numpy(stored))
 
 
-def condition_of(data: Data) -> Tensor | None:
-    """Labels or attributes of a split, as a model takes them; None if it has neither."""
-    return None if data.condition is None else torch.from_numpy(data.condition)
+def condition_of(data: Data, model: Model) -> Tensor | None:
+    """Labels or attributes of a split, as a model is given them beside x; None if the split has neither.
+
+    None as well for a model of which they are a view, so that it is measured as a model of x alone.
+    """
+    alone = data.condition is None or Trait.label_view in model.spec.traits
+    return None if alone else torch.from_numpy(data.condition)
 
 
 @contextmanager

@@ -93,8 +93,7 @@ class Model(nn.Module):
         Raises:
             UserError: as `forward`, or pixels outside [0, 1].
         """
-        x = self._tensor(x, "x")
-        x = self._checked(x.to(next(self.parameters()).dtype) if x.dtype == torch.bool else x, values=True)
+        x = self._images(x)
         with torch.set_grad_enabled(gradients and torch.is_grad_enabled()):
             return self._infer(x, self._condition(self._labels(y), len(x)))
 
@@ -109,12 +108,7 @@ class Model(nn.Module):
         Raises:
             UserError: z is not (N, D), or missing labels for a conditional model.
         """
-        z = self._tensor(z, "z")
-        if z.ndim != 2 or z.is_complex():
-            raise UserError(f"z is {z.dtype} of shape {tuple(z.shape)}, but must be real numbers of shape (N, D)")
-        z = z.to(next(self.parameters()).dtype)
-        if z.shape[1] != sum(self.widths):
-            raise UserError(f"z has {z.shape[1]} dimensions, but the model's latent has {sum(self.widths)}")
+        z = self._latent(z)
         c = self._condition(self._labels(y), len(z))
         with torch.set_grad_enabled(gradients and torch.is_grad_enabled()):
             p: Distribution = self.likelihood(as_float32(self._decode(z, c)))
@@ -145,18 +139,14 @@ class Model(nn.Module):
             if not isinstance(y, Tensor) or y.ndim == 0:
                 raise UserError("n is None; give the number of images, or a label for each")
             n = len(y)
-        if not isinstance(n, int) or n < 1:
-            raise UserError(f"n is {n!r}, but must be an integer >= 1")
-        if not (isinstance(temperature, int | float) and 0 <= temperature < math.inf):
-            raise UserError(f"temperature is {temperature!r}, but must be a number >= 0")
+        check_request(n, temperature)
         y = self._labels(self._completed(y, n))
-        c = self._condition(y, n)
         given = None if given is None else self._tensor(given, "given")
         if given is not None and (given.ndim != 2 or len(given) != n):
             raise UserError(f"given has shape {tuple(given.shape)}, but n is {n}; give one row per image")
         if given is not None and not given.is_floating_point():
             given = self._read(given)
-        return self.decode(self._draw(n, c, given, temperature), y).mean
+        return self.decode(self._latents(n, y, given, temperature), y).mean
 
     @abstractmethod
     def compile_networks(self, mode: str) -> None:
@@ -208,9 +198,28 @@ class Model(nn.Module):
     def _draw(self, n: int, c: Tensor | None, given: Tensor | None, temperature: float) -> Float[Tensor, "N D"]:
         """z, all latents concatenated: drawn from the prior, or completed from the given part."""
 
+    def _latents(self, n: int, y: Tensor | None, given: Tensor | None, temperature: float) -> Float[Tensor, "N D"]:
+        """z of n images to generate, under their labels or attributes."""
+        return self._draw(n, self._condition(y, n), given, temperature)
+
     def _read(self, codes: Tensor) -> Tensor:
         """Look up codes in the codebook."""
         raise UserError("given holds integers, but the model has no codebook; give real numbers of shape (N, D)")
+
+    def _images(self, x: Any) -> Float[Tensor, "B ..."]:
+        """x as a user gives it, as a tensor, its values checked."""
+        x = self._tensor(x, "x")
+        return self._checked(x.to(next(self.parameters()).dtype) if x.dtype == torch.bool else x, values=True)
+
+    def _latent(self, z: Any) -> Float[Tensor, "N D"]:
+        """z as a user gives it, as a tensor of this model's dimensions."""
+        z = self._tensor(z, "z")
+        if z.ndim != 2 or z.is_complex():
+            raise UserError(f"z is {z.dtype} of shape {tuple(z.shape)}, but must be real numbers of shape (N, D)")
+        if z.shape[1] != sum(self.widths):
+            raise UserError(f"z has {z.shape[1]} dimensions, but the model's latent has {sum(self.widths)}")
+        real: Tensor = z.to(next(self.parameters()).dtype)
+        return real
 
     def _tensor(self, values: Any, name: str) -> Tensor:
         """Convert an array or a list to a tensor on the model's device, real numbers to the model's precision."""
@@ -288,3 +297,15 @@ class Model(nn.Module):
         if not classes:
             return y.to(dtype)
         return one_hot(y.long().clamp(min=0), len(classes)).to(dtype) * (y >= 0)[:, None]
+
+
+def check_request(n: Any, temperature: Any) -> None:
+    """Check how many images are wanted, and how widely drawn.
+
+    Raises:
+        UserError: n < 1 or temperature < 0.
+    """
+    if not isinstance(n, int) or n < 1:
+        raise UserError(f"n is {n!r}, but must be an integer >= 1")
+    if not (isinstance(temperature, int | float) and 0 <= temperature < math.inf):
+        raise UserError(f"temperature is {temperature!r}, but must be a number >= 0")

@@ -26,7 +26,8 @@ class ModelSpec(Spec, room=True):
     def traits(self) -> frozenset[Trait]:
         """Properties that objectives, figures and evidence may require; by default the likelihood's and safe ones."""
         of_posterior = {Trait.density, Trait.random_codes, Trait.exact_draws, Trait.reparameterised_posterior}
-        return self._of_likelihood | of_posterior | {Trait.exact_prior, Trait.weighable_prior}
+        of_prior = {Trait.exact_prior, Trait.weighable_prior}
+        return self._of_likelihood | of_posterior | {Trait.independent_draws} | of_prior
 
     @property
     def _of_likelihood(self) -> frozenset[Trait]:

@@ -48,6 +48,7 @@ from vaelab.objectives.reweighted_wake_sleep import ReweightedWakeSleep as Rewei
 from vaelab.objectives.semi_amortised import SemiAmortised as SemiAmortised
 from vaelab.objectives.sliced_wasserstein import SlicedWasserstein as SlicedWasserstein
 from vaelab.objectives.sticking_the_landing import StickingTheLanding as StickingTheLanding
+from vaelab.objectives.subset_bounds import SubsetBounds as SubsetBounds
 from vaelab.objectives.total_correlation import TotalCorrelation as TotalCorrelation
 from vaelab.objectives.vae_gan import VaeGan as VaeGan
 from vaelab.objectives.vimco import Vimco as Vimco

@@ -31,7 +31,7 @@ class Dreg(ObjectiveSpec):
     samples: Annotated[int, Ge(1)] = 50
     """k, draws of z per image."""
     needs: ClassVar[frozenset[Trait]] = frozenset(
-        {Trait.one_latent, Trait.real_codes, Trait.fixed_likelihood, Trait.density}
+        {Trait.one_latent, Trait.independent_draws, Trait.real_codes, Trait.fixed_likelihood, Trait.density}
     )
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:

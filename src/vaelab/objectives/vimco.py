@@ -31,7 +31,7 @@ class Vimco(ObjectiveSpec):
     samples: Annotated[int, Ge(2)] = 10
     """k, draws of z per image; the baseline of each comes from the others."""
     needs: ClassVar[frozenset[Trait]] = frozenset(
-        {Trait.one_latent, Trait.fixed_likelihood, Trait.density, Trait.random_codes}
+        {Trait.one_latent, Trait.independent_draws, Trait.fixed_likelihood, Trait.density, Trait.random_codes}
     )
     score_function: ClassVar[bool] = True
 

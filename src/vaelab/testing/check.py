@@ -10,6 +10,7 @@ import torch
 
 from vaelab.data import BinarisationSpec, SourceSpec
 from vaelab.errors import UserError
+from vaelab.experts import ExpertsSpec
 from vaelab.flows import TransformSpec
 from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models import ModelSpec
@@ -21,6 +22,7 @@ from vaelab.schedules import ScheduleSpec
 from vaelab.spec import Spec, assumed
 from vaelab.testing.data import check_binarisation, check_source
 from vaelab.testing.densities import check_posterior, check_prior
+from vaelab.testing.experts import check_experts
 from vaelab.testing.extremes import caveat
 from vaelab.testing.faults import survives_json
 from vaelab.testing.flows import check_transform
@@ -43,6 +45,7 @@ _CHECKS: dict[type[Spec], Callable[[Any], list[str]]] = {
     TransformSpec: check_transform,
     PosteriorSpec: check_posterior,
     PriorSpec: check_prior,
+    ExpertsSpec: check_experts,
     LikelihoodSpec: check_likelihood,
     ObjectiveSpec: check_objective,
     PenaltySpec: check_penalty,

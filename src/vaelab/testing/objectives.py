@@ -11,7 +11,7 @@ from torch import nn
 from vaelab.codec import encode
 from vaelab.data.images import ImageFormat
 from vaelab.errors import UserError
-from vaelab.models import VAE, Joint, Ladder, ModelSpec
+from vaelab.models import VAE, Joint, Ladder, ModelSpec, Multimodal
 from vaelab.networks import Mlp
 from vaelab.objectives import KernelSpec, ObjectiveSpec, PenaltySpec, RegulariserSpec
 from vaelab.posteriors import GumbelSoftmax
@@ -27,16 +27,17 @@ def check_objective(spec: ObjectiveSpec) -> list[str]:
         VAE(3, network=Mlp(hidden=(8,))),
         Ladder((1, 1), 1, 4),
         Joint(2, 3, network=Mlp(hidden=(8,)), codes=GumbelSoftmax(3)),
+        Multimodal(3, network=Mlp(hidden=(8,))),
     ]
     tried = [model for model in models if not spec.requirements() - model.traits]
     require(bool(tried), spec, f"needs {' and '.join(spec.requirements())}, which no model here has")
     for model_spec in tried:
         torch.manual_seed(0)
-        model: Any = model_spec.build(ImageFormat(1, 8, 8))
+        model: Any = model_spec.build(ImageFormat(1, 8, 8, ("a", "b")))
         loss_of = spec.build_for(sum(model.widths), model.format)
         # Away from the prior, so that no KL hides below a floor where nothing is learned of it.
         away(model, 20, 3)
-        trace = model(torch.rand(4, 1, 8, 8), None, spec.samples)
+        trace = model(torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 0]), spec.samples)
         loss: Any = loss_of(trace, MIDWAY)
         has_shape(spec, "the loss", loss, ())
         require(loss.requires_grad, spec, "the loss does not depend on any weight")

@@ -144,5 +144,5 @@ def importance_bound_over(
     Raises:
         UserError: as `importance_bound`.
     """
-    x, y = pixels_of(data.like(model.format), binarisation, seed), condition_of(data)
+    x, y = pixels_of(data.like(model.format), binarisation, seed), condition_of(data, model)
     return importance_bound(model, x, y, samples, batch_size=batch_size, seed=seed)

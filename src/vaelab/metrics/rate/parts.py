@@ -88,7 +88,7 @@ def elbo_parts(
     at_least("draws", draws, 2)
     at_least("the number of images", len(data), 2)
     refuse_broken_weights(model)
-    x, y = pixels_of(data.like(model.format), binarisation, seed), condition_of(data)
+    x, y = pixels_of(data.like(model.format), binarisation, seed), condition_of(data, model)
     unsplit, single = _unsplit(model), {Trait.one_latent, Trait.real_codes} <= model.spec.traits
     distortions: list[Tensor] = []
     rates: list[Tensor] = []

@@ -39,7 +39,7 @@ def decoder_use(
     """
     at_least("the number of images", len(data), 2)
     refuse_broken_weights(model)
-    x, y = pixels_of(data.like(model.format), binarisation, seed), condition_of(data)
+    x, y = pixels_of(data.like(model.format), binarisation, seed), condition_of(data, model)
     # Over the values that are not missing.
     variance = float((x - x.nanmean(0)).square().nanmean(0).sum())
     if variance == 0:
