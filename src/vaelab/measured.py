@@ -96,8 +96,22 @@ class MeasuredModel:
 
     @property
     def labels(self) -> NDArray[np.int64] | None:
-        """The labels of the images, (N,), or None for unlabelled images."""
-        return self.data.labels
+        """The labels of the images, (N,), -1 where unknown; None if there are none, or none is known."""
+        labels = self.data.labels
+        return None if labels is None or not (labels >= 0).any() else labels
+
+    @cached_property
+    def labelled(self) -> MeasuredModel:
+        """The same model on the images whose label is known; on all of them where no label is."""
+        if self.labels is None or (self.labels >= 0).all():
+            return self
+        return self.take(np.flatnonzero(self.labels >= 0))
+
+    @property
+    def unlabelled(self) -> str:
+        """How many images have an unknown label while others have known ones, in words; empty for none."""
+        missing = self.n_images - self.labelled.n_images
+        return f"{missing:,} of {self.n_images:,} {self.data.noun} have no known label" if missing else ""
 
     @property
     def n_images(self) -> int:
@@ -173,9 +187,18 @@ class MeasuredModel:
         """Labels, (N,), or attributes, (N, A), of the images; None for neither, or if they are a view."""
         return condition_of(self.data, self.model)
 
+    def completed(self, rows: Any) -> Tensor:
+        """The conditions of some images, of which the model finds those labels that it needs and that are unknown."""
+        assert self.condition is not None
+        y = self.condition[rows]
+        if self.model.unknown_labels or self.data.labels is None or not bool((y < 0).any()):
+            return y
+        found = self.model.completed(self.pixels[rows].to(self.model.device), y.to(self.model.device))
+        return y if found is None else found.cpu()
+
     def condition_of(self, row: int) -> Tensor | None:
         """The condition of one image; None for a model that is not conditional."""
-        return self.condition[row] if self.model.spec.conditional and self.condition is not None else None
+        return self.completed([row])[0] if self.model.spec.conditional and self.condition is not None else None
 
     @property
     def any_condition(self) -> Tensor | None:

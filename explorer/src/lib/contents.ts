@@ -6,7 +6,10 @@ export type BlockId = string;
 export interface Images {
   /** Pixels, uint8, (count, channels, height, width). */
   pixels: BlockId;
-  /** One label per image, uint8 or uint16 by the number of classes; null for unlabelled images. */
+  /**
+   * One label per image, uint8 or uint16 by the number of classes, which itself stands for an unknown class; null for
+   * unlabelled images.
+   */
   labels: BlockId | null;
   /** Attributes, float32, (count, A), where a model is conditional on them. */
   attributes: BlockId | null;

@@ -58,18 +58,19 @@ export function drawAxes(context: CanvasRenderingContext2D, view: View, ink: Ink
   context.fillText(names[1], Math.min(view.width - 30, Math.max(6, x + 5)), 14);
 }
 
-/** The points of the images that are not filtered out. */
+/** The points of the images that are not filtered out; those of an unknown class, which has the number `count`, lie below. */
 export function drawPoints(
   context: CanvasRenderingContext2D,
   view: View,
   means: Float32Array,
   labels: ArrayLike<number> | null,
   hidden: ReadonlySet<number>,
+  count: number,
   ink: Ink,
 ): void {
   const size = Math.min(5, 1.6 + 0.5 * Math.sqrt(view.k));
   context.globalAlpha = 0.7;
-  const classes = new Map<number, number[]>();
+  const classes = new Map<number, number[]>([[count, []]]);
   for (let i = 0; i < means.length / 2; i++) {
     const label = labels ? labels[i] : 0;
     if (hidden.has(label)) continue;
@@ -77,7 +78,7 @@ export function drawPoints(
     classes.get(label)!.push(i);
   }
   for (const [label, rows] of classes) {
-    context.fillStyle = labels ? classColour(label, ink.dark) : ink.accent;
+    context.fillStyle = labels ? classColour(label, ink.dark, count) : ink.accent;
     context.beginPath();
     for (const i of rows) {
       const [x, y] = view.toPixels([means[2 * i], means[2 * i + 1]]);
@@ -96,6 +97,7 @@ export function drawThumbnails(
   means: Float32Array,
   images: TestImages,
   hidden: ReadonlySet<number>,
+  classes: number,
   ink: Ink,
 ): void {
   const side = 30;
@@ -116,7 +118,7 @@ export function drawThumbnails(
     small.putImageData(new ImageData(rgba, width, height), 0, 0);
     const [left, top] = [Math.floor(x / side) * side + 1, Math.floor(y / side) * side + 1];
     context.drawImage(canvas, left + 1, top + 1, side - 4, side - 4);
-    context.strokeStyle = images.labels ? classColour(label, ink.dark) : ink.line;
+    context.strokeStyle = images.labels ? classColour(label, ink.dark, classes) : ink.line;
     context.lineWidth = 1.5;
     context.strokeRect(left + 0.5, top + 0.5, side - 3, side - 3);
   }

@@ -153,7 +153,8 @@ export class Page {
     const images = this.images!;
     const pixels = this.entry.model.pixels;
     const image = Float32Array.from(images.pixels.subarray(row * pixels, (row + 1) * pixels), (byte) => byte / 255);
-    if (images.labels) this.label = images.labels[row];
+    // An unknown class leaves the label as it is.
+    if (images.labels && images.labels[row] < this.classes.length) this.label = images.labels[row];
     if (images.attributes) this.attributes = this.attributesOf(row, this.entry);
     this.take(image, row);
     this.moveTo(this.z);
@@ -223,7 +224,7 @@ export class Page {
     const usual = String(state.axes) === String(defaultState().axes);
     const within = state.axes === "principal" ? !!this.entry.positions?.about.principal : Math.max(...state.axes) < dimensions;
     this.axes = !usual && known("axes", within) ? state.axes : this.axesOf(this.entry);
-    this.hidden = new Set(state.hidden.filter((label) => known("hidden", label < this.classes.length)));
+    this.hidden = new Set(state.hidden.filter((label) => known("hidden", label <= this.classes.length)));
     this.view = state.view;
     const point = state.z.length > 0 && known("z", state.z.length === dimensions);
     this.z = point ? Float32Array.from(state.z) : this.startOf(this.entry);
@@ -276,7 +277,7 @@ async function readImages(about: Images | null): Promise<TestImages | null> {
   if (!about) return null;
   const { pixels, labels, attributes, ...rest } = about;
   const [bytes, marks, numbers] = await Promise.all([pixels, labels, attributes].map((id) => (id ? readBlock(id) : null)));
-  // More than 256 classes need two bytes each.
+  // From 256 classes on, labels need two bytes each.
   const wide = marks !== null && marks.length !== rest.count;
   return {
     pixels: bytes!,

@@ -19,7 +19,7 @@ def measure(measurement: Measurement) -> Section:
     Raises:
         UserError: the data has fewer than two factors, a factor is constant, or there are too few images.
     """
-    test, seed = measurement.test.subset(_MOST), measurement.budget.seed
+    test, seed = measurement.test.labelled.subset(_MOST), measurement.budget.seed
     names, factors, categorical = factors_of(test.data)
     means = test.means
     measurement.say(f"comparing posterior means with {len(names)} factors")
@@ -34,4 +34,4 @@ def measure(measurement: Measurement) -> Section:
         "seed": seed,
     }
     numbers = tuple(Number(name, value, how=how) for name, value, how in (*own.rows(), *published.rows()))
-    return Section("disentanglement", numbers, (), about)
+    return Section("disentanglement", numbers, tuple(measurement.without_labels), about)

@@ -74,6 +74,13 @@ class Measurement:
         """The same images, binarised once if the model sees binary pixels, so that all metrics see the same pixels."""
         return self._split("test").binarised().subset(self.budget.n_images)
 
+    @property
+    def without_labels(self) -> list[str]:
+        """Sentences about the images without a known label, left out where one is needed; none if all have."""
+        named = {"training": self.train, "test": self.test}
+        found = [f"{name} split: {split.unlabelled}" for name, split in named.items() if split.unlabelled]
+        return [f"Left out where a label is needed: {'; '.join(found)}."] if found else []
+
     def _split(self, name: str) -> MeasuredModel:
         return self.measured.split(name).with_seed(self.budget.seed)
 

@@ -21,7 +21,7 @@ def measure(measurement: Measurement) -> Section:
     Raises:
         UserError: the data has no labels, or none of these can be measured.
     """
-    train, test = measurement.train.subset(_MOST), measurement.test.subset(_MOST)
+    train, test = measurement.train.labelled.subset(_MOST), measurement.test.labelled.subset(_MOST)
     labels, test_labels, seed = train.labels, test.labels, measurement.budget.seed
     if labels is None or test_labels is None:
         raise UserError(f"{test.data.name} has no labels to be read from posterior means; choose labelled data")
@@ -56,6 +56,7 @@ def measure(measurement: Measurement) -> Section:
     if measurement.model.spec.conditional:
         findings.append("The model is given the label, so z needs to hold only the rest of the image.")
     findings += [_words(curve) for curve in curves]
+    findings = [*measurement.without_labels, *findings]
     about: dict[str, str | int | float] = {"training codes": len(means), "test codes": len(test_means), "seed": seed}
     return Section("representation", tuple(numbers), tuple(findings), about, _columns(*curves) if curves else {})
 

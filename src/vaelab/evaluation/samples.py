@@ -47,6 +47,8 @@ def measure(measurement: Measurement) -> Section:
         "Features come from a small classifier that this project trained on the same training images, not from "
         "Inception: the distances compare models measured with that classifier, and are not FIDs."
     )
+    if real.model.spec.conditional:
+        findings = [*measurement.without_labels, *findings]
     about: dict[str, str | int | float] = {
         "pixels": "means of p(x | z) against grey images",
         "samples": len(drawn),
@@ -121,9 +123,12 @@ def _distances(measurement: Measurement, real: MeasuredModel, drawn: _Images) ->
 
 def _classes(measurement: Measurement, real: MeasuredModel, drawn: _Images) -> Iterator[Number]:
     """The share of samples that show the class they were generated for."""
-    wanted = real.labels
-    if not measurement.model.spec.conditional or wanted is None:
+    if not measurement.model.spec.conditional or real.labels is None:
         return
+    # Of an image whose label is unknown, the class is drawn as well.
+    drawn, real = drawn[real.labels >= 0], real.labelled
+    wanted = real.labels
+    assert wanted is not None
     classifier = measurement.classifier
     read = classifier.predict(drawn)
     found = conditional_accuracy(wanted, read, len(real.data.classes))

@@ -60,15 +60,18 @@ def contents_of(
 
 def _images(measured: MeasuredModel, blocks: Blocks, by_attributes: bool) -> dict[str, Any]:
     attributes = measured.data.attributes if by_attributes else None
-    labels = measured.labels if measured.model.format.classes else None
-    narrow = np.uint8 if len(measured.model.format.classes) <= 256 else np.uint16
+    labels, classes = measured.labels if measured.model.format.classes else None, len(measured.model.format.classes)
+    if labels is not None:
+        # One more than the last class stands for an unknown one.
+        labels = np.where(labels < 0, classes, labels).astype(np.uint8 if classes < 256 else np.uint16)
+    missing = f", {measured.n_images - measured.labelled.n_images:,} of unknown class" if measured.unlabelled else ""
     return {
         "pixels": blocks.add("images", measured.image_data.images),
-        "labels": None if labels is None else blocks.add("labels", labels.astype(narrow)),
+        "labels": None if labels is None else blocks.add("labels", labels),
         "attributes": None if attributes is None else blocks.add("attributes", attributes),
         "count": measured.n_images,
         "shape": list(measured.data.format.shape),
-        "name": f"{measured.n_images:,} test images of {measured.data.name}",
+        "name": f"{measured.n_images:,} test images of {measured.data.name}{missing}",
         "binary": measured.data.binary,
     }
 

@@ -44,7 +44,7 @@ def encode(encoder: bytes, measured: MeasuredModel) -> Encodings:
         rows = slice(start, start + _BATCH)
         given = {"image": measured.pixels[rows].numpy()}
         if condition is not None and measured.condition is not None:
-            given[condition] = measured.condition[rows].numpy()
+            given[condition] = measured.completed(rows).numpy()
         parts.append(session.run(names, given))
     found = dict(zip(names, map(np.concatenate, zip(*parts, strict=True)), strict=True))
     return Encodings(found.get("mean"), found.get("stddev"), found.get("codes"))

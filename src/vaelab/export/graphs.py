@@ -39,13 +39,14 @@ class Graph(nn.Module):
         """The outputs, given the arrays and the condition."""
 
     def inputs(self, n: int) -> dict[str, Tensor]:
-        """Random inputs for n images, always the same; among the labels is an unknown one."""
+        """Random inputs for n images, always the same; among the labels is an unknown one, if the model takes it."""
         noise = torch.Generator().manual_seed(n)
         arrays = self.arrays(n, noise)
         if self.conditioned and self.model.spec.conditional:
             classes, attributes = self.model.format.classes, self.model.format.attributes
             if classes:
-                arrays["label"] = torch.arange(n) % (len(classes) + 1) - 1
+                unknown = int(self.model.unknown_labels)
+                arrays["label"] = torch.arange(n) % (len(classes) + unknown) - unknown
             else:
                 arrays["attributes"] = torch.rand(n, len(attributes), generator=noise)
         return arrays

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vaelab.figures.paths import STEPS, linear
 from vaelab.figures.plane import decoded_plane
-from vaelab.figures.rows import first_of_each_class
+from vaelab.figures.rows import classes_present, first_of_each_class, members_of
 from vaelab.figures.source import FigureSource
 from vaelab.plots import image_grid
 
@@ -91,13 +91,11 @@ def style_transfer(source: FigureSource) -> tuple[Figure, str]:
 
 def class_interpolation(source: FigureSource) -> tuple[Figure, str]:
     """Paths through the latent space, each decoded under two labels."""
-    classes, labels = source.model.format.classes, source.measured.labels
-    assert labels is not None
-    present = np.unique(labels).tolist()
+    classes, present = source.model.format.classes, classes_present(source.measured)
     preferred = [classes.index(name) for name in ("1", "7") if name in classes and classes.index(name) in present]
     first, second = preferred if len(preferred) == 2 else (present[0], present[-1])
     means, rows, names = source.measured.means, [], []
-    ends = [np.flatnonzero(labels == label) for label in (first, second)]
+    ends = [members_of(source.measured, label) for label in (first, second)]
     for number in range(3):
         a, b = (int(members[min(number, len(members) - 1)]) for members in ends)
         path = linear(means[a], means[b])

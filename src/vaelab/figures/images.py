@@ -19,7 +19,7 @@ def reconstructions(source: FigureSource) -> tuple[Figure, str]:
     firsts = first_of_each_class(measured)
     rows, truncated = np.array(firsts[:_SIDE]), len(firsts) > _SIDE
     originals = measured.pixels[rows].numpy()
-    decoded = measured.decode(measured.means[rows], None if measured.condition is None else measured.condition[rows])
+    decoded = measured.decode(measured.means[rows], None if measured.condition is None else measured.completed(rows))
     labels = measured.labels
     figure = image_grid(
         np.stack([originals, decoded]),

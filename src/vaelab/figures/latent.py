@@ -23,22 +23,25 @@ _THRESHOLD = 0.01
 
 def latent_scatter(source: FigureSource) -> tuple[Figure, str]:
     """Posterior means by class, with class centroids."""
-    data = source.measured.data
+    data, labels = source.measured.data, source.measured.labels
     figure = draw_latent_scatter(
         source.measured.means,
-        data.labels,
+        labels,
         data.classes,
         prior=Need.normal_prior in source.has,
         title=source.heading("posterior means"),
     )
     summary = f"Posterior means of {len(data):,} test images"
-    if data.labels is None:
+    if labels is None:
         return figure, f"{summary}. Look for clusters, and for empty regions."
     if Need.classes in source.has:
         look_for = "The model is given the class. Look for overlapping classes: z then carries none of it."
     else:
         look_for = "No label was used in training. Look for classes that form clusters, and for classes that overlap."
-    return figure, f"{summary}, coloured by class, and named where the class means lie apart. {look_for}"
+    return (
+        figure,
+        f"{summary}, coloured by class, and named where the class means lie apart. {look_for}{source.grey_points}",
+    )
 
 
 def posterior_ellipses(source: FigureSource) -> tuple[Figure, str]:
@@ -47,7 +50,7 @@ def posterior_ellipses(source: FigureSource) -> tuple[Figure, str]:
     rows = np.linspace(0, len(data) - 1, min(_ELLIPSES, len(data))).astype(int)
     figure = draw_latent_scatter(
         measured.means[rows],
-        None if data.labels is None else data.labels[rows],
+        None if measured.labels is None else measured.labels[rows],
         data.classes,
         deviations=measured.deviations[rows],
         centroids=False,
@@ -57,7 +60,7 @@ def posterior_ellipses(source: FigureSource) -> tuple[Figure, str]:
     return figure, (
         f"Posteriors of {len(rows)} test images as ellipses of one standard deviation about their means. Compare their "
         "size with the distance between classes. Look for ellipses that overlap: the decoder cannot distinguish their "
-        "images."
+        f"images.{source.grey_points}"
     )
 
 
@@ -66,11 +69,12 @@ def latent_by_class(source: FigureSource) -> tuple[Figure, str]:
     # Every point is drawn in every panel.
     measured = source.measured.subset(_IN_PANELS)
     data = measured.data
-    assert data.labels is not None
-    figure = class_panels(measured.means, data.labels, data.classes, title=source.heading("class by class"))
+    assert measured.labels is not None
+    figure = class_panels(measured.means, measured.labels, data.classes, title=source.heading("class by class"))
     return figure, (
         f"One panel per class: the posterior means of {len(data):,} test images, those of other classes in grey. Look "
         "for classes that fill the same region, which are mixed, and for classes that occupy separate regions."
+        f"{source.grey_points}"
     )
 
 

@@ -19,9 +19,14 @@ _MAX_IMAGES = 2500
 
 
 def _scatter(source: FigureSource, points: NDArray[np.float64], axes: tuple[str, str], kind: str) -> Figure:
-    data = source.measured.data.take(slice(len(points)))
+    labels, classes = source.measured.labels, source.measured.data.classes
     return latent_scatter(
-        points, data.labels, data.classes, axes=axes, prior=False, title=source.heading(f"posterior means by {kind}")
+        points,
+        None if labels is None else labels[: len(points)],
+        classes,
+        axes=axes,
+        prior=False,
+        title=source.heading(f"posterior means by {kind}"),
     )
 
 
@@ -55,6 +60,7 @@ def map_pca(source: FigureSource) -> tuple[Figure, str]:
     return _scatter(source, points, axes, "PCA"), (
         f"Posterior means of {len(points):,} test images along their first two principal components, a linear "
         "projection. Look at the shares of variance on the axes: if they are small, the map loses most of it."
+        f"{source.grey_points}"
     )
 
 
@@ -68,7 +74,7 @@ def map_tsne(source: FigureSource) -> tuple[Figure, str]:
     return _scatter(source, points, ("t-SNE 1", "t-SNE 2"), "t-SNE"), (
         f"Posterior means of {len(points):,} test images by t-SNE, perplexity {perplexity:.0f}, initialised by PCA. "
         "The map preserves neighbours; distances between clusters and their sizes have no meaning. Look for clusters, "
-        "and for points in a cluster of another class."
+        f"and for points in a cluster of another class.{source.grey_points}"
     )
 
 
@@ -79,5 +85,5 @@ def map_umap(source: FigureSource) -> tuple[Figure, str]:
     points = _mapped(_components(source), UMAP(n_components=2, random_state=0, n_jobs=1))
     return _scatter(source, points, ("UMAP 1", "UMAP 2"), "UMAP"), (
         f"Posterior means of {len(points):,} test images by UMAP, 15 neighbours. The map preserves neighbours and, to "
-        "some degree, distances between clusters. Look for the same clusters as in the other maps."
+        f"some degree, distances between clusters. Look for the same clusters as in the other maps.{source.grey_points}"
     )

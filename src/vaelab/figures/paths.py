@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from vaelab.figures.rows import first_of_each_class, typical_of_each_class
+from vaelab.figures.rows import classes_present, first_of_each_class, members_of, typical_of_each_class
 from vaelab.figures.source import FigureSource
 from vaelab.plots import image_grid
 
@@ -101,11 +101,9 @@ def _far_apart(source: FigureSource) -> list[tuple[str, int, int]]:
 
     The images are those at 2 and 98 per cent of the class along its first principal component, not its outliers.
     """
-    labels, means = source.measured.labels, source.measured.means
-    assert labels is not None
-    pairs = []
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
+    means, pairs = source.measured.means, []
+    for label in classes_present(source.measured):
+        members = members_of(source.measured, label)
         centred = means[members] - means[members].mean(0)
         along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
         last = len(members) - 1

@@ -101,9 +101,12 @@ def _candidates(source: FigureSource) -> Tensor:
     For a conditional model they share one condition, or two if the first has fewer images than the figure: each
     condition needs a separate integral.
     """
-    rows = torch.arange(source.measured.n_images)
-    if source.model.spec.conditional and source.measured.condition is not None:
-        _, which = source.measured.condition.unique(dim=0, return_inverse=True)
+    measured = source.measured
+    rows = torch.arange(measured.n_images)
+    if source.model.spec.conditional and measured.condition is not None:
+        if measured.labels is not None:
+            rows = torch.from_numpy(np.flatnonzero(measured.labels >= 0))
+        _, which = measured.condition[rows].unique(dim=0, return_inverse=True)
         selected = which == which[0]
         if selected.sum() < _IMAGES and not selected.all():
             selected |= which == which[~selected][0]

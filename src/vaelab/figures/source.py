@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from vaelab.data import Data, ImageFormat, source_text
 from vaelab.figures.entry import Need
+from vaelab.figures.rows import classes_present
 from vaelab.measured import MeasuredModel
 from vaelab.models.model import Model
 from vaelab.posteriors import FullGaussian, Gaussian, PosteriorSpec
@@ -82,6 +81,11 @@ class FigureSource:
         """The title of a figure with this content; empty if figures have none."""
         return f"{self.title}: {content}" if self.titled else ""
 
+    @property
+    def grey_points(self) -> str:
+        """A sentence about the points without a known label, for the end of a caption; empty for none."""
+        return f" {self.measured.unlabelled} and are grey." if self.measured.unlabelled else ""
+
     @cached_property
     def has(self) -> frozenset[Need]:
         """The requirements that the model and its images meet.
@@ -102,7 +106,7 @@ class FigureSource:
             Need.pixels: isinstance(format, ImageFormat),
             Need.several: measured.n_images >= 10,
             Need.labels: labels is not None,
-            Need.two_classes: labels is not None and len(np.unique(labels)) > 1,
+            Need.two_classes: labels is not None and len(classes_present(measured)) > 1,
             Need.plane: width == 2 and (one or (isinstance(posterior, PosteriorSpec) and not posterior.discrete)),
             Need.real_codes: one,
             Need.deep: width > 2,

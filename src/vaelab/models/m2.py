@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -74,6 +74,8 @@ class M2Model(VAEModel):
     Args: see `Model`.
     """
 
+    unknown_labels: ClassVar[bool] = False
+
     def __init__(self, spec: M2, format: DataFormat) -> None:
         super().__init__(spec, format)
         sizes = Sizes(format.shape, spec.latent, 0, 1, format.missing)
@@ -99,11 +101,14 @@ class M2Model(VAEModel):
 
     def encode(self, x: Any, y: Any = None, *, gradients: bool = False) -> Distribution:
         """q(z | x, y); an unknown label, None or -1, is the one that `classify` finds most probable."""
+        return super().encode(x, self.completed(x, self._labels(y)), gradients=gradients)
+
+    def completed(self, x: Any, y: Tensor | None) -> Tensor:
+        """The labels y; an unknown one, None or -1, is the one that `classify` finds most probable."""
         best = self.classify(x).logits.argmax(-1)
-        y = best if y is None else self._labels(y)
-        if y.shape == best.shape:  # refused below otherwise
-            y = torch.where(y < 0, best, y)
-        return super().encode(x, y, gradients=gradients)
+        if y is None or y.shape != best.shape:  # of another shape: refused where it is used
+            return best if y is None else y
+        return torch.where(y < 0, best, y)
 
     def forward(self, x: Float[Tensor, "B ..."], y: Tensor | None = None, samples: int = 1) -> Trace:
         """Encode and decode each image under its label, or under every label where it is -1 or y is None."""

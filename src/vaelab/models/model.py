@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -42,6 +42,8 @@ class Model(nn.Module):
 
     likelihood: Likelihood
     counts: Tensor | None
+    unknown_labels: ClassVar[bool] = True
+    """Whether a label given to encoder and decoder may be unknown."""
 
     def __init__(self, spec: ModelSpec, format: DataFormat) -> None:
         super().__init__()
@@ -147,6 +149,10 @@ class Model(nn.Module):
         if given is not None and not given.is_floating_point():
             given = self._read(given)
         return self.decode(self._latents(n, y, given, temperature), y).mean
+
+    def completed(self, x: Float[Tensor, "B ..."], y: Tensor | None) -> Tensor | None:
+        """The labels of images, those that are unknown found from x by a model that can; by default unchanged."""
+        return y
 
     @abstractmethod
     def compile_networks(self, mode: str) -> None:

@@ -46,17 +46,18 @@ def checked_arrays(**arrays: tuple[ArrayLike, str]) -> list[Floats]:
 
 
 def class_numbers(labels: ArrayLike, classes: Sequence[str]) -> NDArray[np.int64]:
-    """Labels as integers, (N,), each the index of a class.
+    """Labels as integers, (N,), each the index of a class, or -1 where the class is unknown.
 
     Raises:
-        UserError: a label is not the index of a class.
+        UserError: a label is neither.
     """
     (values,) = checked_arrays(labels=(labels, "N"))
     numbers = values.astype(np.int64)
-    invalid = values[(numbers != values) | (numbers < 0) | (numbers >= len(classes))]
+    invalid = values[(numbers != values) | (numbers < -1) | (numbers >= len(classes))]
     if invalid.size:
         raise UserError(
-            f"labels holds {invalid[0]:g}, but must number the {len(classes)} classes from 0; name every class"
+            f"labels holds {invalid[0]:g}, but must number the {len(classes)} classes from 0, with -1 for an "
+            "unknown one; name every class"
         )
     return numbers
 

@@ -29,13 +29,13 @@ def class_panels(
 
     Args:
         means: means of q(z | x), (N, 2).
-        labels: class of each image, (N,), counted from 0.
+        labels: class of each image, (N,), counted from 0; -1 for an unknown one, which is grey in every panel.
         classes: names of the classes, in order.
         axes: names of the two dimensions.
         title: title of the figure.
 
     Raises:
-        UserError: the shapes of the arrays do not match, or a label is not the index of a class.
+        UserError: the shapes of the arrays do not match, or a label is neither the index of a class nor -1.
     """
     points = checked_arrays(means=(means, "N 2"), labels=(labels, "N"))[0]
     numbers = class_numbers(labels, classes)

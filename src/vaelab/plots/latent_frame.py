@@ -34,7 +34,7 @@ def latent_frame(
 
     Args:
         means: means of q(z | x), (N, 2).
-        labels: class of each image, (N,), counted from 0; None for unlabelled images.
+        labels: class of each image, (N,), counted from 0, -1 for an unknown one; None for unlabelled images.
         classes: names of the classes, in order.
         plane: decoded images with values in [0, 1], (R, R, C, H, W), the highest z2 first; None to leave it out.
         epoch: number of the epoch.
@@ -44,8 +44,8 @@ def latent_frame(
         prior: whether to draw circles of N(0, I) at radius 1, 2 and 3.
 
     Raises:
-        UserError: the shapes of the arrays do not match, a label is not the index of a class, or the limits do not
-            ascend.
+        UserError: the shapes of the arrays do not match, a label is neither the index of a class nor -1, or the limits
+            do not ascend.
     """
     (points,) = checked_arrays(means=(means, "N 2"))
     numbers = None

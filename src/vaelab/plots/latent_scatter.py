@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vaelab.plots.arrays import Floats, checked_arrays, class_numbers
 from vaelab.plots.names import class_means, crowded, text_width, write_names
-from vaelab.plots.style import BLUE, class_colours, styled
+from vaelab.plots.style import BLUE, GREY, class_colours, styled
 
 # More points are rasterized, since a vector file of them would be slow to open.
 MANY_POINTS = 10_000
@@ -40,7 +40,7 @@ def latent_scatter(
 
     Args:
         means: means of q(z | x), or positions in another two-dimensional map, (N, 2).
-        labels: class of each image, (N,), counted from 0.
+        labels: class of each image, (N,), counted from 0; -1 for an unknown one, whose point is grey.
         classes: names of the classes, in order.
         deviations: standard deviations of q(z | x), (N, 2), drawn as ellipses of one standard deviation for up to 150
             evenly spaced images.
@@ -50,7 +50,7 @@ def latent_scatter(
         title: title of the figure.
 
     Raises:
-        UserError: the shapes of the arrays do not match, or a label is not the index of a class.
+        UserError: the shapes of the arrays do not match, or a label is neither the index of a class nor -1.
     """
     (points,) = checked_arrays(means=(means, "N 2"))
     numbers, colours = None, [BLUE]
@@ -63,6 +63,8 @@ def latent_scatter(
         plane = figure.subplots()
         draw_points(plane, points, numbers, colours, faint=deviations is not None)
         keys = class_keys(classes, colours) if numbers is not None else []
+        if numbers is not None and (numbers < 0).any():
+            keys += class_keys(["unknown"], [GREY])
         spread = np.zeros_like(points)
         if deviations is not None:
             spread = checked_arrays(means=(means, "N 2"), deviations=(deviations, "N 2"))[1]
@@ -72,7 +74,7 @@ def latent_scatter(
             plane.set(xlim=(-reach, reach), ylim=(-reach, reach))
         if deviations is not None:
             rows = np.unique(np.linspace(0, len(points) - 1, _ELLIPSES).astype(int))
-            edges = to_rgba_array(colours)[numbers[rows] if numbers is not None else np.zeros(len(rows), int)]
+            edges = to_rgba_array([*colours, GREY])[numbers[rows] if numbers is not None else np.zeros(len(rows), int)]
             _draw_ellipses(plane, points[rows], spread[rows], edges)
             keys.append(Line2D([], [], ls="", marker="o", mfc="none", mec="black", ms=9, label="q(z|x), one s.d."))
         # The plane of the prior is square; other maps get limits that fill the same square.
@@ -107,13 +109,16 @@ def _columns(labels: Sequence[str]) -> int:
 def draw_points(
     axes: Axes, points: Floats, labels: NDArray[np.int64] | None, colours: Sequence[str], faint: bool = False
 ) -> None:
-    """Draw points (N, 2) in the colours of their classes, the smaller the more there are."""
+    """Draw points (N, 2) in the colours of their classes, the smaller the more there are; -1 in grey, below."""
+    if labels is not None and (labels < 0).any():
+        order = np.argsort(labels >= 0, kind="stable")
+        points, labels = points[order], labels[order]
     axes.scatter(
         points[:, 0],
         points[:, 1],
         # Thousands of points are so small that those in the middle leave each other visible.
         s=float(np.clip(9_000 / len(points), 1.5, 14)),
-        c=to_rgba_array(list(colours))[labels] if labels is not None else colours[0],
+        c=to_rgba_array([*colours, GREY])[labels] if labels is not None else colours[0],
         alpha=0.25 if faint else 0.7,
         linewidths=0,
         zorder=2,

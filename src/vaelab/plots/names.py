@@ -32,7 +32,8 @@ def text_width(text: str, size: float = 9, weight: str = "normal") -> float:
 
 
 def class_means(means: Floats, labels: NDArray[np.int64], count: int) -> Floats:
-    """The mean of each class, (count, 2); NaN for a class without points."""
+    """The mean of each class, (count, 2); NaN for a class without points. Labels of -1 belong to none."""
+    means, labels = means[labels >= 0], labels[labels >= 0]
     sums = np.stack([np.bincount(labels, column, count) for column in means.T], 1)
     with np.errstate(invalid="ignore"):
         return np.asarray(sums / np.bincount(labels, minlength=count)[:, None])

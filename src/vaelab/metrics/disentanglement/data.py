@@ -11,7 +11,7 @@ from vaelab.errors import UserError
 
 
 def factors_of(data: Data) -> tuple[tuple[str, ...], Float[NDArray[np.float64], "N K"], tuple[int, ...]]:
-    """Names, values and categorical columns of the factors of a data set: its labels, then its attributes.
+    """Names, values and categorical columns of the factors of a data set: its labels, if known, then its attributes.
 
     Raises:
         UserError: the data has no attributes.
@@ -27,6 +27,6 @@ def factors_of(data: Data) -> tuple[tuple[str, ...], Float[NDArray[np.float64], 
             "factors, such as sprites, strokes, dsprites or shapes3d"
         )
     columns, names = data.attributes.astype(np.float64), data.attribute_names
-    if data.labels is None:
+    if data.labels is None or not (data.labels >= 0).any():
         return names, columns, ()
     return ("label", *names), np.column_stack([data.labels.astype(np.float64), columns]), (0,)

@@ -153,7 +153,8 @@ def train_classifier(
     by up to one pixel. On the test split of MNIST the accuracy is about 99.3 %.
 
     Args:
-        data: labelled images; if the data has a training split, only that split is used.
+        data: labelled images, of which those of an unknown label, -1, are left out; if the data has a training split,
+            only that split is used.
         epochs: passes over the images; by default three, or more if three are fewer than 150 steps.
         seed: of weights, order, shifts and dropout.
         batch_size: images per step.
@@ -164,6 +165,8 @@ def train_classifier(
     data = data.split("train") if "train" in data.splits else data
     if data.labels is None:
         raise UserError(f"data is {data.name}, which has no labels; choose data with classes")
+    if (data.labels < 0).any():
+        data = data.take(np.flatnonzero(data.labels >= 0))
     at_least("batch_size", batch_size, 2)
     # Batch normalisation needs a variance.
     at_least("the number of images", len(data), 2)

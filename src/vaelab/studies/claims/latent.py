@@ -40,7 +40,7 @@ STRUCTURE_NOTE = (
 
 def class_structure(seed: SeedRuns, name: str) -> Numbers:
     """The separation of the classes in the latent space, by neighbours, silhouette and mutual information."""
-    fitted, shown = seed.on_train(name), seed.on_test(name)
+    fitted, shown = seed.on_train(name).labelled, seed.on_test(name).labelled
     learned, asked = fitted.data.labels, shown.data.labels
     assert learned is not None
     assert asked is not None
@@ -90,7 +90,7 @@ CLUSTERS = Claim(
 
 
 def _neighbours(seed: SeedRuns) -> Numbers:
-    shown = seed.on_test("vae")
+    shown = seed.on_test("vae").labelled
     assert shown.data.labels is not None
     pairs = [(seed.classes.index(a), seed.classes.index(b)) for a, b in _PAIRS]
     means, labels = shown.means.astype(np.float64), shown.data.labels

@@ -86,7 +86,7 @@ class ClaimsStudy(Study):
         """
         self._check_seeds(settings)
         data = settings.data
-        if data.labels is None:
+        if data.labels is None or not (data.labels >= 0).any():
             raise UserError(f"data is {data.name!r}, which has no labels; the claims speak of classes")
         by_name = {claim.name: claim for claim in CLAIMS}
         for name in self.only:
