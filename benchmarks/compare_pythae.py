@@ -88,7 +88,9 @@ def summary(found: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
         row[side] = {
             name: float(np.mean([seed[side][name] for seed in found])) for name in NAMES if name in found[0][side]
         }
-        row[side]["images_per_second"] = statistics.median(seed[side]["images_per_second"] for seed in found)
+        speeds = [seed[side]["images_per_second"] for seed in found if "images_per_second" in seed[side]]
+        if speeds:
+            row[side]["images_per_second"] = statistics.median(speeds)
     row["log_p_is"] = found[0]["ours"]["log_p_is"]
     apart = np.stack([np.subtract(seed["ours"]["log_p"], seed["pythae"]["log_p"]) for seed in found]).astype(float)
     over_images = bootstrap_interval(apart.mean(0))
@@ -103,8 +105,8 @@ def summary(found: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
 
 
 def both(row: dict[str, Any], name: str, form: str = ".2f") -> str:
-    ours, theirs = (row[side].get(name) for side in ("ours", "pythae"))
-    return "" if ours is None else f"{ours:{form}} / {theirs:{form}}"
+    values = [row[side][name] for side in ("ours", "pythae") if name in row[side]]
+    return " / ".join(f"{value:{form}}" for value in values) if len(values) == 2 else ""
 
 
 def interval(row: dict[str, Any], name: str) -> str:
