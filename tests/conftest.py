@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib.util
 import io
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +46,10 @@ from .browser import started
 from .explorer_pages import Screen, Site, shown as shown_page, write_site
 
 torch.set_num_threads(1)
+
+# What is kept for the next evaluation stays out of the user's cache folder; commands in other processes share it.
+os.environ["VAELAB_CACHE"] = tempfile.mkdtemp(prefix="vaelab-tests-")
+atexit.register(shutil.rmtree, os.environ["VAELAB_CACHE"], ignore_errors=True)
 
 # They need the extra `export`, which the environment of the oldest versions is without.
 collect_ignore_glob = [] if importlib.util.find_spec("onnx") else ["test_explorer*.py", "test_export.py"]

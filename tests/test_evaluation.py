@@ -310,6 +310,15 @@ def test_the_command_prints_and_writes_what_it_measured(cli: Cli, binary_run: Ru
     assert second["sections"][0] == first["sections"][0]
 
 
+def test_a_quick_evaluation_takes_few_images_and_draws(cli: Cli, binary_run: Run) -> None:
+    out = binary_run.folder / "quick.json"
+    cli("evaluate", binary_run.folder, "--only", "evidence", "--quick", "--quiet", "--images", "30", "--out", out)
+    (section,) = json.loads(out.read_text())["sections"]
+    assert section["about"]["images annealed"] == 10
+    assert section["about"]["images"] == 30  # a number that is given counts
+    assert "IWAE-50" in [number["name"] for number in section["numbers"]]
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

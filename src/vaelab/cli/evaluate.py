@@ -30,10 +30,12 @@ class Evaluate(Command):
     only: Only = ()
     images: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Number of test images, always the same random ones; by default all."""
-    samples: int = 200
-    """Importance samples per image."""
-    few: int = 50
-    """Number of images for annealing and for fitting posteriors."""
+    samples: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Importance samples per image; by default 200."""
+    few: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Number of images for annealing and for fitting posteriors; by default 50."""
+    quick: bool = False
+    """Every part on few images: 500, with 50 samples each and 10 for annealing, as far as they are not given."""
     seed: int = 0
     """Decides every draw."""
     binarisation: Annotated[str | None, tyro.conf.arg(metavar="PROTOCOL")] = None
@@ -56,7 +58,7 @@ class Evaluate(Command):
     def run(self) -> None:
         """Measure and print a table per part."""
         chosen(self.only)
-        from vaelab.evaluation.budget import Budget
+        from vaelab.evaluation.budget import QUICK, Budget
         from vaelab.evaluation.evaluate import measure_parts
         from vaelab.evaluation.measurement import Measurement
         from vaelab.evaluation.results import read_evaluation
@@ -69,7 +71,9 @@ class Evaluate(Command):
         for name, number, least in (("images", self.images, 2), ("few", self.few, 2), ("samples", self.samples, 1)):
             if number is not None and number < least:
                 raise UserError(f"{name} is {number}, but must be >= {least}")
-        budget = Budget(self.images, self.few, self.samples, self.seed)
+        given_numbers = {"n_images": self.images, "n_costly": self.few, "n_samples": self.samples}
+        numbers = {name: number for name, number in given_numbers.items() if number is not None}
+        budget = Budget(**{**(QUICK if self.quick else {}), **numbers}, seed=self.seed)
         protocol = None if self.binarisation is None else _protocol(self.binarisation)
         given = None if self.data is None else parse_source(self.data).load(self.data_dir)
         if self.path.suffix == ".safetensors":

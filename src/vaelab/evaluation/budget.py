@@ -26,3 +26,7 @@ class Budget(Spec):
     """Importance samples per image."""
     seed: Annotated[int, Ge(0)] = 0
     """Decides every draw."""
+
+
+QUICK = {"n_images": 500, "n_costly": 10, "n_samples": 50}
+"""The numbers of a quick evaluation."""

@@ -23,7 +23,7 @@ from vaelab.metrics.evidence import (
     exact_evidence,
     refuse_broken_weights,
 )
-from vaelab.metrics.samples import ImageClassifier, train_classifier
+from vaelab.metrics.samples import ImageClassifier, kept_classifier
 from vaelab.models.model import Model
 from vaelab.traits import Trait
 
@@ -174,10 +174,9 @@ class Measurement:
 
     @cached_property
     def classifier(self) -> ImageClassifier:
-        """A classifier of images, trained on the training split.
+        """A classifier of images, trained on the training split once and kept for the next evaluation.
 
         Raises:
             UserError: the images have no labels.
         """
-        self.say("training a classifier of images")
-        return train_classifier(self.train.image_data, seed=self.budget.seed)
+        return kept_classifier(self.train.image_data, self.budget.seed, say=self.say)

@@ -11,6 +11,7 @@ from vaelab.metrics.samples.frechet import (
     frechet_distance as frechet_distance,
     frechet_interval as frechet_interval,
 )
+from vaelab.metrics.samples.kept import kept_classifier as kept_classifier
 from vaelab.metrics.samples.kernel import KernelDistance as KernelDistance, kernel_distance as kernel_distance
 from vaelab.metrics.samples.memorisation import (
     Memorisation as Memorisation,

@@ -14,7 +14,7 @@ from vaelab.codec import decode, encode
 from vaelab.errors import UserError, did_you_mean
 from vaelab.experiment import Experiment
 from vaelab.figures import DrawnFigure
-from vaelab.metrics.samples import ImageClassifier, train_classifier
+from vaelab.metrics.samples import ImageClassifier, kept_classifier
 from vaelab.report import Claims, Table, read_claims
 from vaelab.studies.claims.claim import Claim, Numbers, SeedRuns
 from vaelab.studies.claims.conditional import IDENTITY, MIXES, STYLE
@@ -233,13 +233,7 @@ class ClaimsStudy(Study):
 
 def _classifier(settings: StudySettings) -> ImageClassifier:
     """The classifier of the real images, trained once per study."""
-    path = settings.out / f"classifier-{settings.data.digest[:12]}.safetensors"
-    if path.exists():
-        return ImageClassifier.load(path)
-    settings.say("training a classifier of real images")
-    classifier = train_classifier(settings.data)
-    classifier.save(path)
-    return classifier
+    return kept_classifier(settings.data, folder=settings.out, say=settings.say)
 
 
 def _path(out: Path, name: str) -> Path:
