@@ -14,6 +14,7 @@ import torch
 import vaelab as vl
 from vaelab.testing import check_spec
 from vaelab.testing.faults import TABLES
+from vaelab.training.labelled import repeat_labelled
 
 FORMAT = vl.ImageFormat(1, 4, 4, ("a", "b", "c"))
 PROGRESS = vl.Progress(1, 0, 1, 1)
@@ -123,6 +124,48 @@ def blobs(n: int) -> tuple[np.ndarray, np.ndarray]:
     y = rng.integers(0, 2, n)
     images = rng.uniform(0, 0.3, (n, 4, 4)) + np.where(np.arange(4)[:, None] // 2 == y[:, None, None], 0.6, 0)
     return (255 * images).astype(np.uint8), y
+
+
+def test_labelled_images_are_repeated_until_they_have_their_share() -> None:
+    """r = share U / ((1 - share) L): of 900 images without and 30 with a label, half and a quarter of an epoch."""
+    labels = np.full(930, -1)
+    labels[10:40] = 3
+    rows = np.random.default_rng(0).permutation(930)
+    for share, times in ((0.5, 30), (0.25, 10), (0.0, 1)):
+        found = np.bincount(repeat_labelled(rows, labels, share), minlength=930)
+        assert (found[labels < 0] == 1).all()
+        assert (found[labels >= 0] == times).all()
+    for alike in (labels * 0, labels * 0 - 1, None):
+        assert repeat_labelled(rows, alike, 0.5) is rows
+
+
+@pytest.mark.parametrize(("conditional", "share"), [(True, 0.5), (True, 0.0), (False, 0.5)])
+def test_every_batch_has_labelled_images_unless_the_share_is_none(
+    conditional: bool, share: float, tmp_path: Path
+) -> None:
+    """A model that does not take labels sees each image once."""
+    images, y = blobs(400)
+    data = vl.as_data(images, y)
+    labels = data.labels.copy()
+    labels[data.splits["train"].start + 4 : data.splits["train"].stop] = -1
+    seen: list[tuple[int, int]] = []
+
+    def objective(trace: Any, progress: Any) -> torch.Tensor:
+        seen.append((int((trace.penalty > 0).sum()), len(trace.x)))
+        return vl.Elbo()(trace, progress)
+
+    model = (vl.M2 if conditional else vl.VAE)(2, network=vl.Mlp(hidden=(4,)))
+    training = vl.Training(epochs=1, batch_size=40, validation=0, labelled_share=share)
+    vl.train(
+        vl.Experiment(model=model, objective=objective, training=training),
+        tmp_path / "run",
+        data=replace(data, labels=labels),
+    )
+    batches = [each for each in seen if each[1] <= 40][-16:] if share and conditional else [each for each in seen][-8:]
+    assert sum(images for _, images in batches) == (316 + 316 if share and conditional else 320)
+    if conditional:
+        assert all(labelled > 5 for labelled, _ in batches) == bool(share)
+        assert sum(labelled for labelled, _ in batches) == (316 if share else 4)
 
 
 def test_a_few_labels_suffice_for_two_clusters(tmp_path: Path) -> None:

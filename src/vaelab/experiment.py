@@ -71,6 +71,9 @@ class Training(Spec):
     """Memory of the moving average of weights that is tested and saved, such as 0.999; 0 for none."""
     drop_labels: Annotated[float, Ge(0), Lt(1)] = 0.0
     """Share of labels replaced by -1, unknown, in training, so that a conditional model learns that condition."""
+    labelled_share: Annotated[float, Ge(0), Lt(1)] = 0.5
+    """Where most labels are -1: the share of an epoch that has known ones, which are repeated for it, if the model is
+    conditional; 0 to show each image once."""
     fit: Literal["all", "prior"] = "all"
     """The whole model is trained, or the prior alone, with all other weights fixed as `start` has them."""
     compile: bool = False

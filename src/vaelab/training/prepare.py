@@ -24,6 +24,7 @@ from vaelab.training.device import choose_device, computes_in_bf16
 from vaelab.training.dry_run import dry_run
 from vaelab.training.folder import Row, RunFolder
 from vaelab.training.full_pass import DeviceSplit, accumulator, to_device
+from vaelab.training.labelled import repeat_labelled
 from vaelab.training.optimiser import make_optimiser, moving_average, parts_with_weights, trained_parameters
 from vaelab.training.prior import start_from_codes, training_mode
 from vaelab.training.watcher import Watcher
@@ -50,7 +51,7 @@ class Job:
     state: State
     train_split: DeviceSplit
     train_rows: torch.Tensor
-    """The rows of `train_split` to train on; the others are held out."""
+    """The rows of `train_split` to train on, with repetitions if labels are scarce; the others are held out."""
     validation_split: DeviceSplit | None
     test_split: DeviceSplit
     rows: list[Row]
@@ -63,7 +64,7 @@ class Job:
 
     @property
     def n_images(self) -> int:
-        """Number of training images."""
+        """Number of training images that an epoch shows."""
         return len(self.train_rows)
 
     @property
@@ -135,6 +136,9 @@ def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool,
             flags="give their number with --validation",
         )
     device = choose_device(settings.device)
+
+    if experiment.model.conditional:
+        train_rows = repeat_labelled(train_rows, data.split("train").labels, settings.labelled_share)
 
     # The seed draws the weights, which a checkpoint then replaces.
     torch.manual_seed(settings.seed)
