@@ -118,13 +118,16 @@ MODELS: dict[str, tuple[Any, ImageFormat]] = {
     "vq": (quantised(vl.Codebook(size=6), MLP), PLAIN),
     "fsq": (quantised(vl.FiniteScalar(levels=(8, 5, 5, 4))), PLAIN),
     "residual": (quantised(vl.ResidualCodebook(size=6, levels=3)), PLAIN),
+    "lfq": (quantised(vl.LookupFree(bits=3, codes=2)), PLAIN),
+    "bsq": (quantised(vl.BinarySpherical(bits=6), MLP), PLAIN),
+    "simvq": (quantised(vl.SimVq(size=6)), PLAIN),
     "vamp": (vl.VAE(network=MLP, prior=vl.Vamp(components=4)), PLAIN),
     "attributes": (vl.VAE(conditional=True, network=MLP, prior=vl.Flow(transforms=1, hidden=(8,))), ATTRIBUTES),
     "colour": (vl.VAE(network=vl.Conv(channels=(4,)), likelihood=vl.DiscretisedLogistic(components=2)), COLOUR),
     "foreign": (vl.VAE(network=Own(), posterior=Heavy()), PLAIN),
     "modules": (vl.VAE(network=vl.Modules(nn.Sequential(nn.Flatten(), nn.Linear(64, 4)), nn.Linear(2, 64))), PLAIN),
 }
-CODES = ("vq", "fsq", "residual")
+CODES = ("vq", "fsq", "residual", "lfq", "bsq", "simvq")
 # Each part takes seconds of tracing, so parts that another model shows as well are left out.
 FEWER = dict.fromkeys((*CODES, "foreign", "modules"), ("encoder", "decoder"))
 

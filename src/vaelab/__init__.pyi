@@ -179,6 +179,7 @@ from .objectives import (
 from .plots import image_grid as image_grid, save_figure as save_figure
 from .posteriors import (
     AnyPosterior as AnyPosterior,
+    BinarySpherical as BinarySpherical,
     CategoricalPosterior as CategoricalPosterior,
     Codebook as Codebook,
     Deterministic as Deterministic,
@@ -188,8 +189,10 @@ from .posteriors import (
     GammaPosterior as GammaPosterior,
     Gaussian as Gaussian,
     GumbelSoftmax as GumbelSoftmax,
+    LookupFree as LookupFree,
     PosteriorSpec as PosteriorSpec,
     ResidualCodebook as ResidualCodebook,
+    SimVq as SimVq,
     StudentTPosterior as StudentTPosterior,
     VonMisesFisher as VonMisesFisher,
     WrappedNormal as WrappedNormal,

@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Lt
 
 from vaelab.errors import UserError
 from vaelab.flows import AnyTransform, FlowSizes, Spline
+from vaelab.posteriors.binary_specs import BinarySpherical as BinarySpherical, LookupFree as LookupFree
 from vaelab.posteriors.categorical_specs import (
     CategoricalPosterior as CategoricalPosterior,
     GumbelSoftmax as GumbelSoftmax,
@@ -139,6 +140,30 @@ class Codebook(PosteriorSpec):
         return CodebookPosterior(
             network, latent, self.size, self.commitment, self.decay, self.restart_below, self.rotation
         )
+
+
+@dataclass(frozen=True)
+class SimVq(PosteriorSpec):
+    """Vector quantisation with a frozen codebook behind one learned linear map, SimVQ (Zhu et al. 2024).
+
+    z = e_k W, k the nearest: all codes move with W. The penalty is |sg[v] - z|^2 + commitment |v - sg[z]|^2.
+    """
+
+    size: Annotated[int, Ge(2)] = 512
+    """Number of vectors in the codebook."""
+    commitment: Annotated[float, Gt(0)] = 0.25
+    """Weight of the squared distance by which vectors move to their codes."""
+    rotation: bool = True
+    """Rotate and scale the decoder's gradient, as in `Codebook`; False passes it straight through, as the paper does,
+    and in a short training uses fewer codes."""
+    discrete: ClassVar[bool] = True
+    random: ClassVar[bool] = False
+
+    def build(self, network: Network, latent: int) -> Posterior:
+        """Build the posterior, with one code per position of the network."""
+        from vaelab.posteriors.sim_vq import SimVqPosterior
+
+        return SimVqPosterior(network, latent, self.size, self.commitment, self.rotation)
 
 
 @dataclass(frozen=True)
