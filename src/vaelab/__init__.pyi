@@ -100,6 +100,7 @@ from .measured import MeasuredModel as MeasuredModel
 from .metrics.evidence import (
     enumerated_evidence as enumerated_evidence,
     exact_evidence as exact_evidence,
+    hamiltonian_bound as hamiltonian_bound,
     importance_bound as importance_bound,
     inference_gaps as inference_gaps,
     refine as refine,
@@ -149,6 +150,7 @@ from .objectives import (
     FunctionObjective as FunctionObjective,
     Geco as Geco,
     GradientPenalty as GradientPenalty,
+    Hamiltonian as Hamiltonian,
     Info as Info,
     InverseMultiquadratic as InverseMultiquadratic,
     Iwae as Iwae,

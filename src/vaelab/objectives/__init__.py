@@ -17,6 +17,7 @@ from vaelab.objectives.factor import Factor as Factor
 from vaelab.objectives.free_bits import FreeBits as FreeBits
 from vaelab.objectives.function import FunctionObjective as FunctionObjective
 from vaelab.objectives.geco import Geco as Geco
+from vaelab.objectives.hamiltonian import Hamiltonian as Hamiltonian
 from vaelab.objectives.info import Info as Info
 from vaelab.objectives.iwae import Iwae as Iwae
 from vaelab.objectives.joint_capacity import JointCapacity as JointCapacity

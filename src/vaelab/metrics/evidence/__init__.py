@@ -11,6 +11,10 @@ from vaelab.metrics.evidence.enumerated import (
 )
 from vaelab.metrics.evidence.exact import exact_evidence as exact_evidence
 from vaelab.metrics.evidence.gaps import InferenceGaps as InferenceGaps, inference_gaps as inference_gaps
+from vaelab.metrics.evidence.hamiltonian import (
+    HamiltonianEvidence as HamiltonianEvidence,
+    hamiltonian_bound as hamiltonian_bound,
+)
 from vaelab.metrics.evidence.importance import (
     Evidence as Evidence,
     importance_bound as importance_bound,

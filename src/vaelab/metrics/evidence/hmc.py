@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vaelab.distributions import hamiltonian
+
 Terms = Callable[[Tensor], tuple[Tensor, ...]]
 """From z of shape (S, B, D) to K differentiable log terms of shape (S, B)."""
 
@@ -71,24 +73,25 @@ def leapfrog(
     step: Float[Tensor, "*#chains B"],
     steps: int,
 ) -> tuple[Point, Float[Tensor, "S B D"]]:
-    r"""Integrate Hamilton's equations: half a step of momentum, a step of position, half a step of momentum.
-
-        p' = p + e/2 grad log f(z),      z' = z + e p',      p'' = p' + e/2 grad log f(z')
-
-    Neal (2011), section 2.3. The map preserves volume, and takes (z'', -p'') back to (z, -p).
+    """Integrate Hamilton's equations by leapfrog steps, from points that keep their terms.
 
     Args:
         terms, weights: of the log density.
         point: current position of the chains.
-        momentum: p, with unit masses.
-        step: e, in units of z, per image or per chain.
+        momentum: with unit masses.
+        step: step size, in units of z, per image or per chain.
         steps: number of steps.
     """
+
+    def slope(z: Tensor) -> Tensor:
+        nonlocal point
+        # The end of a step is the start of the next.
+        point = point if z is point.z else evaluate(terms, z)
+        return point.gradient(weights)
+
     e = step[..., None].to(momentum.dtype)
     for _ in range(steps):
-        momentum = momentum + e / 2 * point.gradient(weights)
-        point = evaluate(terms, point.z + e * momentum)
-        momentum = momentum + e / 2 * point.gradient(weights)
+        _, momentum = hamiltonian.leapfrog(slope, point.z, momentum, e)
     return point, momentum
 
 
