@@ -14,6 +14,7 @@ from vaelab.errors import UserError
 from vaelab.evaluation.collect import collect, pair
 from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Number, Section
+from vaelab.measured import MeasuredModel
 from vaelab.metrics.evidence import importance_bound, refuse_cross_entropy
 from vaelab.metrics.images import eval_mode, seeded
 from vaelab.metrics.intervals import bootstrap_interval
@@ -38,11 +39,11 @@ def measure(measurement: Measurement) -> Section:
         }
     )
     about: dict[str, str | int | float] = {
-        measurement.noun: len(measurement.x),
+        measurement.noun: _labelled(measurement).n_images,
         "draws": budget.n_samples,
         "seed": budget.seed,
     }
-    return Section("views", tuple(numbers), tuple(findings), about)
+    return Section("views", tuple(numbers), (*measurement.without_labels, *findings), about)
 
 
 def _of_two_views(model: Model) -> MultimodalModel:
@@ -56,7 +57,7 @@ def _of_two_views(model: Model) -> MultimodalModel:
 
 def _bounds(model: MultimodalModel, measurement: Measurement) -> Iterator[Number]:
     """Importance bounds for the image alone, the label alone and both."""
-    x, y, budget = measurement.x, _labels(measurement), measurement.budget
+    x, y, budget = _labelled(measurement).pixels, _labels(measurement), measurement.budget
     refuse_cross_entropy(model, x)
     sets = {"log p(x)": (x, None), "log p(y)": (torch.full_like(x, torch.nan), y), "log p(x, y)": (x, y)}
     for name, (images, labels) in sets.items():
@@ -69,9 +70,9 @@ def _bounds(model: MultimodalModel, measurement: Measurement) -> Iterator[Number
 
 def _labels_of_images(model: MultimodalModel, measurement: Measurement) -> Iterator[Number]:
     """The share of images whose likeliest label is their own."""
-    wanted = _classes(measurement)
+    wanted, pixels = _classes(measurement), _labelled(measurement).pixels
     with eval_mode(model), seeded(model.device, measurement.budget.seed):
-        parts = [model.predict(x.to(model.device)).argmax(1).numpy(force=True) for x in measurement.x.split(_BATCH)]
+        parts = [model.predict(x.to(model.device)).argmax(1).numpy(force=True) for x in pixels.split(_BATCH)]
     yield _share(
         "label from image",
         np.concatenate(parts) == wanted,
@@ -83,7 +84,7 @@ def _labels_of_images(model: MultimodalModel, measurement: Measurement) -> Itera
 def _images_of_labels(model: MultimodalModel, measurement: Measurement) -> Iterator[Number]:
     """The share of generated images that a classifier takes for the class that they were generated for, or with."""
     wanted = _classes(measurement)
-    data = measurement.test.data
+    data = measurement.test.labelled.data
     if not isinstance(data, ImageData):
         raise UserError("rows of a table have no classifier of images")
     classifier = measurement.classifier
@@ -100,13 +101,18 @@ def _images_of_labels(model: MultimodalModel, measurement: Measurement) -> Itera
     yield _share("pairs that agree", classifier.predict(_pixels(pairs)) == torch.cat(labels).numpy(), how)
 
 
+def _labelled(measurement: Measurement) -> MeasuredModel:
+    """The test images whose label is known, binarised once."""
+    return measurement.test_binarised.labelled
+
+
 def _labels(measurement: Measurement) -> Tensor:
     """Labels or attributes of the test images.
 
     Raises:
         UserError: there are none.
     """
-    condition = measurement.test_binarised.data.condition
+    condition = _labelled(measurement).data.condition
     if condition is None:
         raise UserError(f"the test {measurement.noun} have no labels or attributes")
     return torch.from_numpy(condition)
@@ -118,7 +124,7 @@ def _classes(measurement: Measurement) -> NDArray[np.int64]:
     Raises:
         UserError: they have none.
     """
-    labels = measurement.test_binarised.labels
+    labels = _labelled(measurement).labels
     if labels is None:
         raise UserError(f"the test {measurement.noun} have attributes and no labels")
     return labels
