@@ -73,6 +73,7 @@ ROWS = {
     "reweighted wake-sleep": Row(objective=vl.ReweightedWakeSleep()),
     "lagging inference": Row(objective=vl.Lagging(vl.Elbo(), steps=5)),
     "semi-amortised, 5 steps": Row(objective=vl.SemiAmortised(steps=5)),
+    "HVAE": Row(objective=vl.Hamiltonian()),
     "WAE-MMD, RBF": Row(objective=vl.Wae(kernel=vl.Rbf())),
     "WAE-MMD, IMQ": Row(objective=vl.Wae(kernel=vl.InverseMultiquadratic())),
     "sliced Wasserstein": Row(objective=vl.SlicedWasserstein()),
@@ -93,6 +94,9 @@ ROWS = {
     # Codes.
     "codebook of 128": _codes(vl.Codebook(size=128)),
     "codebook of 128, rotation trick": _codes(vl.Codebook(size=128, rotation=True)),
+    "lookup-free, 7 bits": _codes(vl.LookupFree(bits=7)),
+    "binary spherical, 7 bits": _codes(vl.BinarySpherical(bits=7)),
+    "SimVQ of 128": _codes(vl.SimVq(size=128)),
     "Gumbel-softmax, 10 x 10": _codes(vl.GumbelSoftmax(size=10, variables=2), latent=20),
     "categorical 10 x 10, VIMCO": _codes(_CATEGORICAL, latent=20, objective=vl.Vimco()),
     "categorical 10 x 10, wake-sleep": _codes(_CATEGORICAL, latent=20, objective=vl.ReweightedWakeSleep()),
