@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vaelab import VAE, Codebook, Elbo, Factor, Gaussian, ImageFormat, Lagging, Linear, Mlp, UserError, Vamp
+from vaelab import VAE, Codebook, Elbo, Factor, Gaussian, ImageFormat, Iwae, Lagging, Linear, Mlp, UserError, Vamp
+from vaelab.cli.train import Train
+from vaelab.codec import decode, encode
 from vaelab.contract import Latent
 from vaelab.distributions import diagonal_normal
 from vaelab.models.vae import VAEModel
@@ -143,3 +145,15 @@ def test_settings_of_the_base_hold() -> None:
     with pytest.raises(UserError, match="objective is Lagging, which needs codes in a real vector space"):
         spec.check(VAE(2, posterior=Codebook(size=4), network=Mlp()).traits, "a VAE", FORMAT)
     spec.check(VAE(2, posterior=Gaussian()).traits, "a VAE", FORMAT)
+
+
+def test_the_base_of_a_wrapper_is_chosen_by_a_word() -> None:
+    """Each wrapper takes the words of those objectives that wrap none; JSON gives the same spec back."""
+    for word in ("lagging", "perceptual", "adversarial-reconstruction", "subset-bounds"):
+        line = f"--out x objective:{word} objective.base:iwae --objective.base.samples 7"
+        objective: Any = Train.parse("vaelab train", line.split()).experiment.objective
+        assert objective.kind == word
+        assert objective.base == Iwae(samples=7)
+        assert decode(type(objective), encode(objective), "objective") == objective
+    with pytest.raises(UserError, match=r"objective\.base:perceptual"):
+        Train.parse("vaelab train", ["--out", "x", "objective:lagging", "objective.base:perceptual"])

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-import tyro
 from annotated_types import Ge
 
 from vaelab.data import DataFormat
 from vaelab.objectives.elbo import Elbo
-from vaelab.objectives.objective import Loss, ObjectiveSpec, image_format
-from vaelab.objectives.wrapper import Wrapper
+from vaelab.objectives.objective import Loss, image_format
+from vaelab.objectives.wrapper import AnyBase, Wrapper
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,8 @@ class AdversarialReconstruction(Wrapper):
     the network `AutoencoderKl` it is the autoencoder of latent diffusion (Rombach et al. 2022, appendix G).
     """
 
-    base: tyro.conf.Suppress[ObjectiveSpec] = Elbo()
-    """The objective that the term is added to; in Python."""
+    base: AnyBase = Elbo()
+    """The objective that the term is added to."""
     weight: Annotated[float, Ge(0)] = 0.5
     """Weight of the adversarial term."""
     start: Annotated[float, Ge(0)] = 1.0

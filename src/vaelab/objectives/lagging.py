@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-import tyro
 from annotated_types import Ge
 
 from vaelab.data import DataFormat
 from vaelab.objectives.elbo import Elbo
-from vaelab.objectives.objective import Loss, ObjectiveSpec
-from vaelab.objectives.wrapper import Wrapper
+from vaelab.objectives.objective import Loss
+from vaelab.objectives.wrapper import AnyBase, Wrapper
 from vaelab.traits import Trait
 
 
@@ -31,9 +30,8 @@ class Lagging(Wrapper):
     takes fewer.
     """
 
-    # No choice of words: it would offer this class again, without an end.
-    base: tyro.conf.Suppress[ObjectiveSpec] = Elbo()
-    """The loss; in Python."""
+    base: AnyBase = Elbo()
+    """The loss."""
     steps: Annotated[int, Ge(1)] = 6
     """Encoder steps per decoder step."""
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes, Trait.density})

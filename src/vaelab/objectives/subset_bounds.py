@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import tyro
 from annotated_types import Ge
 
 from vaelab.data import DataFormat
 from vaelab.errors import UserError
 from vaelab.objectives.elbo import Elbo
-from vaelab.objectives.objective import Loss, ObjectiveSpec
-from vaelab.objectives.wrapper import Wrapper
+from vaelab.objectives.objective import Loss
+from vaelab.objectives.wrapper import AnyBase, Wrapper
 from vaelab.traits import Trait
 
 if TYPE_CHECKING:
@@ -32,9 +31,8 @@ class SubsetBounds(Wrapper):
     nothing is sampled. Bounds that are reported are those of both views.
     """
 
-    # No choice of words: it would offer this class again, without an end.
-    base: tyro.conf.Suppress[ObjectiveSpec] = Elbo()
-    """The loss of a set of views; in Python."""
+    base: AnyBase = Elbo()
+    """The loss of a set of views."""
     weight: Annotated[float, Ge(0)] = 1.0
     """Weight of the two losses of single views."""
     needs: ClassVar[frozenset[Trait]] = frozenset({Trait.label_view})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from vaelab.data import DataFormat
 from vaelab.objectives.objective import ObjectiveSpec
 from vaelab.schedules import Progress, ScheduleSpec
+from vaelab.spec import Only, any_of
 from vaelab.traits import Trait
 
 
@@ -16,7 +19,7 @@ class Wrapper(ObjectiveSpec):
     """
 
     base: ObjectiveSpec
-    """The objective; in Python."""
+    """The objective. On the command line a word such as `objective.base:iwae`, of one that wraps no other."""
 
     @property
     def samples(self) -> int:  # type: ignore[override]  # no field: the base has it
@@ -44,3 +47,9 @@ class Wrapper(ObjectiveSpec):
         """
         super().check(traits, model, format)
         self.base.check(traits, model, format)
+
+
+# Words for those that wrap no other: a choice among all would offer this one again, without an end.
+_PLAIN = Only(lambda spec: not issubclass(spec, Wrapper))
+AnyBase = Annotated[ObjectiveSpec, any_of(ObjectiveSpec, _PLAIN), _PLAIN]
+"""The field `base` of a subclass."""

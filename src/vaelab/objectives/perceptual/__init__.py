@@ -10,14 +10,13 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-import tyro
 from annotated_types import Ge, Le
 
 from vaelab.data import DataFormat, ImageFormat
 from vaelab.errors import UserError
 from vaelab.objectives.elbo import Elbo
-from vaelab.objectives.objective import Loss, ObjectiveSpec, image_format
-from vaelab.objectives.wrapper import Wrapper
+from vaelab.objectives.objective import Loss, image_format
+from vaelab.objectives.wrapper import AnyBase, Wrapper
 from vaelab.schedules import AnySchedule, Constant
 from vaelab.spec import Spec, any_of, qualified_name
 
@@ -139,8 +138,8 @@ class Perceptual(Wrapper):
     makes it nats per image. It is no part of the reconstruction that is reported.
     """
 
-    base: tyro.conf.Suppress[ObjectiveSpec] = Elbo()
-    """The objective that the penalty is added to; in Python."""
+    base: AnyBase = Elbo()
+    """The objective that the penalty is added to."""
     penalty: AnyPenalty = MsSsim()
     """The penalty."""
     weight: AnySchedule = Constant(100.0)
