@@ -28,7 +28,7 @@ import vaelab as vl
 from vaelab.metrics.evidence import Enumeration, Quadrature
 from vaelab.metrics.images import pixels_of
 from vaelab.metrics.intervals import bootstrap_interval
-from vaelab.metrics.samples import ImageClassifier, frechet_distance, train_classifier
+from vaelab.metrics.samples import ImageClassifier, frechet_distance, kept_classifier
 from vaelab.training import full_pass
 
 _NET = vl.Mlp(hidden=(400,))
@@ -214,12 +214,11 @@ def main() -> None:
     arguments.commit = head.stdout.strip()
     data = vl.open_data(arguments.data)
     x = pixels_of(data.split("test"), vl.Dynamic(), arguments.seed)[: arguments.images]
-    classifier: ImageClassifier | None = None
+    classifier = kept_classifier(data)
     for name in arguments.only:
         file = arguments.out / name / "measured.json"
         if file.exists():
             continue
-        classifier = classifier or train_classifier(data)
         print(name, flush=True)
         try:
             found = measured(name, x, classifier, arguments)
@@ -227,6 +226,9 @@ def main() -> None:
             print(f"  left out: {why}", flush=True)
             continue
         file.write_text(json.dumps(found))
+    real, training = (data.split(name).images[: arguments.drawn] / np.float32(255) for name in ("test", "train"))
+    floor = frechet_distance(classifier.features(real), classifier.features(training)).distance
+    print(f"Frechet distance of training images: {floor:.1f}")
     files = {name: arguments.out / name / "measured.json" for name in ROWS}
     rows = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
     print("\n| | reconstruction | KL | total | log p(x) | difference | Frechet distance | training s |")
