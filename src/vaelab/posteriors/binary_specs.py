@@ -14,12 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LookupFree(PosteriorSpec):
-    """Lookup-free quantisation, LFQ (Yu et al. 2024, MAGVIT-v2, section 3.1).
-
-    c_d = sign(v_d). The penalty is commitment |v - c|^2 + entropy (H(p(c | v)) - diversity H(mean of p(c | v))), the
-    mean over the vectors of a batch, p(c | v) proportional to exp(-|v - c|^2 / T); nats, summed over positions.
-    """
+class BinaryCodes(PosteriorSpec):
+    """Base of the posteriors whose codes are signs: their sizes, and the weights of their penalty."""
 
     bits: Annotated[int, Ge(1), Le(16)] = 8
     """Bits of each code, which has 2^bits values."""
@@ -36,24 +32,28 @@ class LookupFree(PosteriorSpec):
     discrete: ClassVar[bool] = True
     random: ClassVar[bool] = False
 
+    @property
+    def _settings(self) -> tuple[int, int, float, float, float, float]:
+        return self.bits, self.codes, self.commitment, self.entropy, self.diversity, self.temperature
+
+
+@dataclass(frozen=True)
+class LookupFree(BinaryCodes):
+    """Lookup-free quantisation, LFQ (Yu et al. 2024, MAGVIT-v2, section 3.1).
+
+    c_d = sign(v_d). The penalty is commitment |v - c|^2 + entropy (H(p(c | v)) - diversity H(mean of p(c | v))), the
+    mean over the vectors of a batch, p(c | v) proportional to exp(-|v - c|^2 / T); nats, summed over positions.
+    """
+
     def build(self, network: Network, latent: int) -> Posterior:
         """Build the posterior, with `codes` codes per position of the network."""
         from vaelab.posteriors.lookup_free import LookupFreePosterior
 
-        return LookupFreePosterior(
-            network,
-            latent,
-            self.bits,
-            self.codes,
-            self.commitment,
-            self.entropy,
-            self.diversity,
-            self.temperature,
-        )
+        return LookupFreePosterior(network, latent, *self._settings)
 
 
 @dataclass(frozen=True)
-class BinarySpherical(LookupFree):
+class BinarySpherical(BinaryCodes):
     """Binary spherical quantisation, BSQ (Zhao, Xiong and Kraehenbuehl 2024).
 
     c_d = sign(u_d) / sqrt(L), u = v / |v|, of L = bits x codes entries; the penalty is that of `LookupFree` for u.
@@ -63,13 +63,4 @@ class BinarySpherical(LookupFree):
         """Build the posterior, with `codes` codes per position of the network."""
         from vaelab.posteriors.binary_spherical import BinarySphericalPosterior
 
-        return BinarySphericalPosterior(
-            network,
-            latent,
-            self.bits,
-            self.codes,
-            self.commitment,
-            self.entropy,
-            self.diversity,
-            self.temperature,
-        )
+        return BinarySphericalPosterior(network, latent, *self._settings)
