@@ -210,11 +210,13 @@ def test_shared_style_is_distinguished_from_separate_style() -> None:
 
 def embedded(z: Any, labels: Any, draw: Any = None) -> Any:
     mean = np.asarray(z, np.float32)
-    return SimpleNamespace(
+    found = SimpleNamespace(
         means=mean,
         draws=mean if draw is None else np.asarray(draw, np.float32),
         data=SimpleNamespace(labels=np.asarray(labels)),
     )
+    found.labelled = found
+    return found
 
 
 def test_separate_classes_cluster_and_mixed_classes_do_not() -> None:

@@ -100,7 +100,7 @@ SMALL: dict[type, Any] = {
     Miwae: Miwae(samples=2, groups=2),
     Piwae: Piwae(samples=2, groups=2),
     FreeBits: FreeBits(floor=0.01),
-    Spectral: Spectral(Mlp(hidden=(8,))),
+    Spectral: Spectral(Mlp(hidden=(12,))),
     AdversarialReconstruction: AdversarialReconstruction(width=4),
     # Features say nothing of a likelihood's own scale.
     VaeGan: VaeGan(channels=(4, 4), pixels=0.1),

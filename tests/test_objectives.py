@@ -38,6 +38,7 @@ from vaelab import (
     GaussianPixels,
     Geco,
     GradientPenalty,
+    Hamiltonian,
     Info,
     InverseMultiquadratic,
     Iwae,
@@ -57,6 +58,7 @@ from vaelab import (
     SemiAmortised,
     SlicedWasserstein,
     StickingTheLanding,
+    SubsetBounds,
     TotalCorrelation,
     UniformCodes,
     UserError,
@@ -87,8 +89,10 @@ PAIR = torch.tensor([[1.0, 0.9], [0.9, 1.0]], dtype=torch.float64)
 CORRELATION = -0.5 * math.log(0.19)
 OBJECTIVES: tuple[Any, ...] = tuple(spec for spec in members(ObjectiveSpec, own=True) if not spec.python_only)
 
-# The traces here have one latent.
-OF_ONE_LATENT = tuple(kind for kind in OBJECTIVES if Trait.real_and_code not in kind().requirements())
+# The traces here have one latent and one view.
+OF_ONE_LATENT = tuple(
+    kind for kind in OBJECTIVES if not {Trait.real_and_code, Trait.label_view} & kind().requirements()
+)
 
 close = partial(torch.testing.assert_close, rtol=0, atol=1e-10)
 
@@ -784,6 +788,8 @@ NON_DEFAULT: tuple[Any, ...] = (
     SemiAmortised(2, 0.25, False, 2.0, draws=3, samples=2),
     Rae(0.5, 0.25, GradientPenalty(), samples=2),
     JointCapacity(12.5, Linear(epochs=2, stop=7.0), Linear(epochs=2, stop=3.0), samples=2),
+    Hamiltonian(2, 0.1, 0.25, 0.75, True, samples=2),
+    SubsetBounds(Elbo(samples=2), 0.5),
 )
 
 

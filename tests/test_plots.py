@@ -717,7 +717,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: latent_scatter(MIXED[:, :1]), r"means has shape \(400, 1\), but must be \(N, 2\)"),
     (lambda: latent_scatter(MIXED, LABELS[:7], DIGITS), r"labels has shape \(7,\).*N = 400"),
     (lambda: latent_scatter(MIXED, LABELS, DIGITS[:3]), "labels holds .* 3 classes"),
-    (lambda: latent_scatter(MIXED, LABELS - 1, DIGITS), "labels holds -1"),
+    (lambda: latent_scatter(MIXED, LABELS - 2, DIGITS), "labels holds -2"),
     (lambda: latent_scatter(MIXED, LABELS + 0.5, DIGITS), r"labels holds \d\.5"),
     (lambda: latent_scatter(MIXED, LABELS, DIGITS, DEVIATIONS[:5]), "deviations has shape"),
     (lambda: latent_scatter(np.full((3, 2), np.nan)), "means has 6 values that are not finite"),

@@ -201,9 +201,9 @@ def _record(values: Any, path: Path, specs: Sequence[type[Spec]]) -> Record:
 
 
 def upgraded(experiment: Any) -> Any:
-    """The experiment of a run as JSON; runs of 0.1, whose settings have no `validation`, held out nothing."""
+    """The experiment of a run as JSON; where settings are absent, nothing was held out and no label was repeated."""
     if isinstance(experiment, dict) and isinstance(experiment.get("training"), dict):
-        return experiment | {"training": {"validation": 0} | experiment["training"]}
+        return experiment | {"training": {"validation": 0, "labelled_share": 0} | experiment["training"]}
     return experiment
 
 

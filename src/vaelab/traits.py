@@ -21,6 +21,7 @@ class Trait(StrEnum):
     random_codes = "a posterior whose codes are drawn at random"
     real_and_code = "a latent of real numbers beside one of codes"
     independent_draws = "draws that are independent of each other"
+    one_view = "a model of x alone, without a view beside it"
     label_view = "a label or attributes as a view beside the image"
     exact_draws = "a posterior whose draws are not relaxed in training"
     exact_prior = "a prior whose density is computed, not estimated"

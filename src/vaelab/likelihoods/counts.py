@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, softplus
 
 from vaelab.contract import Likelihood
 from vaelab.distributions import ObservedColumns, as_float64, bounded, scale_of
@@ -151,7 +151,9 @@ class InflatedCounts(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Log mass of each count, nats."""
         drawn = logsigmoid(-self.logits) + self.counts.log_prob(value)
-        return torch.where(value == 0, torch.logaddexp(logsigmoid(self.logits), drawn), drawn)
+        added = logsigmoid(self.logits)
+        # log(exp(added) + exp(drawn)); the second derivative of torch.logaddexp overflows where they are far apart.
+        return torch.where(value == 0, added + softplus(drawn - added), drawn)
 
     @property
     def mean(self) -> Tensor:

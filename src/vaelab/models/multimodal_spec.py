@@ -63,7 +63,7 @@ class Multimodal(SingleLatent):
         """Properties that objectives, figures and evidence may require; those of q are its experts'."""
         image = VAE(self.latent, False, self.network, self.posterior, self.prior, self.likelihood)
         return (
-            (image.traits - self.posterior.traits - {Trait.independent_draws})
+            (image.traits - self.posterior.traits - {Trait.independent_draws, Trait.one_view})
             | self.experts.traits
             | {Trait.label_view}
         )

@@ -35,6 +35,7 @@ choose two of the same kind
         """Properties that objectives, figures and evidence may require."""
         held = {
             Trait.one_latent: True,
+            Trait.one_view: True,
             Trait.independent_draws: True,
             Trait.real_codes: not self.posterior.discrete and self.posterior.space == EUCLIDEAN,
             Trait.density: self.posterior.has_density,

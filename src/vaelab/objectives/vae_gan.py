@@ -37,7 +37,7 @@ class VaeGan(ObjectiveSpec):
     """Channels of the discriminator after each halving of the image."""
     samples: Annotated[int, Ge(1)] = 1
     """Draws of z per image."""
-    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes})
+    needs: ClassVar[frozenset[Trait]] = frozenset({Trait.one_latent, Trait.real_codes, Trait.one_view})
     of_images: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
