@@ -60,7 +60,7 @@ def coupled(decay: float = 0.0) -> Trainer:
 
 @dataclass(frozen=True)
 class Peer:
-    """How pythae reads the features h, and how its density is stated as a vaelab model.
+    """The differences between a pythae model and the vaelab model that states its density.
 
     Args:
         heads: from the posterior and h to the output of pythae's encoder.
@@ -220,7 +220,7 @@ class Flowed(TransformedDistribution):
 
     @property
     def mean(self) -> Tensor:
-        """Where the flow puts the mean; quadrature takes its range from it, and nothing else."""
+        """The image of the base mean under the flow, which quadrature uses only to set its range."""
         return self.transforms[0](self.base_dist.mean)
 
 

@@ -1,4 +1,4 @@
-"""What is compared: each model or sampler of pythae with our composition, and what to know of the two.
+"""The rows of the comparison: a pythae model or sampler, our composition, and how the two differ.
 
 A weight that has the same meaning in both has the same value in both.
 """
@@ -218,7 +218,7 @@ class SamplerRow:
 
 
 def mixture(peer: Any, z: Tensor, train: Callable[[Any], None]) -> Distribution:
-    """What `GaussianMixtureSampler.fit` does."""
+    """Fit a Gaussian mixture as `GaussianMixtureSampler.fit` does."""
     em = GaussianMixture(10, covariance_type="full", max_iter=2000, tol=1e-3, random_state=0).fit(z.numpy())
     weights, means, covariances = (
         torch.from_numpy(found).float() for found in (em.weights_, em.means_, em.covariances_)
@@ -227,7 +227,7 @@ def mixture(peer: Any, z: Tensor, train: Callable[[Any], None]) -> Distribution:
 
 
 def flow(made: type, config: type) -> Callable[[Any, Tensor, Callable[[Any], None]], Distribution]:
-    """What `MAFSampler.fit` and `IAFSampler.fit` do."""
+    """A function that fits a flow as `MAFSampler.fit` and `IAFSampler.fit` do."""
 
     def fit(peer: Any, z: Tensor, train: Callable[[Any], None]) -> Distribution:
         latent = z.shape[1]
@@ -239,7 +239,7 @@ def flow(made: type, config: type) -> Callable[[Any, Tensor, Callable[[Any], Non
 
 
 def two_stages(peer: Any, z: Tensor, train: Callable[[Any], None]) -> Distribution:
-    """What `TwoStageVAESampler.fit` does."""
+    """Fit a second VAE as `TwoStageVAESampler.fit` does."""
     second = TwoStageVAESampler(peer, TwoStageVAESamplerConfig(second_layers_dim=128)).second_vae
     train(second)
     return FlowOf(lambda noise: second.decoder(noise).reconstruction, None, z.shape[1])
