@@ -75,4 +75,5 @@ class TransposedConv2d(nn.ConvTranspose2d):
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
         assert self.bias is not None
         y: Tensor = _Adjoint.apply(x.to(dtype), self.weight.to(dtype), *self.size)  # type: ignore[no-untyped-call]
-        return y + self.bias.to(dtype)[:, None, None]
+        # In place: another copy of the maps costs a tenth of a decoder's time.
+        return y.add_(self.bias.to(dtype)[:, None, None])
