@@ -55,6 +55,7 @@ from vaelab import (
     Rae,
     Rbf,
     ReweightedWakeSleep,
+    RiemannianHamiltonian,
     SemiAmortised,
     SlicedWasserstein,
     StickingTheLanding,
@@ -789,6 +790,7 @@ NON_DEFAULT: tuple[Any, ...] = (
     Rae(0.5, 0.25, GradientPenalty(), samples=2),
     JointCapacity(12.5, Linear(epochs=2, stop=7.0), Linear(epochs=2, stop=3.0), samples=2),
     Hamiltonian(2, 0.1, 0.25, 0.75, True, samples=2),
+    RiemannianHamiltonian(2, 0.1, 0.25, 0.75, True, 2, 0.5, 0.1, 20, 16),
     SubsetBounds(Elbo(samples=2), 0.5),
 )
 

@@ -169,6 +169,7 @@ from .objectives import (
     Rbf as Rbf,
     RegulariserSpec as RegulariserSpec,
     ReweightedWakeSleep as ReweightedWakeSleep,
+    RiemannianHamiltonian as RiemannianHamiltonian,
     SemiAmortised as SemiAmortised,
     SlicedWasserstein as SlicedWasserstein,
     StickingTheLanding as StickingTheLanding,

@@ -46,6 +46,7 @@ from vaelab.objectives.rae import (
     RegulariserSpec as RegulariserSpec,
 )
 from vaelab.objectives.reweighted_wake_sleep import ReweightedWakeSleep as ReweightedWakeSleep
+from vaelab.objectives.riemannian_hamiltonian import RiemannianHamiltonian as RiemannianHamiltonian
 from vaelab.objectives.semi_amortised import SemiAmortised as SemiAmortised
 from vaelab.objectives.sliced_wasserstein import SlicedWasserstein as SlicedWasserstein
 from vaelab.objectives.sticking_the_landing import StickingTheLanding as StickingTheLanding

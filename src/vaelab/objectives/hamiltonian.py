@@ -54,4 +54,4 @@ class Hamiltonian(ObjectiveSpec):
         """Build the loss, with its step sizes and its tempering, for `latent` dimensions of z."""
         from vaelab.objectives.hamiltonian_loss import HamiltonianLoss
 
-        return HamiltonianLoss(latent, self.steps, self.step_size, self.largest, self.tempering, self.free)
+        return HamiltonianLoss(self, latent)

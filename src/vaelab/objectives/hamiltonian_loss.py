@@ -14,6 +14,7 @@ from vaelab.distributions.hamiltonian import (
     hamiltonian_log_weight,
     quadratic_tempering,
 )
+from vaelab.objectives.hamiltonian import Hamiltonian
 from vaelab.objectives.sides import twice_differentiable
 from vaelab.schedules import Progress
 
@@ -24,21 +25,17 @@ class HamiltonianLoss(nn.Module):
     Sigmoids keep step sizes between 0 and the largest, and beta_0 or the free factors between 0 and 1.
 
     Args:
+        spec: the settings.
         latent: D, dimensions of z.
-        steps: K, number of leapfrog steps.
-        step_size: of every dimension at the start.
-        largest: bound on step sizes.
-        tempering: beta_0 at the start; 1 for none.
-        free: learn a factor for each step.
     """
 
-    def __init__(self, latent: int, steps: int, step_size: float, largest: float, tempering: float, free: bool) -> None:
+    def __init__(self, spec: Hamiltonian, latent: int) -> None:
         super().__init__()
-        self.steps, self.largest, self.free = steps, largest, free
-        self.raw_step = nn.Parameter(torch.full((latent,), step_size / largest).logit())
-        beta = torch.tensor(tempering)
-        learned = (quadratic_tempering(beta, steps) if free else beta).logit()
-        self.raw_tempering = nn.Parameter(learned) if tempering < 1 else None
+        self.steps, self.largest, self.free = spec.steps, spec.largest, spec.free
+        self.raw_step = nn.Parameter(torch.full((latent,), spec.step_size / spec.largest).logit())
+        beta = torch.tensor(spec.tempering)
+        learned = (quadratic_tempering(beta, spec.steps) if spec.free else beta).logit()
+        self.raw_tempering = nn.Parameter(learned) if spec.tempering < 1 else None
 
     @property
     def step_size(self) -> Float[Tensor, " D"]:
