@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,18 +10,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vaelab.metrics.checks import at_least
+from vaelab.metrics.evidence.bound import Bound
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.evidence.path import images_at_once, log_mean_exp, refuse_settings, sigmoidal_temperatures
 from vaelab.metrics.evidence.several import SeveralStarts, combined
 from vaelab.metrics.evidence.starts import Start, from_posterior, from_prior, starts_of
 from vaelab.metrics.images import batches, eval_mode, seeded
-from vaelab.metrics.intervals import Interval, bootstrap_interval
 from vaelab.metrics.support import refuse_cross_entropy
 from vaelab.models.model import Model
 
 
 @dataclass(frozen=True)
-class AnnealedEvidence:
+class AnnealedEvidence(Bound):
     """A stochastic lower bound on log p(x), nats per image.
 
     Args:
@@ -61,19 +60,9 @@ class AnnealedEvidence:
         return (2 * shared.logsumexp(0) - (2 * shared).logsumexp(0)).exp()
 
     @property
-    def mean(self) -> float:
-        """Mean of `log_p` over images."""
-        return float(self.log_p.mean())
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of the mean over images."""
-        return float(self.log_p.std() / math.sqrt(len(self.log_p)))
-
-    @property
-    def interval(self) -> Interval:
-        """95 % bootstrap interval of the mean over images."""
-        return bootstrap_interval(self.log_p.numpy(force=True))
+    def per_image(self) -> Float[Tensor, " B"]:
+        """`log_p`, whose mean over images is reported."""
+        return self.log_p
 
 
 @torch.no_grad()

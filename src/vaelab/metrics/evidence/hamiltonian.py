@@ -15,10 +15,10 @@ from vaelab.distributions.hamiltonian import Euclidean, Potential, hamiltonian_l
 from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.densities import sample_of
+from vaelab.metrics.evidence.bound import Bound
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.evidence.path import images_at_once, log_mean_exp
 from vaelab.metrics.images import batches, eval_mode, seeded
-from vaelab.metrics.intervals import Interval, bootstrap_interval
 from vaelab.metrics.support import refuse_broken_weights, refuse_cross_entropy, refuse_without_weights
 from vaelab.models.model import Model
 
@@ -27,7 +27,7 @@ _DRAWS = 100
 
 
 @dataclass(frozen=True)
-class HamiltonianEvidence:
+class HamiltonianEvidence(Bound):
     """A lower bound on log p(x) by tempered Hamiltonian trajectories from q(z | x), nats per image.
 
     Args:
@@ -51,19 +51,9 @@ class HamiltonianEvidence:
         return log_mean_exp(self.log_weight)
 
     @property
-    def mean(self) -> float:
-        """Mean of `bound` over images."""
-        return float(self.bound.mean())
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of the mean over images."""
-        return float(self.bound.std() / math.sqrt(len(self.bound)))
-
-    @property
-    def interval(self) -> Interval:
-        """95 % bootstrap interval of the mean over images."""
-        return bootstrap_interval(self.bound.numpy(force=True))
+    def per_image(self) -> Float[Tensor, " B"]:
+        """`bound`, whose mean over images is reported."""
+        return self.bound
 
 
 @torch.no_grad()

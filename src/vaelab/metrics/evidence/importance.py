@@ -14,8 +14,8 @@ from torch import Tensor
 from vaelab.data import BinarisationSpec, Data
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.densities import within_support
+from vaelab.metrics.evidence.bound import Bound
 from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
-from vaelab.metrics.intervals import Interval, bootstrap_interval
 from vaelab.metrics.support import refuse_cross_entropy, refuse_without_weights
 from vaelab.models.model import Model
 
@@ -24,7 +24,7 @@ _DECODED = 2000
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(Bound):
     """A lower bound on log p(x), nats per image.
 
     Args:
@@ -41,19 +41,9 @@ class Evidence:
     effective: Float[Tensor, " B"]
 
     @property
-    def mean(self) -> float:
-        """Mean over images."""
-        return float(self.log_p.mean())
-
-    @property
-    def standard_error(self) -> float:
-        """Standard error of the mean over images."""
-        return float(self.log_p.std() / math.sqrt(len(self.log_p)))
-
-    @property
-    def interval(self) -> Interval:
-        """95 % bootstrap interval of the mean over images."""
-        return bootstrap_interval(self.log_p.double().numpy(force=True))
+    def per_image(self) -> Float[Tensor, " B"]:
+        """`log_p`, whose mean over images is reported."""
+        return self.log_p
 
 
 @torch.no_grad()
