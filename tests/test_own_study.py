@@ -17,6 +17,7 @@ import vaelab as vl
 from vaelab.contract import Network
 from vaelab.evaluation.results import Number, Section
 from vaelab.figures import DrawnFigure
+from vaelab.files import claimed
 from vaelab.networks.mlp import MlpNetwork
 from vaelab.plots import image_grid
 from vaelab.report import write_run_report
@@ -24,6 +25,7 @@ from vaelab.report.parts import own_parts
 from vaelab.report.runs import read_folders
 from vaelab.schedules import Progress
 from vaelab.sizes import Sizes
+from vaelab.studies import sharing
 from vaelab.studies.families import FamiliesStudy, Member
 
 X = (np.random.default_rng(0).random((80, 8, 8)) < 0.3).astype(np.uint8) * np.uint8(255)
@@ -110,6 +112,25 @@ def test_a_custom_study_trains_measures_and_reports(tmp_path: Path) -> None:
     ):
         assert words in page, words
     assert (tmp_path / "figures" / "first-images.png").exists()
+
+
+def test_processes_share_the_runs_of_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that another process is at comes last; the results have the planned order all the same."""
+    other, waits = claimed(tmp_path / "width-1"), []
+
+    def wait(seconds: float) -> None:
+        waits.append(list(Widths.measured))
+        other.__exit__(None, None, None)
+
+    monkeypatch.setattr(sharing.time, "sleep", wait)
+    assert other.__enter__()
+    results = vl.run_study(Widths(), settings(tmp_path, epochs=1))
+    assert waits == [["width-2"]]
+    assert Widths.measured == ["width-2", "width-1"]
+    assert list(results["runs"]) == ["width-1", "width-2"]
+    # What the other process has measured is read.
+    assert vl.run_study(Widths(), settings(tmp_path, epochs=1))["runs"] == results["runs"]
+    assert Widths.measured == ["width-2", "width-1"]
 
 
 def test_a_custom_study_resumes_after_a_kill(tmp_path: Path) -> None:

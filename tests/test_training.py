@@ -267,6 +267,23 @@ def test_resuming_adds_more_epochs(cli: Cli, digits_file: Path, tmp_path: Path) 
     assert "can only be prolonged" in cli("train", "--resume", tmp_path / "run", "--epochs", "1", code=2).stderr
 
 
+def test_a_caller_ends_a_run_after_an_epoch_and_it_can_go_on(digits: ImageData, tmp_path: Path) -> None:
+    seen: list[list[float]] = []
+
+    def stop(rows: list[dict[str, float]]) -> bool:
+        seen.append([row["epoch"] for row in rows])
+        return len(rows) == 1
+
+    experiment = small(epochs=3)
+    ended = train(experiment, tmp_path / "ended", data=digits, stop=stop)
+    assert seen == [[1]]
+    assert len(ended.rows) == len(open_run(ended.folder).rows) == 1
+    assert RunFolder(ended.folder).events()[-1]["event"] == "ended"
+    train(experiment, tmp_path / "ended", data=digits, resume=True)
+    train(experiment, tmp_path / "whole", data=digits)
+    assert same(weights(tmp_path / "ended"), weights(tmp_path / "whole"))
+
+
 def test_a_run_resumes_only_with_its_own_images(digits: ImageData, tmp_path: Path) -> None:
     train(small(epochs=1), tmp_path / "run", data=digits)
     record = (tmp_path / "run" / "experiment.json").read_bytes()

@@ -78,6 +78,37 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """Whether no other process has claimed this file or folder; if so, it is claimed while the block runs.
+
+    The system ends the claim of a process that is killed.
+
+    Raises:
+        UserError: the lock cannot be made.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(claim_of(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot lock {path} ({getattr(error, 'strerror', error)}); choose another place") from None
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def claim_of(path: Path) -> Path:
+    """The lock file of `claimed`; it stays when a claim ends."""
+    return path.with_name(f".{path.name}.claim")
+
+
 def append_line(path: Path, values: dict[str, Any]) -> None:
     """Append one JSON object as a line.
 

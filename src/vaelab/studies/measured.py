@@ -17,7 +17,7 @@ from vaelab.training.folder import RunFolder
 
 @dataclass(frozen=True)
 class Measured(Mapping[str, Any]):
-    """The numbers of the cases of a study by name, in the order of measurement.
+    """The numbers of the cases of a study by name, in the order of the plan.
 
     Args:
         numbers: the numbers of each case.
@@ -37,6 +37,13 @@ class Measured(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def order(self, names: Iterable[str]) -> None:
+        """Order the numbers by these names; other names stay behind them, as they are."""
+        given = {name: self.numbers.pop(name) for name in names if name in self.numbers}
+        others = dict(self.numbers)
+        self.numbers.clear()
+        self.numbers.update(given | others)
 
 
 @dataclass(frozen=True)

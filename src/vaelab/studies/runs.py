@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from vaelab.experiment import Experiment, read_record
 from vaelab.spec import Spec, classes_in
 from vaelab.studies.settings import StudySettings
+from vaelab.studies.sharing import in_turn
 from vaelab.tracking.train import train
 from vaelab.training import Run, open_run
 from vaelab.training.folder import RunFolder
@@ -53,6 +55,15 @@ class StudyRuns(Mapping[str, Run]):
 
     def __len__(self) -> int:
         return len(self.planned)
+
+    def in_turn(self) -> Iterator[tuple[str, Run]]:
+        """The runs, trained one after the other; a run that another process of this study is at comes last."""
+        for name in in_turn(self.planned, self.settings.out):
+            first = Path(self.planned[name].start or "")
+            if first.name in self.planned and first == self.settings.out / first.name:
+                for _ in in_turn([first.name], self.settings.out):  # wait for the run that this one starts from
+                    self[first.name]
+            yield name, self[name]
 
     @property
     def trained(self) -> Mapping[str, Run]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +19,7 @@ from vaelab.experiment import Experiment
 from vaelab.explorer.page import explore
 from vaelab.figures import ENTRIES, DrawnFigure, chosen
 from vaelab.figures.source import FigureSource
-from vaelab.files import write_atomically
+from vaelab.files import locked, write_atomically
 from vaelab.plots import save_figure
 from vaelab.report import StudyFigure, Table, write_run_report
 from vaelab.studies.measured import Measured, NumbersFile, fingerprint
@@ -72,9 +73,12 @@ class Study(ABC):
     def plan(self, settings: StudySettings) -> Mapping[str, Experiment]:
         """The runs by name, in the order of training; images, device, epochs and seeds are taken from the settings."""
 
-    def cases(self, runs: Mapping[str, Run], settings: StudySettings) -> Iterator[tuple[str, Any]]:
-        """The objects to measure, by name; by default the runs. Looking up a run trains it."""
-        yield from runs.items()
+    def cases(self, runs: StudyRuns, settings: StudySettings) -> Iterator[tuple[str, Any]]:
+        """The objects to measure, by name; by default the runs, in turn with other processes of the study.
+
+        Looking up a run trains it.
+        """
+        yield from runs.in_turn()
 
     @abstractmethod
     def measure(self, case: Any, settings: StudySettings) -> Any:
@@ -153,6 +157,9 @@ def run_study(study: Study, settings: StudySettings) -> dict[str, Any]:
     A study that was stopped continues: trained runs are kept, a run that was being trained is resumed from its
     checkpoint, and numbers are kept until the weights, the images or the study's protocol change.
 
+    Several processes that are given the same study and folder share its runs: each trains and measures what no other is
+    at, and each ends with all results. A run of a process that was killed is resumed by another.
+
     Args:
         study: a built-in study, or a `Study` of your own.
         settings: the folder, the images, and what all runs share.
@@ -171,17 +178,33 @@ def run_study(study: Study, settings: StudySettings) -> dict[str, Any]:
     study.check(settings)
     runs = StudyRuns(study.plan(settings), settings)
     measured = Measured()
-    results: dict[str, Any] = {}
-    for name, case in study.cases(runs, settings):
-        try:
-            measured.numbers[name] = _numbers(study, name, case, settings)
-        except UserError as error:
-            measured.refused[name] = error
-        if study.partial and measured:
-            results = _write(study, study.results(measured, runs, settings), (), settings)
+    with _closed(study.cases(runs, settings)) as cases:
+        for name, case in cases:
+            try:
+                measured.numbers[name] = _numbers(study, name, case, settings)
+            except UserError as error:
+                measured.refused[name] = error
+            measured.order(runs)
+            if study.partial and measured:
+                _write(study, study.results(measured, runs, settings), (), settings)
     if measured.refused and not measured:
         raise next(iter(measured.refused.values()))
+    with locked(settings.out / study.file):
+        return _finish(study, measured, runs, settings)
 
+
+@contextmanager
+def _closed(cases: Iterator[tuple[str, Any]]) -> Iterator[Iterator[tuple[str, Any]]]:
+    """End a generator with the block, and with it its claim; an exception that is kept would keep it otherwise."""
+    try:
+        yield cases
+    finally:
+        if isinstance(cases, Generator):
+            cases.close()
+
+
+def _finish(study: Study, measured: Measured, runs: StudyRuns, settings: StudySettings) -> dict[str, Any]:
+    """Draw the figures, and write results and report."""
     figures = study.figures(measured, runs, settings)
     for drawn in figures:
         for kind in ("svg", "png"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -21,9 +22,12 @@ from vaelab.tracking.known import Entry, Known, read_known, write_known
 from vaelab.tracking.settings import settings_of
 from vaelab.training import Run, Watcher
 from vaelab.training.device import fork_rng
+from vaelab.training.folder import Row
 from vaelab.training.full_pass import batch_sums
 from vaelab.training.prepare import Job
 
+Stop = Callable[[list[Row]], bool]
+"""Whether a training ends, by the rows of metrics.csv so far."""
 _OF_A_STEP = ("step_loss", "step_reconstruction", "step_kl")
 
 
@@ -36,12 +40,13 @@ class Trackers(Watcher):
     Args:
         log: the trackers.
         every: also log every n-th step; 0 for epochs alone.
+        stop: decides after each epoch whether the training ends.
 
     Raises:
         UserError: as `build_trackers`, or `every` is no whole number >= 0.
     """
 
-    def __init__(self, log: Log = (), every: int = 0) -> None:
+    def __init__(self, log: Log = (), every: int = 0, stop: Stop | None = None) -> None:
         self.all = [Guarded(name, tracker, self.warn) for name, tracker in build_trackers(log).items()]
         if not isinstance(every, int) or isinstance(every, bool) or every < 0:
             raise UserError(f"log_every is {brief(every)}, but must be a whole number >= 0")
@@ -51,7 +56,7 @@ class Trackers(Watcher):
                 python="name one, such as log=['tensorboard']",
                 flags="name one, such as --log tensorboard",
             )
-        self.every = every
+        self.every, self.stop = every, stop
         self.job: Job | None = None
         self.known: dict[str, Known] = {}
         self.of_steps: list[tuple[int, float, Tensor]] = []
@@ -94,6 +99,10 @@ class Trackers(Watcher):
             for each in self.all:
                 each.give(entries)
         self._remember(job)
+
+    def ends(self, job: Job) -> bool:
+        """Whether the caller ends the training after this epoch."""
+        return self.stop is not None and self.stop(job.rows)
 
     def show(self, run: Run) -> None:
         """Give the trackers the figures of a trained model, those that `vaelab figures` draws."""

@@ -12,7 +12,7 @@ from vaelab.experiment import Experiment, read_experiment
 from vaelab.models.files import with_modules
 from vaelab.spec import Spec
 from vaelab.trackers import Log
-from vaelab.tracking.trackers import Trackers
+from vaelab.tracking.trackers import Stop, Trackers
 from vaelab.training import Run, train as run_training
 from vaelab.training.folder import RunFolder
 
@@ -28,6 +28,7 @@ def train(
     title: str = "",
     log: Log = (),
     log_every: int = 0,
+    stop: Stop | None = None,
 ) -> Run:
     """Train a model and write a run folder.
 
@@ -48,6 +49,8 @@ def train(
             "tensorboard", specs such as `vaelab.MLflow(uri=...)`, or objects with the methods of `vaelab.Tracker`. One
             that fails costs a warning. They are no part of the record.
         log_every: also give them loss, reconstruction, KL and beta of every n-th step; 0 for epochs alone.
+        stop: called after each epoch, when its files are written, with the rows of metrics.csv so far; if it returns
+            True, the run ends there, and `resume` can go on with it.
 
     Raises:
         UserError: bad settings or data, a tracker that is unknown or not installed, parts that break the contract, a
@@ -55,7 +58,7 @@ def train(
             is kept.
         KeyboardInterrupt: on SIGINT or SIGTERM, after a checkpoint was written.
     """
-    with Trackers(log, log_every) as trackers:
+    with Trackers(log, log_every, stop) as trackers:
         run = run_training(
             experiment,
             out,

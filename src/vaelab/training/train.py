@@ -76,6 +76,9 @@ def train(
                 seconds = run_steps(job, display, interrupted)
                 finish_epoch(job, display, seconds)
                 stop_if(interrupted, job.state, folder)
+                if job.watcher.ends(job) and not job.finished:
+                    folder.log("ended", epoch=job.state.epoch - 1)
+                    return finished_run(job)
             if job.patience_exhausted:
                 display.say(f"stopped: the last {job.settings.patience} epochs have not lowered the validation total")
         folder.log("finished", epochs=job.state.epoch - 1)

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class Watcher:
-    """Is told how a training goes on; this one ignores it. Nothing that a watcher does may change the training."""
+    """Is told how a training goes on; this one ignores it.
+
+    Nothing that a watcher does may change the training, except that it may end it after an epoch.
+    """
 
     def begin(self, job: Job) -> None:
         """The training begins, or goes on from a checkpoint: `job.rows` are the epochs so far."""
@@ -24,3 +27,7 @@ class Watcher:
 
     def checkpoint(self, job: Job) -> None:
         """A checkpoint is about to be written: steps and epochs up to here are not repeated."""
+
+    def ends(self, job: Job) -> bool:
+        """An epoch is over and its files are written; whether the run ends here."""
+        return False

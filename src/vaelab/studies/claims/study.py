@@ -27,6 +27,7 @@ from vaelab.studies.measured import Measured, NumbersFile, fingerprint
 from vaelab.studies.recipes import Recipe
 from vaelab.studies.runs import StudyRuns
 from vaelab.studies.settings import StudySettings
+from vaelab.studies.sharing import in_turn
 from vaelab.studies.study import Study, captions
 from vaelab.training import Run
 
@@ -125,16 +126,19 @@ class ClaimsStudy(Study):
         fit = [claim for claim in CLAIMS if claim.unfit(settings.data, self.recipe) is None]
         return [claim for claim in fit if not self.only or claim.name in self.only or stored(claim)]
 
-    def cases(self, runs: Mapping[str, Run], settings: StudySettings) -> Iterator[tuple[str, Trial]]:
-        """Every claim for every seed."""
+    def cases(self, runs: StudyRuns, settings: StudySettings) -> Iterator[tuple[str, Trial]]:
+        """Every claim for every seed, in turn with other processes, which have trained the models together."""
+        for _ in runs.in_turn():
+            pass
         # Most claims need no classifier, so it is trained when one asks for it.
         classifier = functools.cache(functools.partial(_classifier, settings))
         claims = self._tested(settings)
         for seed in settings.seed_numbers:
             # The images and latents of these models are released with the seed.
             models = self._models(seed, runs, settings, claims, classifier)
-            for claim in claims:
-                yield f"{claim.name}-seed{seed}", Trial(claim, models)
+            trials = {f"{claim.name}-seed{seed}": Trial(claim, models) for claim in claims}
+            for name in in_turn(trials, _path(settings.out, "claim").parent):
+                yield name, trials[name]
 
     def _models(
         self,
