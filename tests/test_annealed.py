@@ -11,11 +11,11 @@ from torch.distributions import Distribution, MultivariateNormal, kl_divergence
 
 from vaelab import VAE, GaussianPixels, Ladder, Mixture, Mlp
 from vaelab.data import ImageFormat
+from vaelab.distributions.hmc import evaluate, leapfrog, transition
 from vaelab.errors import UserError
 from vaelab.metrics.evidence import path
 from vaelab.metrics.evidence.annealed import annealed_bound
 from vaelab.metrics.evidence.bidirectional import bidirectional_bounds
-from vaelab.metrics.evidence.hmc import evaluate, leapfrog, transition
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.evidence.path import Annealing, sigmoidal_temperatures
 from vaelab.metrics.evidence.starts import Start, from_posterior, from_prior

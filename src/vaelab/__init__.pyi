@@ -215,6 +215,7 @@ from .priors import (
     StandardNormal as StandardNormal,
     TwoStage as TwoStage,
     UniformCodes as UniformCodes,
+    UniformManifold as UniformManifold,
     UniformSphere as UniformSphere,
     Vamp as Vamp,
 )

@@ -117,6 +117,9 @@ class Prior(nn.Module):
             infer: the model's own q(z | x, c), for priors built from posteriors of pseudo-inputs.
         """
 
+    def see(self, q: Distribution) -> None:
+        """See q(code | x) of a batch of training images, each of which comes once, before `fit`."""
+
     def fit(self, codes: Tensor, c: Float[Tensor, "N K"] | None) -> None:
         """Start from a draw of q(code | x) per training image, before gradient steps fit it to a trained model."""
 

@@ -147,7 +147,8 @@ def fitting_a_prior(experiment: Experiment, run: str, prior: PriorSpec | None = 
     if prior is None:
         prior = AutoregressiveCodes() if model.posterior.discrete else Flow()
     optimiser = Adam(schedule=Cosine(start=1.0, stop=0.0))
-    training = replace(experiment.training, fit="prior", epochs=10, optimiser=optimiser, average=0.0)
+    epochs = 1 if prior.fitted_at_once else 10
+    training = replace(experiment.training, fit="prior", epochs=epochs, optimiser=optimiser, average=0.0)
     return replace(experiment, model=replace(model, prior=prior), objective=Elbo(), training=training, start=run)
 
 

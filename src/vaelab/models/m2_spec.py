@@ -45,7 +45,7 @@ class M2(SingleLatent):
     @property
     def traits(self) -> frozenset[Trait]:
         """Properties that objectives, figures and evidence may require: none of a single latent or its density."""
-        exact: frozenset[Trait] = frozenset({Trait.exact_prior}) if self.prior.exact else frozenset()
+        exact: frozenset[Trait] = frozenset({Trait.exact_prior}) if self.prior.exact_over(self.latent) else frozenset()
         return exact | frozenset({Trait.real_codes, Trait.fixed_likelihood, Trait.reparameterised_posterior})
 
     def check(self, format: DataFormat) -> None:

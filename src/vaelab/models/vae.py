@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Distribution
 
-from vaelab.contract import Latent, Network, Posterior, Prior, Trace
+from vaelab.contract import Draw, Latent, Network, Posterior, Prior, Trace
 from vaelab.data import DataFormat
 from vaelab.distributions import as_float32
 from vaelab.models.built import built
@@ -128,16 +128,14 @@ class VAEModel(Model):
         p: Distribution = self.prior(self._condition(self._labels(y), n), self._infer)
         return p
 
-    def codes_of(
-        self, x: Float[Tensor, "B ..."], y: Tensor | None = None
-    ) -> tuple[Tensor, Float[Tensor, "B K"] | None]:
+    def draw_of(self, x: Float[Tensor, "B ..."], y: Tensor | None = None) -> tuple[Draw, Float[Tensor, "B K"] | None]:
         """One draw of q(code | x) per image and the conditions, which together are what a prior is fitted to.
 
         Raises:
             UserError: images of a shape other than the model's, or missing labels for a conditional model.
         """
         c = self._condition(y, len(x))
-        return self.posterior(self._encode(self._checked(x), c), 1).code[0], c
+        return self.posterior(self._encode(self._checked(x), c), 1), c
 
     def posterior_of(self, x: Float[Tensor, "B ..."], y: Tensor | None = None) -> Distribution:
         """q(z | x), also for pixels outside [0, 1], which draws of a Gaussian likelihood may have.

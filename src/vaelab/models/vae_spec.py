@@ -46,7 +46,7 @@ choose two of the same kind
             Trait.exact_draws: not self.posterior.relaxed,
             Trait.reparameterised_prior: self.prior.reparameterised,
             Trait.fixed_prior: not self.prior.learned,
-            Trait.exact_prior: self.prior.exact,
+            Trait.exact_prior: self.prior.exact_over(self.latent),
             Trait.weighable_prior: self.prior.weighable,
         }
         return self.posterior.traits | {trait for trait, holds in held.items() if holds} | self._of_likelihood

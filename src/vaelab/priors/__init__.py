@@ -15,6 +15,7 @@ from vaelab.flows import AnyTransform, FlowSizes, Spline
 from vaelab.priors.manifold_specs import (
     GammaPrior as GammaPrior,
     PoincareNormal as PoincareNormal,
+    UniformManifold as UniformManifold,
     UniformSphere as UniformSphere,
 )
 from vaelab.priors.prior import PriorSpec as PriorSpec

@@ -1,11 +1,11 @@
-"""Priors of latents that are not real vectors: on the sphere, in the Poincare ball, over positive numbers."""
+"""Priors on manifolds: the sphere, the Poincare ball, that of the latents themselves; and over positive numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt, Lt
 
 from vaelab.priors.prior import PriorSpec
 from vaelab.sizes import POSITIVE, SPHERE, PriorSizes, Space, poincare_ball
@@ -29,6 +29,39 @@ class UniformSphere(PriorSpec):
         from vaelab.priors.manifolds import UniformSpherePrior
 
         return UniformSpherePrior(sizes.latent)
+
+
+@dataclass(frozen=True)
+class UniformManifold(PriorSpec):
+    """Uniform prior on the manifold of latents, fitted after training (Chadebec and Allassonniere 2022).
+
+    p(z) = sqrt(det G(z)) / Z, with a Riemannian metric G that is made of the posteriors of training images, in which p
+    is high. Before it is fitted it is N(0, I). Draws are those of Hamiltonian Monte Carlo, in any number of dimensions.
+    In one and two dimensions Z comes from quadrature, and log p(z) is exact. Above, Z is estimated once, by importance
+    samples: log p(z) then has an error that is the same for every z, and log p(x) is not called exact.
+    """
+
+    components: Annotated[int, Ge(1)] = 500
+    """Training images of which the metric is made, drawn at random."""
+    spread: Annotated[float, Gt(0)] = 1.0
+    """Factor on the deviations of the posteriors."""
+    floor: Annotated[float, Gt(0), Lt(1)] = 0.01
+    """Weight of a Gaussian twice as wide as all latents, which keeps p positive between and beyond the posteriors."""
+    transitions: Annotated[int, Ge(1)] = 10
+    """Transitions of Hamiltonian Monte Carlo per draw."""
+    learned: ClassVar[bool] = False
+    of_posteriors: ClassVar[bool] = True
+    fitted_at_once: ClassVar[bool] = True
+
+    def exact_over(self, latent: int) -> bool:
+        """Whether the normaliser is found by quadrature."""
+        return latent <= 2
+
+    def build(self, sizes: PriorSizes) -> Prior:
+        """Build the prior over `sizes.latent` dimensions, N(0, I) until it is fitted."""
+        from vaelab.priors.uniform_manifold import UniformManifoldPrior
+
+        return UniformManifoldPrior(sizes.latent, self.components, self.spread, self.floor, self.transitions)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,13 @@ class PriorSpec(Spec, room=True):
     weighable: ClassVar[bool] = True
     """Whether exp(`log_prob`) is p(code) in training mode, or has that mean, so that draws have importance weights."""
 
+    fitted_at_once: ClassVar[bool] = False
+    """Whether `Prior.fit` is all that fits it to a trained model, without gradient steps."""
+
+    def exact_over(self, latent: int) -> bool:
+        """`exact`, for so many dimensions of z."""
+        return self.exact
+
     @abstractmethod
     def build(self, sizes: PriorSizes) -> Prior:
         """Build the prior, a `vaelab.contract.Prior` with fresh weights, over `sizes.latent` dimensions or codes."""

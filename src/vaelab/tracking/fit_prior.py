@@ -20,7 +20,7 @@ def fit_prior(
     prior: PriorSpec | None,
     out: str | Path,
     *,
-    epochs: int = 10,
+    epochs: int | None = None,
     data: Any = None,
     data_directory: Path | None = None,
     specs: Sequence[type[Spec]] = (),
@@ -31,15 +31,16 @@ def fit_prior(
 ) -> Run:
     """Fit a prior to the latents of a trained model: `vl.fit_prior("runs/x", vl.Mixture(full=True), "runs/y")`.
 
-    The other weights stay as they are, bit for bit. A mixture starts from the result of expectation-maximisation; every
-    prior is then trained by gradient steps on the ELBO, of which only the KL depends on it. Van den Oord et al. (2017),
-    section 3.3, for codebooks; Ghosh et al. (2020) for real latents.
+    The other weights stay as they are, bit for bit. A mixture starts from the result of expectation-maximisation, and
+    `UniformManifold` is made of posteriors. What has weights is then trained by gradient steps on the ELBO, of which
+    only the KL depends on it. Van den Oord et al. (2017), section 3.3, for codebooks; Ghosh et al. (2020) for real
+    latents.
 
     Args:
         run: the run, or its folder.
         prior: by default autoregressive for the codes of a codebook, otherwise a flow.
         out: the folder of the new run, which holds the whole model.
-        epochs: passes over the training images.
+        epochs: passes over the training images; by default ten, or one if there is nothing to learn by gradient steps.
         data: the same images, for a run on images in memory.
         data_directory: the folder of data sets.
         specs: spec classes from outside this package that are not imported yet.
@@ -56,7 +57,8 @@ def fit_prior(
     # The model that was loaded holds the modules that the record cannot.
     known = replace(run.experiment, model=run.model.spec)
     experiment = fitting_a_prior(known, str(run.folder), prior)
-    experiment = replace(experiment, training=replace(experiment.training, epochs=epochs))
+    if epochs is not None:
+        experiment = replace(experiment, training=replace(experiment.training, epochs=epochs))
     return train(
         experiment,
         out,

@@ -82,7 +82,8 @@ def take_step(job: Job, progress: Progress, rows: Tensor, first_bad: Tensor) -> 
     with autocast(job.device, job.bf16):
         trace = job.forward(x, y)
     loss = job.objective(trace, progress)
-    loss.backward()
+    if job.trained:
+        loss.backward()
     taken = clip_gradient(job.trained, loss, settings.optimiser)
     if taken:
         job.optimiser.step()

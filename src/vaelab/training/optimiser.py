@@ -43,7 +43,7 @@ def trained_parameters(model: Model, objective: Loss, fit: str) -> list[nn.Param
         model.requires_grad_(False)
         prior.requires_grad_(True)
         parameters = list(prior.parameters())
-        if not parameters:
+        if not parameters and not model.spec.prior.fitted_at_once:
             raise UserError(
                 "fit is 'prior', but the model's prior has nothing to learn; choose another, such as prior:flow"
             )
@@ -64,7 +64,8 @@ def clip_gradient(parameters: list[nn.Parameter], loss: Tensor, settings: Adam) 
 def make_optimiser(settings: Adam, parameters: list[nn.Parameter]) -> torch.optim.AdamW:
     """AdamW with one fused kernel; without weight decay it is Adam."""
     return torch.optim.AdamW(
-        parameters,
+        # As a group, since torch refuses an empty list, which is what a prior that is fitted at once has.
+        [{"params": parameters}],
         lr=settings.learning_rate,
         betas=(settings.beta1, settings.beta2),
         weight_decay=settings.weight_decay,

@@ -30,8 +30,9 @@ def start_from_codes(model: VAEModel, split: DeviceSplit, rows: torch.Tensor, bf
         torch.manual_seed(seed)
         for some in rows.split(_BATCH):
             with autocast(model.device, bf16):
-                code, c = model.codes_of(*split.batch(some))
-            codes.append(code)
+                draw, c = model.draw_of(*split.batch(some))
+            model.prior.see(draw.q)
+            codes.append(draw.code[0])
             if c is not None:
                 conditions.append(c)
         model.prior.fit(torch.cat(codes), torch.cat(conditions) if conditions else None)

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vaelab.distributions.hmc import evaluate, transition
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.densities import expand, log_prob_of, sample_of
-from vaelab.metrics.evidence.hmc import evaluate, transition
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.evidence.starts import Start
 
