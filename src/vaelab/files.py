@@ -7,7 +7,7 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,21 +57,33 @@ def remove_leftovers(folder: Path) -> None:
             path.unlink()
 
 
+class CannotLock(UserError):
+    """A file cannot be locked, such as in a folder that cannot be written."""
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Wait until no other process is in the block for this file, to read, change and write it.
 
+    Args:
+        path: the file.
+        waiting: called once if another process is in the block.
+
     Raises:
-        UserError: the lock cannot be made.
+        CannotLock: the lock cannot be made.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path.with_name(f".{path.name}.lock"))
-        lock.acquire()
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
     except (OSError, ValueError) as error:
-        raise UserError(f"cannot lock {path} ({getattr(error, 'strerror', error)}); choose another place") from None
+        raise CannotLock(f"cannot lock {path} ({getattr(error, 'strerror', error)}); choose another place") from None
     try:
         yield
     finally:

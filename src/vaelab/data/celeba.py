@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -11,8 +10,9 @@ import numpy as np
 from annotated_types import Ge
 from numpy.typing import NDArray
 
-from vaelab.data.decoding import in_threads
+from vaelab.data.decoded import Decoding
 from vaelab.data.images import ImageData
+from vaelab.data.listing import Files
 from vaelab.data.sources import Stored
 from vaelab.data.store import FileSet, corrupt
 from vaelab.errors import UserError
@@ -64,7 +64,7 @@ class CelebA(Stored):
         for image in order:
             if image not in described:
                 raise UserError(f"{ATTRIBUTES} has no line for {image}, which {PARTITION} names; fetch both again")
-        images = _decode_all([folder / image for image in order], self.image_size)
+        images = _decode_all(folder, order, self.image_size)
         splits, start = {}, 0
         for split, members in partition.items():
             splits[split] = range(start, start + len(members))
@@ -107,32 +107,36 @@ def _lines(path: Path) -> list[tuple[int, str]]:
         raise corrupt(path, error) from None
 
 
-def _decode_all(files: Sequence[Path], size: int) -> NDArray[np.uint8]:
-    """All images, (N, 3, size, size), decoded into one array to save memory."""
-    images = np.empty((len(files), 3, size, size), np.uint8)
+def _decode_all(folder: Path, names: list[str], size: int) -> NDArray[np.uint8]:
+    """All images, (N, 3, size, size), decoded once into the cache folder.
 
-    def decode(row: int) -> str | None:
+    Raises:
+        UserError: an image does not exist or cannot be decoded.
+    """
+    files = Files()
+    files.add(str(folder), names)
+    decoded = Decoding("CelebA", files, size, lambda file: _decode(file, size), "celeba", lambda good: good, grey=False)
+    found = decoded.images()
+    if found.broken:
+        file = files[found.broken[0]]
         try:
-            images[row] = _decode(files[row], size)
+            _decode(file, size)
+            why = f"{file} could not be decoded a moment ago"
         except FileNotFoundError:
-            return f"{files[row]} does not exist"
+            why = f"{file} does not exist"
         except Exception as error:  # Pillow's decoders raise many kinds of errors on a damaged file
-            return f"{files[row]} cannot be decoded ({error})"
-        return None
-
-    errors = [error for error in in_threads(decode, range(len(files))) if error]
-    if errors:
-        raise UserError(f"{len(errors)} of {len(files)} images of CelebA are damaged: {errors[0]}; unzip them again")
-    return images
+            why = f"{file} cannot be decoded ({error})"
+        raise UserError(f"{len(found.broken)} of {len(files)} images of CelebA are damaged: {why}; unzip them again")
+    return found.images
 
 
-def _decode(file: Path, size: int) -> NDArray[np.uint8]:
+def _decode(file: str, size: int) -> NDArray[np.uint8]:
     from PIL import Image
 
     with Image.open(file) as image:
         width, height = image.size
         if min(width, height) < CROP:
-            raise UserError(f"it is {width} x {height}, smaller than {CROP} x {CROP}")
+            raise ValueError(f"it is {width} x {height}, smaller than {CROP} x {CROP}")
         left, top = (width - CROP) // 2, (height - CROP) // 2
         square = image.convert("RGB").crop((left, top, left + CROP, top + CROP))
-    return np.moveaxis(np.asarray(square.resize((size, size), Image.Resampling.BILINEAR)), -1, 0)
+    return np.asarray(square.resize((size, size), Image.Resampling.BILINEAR))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vaelab.data.mapped import as_tensor, sha256_of
 from vaelab.errors import UserError
 from vaelab.spec import Spec
 
@@ -182,7 +182,7 @@ class Data(ABC):
     @property
     def digest(self) -> str:
         """sha256 over rows, labels, splits and attributes: whether two data sets are the same."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.rows).data)
+        digest = sha256_of(self.rows)
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels).data)
         digest.update(repr((self.rows.shape, sorted(self.splits.items(), key=str))).encode())
@@ -190,7 +190,8 @@ class Data(ABC):
         if self.attributes is not None:
             digest.update(np.ascontiguousarray(self.attributes).data)
             digest.update(repr(self.attribute_names).encode())
-        return digest.hexdigest()
+        text: str = digest.hexdigest()
+        return text
 
     def split(self, name: str) -> Self:
         """The rows of one split, without a copy.
@@ -226,7 +227,7 @@ class Data(ABC):
 
         stored, to_x = self.stored(Grey())
         condition = None if self.condition is None else torch.from_numpy(self.condition)
-        return to_x(torch.from_numpy(stored)), condition
+        return to_x(as_tensor(stored)), condition
 
 
 def as_attributes(values: NDArray[Any]) -> NDArray[np.float32]:
@@ -246,11 +247,15 @@ def held_out(whole: D, share: float = 0.2) -> D:
     {'train': range(0, 8), 'test': range(8, 10)}
     """
     rows = len(whole)
-    order = np.random.default_rng(0).permutation(rows)
-    train = rows - max(1, round(share * rows))
-    if train < 1:
+    order, splits = held_out_rows(rows, share)
+    if not splits["train"]:
         raise UserError(f"{whole.name}: {rows} {whole.noun}; at least two are needed, one of them for the test split")
-    splits = {"train": range(train), "test": range(train, rows)}
     taken: Any = whole.take(order)
     found: D = replace(taken, splits=splits, skipped=whole.skipped)
     return found
+
+
+def held_out_rows(rows: int, share: float = 0.2) -> tuple[NDArray[np.int64], dict[str, range]]:
+    """The order of the rows, drawn with a fixed seed, and the splits of the rows in this order."""
+    train = rows - max(1, round(share * rows))
+    return np.random.default_rng(0).permutation(rows), {"train": range(train), "test": range(train, rows)}

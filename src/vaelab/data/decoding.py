@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vaelab.errors import UserError
 
@@ -23,8 +26,11 @@ MAX_PIXELS = 100_000_000
 _LARGE = 10_000_000
 _ALONE = threading.Lock()
 
-T = TypeVar("T")
-R = TypeVar("R")
+# Bytes of a block of images, and images that a thread is handed at once.
+_BLOCK = 1 << 24
+_AT_ONCE = 32
+
+Decode = Callable[[str], NDArray[np.uint8]]
 
 
 @contextmanager
@@ -57,16 +63,52 @@ def room_for(image: Image.Image, most: int, name: str) -> Iterator[None]:
         yield
 
 
-def in_threads(decode: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """`decode` of each item, in order. Pillow releases the interpreter's lock while it decodes, so all cores work.
+def decode_blocks(
+    decode: Decode, paths: Iterator[str], size: int, rows: int
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """The images of files by blocks, (B, 3, size, size), with the channels of each: 1 if grey, 3, or 0 if broken.
 
-    >>> in_threads(len, ["a", "bc"])
-    [1, 2]
+    Pillow releases the interpreter's lock while it decodes, so all cores work. A block is overwritten by the next one.
+
+    Args:
+        decode: from the path of a file to (size, size, 3); it raises for a file that cannot be decoded.
+        paths: the files.
+        size: height and width, pixels.
+        rows: images per block, fewer if they are large.
+
+    Raises:
+        UserError: as `decode`; a file that is refused is not one that is broken.
+        MemoryError: there is not enough memory, which says nothing of the image.
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(decode, items))
+    block = np.empty((max(1, min(rows, _BLOCK // (3 * size * size))), 3, size, size), np.uint8)
+
+    def run(first: int, some: list[str]) -> list[bool]:
+        found = []
+        for number, path in enumerate(some, first):
+            try:
+                block[number] = decode(path).transpose(2, 0, 1)
+            except (UserError, MemoryError):
+                raise
+            except Exception:  # Pillow's decoders raise many kinds of errors on a damaged file
+                block[number] = 0
+                found.append(False)
+            else:
+                found.append(True)
+        return found
+
+    # Damaged files are reported by name; Pillow's own warnings about them would only confuse.
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
+    with own_limit(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        while some := list(itertools.islice(paths, len(block))):
+            # Small images by the dozen, since handing one over takes as long as decoding it.
+            starts = range(0, len(some), _AT_ONCE)
+            runs = pool.map(run, starts, [some[start : start + _AT_ONCE] for start in starts])
+            whole = np.array(list(itertools.chain.from_iterable(runs)))
+            now = block[: len(some)]
+            colour = (now[:, 1:] != now[:, :1]).any((1, 2, 3))
+            yield now, np.where(whole, np.where(colour, 3, 1), 0).astype(np.uint8)
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
@@ -86,4 +128,4 @@ def eight_bits(image: Image.Image) -> Image.Image:
         raise ValueError("floating-point pixels")
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

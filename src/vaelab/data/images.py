@@ -1,4 +1,4 @@
-"""Images in memory, with labels, attributes and splits, and their format."""
+"""Images in memory or in a file, with labels, attributes and splits, and their format."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from annotated_types import Ge
 from numpy.typing import NDArray
 
 from vaelab.data.data import Data, DataFormat
+from vaelab.data.mapped import blocks
 from vaelab.errors import UserError
 from vaelab.spec import Spec
 
@@ -38,7 +39,7 @@ class ImageFormat(DataFormat):
 
 @dataclass(frozen=True, repr=False)
 class ImageData(Data):
-    """Images in memory; `vaelab.as_data` makes it from arrays, tensors and data sets.
+    """Images in memory or in a mapped file; `vaelab.as_data` makes it from arrays, tensors and data sets.
 
     Args:
         name: the name of the data set, in a word or two.
@@ -100,7 +101,7 @@ class ImageData(Data):
     @property
     def binary(self) -> bool:
         """Whether every pixel is 0 or 255."""
-        return not bool(((self.images > 0) & (self.images < 255)).any())
+        return not any(bool(((block > 0) & (block < 255)).any()) for block in blocks(self.images))
 
     def stored(self, binarisation: Any) -> tuple[NDArray[Any], Callable[[Tensor], Tensor]]:
         """The bytes to keep on the device, and the function from a batch of them to pixels."""

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vaelab.data import BinarisationSpec, Data, Grey
+from vaelab.data.mapped import as_tensor
 from vaelab.models.model import Model
 from vaelab.traits import Trait
 
@@ -27,7 +28,7 @@ def pixels_of(data: Data, binarisation: BinarisationSpec | None = None, seed: in
     protocol = binarisation or Grey()
     with seeded(torch.device("cpu"), seed):
         stored, to_x = data.stored(protocol)
-        return to_x(torch.from_numpy(stored))
+        return to_x(as_tensor(stored))
 
 
 def condition_of(data: Data, model: Model) -> Tensor | None:

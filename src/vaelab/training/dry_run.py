@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vaelab.contract import Trace
 from vaelab.data import Data
+from vaelab.data.mapped import as_tensor
 from vaelab.errors import UserError, reason
 from vaelab.experiment import Experiment
 from vaelab.models.model import Model
@@ -47,7 +48,7 @@ def dry_run(model: Model, objective: Loss, experiment: Experiment, data: Data) -
     model.eval()
     try:
         with torch.random.fork_rng(devices=[]):
-            x = to_x(torch.from_numpy(stored))
+            x = to_x(as_tensor(stored))
             trace = model(x, y, experiment.objective.samples)
             _check_trace(trace, model, experiment.objective.samples, len(x))
             loss = loss_function(trace, progress)

@@ -37,7 +37,7 @@ def run_steps(job: Job, display: Display, interrupted: threading.Event) -> float
     state, settings, batches = job.state, job.settings, job.batches
     # Every pass over a split leaves evaluation mode by the mode of the whole model, which is not that of its prior.
     training_mode(job.model, settings.fit)
-    order = job.train_rows[image_order(settings.seed, state.epoch, job.n_images).to(job.device)]
+    order = job.train_rows[image_order(settings.seed, state.epoch, job.n_images).to(job.train_rows.device)]
     # The first step of this epoch whose loss was not finite; read rarely, since that synchronises an accelerator.
     first_bad = torch.full((), batches, device=job.device)
     began = saved = shown = time.monotonic()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vaelab.contract import Trace
 from vaelab.data import BinarisationSpec, Data, DataFormat, Grey
+from vaelab.data.mapped import blocks, in_file, rows_of
 from vaelab.models.model import Model
 from vaelab.training.device import autocast, fork_rng
 
@@ -79,28 +82,56 @@ def accumulator(device: torch.device) -> Tensor:
 
 @dataclass(frozen=True)
 class DeviceSplit:
-    """A split stored on the device, images as bytes, which are converted to x batch by batch.
+    """A split stored on the device, images as bytes, which are converted to x batch by batch; or one in a mapped file.
 
     Args:
-        stored: images, uint8, (N, C, H, W), or vectors, float32, (N, F).
-        conditions: labels, int64 (N,), or attributes, float32 (N, A), or None.
+        stored: images, uint8, (N, C, H, W), or vectors, float32, (N, F): on the device, or an array in a file.
+        conditions: labels, int64 (N,), or attributes, float32 (N, A), or None; on the CPU if `stored` is in a file.
         to_x: the conversion of a batch of them to x, float32.
+        device: of x and the conditions of a batch.
     """
 
-    stored: Tensor
+    stored: Tensor | NDArray[Any]
     conditions: Tensor | None
     to_x: Callable[[Tensor], Tensor]
+    device: torch.device
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    @property
+    def home(self) -> torch.device:
+        """Where the numbers of rows are needed: the device, or the CPU for a file, which reads without waiting."""
+        return self.stored.device if isinstance(self.stored, Tensor) else torch.device("cpu")
 
     def batch(self, rows: Tensor | slice) -> tuple[Tensor, Tensor | None]:
-        """x, float32, and conditions of the given rows."""
-        return self.to_x(self.stored[rows]), None if self.conditions is None else self.conditions[rows]
+        """x, float32, and conditions of the given rows, which are numbered at `home`."""
+        stored = self.stored[rows] if isinstance(self.stored, Tensor) else self._to_device(rows_of(self.stored, rows))
+        x = self.to_x(stored)
+        return x, None if self.conditions is None else self._to_device(self.conditions[rows])
+
+    def _to_device(self, some: Tensor) -> Tensor:
+        if self.device.type == "cuda" and some.device.type == "cpu":
+            some = some.pin_memory()
+        return some.to(self.device, non_blocking=True)
 
 
 def to_device(data: Data, binarisation: BinarisationSpec, device: torch.device) -> DeviceSplit:
-    """Copy a split to a device."""
+    """Copy a split to a device.
+
+    One in a mapped file stays there, and is read batch by batch, unless it takes less than a quarter of the memory that
+    is free on a GPU.
+    """
     stored, to_x = data.stored(binarisation)
-    conditions = None if data.condition is None else torch.from_numpy(data.condition).to(device)
-    return DeviceSplit(torch.from_numpy(stored).to(device), conditions, to_x)
+    conditions = None if data.condition is None else torch.from_numpy(data.condition)
+    if in_file(stored):
+        free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
+        if stored.nbytes > free / 4:
+            return DeviceSplit(stored, conditions, to_x, device)
+        whole = torch.cat([torch.from_numpy(block.copy()).to(device) for block in blocks(stored)])
+    else:
+        whole = torch.from_numpy(stored).to(device)
+    return DeviceSplit(whole, None if conditions is None else conditions.to(device), to_x, device)
 
 
 def full_pass(
@@ -143,13 +174,13 @@ def measure(
     model: Model, split: DeviceSplit, samples: int = 1, batch_size: int = 500, bf16: bool = False, seed: int = 0
 ) -> Totals:
     """`full_pass` over a split that is already on the model's device."""
-    device = split.stored.device
+    device = split.device
     was_training = model.training
     model.eval()
     sums, counts = accumulator(device), None
     with fork_rng(device):
         torch.manual_seed(seed)
-        for start in range(0, len(split.stored), batch_size):
+        for start in range(0, len(split), batch_size):
             x, y = split.batch(slice(start, start + batch_size))
             with autocast(device, bf16):
                 trace = model(x, y, samples)
@@ -158,7 +189,7 @@ def measure(
                 counts = used if counts is None else counts + used
     model.train(was_training)
     code_use = None if counts is None else CodeUse(tuple(map(tuple, counts.tolist())))
-    return replace(mean_over(sums, len(split.stored)), code_use=code_use)
+    return replace(mean_over(sums, len(split)), code_use=code_use)
 
 
 def bits_per_dimension(nats: float, format: DataFormat) -> float:

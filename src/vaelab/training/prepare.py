@@ -151,10 +151,10 @@ def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool,
         begin_with(model, experiment.start)
     training_mode(model.to(device), settings.fit)
     bf16 = computes_in_bf16(device, settings.precision)
-    # Images stay on the device as bytes and are converted to pixels batch by batch.
+    # Images stay on the device, or in a mapped file, as bytes and are converted to pixels batch by batch.
     train_split, rows = to_device(data.split("train"), experiment.binarisation, device), torch.from_numpy(train_rows)
     if settings.fit == "prior" and not folder.checkpoint.exists():
-        start_from_codes(cast(VAEModel, model), train_split, rows.to(device), bf16, settings.seed)
+        start_from_codes(cast(VAEModel, model), train_split, rows.to(train_split.home), bf16, settings.seed)
     average = moving_average(model, settings.average) if settings.average else None
     parts = parts_with_weights(model, average, objective, device)
     trained = trained_parameters(model, objective, settings.fit)
@@ -179,7 +179,7 @@ def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool,
         optimiser=optimiser,
         state=state,
         train_split=train_split,
-        train_rows=rows.to(device),
+        train_rows=rows.to(train_split.home),
         validation_split=None if validation is None else to_device(validation, experiment.binarisation, device),
         test_split=to_device(data.split("test"), experiment.binarisation, device),
         rows=folder.history(state.epoch - 1, state.history),

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy, pad
 
 from vaelab.codec import decode, encode
 from vaelab.data.images import ImageData, ImageFormat
+from vaelab.data.mapped import rows_of
 from vaelab.errors import UserError
 from vaelab.metrics.checks import at_least
 from vaelab.models.files import read_tensors, restore, write_tensors
@@ -173,7 +174,7 @@ def train_classifier(
     batches = len(data) // batch_size or 1
     passes = max(3, -(-_STEPS // batches)) if epochs is None else epochs
     at_least("epochs", passes, 1)
-    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
+    images, labels = data.images, torch.from_numpy(data.labels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         classifier = ImageClassifier(data.format).train()
@@ -182,7 +183,7 @@ def train_classifier(
         for _ in range(passes):
             # An incomplete last batch is dropped; the next pass has another order.
             for rows in torch.randperm(len(images))[: batches * batch_size].split(batch_size):
-                loss = cross_entropy(classifier(_shifted(images[rows].float() / 255)), labels[rows])
+                loss = cross_entropy(classifier(_shifted(rows_of(images, rows).float() / 255)), labels[rows])
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()

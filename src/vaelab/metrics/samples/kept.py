@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -11,19 +10,10 @@ from pathlib import Path
 import torch
 
 from vaelab._version import __version__
+from vaelab.cache import cache_directory
 from vaelab.data import ImageData
 from vaelab.errors import UserError, reason
 from vaelab.metrics.samples.classifier import ImageClassifier, train_classifier
-
-
-def cache_directory() -> Path:
-    """The folder of what can be computed again: VAELAB_CACHE, or the user's cache folder."""
-    named = os.environ.get("VAELAB_CACHE")
-    if named:
-        return Path(named)
-    import pooch
-
-    return Path(pooch.os_cache("vaelab"))
 
 
 def kept_classifier(

@@ -1,0 +1,269 @@
+"""Images that are decoded once: the cache, its checks, and what training makes of a mapped file."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vaelab as vl
+from vaelab.cache import evict
+from vaelab.data import Folder, decoded, decoding
+from vaelab.data.mapped import in_file
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own, whose images always stay in their file."""
+    monkeypatch.setenv("VAELAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(decoded, "RESIDENT", 0)
+    return tmp_path / "cache" / "images"
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Sixty small colour pictures of two classes."""
+    generator = np.random.default_rng(0)
+    for number in range(60):
+        path = tmp_path / "pictures" / f"class {number % 2}" / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(0, 255, (8, 8, 3), np.uint8)).save(path)
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that are opened by Pillow."""
+    opened: list[str] = []
+    real = Image.open
+
+    def count(file: str) -> Image.Image:
+        opened.append(str(file))
+        return real(file)
+
+    monkeypatch.setattr(Image, "open", count)
+    return opened
+
+
+def entries(cache: Path) -> list[Path]:
+    return [entry for entry in cache.iterdir() if entry.is_dir()]
+
+
+def test_images_are_decoded_once_and_equal_what_pillow_reads(pictures: Path, cache: Path, counted: list[str]) -> None:
+    first = Folder(str(pictures), image_size=8).load()
+    assert len(counted) == 60
+    second = Folder(str(pictures), image_size=8).load()
+    assert len(counted) == 60
+    assert first.digest == second.digest
+    assert in_file(second.images)
+    assert in_file(second.split("train").images)
+    files = sorted(pictures.rglob("*.png"))
+    order = np.random.default_rng(0).permutation(60)
+    for row, number in enumerate(order):
+        pixels = np.moveaxis(np.asarray(Image.open(files[number])), -1, 0)
+        np.testing.assert_array_equal(second.images[row], pixels)
+        assert second.classes[second.labels[row]] == files[number].parent.name
+
+
+def test_an_image_that_changes_is_decoded_and_a_mapped_one_stays(pictures: Path, cache: Path) -> None:
+    first = Folder(str(pictures), image_size=8).load()
+    before = first.images.copy()
+    about = (pictures / "class 0" / "00.png").stat()
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(pictures / "class 0" / "00.png")
+    os.utime(pictures / "class 0" / "00.png", ns=(about.st_atime_ns, about.st_mtime_ns))
+    second = Folder(str(pictures), image_size=8).load()
+    assert (second.images == np.array([1, 2, 3])[:, None, None]).all((1, 2, 3)).sum() == 1
+    np.testing.assert_array_equal(first.images, before)
+
+
+def test_other_settings_have_an_entry_of_their_own(pictures: Path, cache: Path) -> None:
+    assert Folder(str(pictures), image_size=8).load().format.height == 8
+    assert Folder(str(pictures), image_size=6).load().format.height == 6
+    with pytest.raises(vl.UserError, match="more than 10"):
+        Folder(str(pictures), image_size=8, max_pixels=10).load()
+    assert len(entries(cache)) == 3
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "about"])
+def test_a_damaged_entry_is_found_and_decoded_anew(damage: str, pictures: Path, cache: Path) -> None:
+    right = Folder(str(pictures), image_size=8).load().digest
+    (entry,) = entries(cache)
+    pixels = bytearray((entry / "pixels").read_bytes())
+    pixels[100] ^= 1
+    if damage == "about":
+        (entry / "about.json").write_text("{}")
+    else:
+        (entry / "pixels").write_bytes(pixels if damage == "flip" else pixels[:-1])
+    with pytest.warns(UserWarning, match="decoded images of .* are damaged") as caught:
+        assert Folder(str(pictures), image_size=8).load().digest == right
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Folder(str(pictures), image_size=8).load().digest == right
+
+
+def test_a_decoding_that_was_killed_goes_on(
+    pictures: Path, cache: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Folder(str(pictures), image_size=8).load().digest
+    (entry,) = entries(cache)
+    evict(cache, cache, 0)
+    monkeypatch.setattr(decoded, "_ROWS", 10)
+    monkeypatch.setattr(decoded, "_SAVE_SECONDS", 0)
+    script = (
+        "import os, time\nfrom vaelab.data import Folder, decoded, folder\n"
+        "decoded._ROWS, decoded._SAVE_SECONDS, real = 10, 0, folder._decode\n"
+        "folder._decode = lambda file, *rest: (time.sleep(0.05), real(file, *rest))[1]\n"
+        f"Folder({str(pictures)!r}, image_size=8).load()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script])
+    end = time.monotonic() + 60
+    while not ((entry / "channels").exists() and (entry / "channels").stat().st_size >= 20):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    done = (entry / "channels").stat().st_size
+    assert 20 <= done < 60
+    with (entry / "unordered").open("ab") as file:
+        file.write(b"half an image")
+    counted.clear()
+    assert Folder(str(pictures), image_size=8).load().digest == right
+    assert len(counted) == 60 - done
+
+
+def _load(path: str, found: multiprocessing.SimpleQueue[str]) -> None:
+    opened = []
+    real = Image.open
+    Image.open = lambda file: (opened.append(file), time.sleep(0.005), real(file))[2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        digest = Folder(path, image_size=8).load().digest
+    found.put(f"{digest} {len(opened)}")
+
+
+def test_of_two_processes_one_decodes_and_both_have_the_images(pictures: Path, cache: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    found = context.SimpleQueue()
+    processes = [context.Process(target=_load, args=(str(pictures), found)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    one, other = sorted(found.get().split() for _ in range(2))
+    assert one[0] == other[0]
+    assert sorted([int(one[1]), int(other[1])]) == [0, 60]
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(
+    pictures: Path, cache: Path, counted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Folder(str(pictures), image_size=8).load().digest
+    evict(cache, cache, 0)
+    counted.clear()
+    monkeypatch.setattr(decoded, "_ROWS", 10)
+    monkeypatch.setattr(decoded, "_SAVE_SECONDS", 0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(decoded, "SMALL", 0)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
+    try:
+        with pytest.raises(
+            vl.UserError, match=r"cannot hold the decoded images of .*File too large.*VAELAB_CACHE"
+        ) as no:
+            Folder(str(pictures), image_size=8).load()
+        assert "\n" not in str(no.value)
+        monkeypatch.setattr(decoded, "SMALL", 10**9)
+        with pytest.warns(UserWarning, match="are not kept in the cache"):
+            assert Folder(str(pictures), image_size=8).load().digest == right
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    counted.clear()
+    assert Folder(str(pictures), image_size=8).load().digest == right
+    assert len(counted) < 60
+    monkeypatch.setattr(decoded.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 10})())
+    monkeypatch.setattr(decoded, "SMALL", 0)
+    with pytest.raises(vl.UserError, match="GB are needed"):
+        Folder(str(pictures), image_size=9).load()
+
+
+def test_the_entries_used_least_recently_are_evicted(
+    pictures: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Folder(str(pictures), image_size=8).load()
+    (first,) = entries(cache)
+    Folder(str(pictures), image_size=9).load()
+    (second,) = set(entries(cache)) - {first}
+    os.utime(second, (1, 1))
+    Folder(str(pictures), image_size=8).load()
+    monkeypatch.setenv("VAELAB_CACHE_GB", "30e-6")
+    Folder(str(pictures), image_size=7).load()
+    assert first in entries(cache)
+    assert second not in entries(cache)
+    monkeypatch.setenv("VAELAB_CACHE_GB", "0")
+    Folder(str(pictures), image_size=6).load()
+    assert len(entries(cache)) == 1
+    assert held.images.max() > 0, "a mapped file that was removed is still read"
+    monkeypatch.setenv("VAELAB_CACHE_GB", "much")
+    with pytest.raises(vl.UserError, match="VAELAB_CACHE_GB is 'much', but must be a number of gigabytes"):
+        Folder(str(pictures), image_size=8).load()
+
+
+@pytest.mark.parametrize("binarisation", [vl.Grey(), vl.Static(), vl.Dynamic()])
+def test_weights_from_a_mapped_file_and_from_memory_are_the_same(
+    binarisation: vl.BinarisationSpec, pictures: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiment = vl.preset(
+        "vae", data=Folder(str(pictures), image_size=8), network=vl.Mlp(hidden=(8,)), epochs=2, batch_size=16
+    )
+    experiment = vl.Experiment(
+        experiment.data, binarisation, experiment.model, experiment.objective, experiment.training
+    )
+    stores = []
+    for resident in (0, 10**9):
+        monkeypatch.setattr(decoded, "RESIDENT", resident)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            run = vl.train(experiment, tmp_path / str(resident))
+        assert in_file(run.load_data().images) == (resident == 0)
+        stores.append((run.model.state_dict(), [row["test_total"] for row in run.rows]))
+    (mapped, rows), (memory, same) = stores
+    assert rows == same
+    for name, tensor in mapped.items():
+        np.testing.assert_array_equal(tensor.numpy(), memory[name].numpy())
+
+
+def test_a_file_is_read_without_growing(cache: Path, tmp_path: Path) -> None:
+    from vaelab.data.mapped import blocks, copied, mapped
+
+    (tmp_path / "big").write_bytes(os.urandom(1 << 20) * 100)
+    array = mapped(tmp_path / "big", (100 << 10, 1, 32, 32))
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+    before = resident()
+    most = 0
+    for _ in blocks(array):
+        most = max(most, resident() - before)
+    for start in range(0, len(array), 1 << 12):
+        copied(array, np.arange(start, start + (1 << 12), 2))
+        most = max(most, resident() - before)
+    assert most < 40 << 20
+
+
+def test_blocks_keep_the_order_of_files(pictures: Path) -> None:
+    files = [str(path) for path in sorted(pictures.rglob("*.png"))] + ["absent.png"]
+    red = [int(np.asarray(Image.open(file))[0, 0, 0]) for file in files[:-1]]
+    found = decoding.decode_blocks(lambda file: np.asarray(Image.open(file)), iter(files), 8, 40)
+    blocks = [(block[:, 0, 0, 0].tolist(), channels.tolist()) for block, channels in found]
+    assert [value for values, _ in blocks for value in values] == [*red, 0]
+    assert [value for _, values in blocks for value in values] == [3] * 60 + [0]
