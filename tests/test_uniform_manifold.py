@@ -89,9 +89,17 @@ def test_draws_follow_the_density_of_the_grid(transitions: int) -> None:
 
     found = features(drawn)
     assert ((found.mean(0) - mass @ features(z)).abs() < 4 * found.std(0) / 4000**0.5).all()
-    # Groups that chains do not pass between.
-    left, expected = (drawn[:, 0] < -1).double().mean(), mass[z[:, 0] < -1].sum()
-    assert float(left) == pytest.approx(float(expected), abs=4 * (0.2 / 4000) ** 0.5)
+
+
+def test_groups_that_chains_do_not_pass_between_have_their_shares() -> None:
+    """Two posteriors that cross have more than twice the volume of one that lies apart."""
+    means = torch.tensor([[0.0, 0.0], [0.0, 0.0], [5.0, 5.0]], dtype=torch.float64)
+    scales = torch.tensor([[0.15, 0.8], [0.8, 0.15], [0.4, 0.4]], dtype=torch.float64)
+    prior = fitted(means, scales, transitions=1)
+    z, mass = on_a_grid(prior())
+    apart, expected = prior.draw(3000, None, None, 1.0).sum(1) > 7, float(mass[z.sum(1) > 7].sum())
+    assert expected < 0.28
+    assert float(apart.double().mean()) == pytest.approx(expected, abs=4 * (0.2 / 3000) ** 0.5)
 
 
 def test_transitions_leave_the_density_as_it_is_and_move_the_draws() -> None:

@@ -52,13 +52,12 @@ class MetricVolume(Distribution):
         self.log_normaliser, self.transitions, self._mean = log_normaliser, transitions, mean
         self._settings = weights, means, factors, log_normaliser, mean, transitions
         dimensions = means.shape[1]
-        # L^-T, a factor of the precision.
-        identity = torch.eye(dimensions).to(factors)
-        whitening = torch.linalg.solve_triangular(factors, identity.expand_as(factors), upper=False).mT
-        shares = weights ** (2 / dimensions)
-        self.metric = MatrixField(
-            means, shares[:, None, None] * whitening @ whitening.mT, whitening / math.sqrt(dimensions)
-        )
+        with no_autocast(means):
+            # L^-T, a factor of the precision.
+            identity = torch.eye(dimensions).to(factors)
+            whitening = torch.linalg.solve_triangular(factors, identity.expand_as(factors), upper=False).mT
+            precisions = weights[:, None, None] ** (2 / dimensions) * whitening @ whitening.mT
+        self.metric = MatrixField(means, precisions, whitening / math.sqrt(dimensions))
         self.factors = factors
         self.mixture = MixtureSameFamily(
             Categorical(probs=weights, validate_args=False),
@@ -93,7 +92,10 @@ class MetricVolume(Distribution):
         Chains alone would not pass between groups of latents that lie apart. Each therefore starts at a candidate
         from the mixture of the Gaussians, chosen in proportion to sqrt(det G) over the density of the mixture.
         """
-        shape = self._extended_shape(sample_shape)
+        with no_autocast(self.metric.centroids):
+            return self._draw(self._extended_shape(sample_shape))
+
+    def _draw(self, shape: torch.Size) -> Tensor:
         n = shape[:-1].numel()
         candidates = self.candidates(max(_CANDIDATES * n, _LEAST))
         log_ratio = self.log_volume(candidates) - self.by_parts(self.mixture.log_prob, candidates)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution, MultivariateNormal
 
 from vaelab.contract import Infer, Prior
-from vaelab.distributions import as_float32, no_autocast
+from vaelab.distributions import as_float32
 from vaelab.distributions.metric_volume import MetricVolume
 from vaelab.errors import UserError
 
@@ -56,8 +56,7 @@ class UniformManifoldPrior(Prior):
 
     def forward(self, c: Float[Tensor, "B K"] | None = None, infer: Infer | None = None) -> Distribution:
         """The distribution, of batch shape ()."""
-        with no_autocast(self.means):
-            return MetricVolume(self.weights, self.means, self.scales, self.log_normaliser, self.mean, self.transitions)
+        return MetricVolume(self.weights, self.means, self.scales, self.log_normaliser, self.mean, self.transitions)
 
     @torch.no_grad()
     def see(self, q: Distribution) -> None:
