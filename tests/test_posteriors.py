@@ -25,6 +25,7 @@ from vaelab import (
     FullGaussian,
     Gaussian,
     GumbelSoftmax,
+    HierarchicalCodebook,
     LookupFree,
     Mlp,
     ResidualCodebook,
@@ -458,8 +459,10 @@ def test_codes_are_read_back_as_the_input_of_the_decoder(part: Any, train: bool,
 
     (drawn,) = model(x, None, 3).latents
     assert drawn.code.shape == (3, 12, posterior.code_space.slots)
-    assert torch.equal(drawn.code, q.codes.expand(3, -1, -1))
-    assert torch.equal(drawn.z, q.mean.expand(3, -1, -1))
+    # In training its codes are drawn, which has a test of its own.
+    if not (train and isinstance(part, HierarchicalCodebook)):
+        assert torch.equal(drawn.code, q.codes.expand(3, -1, -1))
+        assert torch.equal(drawn.z, q.mean.expand(3, -1, -1))
 
 
 @pytest.mark.parametrize("part", DISCRETE, ids=name)

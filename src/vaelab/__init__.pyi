@@ -192,6 +192,7 @@ from .posteriors import (
     GammaPosterior as GammaPosterior,
     Gaussian as Gaussian,
     GumbelSoftmax as GumbelSoftmax,
+    HierarchicalCodebook as HierarchicalCodebook,
     LookupFree as LookupFree,
     PosteriorSpec as PosteriorSpec,
     ResidualCodebook as ResidualCodebook,

@@ -17,6 +17,7 @@ from vaelab.posteriors.binary_specs import BinarySpherical as BinarySpherical, L
 from vaelab.posteriors.categorical_specs import (
     CategoricalPosterior as CategoricalPosterior,
     GumbelSoftmax as GumbelSoftmax,
+    HierarchicalCodebook as HierarchicalCodebook,
 )
 from vaelab.posteriors.independent_specs import (
     GammaPosterior as GammaPosterior,

@@ -1,11 +1,11 @@
-"""Posteriors over categorical codes that are drawn, not rounded."""
+"""Posteriors over codes that are drawn, at least in training, not rounded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 
 from vaelab.posteriors.posterior import PosteriorSpec
 from vaelab.schedules import AnySchedule, Linear
@@ -78,4 +78,50 @@ class GumbelSoftmax(PosteriorSpec):
 
         return GumbelSoftmaxPosterior(
             network, latent, self.size, self.variables, self.learned, self.temperature, self.straight_through
+        )
+
+
+@dataclass(frozen=True)
+class HierarchicalCodebook(PosteriorSpec):
+    """Hierarchical residual quantisation with drawn codes, HRQ-VAE (Hosking, Tang and Lapata 2022).
+
+    code_l = argmax_k (-|r_l - e_k|^2 + g_k), r_l what the levels before leave of the vector; the gradient is that of
+    the Gumbel-softmax. In evaluation there is no noise g, and the code is the nearest. In training the sum over levels
+    is cut off at random depths, so that early levels learn to stand alone; the training loss is then no bound, that of
+    evaluation is one. The penalty is on codes that are long beside those of the level before. The paper's KL between
+    the softmax and a uniform prior is left out, as `q` is a point mass.
+    """
+
+    size: Annotated[int, Ge(2)] = 64
+    """Number of vectors in each codebook."""
+    levels: Annotated[int, Ge(1)] = 3
+    """Number of codebooks, and of codes per position."""
+    temperature: AnySchedule = Linear(epochs=10, start=1.0, stop=0.5, smooth=True)
+    """T, above 0; the training loop sets it before each step."""
+    depth_dropout: Annotated[float, Ge(0), Lt(1)] = 0.05
+    """Probability of a cut before each level in training."""
+    norm_weight: Annotated[float, Ge(0)] = 0.05
+    """Weight of the penalty on long codes of deep levels."""
+    norm_ratio: Annotated[float, Ge(0)] = 1.5
+    """How many times shorter than the level before a code must be to cost nothing."""
+    discrete: ClassVar[bool] = True
+    random: ClassVar[bool] = False
+
+    def build(self, network: Network, latent: int) -> Posterior:
+        """Build the posterior, with `levels` codes per position of the network.
+
+        Raises:
+            UserError: a temperature that is 0.
+        """
+        from vaelab.posteriors.hierarchical_codebook import HierarchicalCodebookPosterior
+
+        return HierarchicalCodebookPosterior(
+            network,
+            latent,
+            self.size,
+            self.levels,
+            self.temperature,
+            self.depth_dropout,
+            self.norm_weight,
+            self.norm_ratio,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from vector_quantize_pytorch import ResidualVQ
@@ -44,15 +46,24 @@ class ResidualCodebookPosterior(LearnedCodes):
 
     def codes_of(self, vectors: Tensor) -> Tensor:
         """The index of the nearest vector of each level, (B, positions, levels)."""
-        codes = []
-        for codebook in self.quantiser.codebooks:  # type: ignore[union-attr]
-            codes.append(nearest(vectors, codebook))
-            vectors = vectors - codebook[codes[-1]]
-        return torch.stack(codes, -1)
+        return nearest_by_level(vectors, list(self.quantiser.codebooks))  # type: ignore[arg-type]
 
     def look_up(self, codes: Tensor) -> Tensor:
         """The sums of the codebooks' vectors, (N, positions, latent), for codes (N, slots)."""
         # The library's own function cannot be exported.
-        each = codes.unflatten(1, (self.positions, -1)).unbind(-1)
-        codebooks = self.quantiser.codebooks
-        return torch.stack([codebook[code] for codebook, code in zip(codebooks, each, strict=True)]).sum(0)  # type: ignore[arg-type]
+        return sum_of_levels(codes, list(self.quantiser.codebooks), self.positions)  # type: ignore[arg-type]
+
+
+def nearest_by_level(vectors: Tensor, codebooks: Sequence[Tensor]) -> Tensor:
+    """The index of the nearest vector of each level, (B, positions, levels), each to what those before it leave."""
+    codes = []
+    for codebook in codebooks:
+        codes.append(nearest(vectors, codebook))
+        vectors = vectors - codebook[codes[-1]]
+    return torch.stack(codes, -1)
+
+
+def sum_of_levels(codes: Tensor, codebooks: Sequence[Tensor], positions: int) -> Tensor:
+    """The sums of the vectors of all levels, (N, positions, latent), for codes (N, slots)."""
+    each = codes.unflatten(1, (positions, -1)).unbind(-1)
+    return torch.stack([codebook[code] for codebook, code in zip(codebooks, each, strict=True)]).sum(0)
