@@ -1,98 +1,206 @@
-"""Speed of training relative to a plain PyTorch loop, and the memory it takes.
+"""Speed of training beside a plain PyTorch loop and, where it is installed, pythae's trainer; and the memory it takes.
 
-Each round times one epoch of the study's VAE twice on the same images: by benchmarks/plain_loop.py and by
-`vaelab train`, in separate processes, one after the other. The ratio is taken within a round, so that a slow phase
-of the machine affects both. If kernels are loaded or compiled in the first epoch (a GPU, --compile), the second
-epoch of both is timed. Run nothing else meanwhile.
+The study's VAE, batch 128. Each loop runs in a process of its own, a few seconds at a time, while the others wait; the
+order of the loops turns round from round to round. The peak of a matrix product is measured before and after each
+slice. Ratios are taken within a round, so that a slow phase of the machine affects both sides, and their medians over
+odd and over even rounds show how far the result repeats. Run nothing else meanwhile. What is printed can be pasted into
+docs/results.md.
 
-    python benchmarks/throughput.py [--rounds 5] [--images 60000] [--precision auto] [--device cpu] [--compile]
+    python benchmarks/throughput.py [--precision auto|fp32|bf16] [--rounds 12] [--seconds 4] [--images 60000]
+                                    [--device cpu] [--compile]
+    PYTHONPATH=/tmp/pythae python benchmarks/throughput.py --precision fp32     # installed as in compare_pythae.py
+
+With bf16 the plain loop runs under autocast, and once more in fp32. pythae's trainer computes in fp32.
 """
 
 import argparse
-import csv
-import os
+import importlib.util
+import itertools
 import statistics
-import subprocess
-import sys
 import tempfile
-from pathlib import Path
+from multiprocessing.connection import Connection
+from typing import Any
 
 import numpy as np
+import torch
 
-from vaelab.data import Digits, Mnist
+import vaelab as vl
+from slices import Gate, Loop, peak
 from vaelab.data.store import DataNotFound
 from vaelab.training.device import choose_device, computes_in_bf16, describe_machine
+from vaelab.training.train import train
+from vaelab.training.watcher import Watcher
+
+# Forward and backward through the study's VAE: 5.77 million products and sums forward, and twice as many backward.
+FLOP_PER_IMAGE = 34.6e6
+BATCH = 128
+FOREVER = 10**6
+
+
+def plain(pipe: Connection, images: np.ndarray, device: str, bf16: bool) -> None:
+    from plain_loop import steps
+
+    chosen = torch.device(device)
+    gate = Gate(pipe, chosen)
+    for count in steps(images, chosen, bf16):
+        gate(count)
+
+
+class Gated(Watcher):
+    """Holds vaelab's own training back between slices."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+
+    def step(self, job: Any, progress: Any, loss: torch.Tensor, trace: Any) -> None:
+        self.gate(len(trace.x))
+
+
+def ours(pipe: Connection, images: np.ndarray, device: str, bf16: bool, compiled: bool) -> None:
+    gate = Gate(pipe, torch.device(device))
+    experiment = vl.preset(
+        "vae",
+        epochs=FOREVER,
+        batch_size=BATCH,
+        precision="bf16" if bf16 else "fp32",
+        device=device,
+        compile=compiled,
+    )
+    # A test pass over one image, since only steps are compared.
+    splits = {"train": range(1, len(images)), "test": range(1)}
+    data = vl.ImageData("images", images, splits=splits)
+    with tempfile.TemporaryDirectory() as folder:
+        train(experiment, f"{folder}/run", data=data, watcher=Gated(gate), show=False)
+
+
+def pythae(pipe: Connection, images: np.ndarray, device: str, bf16: bool) -> None:
+    """pythae's trainer with the layers of the plain loop; its data set is the gate."""
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+
+    from plain_loop import PlainVAE
+    from pythae_peer import BASE, trained
+
+    layers, gate = PlainVAE(), Gate(pipe, torch.device(device))
+
+    class Encoder(BaseEncoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.trunk, self.mu, self.log_var = layers.encoder, layers.mu, layers.log_var
+
+        def forward(self, x: torch.Tensor) -> ModelOutput:
+            h = self.trunk(x)
+            return ModelOutput(embedding=self.mu(h), log_covariance=self.log_var(h))
+
+    class Decoder(BaseDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.expand, self.trunk = layers.expand, layers.decoder
+
+        def forward(self, z: torch.Tensor) -> ModelOutput:
+            h = torch.relu(self.expand(z)).view(-1, 128, 4, 4)
+            return ModelOutput(reconstruction=self.trunk(h))
+
+    class Images(BaseDataset):
+        shown = 0
+
+        def __getitem__(self, index: int) -> Any:
+            # Before the first image of a batch, the batch before it is finished.
+            if self.shown and self.shown % BATCH == 0:
+                gate(BATCH)
+            self.shown += 1
+            return super().__getitem__(index)
+
+    settings = VAEConfig(input_dim=(1, 28, 28), latent_dim=2, reconstruction_loss="bce")
+    model = VAE(settings, encoder=Encoder(), decoder=Decoder())
+    data = Images(torch.from_numpy(images).float().div(255), torch.zeros(len(images)))
+    with tempfile.TemporaryDirectory() as folder:
+        trained(model, data, BASE, folder, FOREVER, BATCH, seed=0)
 
 
 def training_images(count: int) -> tuple[str, np.ndarray]:
     try:
-        data = Mnist().load()
+        data = vl.open_data("mnist")
     except DataNotFound:
-        data = Digits().load()
+        data = vl.open_data("digits")
     images = data.split("train").images
     return data.name, np.resize(images, (count, *images.shape[1:]))
 
 
-def plain(images: Path, device: str, epochs: int) -> float:
-    command = [sys.executable, str(Path(__file__).with_name("plain_loop.py")), str(images), device, str(epochs)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def spread(values: list[float]) -> str:
+    """Median, and the quartiles with the extremes."""
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{middle:.2f} | {low:.2f} to {high:.2f} | {max(values):.2f}"
 
 
-def ours(data: str, out: Path, options: list[str]) -> tuple[float, float]:
-    """Images/s of the training steps, and the peak memory of the process in MB."""
-    command = [sys.executable, "-m", "vaelab", "train", "vae", "--data", data, "--quiet"]
-    process = subprocess.Popen([*command, "--out", str(out), *options], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0
-    with (out / "metrics.csv").open() as file:
-        *_, last = csv.DictReader(file)
-    return float(last["images_per_second"]), usage.ru_maxrss / 1024
+def report(loops: dict[str, Loop], shares: dict[str, list[float]], peaks: list[float]) -> None:
+    """The block for docs/results.md."""
+    print("| loop | images/s, median | best | share of the peak, median | best | peak memory |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name, loop in loops.items():
+        print(
+            f"| {name} | {statistics.median(loop.speeds):,.0f} | {max(loop.speeds):,.0f} | "
+            f"{statistics.median(shares[name]):.0%} | {max(shares[name]):.0%} | {loop.memory:,.0f} MB |"
+        )
+    print("\n| vaelab against | ratio, median | quartiles | best | of the best slices | odd and even rounds |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    ours = loops["vaelab"].speeds
+    for name, loop in loops.items():
+        if name != "vaelab":
+            ratios = [own / other for own, other in zip(ours, loop.speeds, strict=True)]
+            odd, even = statistics.median(ratios[::2]), statistics.median(ratios[1::2])
+            print(
+                f"| {name} | {spread(ratios)} | {max(ours) / max(loop.speeds):.2f} | "
+                f"{odd:.2f} and {even:.2f}, {abs(odd / even - 1):.1%} apart |"
+            )
+    print(
+        f"\nPeak of a matrix product: {statistics.median(peaks) / 1e9:,.0f} GFLOP/s, median; "
+        f"{min(peaks) / 1e9:,.0f} to {max(peaks) / 1e9:,.0f}. {FLOP_PER_IMAGE / 1e6} MFLOP an image."
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of a slice")
     parser.add_argument("--images", type=int, default=60_000)
-    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--compile", action="store_true")
     chosen = parser.parse_args()
+    if chosen.rounds < 2:
+        parser.error(f"--rounds is {chosen.rounds}, but must be at least 2: odd and even rounds are compared")
 
     name, images = training_images(chosen.images)
     device = choose_device(chosen.device)
-    print(f"machine: {describe_machine(device, computes_in_bf16(device, chosen.precision))}")
-    print(f"data: {name}, {len(images):,} images, one epoch a round, batch 128")
-    epochs = 2 if chosen.compile or device.type != "cpu" else 1
-    options = [
-        "--epochs",
-        str(epochs),
-        "--precision",
-        chosen.precision,
-        "--device",
-        chosen.device,
-        *["--compile"] * chosen.compile,
-    ]
-    rounds = []
-    with tempfile.TemporaryDirectory() as folder:
-        array, archive = Path(folder) / "images.npy", Path(folder) / "images.npz"
-        np.save(array, images)
-        np.savez(archive, images=images, test_images=images[:10_000])
-        # The built-in loader if it gives exactly these images, to measure the memory of training on MNIST.
-        source = "mnist" if name == "mnist" and chosen.images == 60_000 else f"npz:{archive}"
-        for index in range(chosen.rounds):
-            reference = plain(array, chosen.device, epochs)
-            speed, memory = ours(source, Path(folder) / f"run{index}", options)
-            rounds.append((reference, speed, speed / reference, memory))
-            print(
-                f"round {index + 1}: plain {reference:,.0f}, vaelab {speed:,.0f} images/s, "
-                f"ratio {speed / reference:.2f}",
-                flush=True,
-            )
-    plain_speeds, speeds, ratios, memories = zip(*rounds, strict=True)
-    print(f"plain   median {statistics.median(plain_speeds):,.0f} images/s")
-    print(f"vaelab  median {statistics.median(speeds):,.0f} images/s")
-    print(f"ratio   median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to {max(ratios):.2f}")
-    print(f"peak memory of `vaelab train`: {max(memories):,.0f} MB")
+    bf16 = computes_in_bf16(device, chosen.precision)
+    common = (images, str(device))
+    loops = {"vaelab": Loop(ours, *common, bf16, chosen.compile), "plain loop": Loop(plain, *common, bf16)}
+    if bf16:
+        loops["plain loop, fp32"] = Loop(plain, *common, False)
+    if importlib.util.find_spec("pythae") and device.type == "cpu":
+        loops["pythae's trainer, fp32"] = Loop(pythae, *common, False)
+    print(f"{describe_machine(device, bf16)}\n{name}, {len(images):,} images, batch {BATCH}, ", end="")
+    print(f"{chosen.rounds} rounds of {chosen.seconds:g} s a loop\n", flush=True)
+
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    # The first slices load kernels and grow the heap.
+    for loop in loops.values():
+        loop.slice(chosen.seconds)
+        loop.speeds.clear()
+    peak(device, dtype)
+    peaks, shares = [peak(device, dtype)], {name: [] for name in loops}
+    order = itertools.cycle((list(loops), list(reversed(loops))))
+    for names, _ in zip(order, range(chosen.rounds), strict=False):
+        for each in names:
+            speed = loops[each].slice(chosen.seconds)
+            peaks.append(peak(device, dtype))
+            shares[each].append(speed * FLOP_PER_IMAGE / statistics.mean(peaks[-2:]))
+    report(loops, shares, peaks)
+    for loop in loops.values():
+        loop.stop()
 
 
 if __name__ == "__main__":
