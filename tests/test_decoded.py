@@ -18,7 +18,7 @@ from PIL import Image
 import vaelab as vl
 from vaelab.cache import evict
 from vaelab.data import Folder, decoded, decoding
-from vaelab.data.mapped import in_file
+from vaelab.data.mapped import blocks, copied, in_file, mapped
 
 
 @pytest.fixture
@@ -75,11 +75,13 @@ def test_images_are_decoded_once_and_equal_what_pillow_reads(pictures: Path, cac
 
 
 def test_an_image_that_changes_is_decoded_and_a_mapped_one_stays(pictures: Path, cache: Path) -> None:
+    changing = pictures / "class 0" / "same size.bmp"
+    Image.new("RGB", (8, 8), (4, 5, 6)).save(changing)
     first = Folder(str(pictures), image_size=8).load()
-    before = first.images.copy()
-    about = (pictures / "class 0" / "00.png").stat()
-    Image.new("RGB", (8, 8), (1, 2, 3)).save(pictures / "class 0" / "00.png")
-    os.utime(pictures / "class 0" / "00.png", ns=(about.st_atime_ns, about.st_mtime_ns))
+    before, about = first.images.copy(), changing.stat()
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(changing)
+    os.utime(changing, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert changing.stat().st_size == about.st_size
     second = Folder(str(pictures), image_size=8).load()
     assert (second.images == np.array([1, 2, 3])[:, None, None]).all((1, 2, 3)).sum() == 1
     np.testing.assert_array_equal(first.images, before)
@@ -202,7 +204,8 @@ def test_the_entries_used_least_recently_are_evicted(
     (first,) = entries(cache)
     Folder(str(pictures), image_size=9).load()
     (second,) = set(entries(cache)) - {first}
-    os.utime(second, (1, 1))
+    os.utime(first, (1, 1))
+    os.utime(second, (2, 2))
     Folder(str(pictures), image_size=8).load()
     monkeypatch.setenv("VAELAB_CACHE_GB", "30e-6")
     Folder(str(pictures), image_size=7).load()
@@ -242,8 +245,6 @@ def test_weights_from_a_mapped_file_and_from_memory_are_the_same(
 
 
 def test_a_file_is_read_without_growing(cache: Path, tmp_path: Path) -> None:
-    from vaelab.data.mapped import blocks, copied, mapped
-
     (tmp_path / "big").write_bytes(os.urandom(1 << 20) * 100)
     array = mapped(tmp_path / "big", (100 << 10, 1, 32, 32))
 
@@ -255,9 +256,24 @@ def test_a_file_is_read_without_growing(cache: Path, tmp_path: Path) -> None:
     for _ in blocks(array):
         most = max(most, resident() - before)
     for start in range(0, len(array), 1 << 12):
-        copied(array, np.arange(start, start + (1 << 12), 2))
+        copied(array, slice(start, start + (1 << 12)))
         most = max(most, resident() - before)
     assert most < 40 << 20
+
+
+def test_rows_from_all_over_a_file_take_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(os.urandom(1 << 20) * 200)
+    script = (
+        "import numpy as np\nfrom pathlib import Path\nfrom vaelab.data import ImageData\n"
+        "from vaelab.data.mapped import mapped\n"
+        "def peak(): return int(next(x for x in open('/proc/self/status') if x.startswith('VmHWM')).split()[1])\n"
+        f"data = ImageData('big', mapped(Path({str(tmp_path / 'big')!r}), (200 << 10, 1, 32, 32)))\n"
+        "before = peak()\nrows = data.take(np.arange(0, 200 << 10, 100))\nprint(len(rows), peak() - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    rows, kilobytes = map(int, done.stdout.split())
+    assert rows == 2048
+    assert kilobytes < 40_000
 
 
 def test_blocks_keep_the_order_of_files(pictures: Path) -> None:

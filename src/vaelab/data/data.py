@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vaelab.data.mapped import as_tensor, sha256_of
+from vaelab.data.mapped import as_tensor, copied, sha256_of
 from vaelab.errors import UserError
 from vaelab.spec import Spec
 
@@ -210,7 +210,7 @@ class Data(ABC):
         whole: Any = self
         taken: Self = replace(
             whole,
-            **{self.array: self.rows[rows]},
+            **{self.array: self.rows[rows] if isinstance(rows, slice) else copied(self.rows, rows)},
             labels=None if self.labels is None else self.labels[rows],
             attributes=None if self.attributes is None else self.attributes[rows],
             splits={},

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Bytes of the blocks in which a whole array is read.
 _BLOCK = 1 << 24
+# Rows that are read at once from anywhere in a file.
+_SOME = 128
 
 
 class Mapped(np.ndarray[Any, Any]):
@@ -70,10 +72,19 @@ def blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
         forget_pages(array)
 
 
-def copied(array: NDArray[Any], rows: Any) -> NDArray[Any]:
-    """The named rows of an array in a file, in memory."""
-    found = np.array(array[rows], subok=False)
-    forget_pages(array)
+def copied(array: NDArray[Any], rows: slice | NDArray[np.int64]) -> NDArray[Any]:
+    """The named rows of an array, in memory; of one in a file a few at a time.
+
+    The system maps the pages around each row as well, which would be most of a file for some thousand rows.
+    """
+    if not in_file(array) or isinstance(rows, slice):
+        found = np.array(array[rows], subok=False)
+        forget_pages(array)
+        return found
+    found = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    for start in range(0, len(rows), _SOME):
+        found[start : start + _SOME] = array[rows[start : start + _SOME]]
+        forget_pages(array)
     return found
 
 
