@@ -15,6 +15,7 @@ from typing import TextIO
 
 from vaelab._version import __version__
 from vaelab.errors import UserError, reason
+from vaelab.processes import SaidByAnother, first, rank
 
 # The exit code of a program that a closed pipe ends: 128 + SIGPIPE.
 _BROKEN_PIPE = 141
@@ -48,13 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # As in `vaelab parts | head`. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
+    except SaidByAnother:
+        return 2
     except UserError as error:
         return _complain(" ".join(error.on_command_line.split()))
     except KeyboardInterrupt:
-        print(
-            "vaelab: interrupted; what was saved is kept: `train --resume DIR` goes on, and so does the same study",
-            file=sys.stderr,
-        )
+        if first():
+            print(
+                "vaelab: interrupted; what was saved is kept: `train --resume DIR` goes on, and so does the same study",
+                file=sys.stderr,
+            )
         return 130
     except OSError as error:
         return _complain(f"{error.filename or 'input or output'}: {error.strerror or error}")
@@ -110,5 +114,6 @@ def _show_warning(
 
 
 def _complain(message: str) -> int:
-    print(f"vaelab: {message}", file=sys.stderr)
+    of = "" if first() else f"process {rank()}: "
+    print(f"vaelab: {of}{message}", file=sys.stderr)
     return 2

@@ -15,6 +15,7 @@ from vaelab.data import Limited, SourceSpec, source_name, source_words
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, read_experiment
 from vaelab.presets import PRESETS
+from vaelab.processes import first
 from vaelab.spec import spec_hints
 
 _NOTE = """Other ways to start:
@@ -216,6 +217,8 @@ class Resume(Command):
 
 def print_totals(run: Any, out: Path) -> None:
     """The last row of a run's metrics, as one line."""
+    if not first():
+        return
     last = run.rows[-1]
     each = run.record.data_format.each
     bits = f", {last['test_bits_per_dimension']:.3f} bits a dimension" if "test_bits_per_dimension" in last else ""

@@ -104,7 +104,7 @@ def _checksum(tensors: Mapping[str, Tensor], header: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def weights_digest(model: Model) -> str:
+def weights_digest(model: nn.Module) -> str:
     """sha256 of a model's weights and their names, to tell whether two models are the same."""
     digest = hashlib.sha256()
     for name, tensor in model.state_dict().items():

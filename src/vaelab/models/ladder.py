@@ -189,6 +189,12 @@ class LadderModel(Model):
         zeros = self.top.new_zeros(sum(self.widths))
         return diagonal_normal(zeros, torch.ones_like(zeros))
 
+    @property
+    def by_row(self) -> list[tuple[nn.Module, str]]:
+        """The cells, which hold most of the weights."""
+        within = [cells for group in self.groups for cells in (group.before, group.compare)]
+        return [(cells, "forward") for cells in (*self.encoder, *within, self.after)]
+
     def compile_networks(self, mode: str) -> None:
         """Compile the encoder's cells, the last cells and the layers of each group."""
         for module in (*self.encoder, self.after, *(part for group in self.groups for part in group.children())):

@@ -85,6 +85,11 @@ class M2Model(VAEModel):
             layers += [nn.Linear(wide, narrow), nn.ReLU()]
         self.classifier = nn.Sequential(*layers, nn.Linear(widths[-1], len(format.classes)))
 
+    @property
+    def by_row(self) -> list[tuple[nn.Module, str]]:
+        """The network's methods, and the classifier."""
+        return [*super().by_row, (self.classifier, "forward")]
+
     def classify(self, x: Any, *, gradients: bool = False) -> Categorical:
         """q(y | x); its `.probs` are the probabilities of the classes, (B, K).
 

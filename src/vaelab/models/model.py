@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 from torch.nn.functional import one_hot
 
 from vaelab import html
-from vaelab.contract import Likelihood, Trace
+from vaelab.contract import Likelihood, Network, Trace
 from vaelab.data import DataFormat, TableFormat
 from vaelab.distributions import as_float32
 from vaelab.errors import UserError, brief
@@ -153,6 +153,11 @@ class Model(nn.Module):
     def completed(self, x: Float[Tensor, "B ..."], y: Tensor | None) -> Tensor | None:
         """The labels of images, those that are unknown found from x by a model that can; by default unchanged."""
         return y
+
+    @property
+    def by_row(self) -> list[tuple[nn.Module, str]]:
+        """The modules and methods with most of the work, from tensors of a row per image to one of a row per image."""
+        return [(part, name) for part in self.modules() if isinstance(part, Network) for name in ("encode", "decode")]
 
     @abstractmethod
     def compile_networks(self, mode: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, read_experiment
 from vaelab.models.files import with_modules
+from vaelab.processes import first
 from vaelab.spec import Spec
 from vaelab.trackers import Log
 from vaelab.tracking.trackers import Stop, Trackers
@@ -58,7 +59,7 @@ def train(
             is kept.
         KeyboardInterrupt: on SIGINT or SIGTERM, after a checkpoint was written.
     """
-    with Trackers(log, log_every, stop) as trackers:
+    with Trackers(log if first() else (), log_every, stop) as trackers:
         run = run_training(
             experiment,
             out,

@@ -14,14 +14,31 @@ import torch
 from torch import Tensor
 
 from vaelab.errors import UserError
+from vaelab.processes import count, on_this_machine
 
 
 def choose_device(name: str) -> torch.device:
     """The device with this name; `auto` is an accelerator if there is one, otherwise the CPU.
 
+    Of several processes on one machine each has a GPU of its own.
+
     Raises:
-        UserError: the device is not available.
+        UserError: the device is not available, or there are fewer GPUs than processes.
     """
+    if count() > 1 and (name == "cuda" or (name == "auto" and torch.cuda.is_available())):
+        own, processes = on_this_machine()
+        if processes > torch.cuda.device_count():
+            raise UserError(
+                f"device is {name!r}, but this machine has {torch.cuda.device_count()} GPUs for {processes} processes; "
+                "start as many as it has GPUs, or use the CPU"
+            )
+        torch.cuda.set_device(own)
+    if count() > 1 and "mps" in (name, "mps" if name == "auto" and torch.backends.mps.is_available() else ""):
+        raise UserError(
+            f"device is {name!r}, an Apple GPU, which takes one process, but {count()} train together",
+            python="use device='cpu'",
+            flags="use --device cpu",
+        )
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", torch.cuda.current_device())

@@ -12,16 +12,17 @@ from torch import Tensor
 
 from vaelab.contract import Posterior
 from vaelab.experiment import Adam
-from vaelab.models.files import save
+from vaelab.processes import first
 from vaelab.schedules import Progress
 from vaelab.training.checkpoint import write_checkpoint
 from vaelab.training.device import autocast
 from vaelab.training.display import Display
 from vaelab.training.folder import QUANTITIES, rows_digest
 from vaelab.training.full_pass import Totals, batch_sums, bits_per_dimension, mean_over, measure
+from vaelab.training.group import any_process
 from vaelab.training.guards import refuse_bad_loss, refuse_bad_weights, refuse_empty_epoch, stop, stop_if
 from vaelab.training.optimiser import clip_gradient
-from vaelab.training.prepare import Job
+from vaelab.training.prepare import Job, save_model
 from vaelab.training.prior import training_mode
 
 _LIVE_SECONDS = 0.5
@@ -54,13 +55,14 @@ def run_steps(job: Job, display: Display, interrupted: threading.Event) -> float
             beta = job.experiment.objective.beta(progress)
             display.live(state.epoch, mean_over(state.sums, state.images), beta, speed)
             shown = now
-        if interrupted.is_set() or now - saved > settings.checkpoint_seconds:
+        stopping = any_process(interrupted.is_set())
+        if stopping or now - saved > settings.checkpoint_seconds:
             refuse_bad_loss(first_bad, state, batches, job.folder)
             refuse_bad_weights(job.model, state, job.folder)
             state.seconds, began = state.seconds + now - began, now
             save_state(job)
             saved = now
-        stop_if(interrupted, state, job.folder)
+        stop_if(stopping, state, job.folder)
     refuse_bad_loss(first_bad, state, batches, job.folder)
     refuse_bad_weights(job.model, state, job.folder)
     refuse_empty_epoch(state, job.folder, settings.optimiser.gradient_skip)
@@ -133,10 +135,10 @@ def finish_epoch(job: Job, display: Display, seconds: float) -> None:
     # Chosen by images that are neither trained on nor reported.
     if validation is not None and validation.total < state.best:
         state.best = validation.total
-        save(job.tested, folder.best)
-    save(job.tested, folder.last)
+        save_model(job, folder.best)
+    save_model(job, folder.last)
     if settings.snapshot_every and state.epoch % settings.snapshot_every == 0:
-        save(job.tested, folder.snapshot(state.epoch))
+        save_model(job, folder.snapshot(state.epoch))
     state.epoch, state.step, state.seconds = state.epoch + 1, 0, 0.0
     state.images, state.skipped = 0, 0
     state.sums.zero_()
@@ -150,8 +152,9 @@ def save_state(job: Job) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    job.watcher.checkpoint(job)
-    write_checkpoint(job.folder.checkpoint, job.parts, job.optimiser, job.state)
+    if first():
+        job.watcher.checkpoint(job)
+        write_checkpoint(job.folder.checkpoint, job.parts, job.optimiser, job.state)
 
 
 def learning_rate(settings: Adam, progress: Progress) -> float:

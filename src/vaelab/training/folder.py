@@ -20,6 +20,7 @@ from vaelab.codec import encode
 from vaelab.errors import UserError, reason
 from vaelab.experiment import Record, read_record, same_settings
 from vaelab.files import append_line, parse_json, remove_leftovers, write_atomically
+from vaelab.processes import first
 from vaelab.schedules import schedules_in
 from vaelab.spec import classes_in
 
@@ -44,7 +45,7 @@ class RunFolder:
 
     experiment.json is the record; last.safetensors and best.safetensors are complete models;
     checkpoint.safetensors is for resuming; metrics.csv has one row per epoch; events.jsonl is a log with times;
-    snapshots/ holds models of earlier epochs, if requested.
+    snapshots/ holds models of earlier epochs, if requested. Of several processes, the first writes them.
     """
 
     path: Path
@@ -102,6 +103,9 @@ class RunFolder:
         Raises:
             UserError: the folder is locked by another process, or cannot be created.
         """
+        if not first():
+            yield
+            return
         fresh = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -177,7 +181,8 @@ class RunFolder:
 
     def write_record(self, record: Record) -> None:
         """Write experiment.json."""
-        write_atomically(self.record, json.dumps(encode(record), indent=2) + "\n")
+        if first():
+            write_atomically(self.record, json.dumps(encode(record), indent=2) + "\n")
 
     def rows(self, epochs: int | None = None) -> list[Row]:
         """Read the rows of metrics.csv, up to the given epoch.
@@ -221,7 +226,8 @@ class RunFolder:
 
     def write_rows(self, rows: list[Row]) -> None:
         """Write all rows to metrics.csv."""
-        write_atomically(self.metrics, _as_csv(rows))
+        if first():
+            write_atomically(self.metrics, _as_csv(rows))
 
     def events(self) -> list[dict[str, Any]]:
         """Read events.jsonl, without incomplete or damaged lines, such as a kill may leave."""
@@ -246,7 +252,8 @@ class RunFolder:
 
     def log(self, event: str, **values: Any) -> None:
         """Append an event to events.jsonl."""
-        append_line(self.log_file, {"time": round(time.time(), 3), "event": event, **values})
+        if first():
+            append_line(self.log_file, {"time": round(time.time(), 3), "event": event, **values})
 
 
 def _as_csv(rows: list[Row]) -> str:

@@ -68,13 +68,13 @@ def stop(name: str, epoch: int, step: int, folder: RunFolder) -> NoReturn:
     )
 
 
-def stop_if(interrupted: threading.Event, state: State, folder: RunFolder) -> None:
+def stop_if(interrupted: bool, state: State, folder: RunFolder) -> None:
     """Stop after an interruption; call it only where the state has just been saved.
 
     Raises:
         KeyboardInterrupt: the run was interrupted.
     """
-    if interrupted.is_set():
+    if interrupted:
         folder.log("interrupted", epoch=state.epoch, step=state.step)
         raise KeyboardInterrupt
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from vaelab._version import __version__
+from vaelab.codec import encode
 from vaelab.contract import Trace
 from vaelab.data import Data, InMemory, SourceSpec, data_of, open_data, training_and_validation
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, Training
-from vaelab.models.files import begin_with, save
+from vaelab.models.files import begin_with, save, weights_digest
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
 from vaelab.objectives import Loss
+from vaelab.processes import count, first
 from vaelab.schedules import Progress
 from vaelab.training.checkpoint import State, read_checkpoint
 from vaelab.training.device import choose_device, computes_in_bf16
@@ -91,6 +95,26 @@ class Job:
         totals = [row["validation_total"] for row in self.rows]
         return min(totals[-patience:]) >= min(totals[:-patience])
 
+    @property
+    def by_row(self) -> list[tuple[nn.Module, str]]:
+        """What several processes share out, row by row: parts of the model, and of its moving average."""
+        return self.model.by_row + ([] if self.average is None else self.tested.by_row)
+
+    @property
+    def alike(self) -> dict[str, str]:
+        """What must be the same in all processes, by name."""
+        settings, state = json.dumps(encode(self.experiment)), self.state
+        weights = [weights_digest(part) for part in self.parts.values()]
+        device = f"{self.device.type}, {'bf16' if self.bf16 else 'fp32'}"
+        versions = f"{__version__}, {torch.__version__}"
+        return {
+            "settings": settings,
+            "data": self.data.digest,
+            "device": device,
+            "versions": versions,
+            "checkpoint": f"epoch {state.epoch}, step {state.step}, {weights}",
+        }
+
     def progress(self, step: int) -> Progress:
         """The progress of the run at a step of the current epoch."""
         return Progress(self.state.epoch, step, self.batches, self.settings.epochs, self.n_images)
@@ -134,6 +158,12 @@ def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool,
             f"patience is {settings.patience}, but no validation images are held out to stop by",
             python="set validation to their number",
             flags="give their number with --validation",
+        )
+    if settings.compile and count() > 1:
+        raise UserError(
+            f"compile is on, which goes with one process, but {count()} train together",
+            python="set compile=False",
+            flags="drop --compile",
         )
     device = choose_device(settings.device)
 
@@ -195,9 +225,15 @@ def begin(job: Job) -> None:
     """
     job.folder.write_record(job.record)
     if job.settings.snapshot_every and not job.folder.checkpoint.exists():
-        save(job.tested, job.folder.snapshot(0))
+        save_model(job, job.folder.snapshot(0))
     if job.settings.compile:
         job.model.compile_networks("reduce-overhead" if job.device.type == "cuda" else "default")
+
+
+def save_model(job: Job, path: Path) -> None:
+    """Save the model that is tested; of several processes, one does."""
+    if first():
+        save(job.tested, path)
 
 
 def make_record(experiment: Experiment, data: Data, model: Model) -> Record:

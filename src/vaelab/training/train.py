@@ -10,11 +10,14 @@ from vaelab.errors import UserError, brief
 from vaelab.experiment import Experiment
 from vaelab.models.files import load
 from vaelab.networks import Modules
+from vaelab.processes import first
 from vaelab.spec import assumed, classes_in
+from vaelab.training.by_rows import computed_by_rows
 from vaelab.training.device import choose_device, describe_machine, fork_rng, keep_freed_memory
 from vaelab.training.display import Display
 from vaelab.training.epoch import finish_epoch, run_steps
 from vaelab.training.folder import RunFolder
+from vaelab.training.group import any_process, joined, require_alike
 from vaelab.training.guards import interruptions, stop_if
 from vaelab.training.prepare import Job, begin, choose_data, prepare
 from vaelab.training.run import Run
@@ -56,11 +59,12 @@ def train(
     if not isinstance(out, str | Path) or not str(out):
         raise UserError(f"out is {out!r}, but must be the path of a folder")
     folder = RunFolder(Path(out))
-    show = sys.stderr.isatty() if show is None else show
+    show = (sys.stderr.isatty() if show is None else show) and first()
     device = choose_device(experiment.training.device)
-    with folder.locked(), fork_rng(device):
+    with joined(device), folder.locked(), fork_rng(device):
         experiment, images = choose_data(experiment, data, data_directory)
         job = prepare(experiment, images, folder, resume, watcher or Watcher())
+        require_alike(job.alike)
         if job.finished:
             return finished_run(job)
         begin(job)
@@ -70,13 +74,14 @@ def train(
         with (
             interruptions() as interrupted,
             Display(title, job.settings.epochs, job.batches, show, job.data.noun) as display,
+            computed_by_rows(job.by_row),
         ):
             report_notes(job, display)
             while not job.finished:
                 seconds = run_steps(job, display, interrupted)
                 finish_epoch(job, display, seconds)
-                stop_if(interrupted, job.state, folder)
-                if job.watcher.ends(job) and not job.finished:
+                stop_if(any_process(interrupted.is_set()), job.state, folder)
+                if any_process(job.watcher.ends(job)) and not job.finished:
                     folder.log("ended", epoch=job.state.epoch - 1)
                     return finished_run(job)
             if job.patience_exhausted:
@@ -105,7 +110,9 @@ def report_notes(job: Job, display: Display) -> None:
 
 
 def finished_run(job: Job) -> Run:
-    """The finished run, with its model loaded from the saved file."""
+    """The finished run, with its model loaded from the saved file; a process that saved none has that in its memory."""
+    if not first():
+        return Run(job.folder.path, job.record, job.tested.cpu().eval().requires_grad_(False), job.rows, job.data)
     network = getattr(job.experiment.model, "network", None)
     modules = (network.encoder, network.decoder) if isinstance(network, Modules) else None
     model = load(job.folder.last, specs=classes_in(job.experiment), modules=modules)
