@@ -22,7 +22,7 @@ from torch.func import functional_call
 from vaelab.processes import count, rank
 from vaelab.training.group import rows_of_all, sum_over_processes
 
-# Modules whose output for a row depends on the other rows, or on random numbers: every process computes them for all.
+# Layers whose output for a row depends on other rows, or on random numbers: every process computes a network with them.
 _OF_ALL_ROWS = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 
 
@@ -49,11 +49,8 @@ def computed_by_rows(parts: Sequence[tuple[nn.Module, str]]) -> Iterator[None]:
 
     try:
         for module, name in parts if dist.is_initialized() else ():
-            rows = _Rows(module, name)
-            put(module, name, rows)
-            for part in rows.of_all_rows:
-                if "forward" not in vars(part):
-                    put(part, "forward", _of_all_rows(part.forward, rows))
+            if not any(isinstance(part, _OF_ALL_ROWS) for part in module.modules()):
+                put(module, name, _Rows(module, name))
         yield
     finally:
         for module, name in changed:
@@ -69,7 +66,6 @@ class _Rows:
     """
 
     def __init__(self, module: nn.Module, name: str) -> None:
-        self.of_all_rows = [part for part in module.modules() if isinstance(part, _OF_ALL_ROWS)]
         self.caller = _Caller(module, getattr(module, name))
         self.module, self.n = module, 0
 
@@ -83,12 +79,7 @@ class _Rows:
         """The weights that get a gradient from the own rows alone, with those of the other processes added."""
         if not torch.is_grad_enabled():
             return {}
-        of_all = {id(weight) for part in self.of_all_rows for weight in part.parameters()}
-        learned = {
-            f"module.{name}": weight
-            for name, weight in self.module.named_parameters()
-            if weight.requires_grad and id(weight) not in of_all
-        }
+        learned = {f"module.{name}": weight for name, weight in self.module.named_parameters() if weight.requires_grad}
         return dict(zip(learned, _Same.apply(*learned.values()), strict=True)) if learned else {}  # type: ignore[no-untyped-call]
 
 
@@ -102,18 +93,6 @@ class _Caller(nn.Module):
     def forward(self, *inputs: Tensor | None) -> Tensor:
         """What the method returns."""
         return self.method(*inputs)
-
-
-def _of_all_rows(forward: Callable[[Tensor], Tensor], rows: _Rows) -> Callable[[Tensor], Tensor]:
-    """A layer within a method that is computed by rows, computed by every process for all rows."""
-
-    def of_all(x: Tensor) -> Tensor:
-        # A network may have several rows per image, such as one for each place.
-        each = len(x) // _share(rows.n)
-        rows_of_images = gather(x.unflatten(0, (-1, each)), rows.n).flatten(0, 1)
-        return split(forward(rows_of_images).unflatten(0, (-1, each))).flatten(0, 1)
-
-    return of_all
 
 
 def _share(n: int) -> int:
