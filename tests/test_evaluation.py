@@ -20,6 +20,7 @@ from vaelab.evaluation.budget import Budget
 from vaelab.evaluation.evaluate import measure_parts
 from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
+from vaelab.loops import listening
 from vaelab.measured import MeasuredModel
 from vaelab.metrics.disentanglement import DisentanglementScores, PublishedScores
 from vaelab.metrics.evidence import exact_evidence, importance_bound
@@ -56,6 +57,23 @@ def binary_run(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> R
 
 def named(section: Section) -> dict[str, Number]:
     return {number.name: number for number in section.numbers}
+
+
+def test_every_step_of_an_evaluation_tells_how_far_it_is(binary_run: Run, digits: ImageData) -> None:
+    steps: dict[str, list[float]] = {}
+    measured = MeasuredModel(binary_run.model, digits, Dynamic())
+
+    def hear(share: float) -> None:
+        *_, shares = steps.values()
+        shares.append(share)
+
+    with listening(hear):
+        measure_parts(Measurement(measured, SMALL, lambda line: steps.update({line: []})), ["evidence", "gaps"])
+    assert {line.split()[0] for line in steps} == {"drawing", "integrating", "annealing", "fitting"}
+    for line, shares in steps.items():
+        assert shares, line
+        assert shares[-1] == max(shares) == pytest.approx(1.0), line
+        assert len(set(shares)) > 100 or not line.startswith("annealing"), line
 
 
 def test_a_run_is_measured_in_every_applicable_part(binary_run: Run, digits: ImageData) -> None:

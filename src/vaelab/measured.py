@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vaelab.data import BinarisationSpec, Data, DataFormat, Grey, ImageData, ImageFormat
 from vaelab.errors import UserError
+from vaelab.loops import counted
 from vaelab.metrics.densities import mean_of, sample_of
 from vaelab.metrics.images import batches, condition_of, eval_mode, pixels_of, seeded
 from vaelab.metrics.latent import posterior_means
@@ -272,6 +273,7 @@ class MeasuredModel:
         y = None if y is None else torch.as_tensor(y)
         if y is not None and y.ndim == for_all:
             y = y.expand(len(latents), *y.shape)
+        starts = range(0, len(latents), _BATCH)
         with eval_mode(self.model):
             parts = [
                 mean_of(
@@ -280,7 +282,7 @@ class MeasuredModel:
                     ),
                     "model.likelihood",
                 )
-                for start in range(0, len(latents), _BATCH)
+                for start in counted(starts, len(starts))
             ]
         images: NDArray[np.float32] = torch.cat(parts).numpy(force=True)
         return images

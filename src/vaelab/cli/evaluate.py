@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from vaelab.cli.command import Command, Data, DataDir, Device, Only, Quiet, RunPath, printer
+from vaelab.cli.bar import Bar
+from vaelab.cli.command import Command, Data, DataDir, Device, Only, Quiet, RunPath
 from vaelab.data import parse_source
 from vaelab.errors import UserError, did_you_mean
 from vaelab.evaluation import PARTS, chosen
@@ -93,9 +94,7 @@ class Evaluate(Command):
             out = self.out or self.path / "evaluation.json"
         if out.exists():
             read_evaluation(out)  # a damaged file is refused before anything is measured
-        say = printer(self.quiet)
         measured = MeasuredModel(model.to(choose_device(self.device)), given, protocol, title=title)
-        measurement = Measurement(measured, budget, say)
 
         def keep(found: Evaluation) -> None:
             # Another process may have measured other parts in the meantime.
@@ -104,7 +103,9 @@ class Evaluate(Command):
                 whole = found if earlier is None else found.merge(earlier, [part.name for part in PARTS])
                 whole.write(out)
 
-        _print(measure_parts(measurement, self.only, self.line, keep))
+        with Bar(self.quiet) as bar:
+            found = measure_parts(Measurement(measured, budget, bar.say), self.only, self.line, keep)
+        _print(found)
         print(f"results: {out}")
 
 

@@ -13,6 +13,7 @@ from torch.distributions import Distribution, Independent, Normal
 
 from vaelab.distributions.normal import MultivariateNormal, diagonal_normal
 from vaelab.errors import UserError
+from vaelab.loops import counted
 
 # Bound on the length of a gradient in units of q's scale, so that a start far off does not diverge.
 _LONGEST = 2.0
@@ -187,7 +188,7 @@ def fitted(log_density: LogDensity, start: Gaussians, steps: int, samples: int, 
     optimiser = torch.optim.Adam(step.tensors, lr=rate, betas=(0.9, 0.99))
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     with torch.enable_grad():
-        for _ in range(steps):
+        for _ in counted(range(steps), steps):
             slopes = ascent(log_density, start, step, mirrored(samples, start.mean), 1.0, through=False)
             for learned, slope in zip(step.tensors, slopes, strict=True):
                 learned.grad = -slope
@@ -219,7 +220,7 @@ def climbed(
     """
     q = start if through else start.detached()
     with torch.enable_grad():
-        for _ in range(steps):
+        for _ in counted(range(steps), steps):
             slopes = ascent(log_density, q, Step.none(q), mirrored(samples, q.mean), beta, through)
             q = q.moved(Step.along(slopes, rate))
             q = q if through else q.detached()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vaelab.data import BinarisationSpec, Data, Grey
 from vaelab.data.mapped import as_tensor
+from vaelab.loops import counted
 from vaelab.models.model import Model
 from vaelab.traits import Trait
 
@@ -65,6 +66,7 @@ def batches(
 ) -> Iterator[tuple[Float[Tensor, "B ..."], Tensor | None]]:
     """Batches of images and conditions, on the model's device and with its dtype."""
     dtype = next(model.parameters()).dtype
-    for start in range(0, len(x), batch_size):
+    starts = range(0, len(x), batch_size)
+    for start in counted(starts, len(starts)):
         rows = slice(start, start + batch_size)
         yield x[rows].to(model.device, dtype), None if y is None else y[rows].to(model.device)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vaelab.distributions.gaussians import Gaussians, climbed, fitted
+from vaelab.loops import counted
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.evidence.refine import RATE, best_of, elbo_of, gaussian_joint, noise_for
 from vaelab.metrics.images import eval_mode, seeded
@@ -118,9 +119,9 @@ def inference_gaps(
             starts.append(Gaussians.matching(mean, covariance, encoded.full))
         noise = noise_for(encoded, evaluation)
         candidates = []
-        for start in starts:
+        for start in counted(starts, len(starts)):
             found = start
-            for _ in range(_ROUNDS):
+            for _ in counted(range(_ROUNDS), _ROUNDS):
                 found = fitted(joint.log_prob, found, -(-steps // _ROUNDS), samples)
             candidates.append(found)
         elbo = elbo_of(joint, encoded, noise)

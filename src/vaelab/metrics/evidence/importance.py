@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vaelab.data import BinarisationSpec, Data
+from vaelab.loops import counted
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.densities import within_support
 from vaelab.metrics.evidence.bound import Bound
@@ -96,7 +97,8 @@ def importance_bound(
 def _bound(model: Model, x: Tensor, y: Tensor | None, samples: int) -> Evidence:
     first = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     second, total = first.clone(), torch.zeros_like(first)
-    for size in _chunks(samples, max(1, _DECODED // len(x))):
+    sizes = list(_chunks(samples, max(1, _DECODED // len(x))))
+    for size in counted(sizes, len(sizes)):
         with within_support("model"):
             log_weight = model(x, y, size).log_weight.double()
         first = torch.logaddexp(first, log_weight.logsumexp(0))

@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import max_pool1d, max_pool2d, max_pool3d
 
+from vaelab.loops import counted
+
 # Points along each axis of the first lattice, for one, two and three dimensions. It reaches further than draws of the
 # prior. For a standard normal prior its step is 0.12 after one halving and 0.06 after two, about the width of the
 # posteriors of digits.
@@ -87,7 +89,8 @@ class Lattice:
         """Each tile's number, its active points, and its images; a tile with many pairs comes in several parts."""
         index, tile = self._points
         numbers, counts = tile.unique_consecutive(return_counts=True)
-        for number, block in zip(numbers.tolist(), index.split(counts.tolist()), strict=True):
+        blocks = zip(numbers.tolist(), index.split(counts.tolist()), strict=True)
+        for number, block in counted(blocks, len(numbers)):
             seen = self.near[number].nonzero()[:, 0]
             for part in block.split(max(1, _PAIRS // max(1, len(seen)))):
                 yield number, self.origin + part * self.step, seen

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vaelab.distributions.hmc import evaluate, transition
+from vaelab.loops import counted
 from vaelab.metrics.checks import at_least
 from vaelab.metrics.densities import expand, log_prob_of, sample_of
 from vaelab.metrics.evidence.joint import Joint
@@ -71,7 +72,7 @@ class Annealing:
         log_weight = torch.zeros_like(point.terms[0])
         acceptance = torch.zeros_like(log_weight)
         # After the last change of temperature the weight is final, so no step follows.
-        for last, beta, step in zip(betas[:-2], betas[1:-1], steps, strict=True):
+        for last, beta, step in counted(zip(betas[:-2], betas[1:-1], steps, strict=True), len(steps)):
             log_weight += point.log_density((last - beta, beta - last))
             point, probability = transition(self._terms, (1 - beta, beta), point, step, self.leapfrog)
             acceptance += probability
@@ -88,7 +89,7 @@ class Annealing:
         step, steps = draws.std(0).amin(-1), []
         point = evaluate(self._terms, draws[:_PILOTS])
         log_weight = torch.zeros_like(point.terms[0])
-        for last, beta in pairwise(self.betas):
+        for last, beta in counted(pairwise(self.betas), len(self.betas) - 1):
             log_weight += point.log_density((last - beta, beta - last))
             if beta < 1:
                 steps.append(step)

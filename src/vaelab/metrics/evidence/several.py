@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from vaelab.loops import counted
 from vaelab.metrics.evidence.joint import Joint
 from vaelab.metrics.evidence.path import Annealing, log_mean_exp
 from vaelab.metrics.evidence.starts import Start
@@ -33,7 +34,7 @@ class SeveralStarts:
     """
 
     def __init__(self, joint: Joint, starts: Sequence[Start], temperatures: int, leapfrog: int) -> None:
-        self.paths = [Annealing(joint, start, temperatures, leapfrog) for start in starts]
+        self.paths = [Annealing(joint, start, temperatures, leapfrog) for start in counted(starts, len(starts))]
         # A pilot without any finite weight counts as the smallest number.
         lowest = torch.finfo(torch.float64).min
         pilots = torch.stack([path.pilot for path in self.paths]).nan_to_num(lowest, neginf=lowest)
@@ -41,11 +42,11 @@ class SeveralStarts:
 
     def forward(self, chains: int) -> tuple[Float[Tensor, "K S B"], Float[Tensor, " B"]]:
         """log w of the chains of each start, and their mean acceptance."""
-        return _stacked([path.forward(chains) for path in self.paths])
+        return _stacked([path.forward(chains) for path in counted(self.paths, len(self.paths))])
 
     def backward(self, z: Float[Tensor, "S B D"]) -> tuple[Float[Tensor, "K S B"], Float[Tensor, " B"]]:
         """log w of chains from posterior draws z back to each start, and their mean acceptance."""
-        return _stacked([path.backward(z) for path in self.paths])
+        return _stacked([path.backward(z) for path in counted(self.paths, len(self.paths))])
 
 
 def combined(log_weight: Float[Tensor, "K S B"], log_share: Float[Tensor, "K B"]) -> Float[Tensor, " B"]:

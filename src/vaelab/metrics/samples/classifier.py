@@ -16,6 +16,7 @@ from vaelab.codec import decode, encode
 from vaelab.data.images import ImageData, ImageFormat
 from vaelab.data.mapped import rows_of
 from vaelab.errors import UserError
+from vaelab.loops import counted
 from vaelab.metrics.checks import at_least
 from vaelab.models.files import read_tensors, restore, write_tensors
 from vaelab.networks import Conv
@@ -180,9 +181,10 @@ def train_classifier(
         classifier = ImageClassifier(data.format).train()
         optimiser = torch.optim.AdamW(classifier.parameters(), lr=_RATE, fused=True)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=passes * batches)
-        for _ in range(passes):
+        for _ in counted(range(passes), passes):
             # An incomplete last batch is dropped; the next pass has another order.
-            for rows in torch.randperm(len(images))[: batches * batch_size].split(batch_size):
+            order = torch.randperm(len(images))[: batches * batch_size].split(batch_size)
+            for rows in counted(order, batches):
                 loss = cross_entropy(classifier(_shifted(rows_of(images, rows).float() / 255)), labels[rows])
                 optimiser.zero_grad()
                 loss.backward()
