@@ -88,8 +88,8 @@ def fixed_point(function: Callable[[Tensor], Tensor], start: Tensor) -> tuple[Te
     Gradients pass through the iterations. Those of a point that runs away stop while its numbers are small, since a
     gradient of zero times infinity would be nan.
 
-    >>> fixed_point(lambda x: 1 + x / 2, torch.zeros(1, 1, dtype=torch.float64))
-    (tensor([[2.0000]], dtype=torch.float64), tensor([True]))
+    >>> fixed_point(lambda x: 0.9 + x / 10, torch.zeros(1, 1, dtype=torch.float64))
+    (tensor([[1.0000]], dtype=torch.float64), tensor([True]))
     """
     value, lost = start, torch.zeros_like(start[..., 0], dtype=torch.bool)
     for _ in range(_ITERATIONS):
