@@ -75,8 +75,8 @@ oldest: .venv-oldest/installed
 
 .venv-oldest/installed: pyproject.toml tests/oldest.py
 	$(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python tests/oldest.py hdf5 hub maps tables track > .venv-oldest/constraints.txt
-	.venv-oldest/bin/python -m pip install -q -c .venv-oldest/constraints.txt -e '.[hdf5,hub,maps,tables,track,test]'
+	.venv-oldest/bin/python tests/oldest.py hdf5 hub maps sweep tables track > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install -q -c .venv-oldest/constraints.txt -e '.[hdf5,hub,maps,sweep,tables,track,test]'
 	touch $@
 
 # Each mistake of docs/mistakes.md put into a copy of the project, to see a test fail.

@@ -234,6 +234,8 @@ from .schedules import (
 from .sizes import CodeSpace as CodeSpace, PriorSizes as PriorSizes, Sizes as Sizes, Space as Space
 from .spec import Spec as Spec
 from .studies import Study as Study, StudySettings as StudySettings, run_study as run_study
+from .sweeps import Choice as Choice, FloatRange as FloatRange, IntRange as IntRange, Sweep as Sweep
+from .sweeps.sweep import SweepResults as SweepResults, sweep as sweep
 from .trackers import (
     MLflow as MLflow,
     Outcome as Outcome,

@@ -8,6 +8,7 @@ VAELAB = Group(
     (
         Later("study", "STUDY"),
         Later("train", "Train"),
+        Later("sweep", "Sweep"),
         Later("fit-prior", "FitPrior"),
         Later("evaluate", "Evaluate"),
         Later("figures", "Figures"),
