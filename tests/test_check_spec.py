@@ -64,6 +64,7 @@ ROOMS = (
     vl.ObjectiveSpec,
     vl.ScheduleSpec,
     BinarisationSpec,
+    vl.AugmentationSpec,
     ModelSpec,
     vl.SourceSpec,
 )

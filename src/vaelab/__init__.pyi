@@ -12,10 +12,14 @@ from .contract import (
     Trace as Trace,
 )
 from .data import (
+    AugmentationSpec as AugmentationSpec,
     BinarisationSpec as BinarisationSpec,
+    Brightness as Brightness,
     CelebA as CelebA,
     Cifar10 as Cifar10,
     Column as Column,
+    Contrast as Contrast,
+    Crop as Crop,
     Csv as Csv,
     Data as Data,
     Digits as Digits,
@@ -23,6 +27,7 @@ from .data import (
     Dynamic as Dynamic,
     Emnist as Emnist,
     FashionMnist as FashionMnist,
+    Flip as Flip,
     Folder as Folder,
     Grey as Grey,
     ImageData as ImageData,

@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Lt
 
 from vaelab._version import __version__
 from vaelab.codec import decode, encode
-from vaelab.data import AnyBinarisation, AnySource, DataFormat, Grey, Mnist
+from vaelab.data import AnyAugmentation, AnyBinarisation, AnySource, DataFormat, Grey, Mnist
 from vaelab.errors import UserError
 from vaelab.files import FORMAT, read_json
 from vaelab.models import VAE, AnyModel
@@ -62,6 +62,8 @@ class Training(Spec):
     of the data or, without one, 5,000 training images, at most a twelfth; 0 for none."""
     patience: Annotated[int, Ge(0)] = 0
     """Stop after this many epochs without a lower total on the validation images; 0 for never."""
+    augmentation: tuple[AnyAugmentation, ...] = ()
+    """Random changes to the training images, in this order, such as `flip crop:2 brightness:0.2 contrast:0.2`."""
     optimiser: Annotated[Adam, tyro.conf.arg(name="")] = Adam()
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """`auto`: bf16 where the hardware computes in it, otherwise fp32."""

@@ -1,4 +1,4 @@
-"""Specs named by one text: a word, with an argument if the spec has a text field (`folder:PATH`, `emnist:letters`)."""
+"""Specs named by one text: a word, with an argument if the spec takes one (`folder:PATH`, `crop:4`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ S = TypeVar("S", bound=Spec)
 
 
 def _argument(spec: type[Spec]) -> dataclasses.Field[Any] | None:
-    """The field that follows the colon: the first text field."""
+    """The field that follows the colon: the one that the spec names, otherwise the first text field."""
     hints = spec_hints(spec)
 
     def is_text(hint: Any) -> bool:
@@ -21,7 +21,18 @@ def _argument(spec: type[Spec]) -> dataclasses.Field[Any] | None:
         )
 
     fields = dataclasses.fields(spec)  # type: ignore[arg-type]  # every concrete spec is a dataclass
-    return next((field for field in fields if is_text(hints[field.name])), None)
+    named = [field for field in fields if field.name == spec.after_colon]
+    return next((field for field in named or fields if named or is_text(hints[field.name])), None)
+
+
+def _value(spec: type[Spec], field: dataclasses.Field[Any], text: str) -> Any:
+    """The text as the field takes it; one that is no number stays a text, which the field refuses."""
+    hint = spec_hints(spec)[field.name]
+    number = getattr(hint, "__origin__", hint)
+    try:
+        return number(text) if number in (int, float) else text
+    except ValueError:
+        return text
 
 
 def _word(spec: type[Spec]) -> str:
@@ -75,7 +86,7 @@ def parse_named(room: type[S], text: str, field: str) -> S:
             spec, value = cast(type[S], known[word]), text[len(word) + 1 :]
             argument = _argument(spec)
             if argument is not None and value:
-                given: dict[str, Any] = {argument.name: value}
+                given: dict[str, Any] = {argument.name: _value(spec, argument, value)}
                 return spec(**given)
             if text == word and (argument is None or argument.default is not dataclasses.MISSING):
                 return spec()

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, TypeGuard, get_args, get_origin
 
 import tyro
 
-from vaelab.data import SourceSpec, source_text
+from vaelab.data import AugmentationSpec, SourceSpec, source_text
+from vaelab.named import text_of
 from vaelab.spec import Only, Spec, spec_hints, words
 
 _SUPPRESS = get_args(tyro.conf.Suppress[str])[1]
@@ -162,7 +163,7 @@ def _metavar(hint: Any) -> str:
         return "|".join(map(str, get_args(hint)))
     if get_origin(hint) is tuple:
         return f"{_metavar(_bare(get_args(hint)[0])[0])} ..."
-    return "SOURCE" if isinstance(hint, type) and issubclass(hint, Spec) else getattr(hint, "__name__", "VALUE").upper()
+    return getattr(hint, "__name__", "VALUE").removesuffix("Spec").upper()
 
 
 def field_docs(cls: type) -> dict[str, str]:
@@ -200,7 +201,9 @@ def default_text(value: Any) -> str:
     if value is MISSING or value is None:
         return ""
     if isinstance(value, Spec):
-        return source_text(value) if isinstance(value, SourceSpec) else value.kind
+        if isinstance(value, SourceSpec):
+            return source_text(value)
+        return text_of(value) if isinstance(value, AugmentationSpec) else value.kind
     if isinstance(value, tuple):
         return " ".join(map(default_text, value))
     return str(value)

@@ -13,7 +13,7 @@ import tyro
 from vaelab.cli.command import Command
 from vaelab.cli.flags import default_text, field_docs
 from vaelab.cli.help import WIDTH, first_line, sentence, shortened
-from vaelab.data.sources import SourceSpec
+from vaelab.data import AugmentationSpec, SourceSpec
 from vaelab.errors import UserError, did_you_mean
 from vaelab.named import name_of
 from vaelab.spec import Spec, assumed, is_own, words
@@ -71,8 +71,8 @@ def all_rooms() -> dict[str, type[Spec]]:
 
 
 def spelled(word: str, spec: type[Spec]) -> str:
-    """The word of a part, with the argument of a source or a tracker."""
-    return name_of(spec) if issubclass(spec, SourceSpec | TrackerSpec) else word
+    """The word of a part, with the argument of an augmentation, a source or a tracker."""
+    return name_of(spec) if issubclass(spec, AugmentationSpec | SourceSpec | TrackerSpec) else word
 
 
 def short_list(name: str, room: type[Spec]) -> list[str]:

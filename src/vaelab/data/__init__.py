@@ -44,6 +44,16 @@ from vaelab.data.binarisation import (
     Static as Static,
     Threshold as Threshold,
 )
+from vaelab.data.augmentation import (
+    AnyAugmentation as AnyAugmentation,
+    AugmentationSpec as AugmentationSpec,
+    Brightness as Brightness,
+    Contrast as Contrast,
+    Crop as Crop,
+    Flip as Flip,
+    augmented as augmented,
+    check_augmentations as check_augmentations,
+)
 from vaelab.data.naming import (
     METAVAR as METAVAR,
     AnySource as AnySource,

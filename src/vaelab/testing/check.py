@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vaelab.data import BinarisationSpec, SourceSpec
+from vaelab.data import AugmentationSpec, BinarisationSpec, SourceSpec
 from vaelab.errors import UserError
 from vaelab.experts import ExpertsSpec
 from vaelab.flows import TransformSpec
@@ -20,7 +20,7 @@ from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec
 from vaelab.schedules import ScheduleSpec
 from vaelab.spec import Spec, assumed
-from vaelab.testing.data import check_binarisation, check_source
+from vaelab.testing.data import check_augmentation, check_binarisation, check_source
 from vaelab.testing.densities import check_posterior, check_prior
 from vaelab.testing.experts import check_experts
 from vaelab.testing.extremes import caveat
@@ -54,6 +54,7 @@ _CHECKS: dict[type[Spec], Callable[[Any], list[str]]] = {
     ScheduleSpec: check_schedule,
     SourceSpec: check_source,
     BinarisationSpec: check_binarisation,
+    AugmentationSpec: check_augmentation,
     ModelSpec: check_model,
     TrackerSpec: check_tracker_spec,
 }

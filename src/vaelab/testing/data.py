@@ -1,12 +1,12 @@
-"""The contract of sources of images and of binarisation protocols."""
+"""The contract of sources of images, of binarisation protocols and of augmentations."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from vaelab.data import BinarisationSpec, SourceSpec, open_data
-from vaelab.testing.faults import has_shape, require
+from vaelab.data import AugmentationSpec, BinarisationSpec, SourceSpec, augmented, open_data
+from vaelab.testing.faults import has_shape, require, same_for_a_seed
 
 
 def check_source(spec: SourceSpec) -> list[str]:
@@ -33,3 +33,19 @@ def check_binarisation(spec: BinarisationSpec) -> list[str]:
     has_shape(spec, "pixels", x, images.shape)
     require(bool(((x >= 0) & (x <= 1)).all()), spec, "pixels lie outside [0, 1]")
     return ["pixels in [0, 1]"]
+
+
+def check_augmentation(spec: AugmentationSpec) -> list[str]:
+    """Images of the same shape, that follow the seed, each with a draw of its own, binary where it says so."""
+    for shape in (3, 8, 8), (1, 5, 7):
+        x = torch.randint(256, (1, *shape)).float().div(255).expand(16, *shape)
+        same_for_a_seed(spec, lambda x=x: augmented([spec], x), "the change", varies=False)  # type: ignore[misc]
+        changed = augmented([spec], x)
+        require(bool(changed.isfinite().all()), spec, "the change is not finite")
+        if not torch.equal(changed, augmented([spec], x)):
+            require(bool((changed != changed[:1]).any()), spec, "all images of a batch have one draw; draw for each")
+        if not spec.new_values:
+            binary = spec((x > 0.5).float())
+            fault = "binary pixels do not stay binary, but new_values is False"
+            require(bool(((binary == 0) | (binary == 1)).all()), spec, fault)
+    return ["the same shape", "draws follow the seed", "each image has its own draw"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vaelab.contract import Trace
-from vaelab.data import Data
+from vaelab.data import Data, augmented
 from vaelab.data.mapped import as_tensor
 from vaelab.errors import UserError, reason
 from vaelab.experiment import Experiment
@@ -37,7 +37,9 @@ def dry_run(model: Model, objective: Loss, experiment: Experiment, data: Data) -
     subset = data.split("train").take(slice(0, n_images))
     stored, to_x = subset.stored(experiment.binarisation)
     y = None if subset.condition is None else torch.from_numpy(subset.condition)
+    augmentation = experiment.training.augmentation
     parts = [*classes_in(experiment.model), *classes_in(experiment.objective)]
+    parts += [type(each) for each in augmentation]
     foreign = [spec.__name__ for spec in parts if not is_own(spec) or spec.python_only]
     # An objective with state is copied, so that the pass does not change it.
     loss_function: Any = copy.deepcopy(objective) if isinstance(objective, nn.Module) else objective
@@ -48,7 +50,7 @@ def dry_run(model: Model, objective: Loss, experiment: Experiment, data: Data) -
     model.eval()
     try:
         with torch.random.fork_rng(devices=[]):
-            x = to_x(as_tensor(stored))
+            x = augmented(augmentation, to_x(as_tensor(stored)))
             trace = model(x, y, experiment.objective.samples)
             _check_trace(trace, model, experiment.objective.samples, len(x))
             loss = loss_function(trace, progress)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vaelab.contract import Posterior
+from vaelab.data import augmented
 from vaelab.experiment import Adam
 from vaelab.processes import first
 from vaelab.schedules import Progress
@@ -74,6 +75,7 @@ def take_step(job: Job, progress: Progress, rows: Tensor, first_bad: Tensor) -> 
     state, settings = job.state, job.settings
     job.optimiser.param_groups[0]["lr"] = learning_rate(settings.optimiser, progress)
     x, y = job.train_split.batch(rows)
+    x = augmented(settings.augmentation, x)
     if settings.drop_labels and y is not None and not y.is_floating_point():
         y = torch.where(torch.rand(y.shape, device=job.device) < settings.drop_labels, -1, y)
 

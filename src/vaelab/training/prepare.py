@@ -14,7 +14,7 @@ from torch import nn
 from vaelab._version import __version__
 from vaelab.codec import encode
 from vaelab.contract import Trace
-from vaelab.data import Data, InMemory, SourceSpec, data_of, open_data, training_and_validation
+from vaelab.data import Data, InMemory, SourceSpec, check_augmentations, data_of, open_data, training_and_validation
 from vaelab.errors import UserError
 from vaelab.experiment import Experiment, Record, Training
 from vaelab.models.files import begin_with, save, weights_digest
@@ -152,6 +152,7 @@ def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool,
     """
     settings = experiment.training
     experiment.check(data.format)
+    check_augmentations(settings.augmentation, data, experiment.binarisation)
     train_rows, validation = training_and_validation(data, settings.validation)
     if settings.patience and validation is None:
         raise UserError(
