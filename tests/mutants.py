@@ -67,7 +67,7 @@ MUTANTS = (
     Mutant(
         "a likelihood that ignores the number of samples",
         "metrics/evidence/importance.py",
-        "for size in _chunks(samples, max(1, _DECODED // len(x))):",
+        "for size in counted(sizes, len(sizes)):",
         "for size in [1]:",
         "test_mathematics.py::test_importance_bound_rises_with_samples_to_the_exact_evidence",
     ),

@@ -71,7 +71,7 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
         ("train vae --out x nonsense", "unknown word 'nonsense'"),
         (
             "train vae --out x --prior.components 20",
-            "--prior.components goes with prior:mixture or prior:vamp; add one of these words",
+            "--prior.components goes with prior:uniform-manifold or prior:mixture or prior:vamp; add one of",
         ),
         ("train vae --out x --groups 1 2", "--groups goes with ladder; add the word"),
         ("train vae --out x --network.cell.ratio 0.5", "--network.cell.ratio goes with network:resnet; add the word"),

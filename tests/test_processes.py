@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -52,14 +54,9 @@ def step(model: vl.ModelSpec, objective: vl.ObjectiveSpec, images: int, shared: 
     return [loss.detach(), *slopes, *(buffer.float() for buffer in built.buffers()), torch.rand(1)]
 
 
-def in_a_process(rank: int, processes: int, port: int) -> None:
+def in_a_process() -> None:
     """Compare each case with and without the other processes."""
-    os.environ |= {
-        "RANK": str(rank),
-        "WORLD_SIZE": str(processes),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-    }
+    rank = int(os.environ["RANK"])
     with joined(torch.device("cpu")):
         assert any_process(rank == 1)
         assert not any_process(False)
@@ -77,4 +74,17 @@ def test_losses_gradients_and_state_of_two_processes_are_those_of_one() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    torch.multiprocessing.spawn(in_a_process, (2, port), nprocs=2)
+    together = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    running = [
+        subprocess.Popen(
+            [sys.executable, __file__], env=together | {"RANK": str(rank)}, stderr=subprocess.PIPE, text=True
+        )
+        for rank in range(2)
+    ]
+    for process in running:
+        _, said = process.communicate()
+        assert process.returncode == 0, said
+
+
+if __name__ == "__main__":
+    in_a_process()
