@@ -228,6 +228,13 @@ def test_what_does_not_go_with_the_data_is_refused_in_one_line(digits: vl.ImageD
             Train.parse("", ["--out", "x", "--augmentation", words], Train(experiment=small()))
 
 
+def test_a_record_whose_augmentation_is_no_list_is_refused_in_one_line() -> None:
+    record = encode(small())
+    record["training"]["augmentation"] = 5
+    with pytest.raises(vl.UserError, match=r"training.augmentation: is 5, but must be a list of AugmentationSpec"):
+        decode(vl.Experiment, record, "experiment.json")
+
+
 def test_binary_images_take_flips_and_crops(digits: vl.ImageData, tmp_path: Path) -> None:
     experiment = replace(small(epochs=1, augmentation=(vl.Flip(), vl.Crop())), binarisation=vl.Dynamic())
     assert len(vl.train(experiment, tmp_path / "run", data=digits).rows) == 1

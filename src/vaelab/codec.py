@@ -117,7 +117,10 @@ def _decoded(hint: Any, values: Any, path: tuple[str, ...], source: str, specs: 
     if room is not None:
         return None if values is None and type(None) in get_args(hint) else _spec(room, values, path, source, specs)
     inner = _inner(hint)
-    if inner is not hint and _room(inner) is not None and isinstance(values, list):
+    several = _room(inner) if inner is not hint else None
+    if several is not None:
+        if not isinstance(values, list):
+            raise _error(source, path, f"is {brief(values)}, but must be a list of {several.__name__}")
         return tuple(_decoded(inner, each, (*path, str(i)), source, specs) for i, each in enumerate(values))
     try:
         # Strings are not taken for numbers; JSON's lists do stand for tuples.

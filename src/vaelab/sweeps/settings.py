@@ -213,6 +213,10 @@ def _ranges(space: dict[str, Any], path: Path) -> Iterator[tuple[str, Range]]:
         if word is None:
             raise UserError(f"{path}: space: {name}: is {values!r}, but must have one of {', '.join(_RANGES)}")
         if word == "choice":
+            if not isinstance(values["choice"], list) or len(values) > 1:
+                raise UserError(
+                    f"{path}: space: {name}: is {values!r}, but must have a list as choice, and nothing else"
+                )
             yield name, Choice(tuple(values["choice"]))
         else:
             yield name, decode(_RANGES[word], values, f"{path}: space: {name}")

@@ -169,14 +169,13 @@ class Worker:
     def _run(self, number: int, trial: Any, failed: list[UserError]) -> None:
         """Train a claimed trial and tell the study its result."""
         attempts = trial.user_attrs.get("attempts", 0) + 1
-        attrs = {"attempts": attempts, "worker": f"{socket.gethostname()}:{os.getpid()}"}
         if attempts > _ATTEMPTS:
             self._tell(number, None, error=f"its process ended {_ATTEMPTS} times")
             return
+        live = self._live(trial)
         with reaching(self.storage):
-            for key, value in attrs.items():
-                self.study._storage.set_trial_user_attr(trial._trial_id, key, value)
-        live = optuna().trial.Trial(self.study, trial._trial_id)
+            live.set_user_attr("attempts", attempts)
+            live.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
         shown = ", ".join(f"{key} {value}" for key, value in trial.params.items())
         self.say(f"trial {number}: {shown}")
         pruned = False
@@ -225,7 +224,7 @@ class Worker:
     def _tell(self, number: int, run: Run | None, pruned: bool = False, error: str = "") -> None:
         with reaching(self.storage):
             if run is None:
-                self.study._storage.set_trial_user_attr(self._trials()[number]._trial_id, "error", error)
+                self._live(self._trials()[number]).set_user_attr("error", error)
                 self.study.tell(number, state=self.states.FAIL)
             elif pruned:
                 self.study.tell(number, state=self.states.PRUNED)
@@ -233,6 +232,10 @@ class Worker:
                 self.study.tell(number, self._value(run.rows[-1]))
         self.say(f"trial {number}: {error or ('pruned' if pruned else f'{self._trials()[number].value:.4f}')}")
         self._write()
+
+    def _live(self, trial: Any) -> Any:
+        """The trial as an object that can be told something, whichever process asked for it."""
+        return optuna().trial.Trial(self.study, trial._trial_id)
 
     def _trials(self) -> list[Any]:
         with reaching(self.storage):
