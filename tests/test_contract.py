@@ -505,30 +505,32 @@ def test_grey_pixels_have_a_cross_entropy_and_no_log_likelihood() -> None:
     assert importance_bound(model, torch.rand(2, 1, 28, 28).round(), samples=2).log_p.isfinite().all()
 
 
-def test_fast_transposed_convolution_matches_torch() -> None:
-    """The fast CPU path has the values and gradients of torch's transposed convolution."""
+@pytest.mark.parametrize("channels", [1, 5])
+@pytest.mark.parametrize(("kernel", "size"), [(3, (7, 7)), (4, (14, 14)), (4, (9, 15)), (3, (8, 5))])
+def test_fast_transposed_convolution_matches_torch(channels: int, kernel: int, size: tuple[int, int]) -> None:
+    """The fast CPU path has the values and gradients of torch's transposed convolution, in the dtype of its input."""
     from vaelab.networks.transposed import TransposedConv2d
 
     torch.manual_seed(0)
-    for kernel, size in ((3, (7, 7)), (4, (14, 14)), (4, (9, 15)), (3, (8, 5))):
-        layer = TransposedConv2d(6, 5, kernel, size)
-        down = [(n + 2 - kernel) // 2 + 1 for n in size]
-        x = torch.randn(3, 6, *down, requires_grad=True)
-        inputs = (x, layer.weight, layer.bias)
-        plain = conv_transpose2d(x, layer.weight, layer.bias, 2, 1, layer.output_padding)
-        assert plain.shape == (3, 5, *size)
-        torch.testing.assert_close(layer(x), plain, atol=1e-5, rtol=1e-5)
-        direction = torch.randn_like(plain)
-        with torch.autocast("cpu", torch.bfloat16):
-            fast = layer(x)
-        assert fast.dtype == torch.bfloat16
-        torch.testing.assert_close(fast.float(), plain, atol=0.05, rtol=0.05)
-        expected = torch.autograd.grad((plain * direction).sum(), inputs)
-        for gradient, reference in zip(
-            torch.autograd.grad((fast.float() * direction).sum(), inputs), expected, strict=True
-        ):
-            assert (gradient - reference).norm() / reference.norm() < 0.02
-        for gradient, reference in zip(
-            torch.autograd.grad((layer(x) * direction).sum(), inputs), expected, strict=True
-        ):
-            torch.testing.assert_close(gradient, reference, atol=1e-5, rtol=1e-4)
+    layer = TransposedConv2d(6, channels, kernel, size)
+    down = [(n + 2 - kernel) // 2 + 1 for n in size]
+    x = torch.randn(3, 6, *down, requires_grad=True)
+    inputs = (x, layer.weight, layer.bias)
+    plain = conv_transpose2d(x, layer.weight, layer.bias, 2, 1, layer.output_padding)
+    assert plain.shape == (3, channels, *size)
+    torch.testing.assert_close(layer(x), plain, atol=1e-5, rtol=1e-5)
+    direction = torch.randn_like(plain)
+    with torch.autocast("cpu", torch.bfloat16):
+        fast = layer(x)
+    assert fast.dtype == torch.bfloat16
+    torch.testing.assert_close(fast.float(), plain, atol=0.05, rtol=0.05)
+    expected = torch.autograd.grad((plain * direction).sum(), inputs)
+    for gradient, reference in zip(
+        torch.autograd.grad((fast.float() * direction).sum(), inputs), expected, strict=True
+    ):
+        assert (gradient - reference).norm() / reference.norm() < 0.02
+    for gradient, reference in zip(torch.autograd.grad((layer(x) * direction).sum(), inputs), expected, strict=True):
+        torch.testing.assert_close(gradient, reference, atol=1e-5, rtol=1e-4)
+    layer, exact = layer.double(), x.detach().double()
+    precise = conv_transpose2d(exact, layer.weight, layer.bias, 2, 1, layer.output_padding)
+    torch.testing.assert_close(layer(exact), precise, atol=1e-13, rtol=1e-13)

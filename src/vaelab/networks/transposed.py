@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from vaelab.distributions import exporting
 
@@ -48,6 +50,44 @@ class _Adjoint(torch.autograd.Function):
         return grad_x, grad_weight, None, None
 
 
+class _OneChannel(torch.autograd.Function):
+    """The transposed convolution to one channel, as a matrix product and a sum of overlapping patches.
+
+    oneDNN computes sixteen channels at a time, so that one takes as long as sixteen. The gradient of x has the layout
+    of x, channels last, and needs no copy.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, height: int, width: int) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        # Kernels of odd size get a row and a column of zeros: patches are then made of cells of 2 x 2 pixels.
+        odd = weight.shape[2] % 2
+        kernel = pad(weight, (0, odd, 0, odd))
+        cells, (n, _, h, w) = kernel.shape[2] // 2, x.shape
+        # At least in fp32, since a sum of bf16 numbers would be rounded after each patch.
+        patches = (_by_pixel(x) @ kernel.flatten(1)).to(torch.promote_types(x.dtype, torch.float32))
+        patches = patches.view(n, h, w, cells, 2, cells, 2)
+        y = patches.new_zeros(n, h + cells - 1, 2, w + cells - 1, 2)
+        for i, j in product(range(cells), repeat=2):
+            y[:, i : i + h, :, j : j + w] += patches[:, :, :, i, :, j].transpose(2, 3)
+        # The first row and column are padding.
+        return y.view(n, 1, 2 * (h + cells - 1), -1)[:, :, 1 : height + 1, 1 : width + 1].contiguous().to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        x, weight = ctx.saved_tensors
+        kernel = weight.shape[2]
+        patches = pad(grad, (1, 1, 1, 1)).unfold(2, kernel, 2).unfold(3, kernel, 2).reshape(-1, kernel**2)
+        pixels = patches @ weight.flatten(1).mT
+        grad_x = pixels.view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2)
+        return grad_x, (_by_pixel(x).mT @ patches).view_as(weight), None, None
+
+
+def _by_pixel(x: Float[Tensor, "N C h w"]) -> Float[Tensor, "M C"]:
+    """One row per pixel of each image, M = N x h x w."""
+    return x.permute(0, 2, 3, 1).flatten(0, 2)
+
+
 class TransposedConv2d(nn.ConvTranspose2d):
     """`torch.nn.ConvTranspose2d` with stride 2, padding 1 and a given output size.
 
@@ -74,6 +114,7 @@ class TransposedConv2d(nn.ConvTranspose2d):
         # Autocast does not apply to a custom autograd function, so cast explicitly.
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
         assert self.bias is not None
-        y: Tensor = _Adjoint.apply(x.to(dtype), self.weight.to(dtype), *self.size)  # type: ignore[no-untyped-call]
+        computed = _OneChannel if self.out_channels == 1 else _Adjoint
+        y: Tensor = computed.apply(x.to(dtype), self.weight.to(dtype), *self.size)  # type: ignore[no-untyped-call]
         # In place: another copy of the maps costs a tenth of a decoder's time.
         return y.add_(self.bias.to(dtype)[:, None, None])
