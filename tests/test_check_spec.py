@@ -21,6 +21,40 @@ from vaelab.networks import CellSpec, NetworkSpec
 from vaelab.spec import Spec, members
 from vaelab.testing import check_spec
 
+
+@dataclass(frozen=True)
+class PowersOfTwo(vl.RangeSpec):
+    """A range of a user's own: 2^k, k whole."""
+
+    exponents: tuple[int, int] = (1, 5)
+    base: int = 2
+
+    def distribution(self) -> Any:
+        from optuna.distributions import IntDistribution
+
+        return IntDistribution(*self.exponents)
+
+    def ends(self) -> tuple[int, int]:
+        return 2 ** self.exponents[0], 2 ** self.exponents[1]
+
+    def value(self, drawn: Any) -> Any:
+        return self.base**drawn
+
+
+@dataclass(frozen=True)
+class Noisy(PowersOfTwo):
+    """Its values differ from one reading of a study to the next."""
+
+    def value(self, drawn: Any) -> Any:
+        return 2 + float(np.random.default_rng().random())
+
+
+@dataclass(frozen=True)
+class NoJson(PowersOfTwo):
+    def value(self, drawn: Any) -> Any:
+        return np.float32(4)
+
+
 # Small instances make the check fast; other parts are checked with their defaults.
 SMALL: tuple[Spec, ...] = (
     vl.AutoencoderKl(channels=(4, 4), blocks=1, groups=2),
@@ -52,6 +86,10 @@ SMALL: tuple[Spec, ...] = (
     vl.Sprites(limit=50, image_size=16),
     vl.Strokes(n_images=50),
     Limited(vl.Digits(), 20),
+    vl.IntRange((2, 32), log=True),
+    vl.FloatRange((1e-4, 1e-2), log=True),
+    vl.Choice((2, "grey", (16, 16), vl.Mixture(components=3))),
+    PowersOfTwo(),
 )
 ROOMS = (
     NetworkSpec,
@@ -67,6 +105,7 @@ ROOMS = (
     vl.AugmentationSpec,
     ModelSpec,
     vl.SourceSpec,
+    vl.RangeSpec,
 )
 # These need files from outside the project and have tests of their own.
 ELSEWHERE = {
@@ -294,6 +333,9 @@ class FalseTraits(vl.PosteriorSpec):
         (WrongThing(), "WrongThing.build returned Linear, but must return a vaelab.Prior"),
         (UnnormalisedPixels(), "UnnormalisedPixels: p(x | z) adds up to 2.01"),
         (FalseTraits(), "FalseTraits: says that its dimensions are independent"),
+        (PowersOfTwo(base=3), "which is not within [2, 32]"),
+        (Noisy(), "Noisy: has other values when the study is read again"),
+        (NoJson(), "which JSON does not hold"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Spec) else "",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -127,6 +128,34 @@ print(again.model.generate(2).shape)
     )
     assert done.returncode == 0, done.stderr
     assert "does not say, so it is assumed" in done.stdout
+
+
+def test_a_sweep_varies_plugin_parts_over_a_range_of_the_plugin(installed: Path, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    parts = {"network": "Tanh", "posterior": "LaplacePosterior", "likelihood": "LaplacePixels"}
+    space = {
+        "experiment": "vae",
+        "data": {"kind": "bars.parts:Bars"},
+        "settings": {f"model.{name}": {"kind": f"bars.parts:{part}"} for name, part in parts.items()}
+        | {"training.epochs": 1, "training.validation": 8, "objective": {"kind": "bars.parts:Warm"}},
+        "space": {
+            "model.network.width": {"powers-of-two": [2, 5]},
+            "model.latent": {"kind": "bars.parts:PowersOfTwo", "exponents": [1, 2]},
+            "model.prior": {"choice": [{"kind": "standard-normal"}, {"kind": "bars.parts:Student"}]},
+        },
+    }
+    (tmp_path / "space.json").write_text(json.dumps(space))
+    vaelab("sweep space.json --out sweep --trials 2 --quiet --plugin bars.parts", tmp_path, installed)
+    for number in range(2):
+        run = json.loads((tmp_path / f"sweep/trial-000{number}/experiment.json").read_text())["experiment"]
+        assert run["model"]["network"]["width"] in (4, 8, 16, 32)
+        assert run["model"]["latent"] in (2, 4)
+        assert run["model"]["network"]["kind"] == "bars.parts:Tanh"
+        assert run["objective"]["kind"] == "bars.parts:Warm"
+    done = vaelab("sweep space.json --out sweep --trials 2 --quiet", tmp_path, None, code=2)
+    (line,) = done.stderr.strip().splitlines()
+    assert "bars.parts:" in line
+    assert "add --plugin bars.parts" in line
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
 import vaelab as vl
-from vaelab.sweeps.settings import read_sweep
+from vaelab.sweeps.reading import read_sweep
 
 pytest.importorskip("optuna")
 
@@ -79,6 +80,24 @@ def test_a_sweep_goes_on_where_it_was_and_its_best_trial_can_be_repeated(
     assert results.best is not None
     again = vl.train(results.best, tmp_path / "again")
     assert again.rows[-1]["validation_total"] == pytest.approx(totals[0], abs=1e-9)
+
+
+def test_parts_of_the_experiment_that_only_python_has_are_kept(experiment: vl.Experiment, tmp_path: Path) -> None:
+    def halved(trace: vl.Trace, progress: vl.Progress) -> Any:
+        return trace.total.mean() / 2
+
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.ReLU())
+    network = vl.Modules(encoder, lambda sizes: nn.Linear(sizes.latent, 784))
+    own = replace(experiment, objective=halved, model=replace(experiment.model, network=network))
+    space = {
+        "model.prior": vl.Choice((vl.StandardNormal(), vl.Mixture(components=2))),
+        "model.latent": vl.IntRange((2, 3)),
+    }
+    results = vl.sweep(vl.Sweep(own, space), tmp_path / "sweep", trials=1)
+    assert results.best is not None
+    assert results.best.objective == own.objective
+    assert results.best.model.network is network
+    assert table(tmp_path / "sweep")[0]["state"] == "complete"
 
 
 def test_a_bad_trial_is_ended_early_and_keeps_its_run(experiment: vl.Experiment, tmp_path: Path) -> None:
@@ -144,8 +163,9 @@ def test_a_trial_whose_process_was_killed_is_taken_up(experiment: vl.Experiment,
         ({"space": {"model.latent": {"int": [0, 2]}}}, "latent"),
         ({"space": {"model.latent": {"float": [0.0, 2.0], "log": True}}}, "log.*above 0"),
         ({"space": {"model.latent": [2, 8]}}, "must have one of int, float, choice"),
-        ({"space": {"model.latent": {"choice": 3}}}, "model.latent.*list"),
-        ({"space": {"model.latent": {"choice": [2, 3], "log": True}}}, "model.latent.*nothing else"),
+        ({"space": {"model.latent": {"flota": [2, 8]}}}, "must have one of.*did you mean float"),
+        ({"space": {"model.latent": {"choice": 3}}}, "model.latent.*array"),
+        ({"space": {"model.latent": {"choice": [2, 3], "log": True}}}, "log: unknown field of Choice"),
         ({"space": {"model.latent": {"int": 3}}}, "model.latent"),
         ({"startup": 0}, "startup"),
         ({"prune": "yes"}, "prune"),

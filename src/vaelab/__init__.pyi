@@ -225,6 +225,7 @@ from .priors import (
     UniformSphere as UniformSphere,
     Vamp as Vamp,
 )
+from .ranges import Choice as Choice, FloatRange as FloatRange, IntRange as IntRange, RangeSpec as RangeSpec
 from .report import Table as Table
 from .schedules import (
     AnySchedule as AnySchedule,
@@ -239,7 +240,7 @@ from .schedules import (
 from .sizes import CodeSpace as CodeSpace, PriorSizes as PriorSizes, Sizes as Sizes, Space as Space
 from .spec import Spec as Spec
 from .studies import Study as Study, StudySettings as StudySettings, run_study as run_study
-from .sweeps import Choice as Choice, FloatRange as FloatRange, IntRange as IntRange, Sweep as Sweep
+from .sweeps import Sweep as Sweep
 from .sweeps.sweep import SweepResults as SweepResults, sweep as sweep
 from .trackers import (
     MLflow as MLflow,

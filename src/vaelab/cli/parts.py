@@ -58,7 +58,8 @@ class Parts(Command):
 
 def all_rooms() -> dict[str, type[Spec]]:
     """Every room by the field that takes it on the command line."""
-    import vaelab.experiment  # noqa: F401  # its fields name every room of an experiment, so these are imported
+    import vaelab.experiment  # its fields name every room of an experiment, so these are imported
+    import vaelab.ranges  # noqa: F401
 
     def below(cls: type[Spec]) -> Iterator[type[Spec]]:
         for sub in cls.__subclasses__():

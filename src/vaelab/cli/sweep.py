@@ -20,7 +20,7 @@ class Sweep(Command):
     """
 
     path: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SPACE.json")]
-    """What is varied and what is sought."""
+    """The experiment, the range of each setting, and the quantity by which trials are compared."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Folder of the runs, the same for all processes."""
     trials: Annotated[int, tyro.conf.arg(metavar="INT")] = 20
@@ -35,7 +35,7 @@ class Sweep(Command):
     def run(self) -> None:
         """Work on the sweep, and print its trials."""
         from vaelab.cli.study import print_table
-        from vaelab.sweeps.settings import read_sweep
+        from vaelab.sweeps.reading import read_sweep
         from vaelab.sweeps.sweep import sweep
 
         results = sweep(

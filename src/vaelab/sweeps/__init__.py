@@ -1,3 +1,3 @@
 """Sweeps: a search over settings, whose trials are runs; any number of processes share one study of Optuna."""
 
-from vaelab.sweeps.settings import Choice as Choice, FloatRange as FloatRange, IntRange as IntRange, Sweep as Sweep
+from vaelab.sweeps.settings import Sweep as Sweep

@@ -10,22 +10,9 @@ from typing import Any
 
 from vaelab.codec import encode
 from vaelab.errors import UserError, reason
-from vaelab.sweeps.settings import Choice, FloatRange, Sweep
+from vaelab.ranges import optuna
+from vaelab.sweeps.settings import Sweep
 from vaelab.trackers.server import without_password
-
-
-def optuna() -> Any:
-    """The package, with its own messages switched off.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    try:
-        import optuna as package
-    except ImportError:
-        raise UserError("a sweep needs optuna; pip install 'vaelab[sweep]'") from None
-    package.logging.set_verbosity(package.logging.ERROR)
-    return package
 
 
 class SweepError(UserError):
@@ -94,20 +81,10 @@ def described(sweep: Sweep, digest: str) -> dict[str, Any]:
 
 
 def distributions(sweep: Sweep) -> dict[str, Any]:
-    """The space as Optuna takes it; a choice is known by its JSON."""
-    of = optuna().distributions
-    found: dict[str, Any] = {}
-    for name, values in sweep.space.items():
-        if isinstance(values, Choice):
-            found[name] = of.CategoricalDistribution([json.dumps(value, sort_keys=True) for value in values.values])
-        else:
-            make = of.FloatDistribution if isinstance(values, FloatRange) else of.IntDistribution
-            found[name] = make(*values.bounds, log=values.log)
-    return found
+    """The space as Optuna takes it."""
+    return {name: values.distribution() for name, values in sweep.space.items()}
 
 
 def values_of(sweep: Sweep, params: dict[str, Any]) -> dict[str, Any]:
     """The values of the settings in a trial, as JSON."""
-    return {
-        name: json.loads(value) if isinstance(sweep.space[name], Choice) else value for name, value in params.items()
-    }
+    return {name: sweep.space[name].value(drawn) for name, drawn in params.items()}

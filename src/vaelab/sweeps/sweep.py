@@ -17,6 +17,7 @@ from vaelab.errors import UserError
 from vaelab.experiment import Experiment
 from vaelab.files import claim_of, claimed, locked, write_atomically
 from vaelab.metrics.checks import at_least
+from vaelab.ranges import optuna
 from vaelab.report import Table
 from vaelab.sweeps.settings import Sweep
 from vaelab.sweeps.storage import (
@@ -25,7 +26,6 @@ from vaelab.sweeps.storage import (
     described,
     distributions,
     open_study,
-    optuna,
     reaching,
     values_of,
 )
@@ -72,7 +72,7 @@ def sweep(
     trials, best first, and OUT/best.json the best experiment, for `vaelab train --config`.
 
     Args:
-        settings: what is varied and what is sought.
+        settings: what is varied, and what trials are compared by.
         out: the folder of the runs, the same for all processes.
         trials: how many trials the study has in all.
         storage: the path of a journal file, or the URL of a database; by default OUT/journal.log.

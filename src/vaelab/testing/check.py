@@ -18,6 +18,7 @@ from vaelab.networks import CellSpec, NetworkSpec
 from vaelab.objectives import KernelSpec, ObjectiveSpec, PenaltySpec, RegulariserSpec
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec
+from vaelab.ranges import RangeSpec
 from vaelab.schedules import ScheduleSpec
 from vaelab.spec import Spec, assumed
 from vaelab.testing.data import check_augmentation, check_binarisation, check_source
@@ -36,6 +37,7 @@ from vaelab.testing.objectives import (
     check_regulariser,
     check_schedule,
 )
+from vaelab.testing.ranges import check_range
 from vaelab.testing.trackers import check_tracker_spec, tracker_passes
 from vaelab.trackers import Tracker, TrackerSpec
 
@@ -57,6 +59,7 @@ _CHECKS: dict[type[Spec], Callable[[Any], list[str]]] = {
     AugmentationSpec: check_augmentation,
     ModelSpec: check_model,
     TrackerSpec: check_tracker_spec,
+    RangeSpec: check_range,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Laplace, StudentT
 
 import vaelab as vl
+
+if TYPE_CHECKING:
+    from optuna.distributions import IntDistribution
 
 
 class TanhNetwork(vl.Network):
@@ -169,3 +172,26 @@ class Bars(vl.SourceSpec):
         for image, row, at in zip(images, across, place, strict=True):
             image[(at, slice(None)) if row else (slice(None), at)] = 255
         return vl.as_data(images, np.where(across, "row", "column"), name="bars")
+
+
+@dataclass(frozen=True)
+class PowersOfTwo(vl.RangeSpec):
+    """2^k for whole k, for a sweep."""
+
+    exponents: tuple[int, int]
+    """The lowest and the highest k."""
+
+    def distribution(self) -> IntDistribution:
+        """Of k, uniform."""
+        from optuna.distributions import IntDistribution
+
+        return IntDistribution(*self.exponents)
+
+    def ends(self) -> tuple[int, int]:
+        """The lowest and the highest power."""
+        low, high = map(self.value, self.exponents)
+        return low, high
+
+    def value(self, drawn: int) -> int:
+        """The power of this k."""
+        return int(2**drawn)
