@@ -38,7 +38,8 @@ class BernoulliLikelihood(Likelihood):
     def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N ..."]) -> Float[Tensor, "G N"]:
         """sum_i x_i theta_i - log(1 + exp(theta_i)), all pairs by one matrix product, nats."""
         logits = p.base_dist.logits.flatten(1)  # type: ignore[attr-defined]
-        if bool(x.isnan().any()):
+        # A sum finds a missing value in one pass over x, without a mask of its size.
+        if bool(x.sum().isnan()):
             table: Tensor = logits @ x.nan_to_num(0.0).T - softplus(logits) @ x.isfinite().to(x.dtype).T
             return table
         return torch.addmm(-softplus(logits).sum(1, keepdim=True), logits, x.flatten(1).T)

@@ -171,7 +171,9 @@ class Integral:
 
     def _log_joint(self, z: Float[Tensor, "G D"], rows: Int[Tensor, " R"]) -> Float[Tensor, "G R"]:
         """log p(x, z) of every point with every image of the rows."""
-        log_p = self.model.likelihood.pairwise_log_prob(self.model.decode(z, self._conditions(len(z))), self.x[rows])
+        # Rows are in order, so that as many rows as images are all of them, which need no copy.
+        x = self.x if len(rows) == len(self.x) else self.x[rows]
+        log_p = self.model.likelihood.pairwise_log_prob(self.model.decode(z, self._conditions(len(z))), x)
         return log_p + log_prob_of(self.prior, z[:, None], "model.prior")
 
     def _sums(
