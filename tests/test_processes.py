@@ -30,6 +30,7 @@ OBJECTIVES = (
     vl.Dreg(samples=3),
     vl.SemiAmortised(steps=1),
     vl.Lagging(),
+    vl.NeighbourEmbedding(),
 )
 
 

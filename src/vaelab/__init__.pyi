@@ -166,6 +166,7 @@ from .objectives import (
     Lpips as Lpips,
     Miwae as Miwae,
     MsSsim as MsSsim,
+    NeighbourEmbedding as NeighbourEmbedding,
     ObjectiveSpec as ObjectiveSpec,
     PenaltySpec as PenaltySpec,
     Perceptual as Perceptual,

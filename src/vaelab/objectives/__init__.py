@@ -29,6 +29,7 @@ from vaelab.objectives.kernels import (
 )
 from vaelab.objectives.lagging import Lagging as Lagging
 from vaelab.objectives.miwae import Ciwae as Ciwae, Miwae as Miwae, Piwae as Piwae
+from vaelab.objectives.neighbours import NeighbourEmbedding as NeighbourEmbedding
 from vaelab.objectives.objective import Loss as Loss, ObjectiveSpec as ObjectiveSpec
 from vaelab.objectives.perceptual import (
     AnyPenalty as AnyPenalty,
