@@ -47,7 +47,7 @@ def evict(folder: Path, keep: Path, largest: float) -> None:
 
     Args:
         folder: the folder of entries.
-        keep: the entry that is needed now, which stays whatever its size.
+        keep: the entry that is needed now. It is never removed, even if it alone takes more than `largest`.
         largest: bytes.
     """
     from filelock import FileLock, Timeout

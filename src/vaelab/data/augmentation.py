@@ -28,7 +28,7 @@ class AugmentationSpec(Spec, room=True):
     """
 
     new_values: ClassVar[bool] = True
-    """Whether a pixel gets values that no pixel had, so that binary images do not stay binary."""
+    """Whether it computes new pixel values, instead of moving pixels; binary images are then no longer binary."""
 
     accepts: ClassVar[str] = "its name, such as 'crop:4'"
 

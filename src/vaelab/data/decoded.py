@@ -91,8 +91,9 @@ class Decoding:
     def images(self) -> Decoded:
         """The images, from the cache if they are there; otherwise they are decoded, which a later start goes on with.
 
-        A damaged file of the cache is found by its sha256, and decoded anew with a warning. Of two processes one
-        decodes, and the other waits for it.
+        A damaged file of the cache is found by its sha256, and decoded anew with a warning; one that nothing has
+        written to since is opened at once, and its sha256 compared when somebody asks for it, as each training does. Of
+        two processes one decodes, and the other waits for it.
 
         Raises:
             UserError: the cache cannot hold the images, or as `decode`.
@@ -115,9 +116,13 @@ class Decoding:
         try:
             about = read_json(entry / _ABOUT)
             images, broken = mapped(entry / _PIXELS, tuple(about["shape"])), tuple(about["broken"])
-            digest = sha256_of(images)
-            if digest.hexdigest() != about["sha256"]:
-                raise ValueError("its sha256 differs")
+            if about.get("stamp") != (stamp := _stamp(entry / _PIXELS)):
+                if sha256_of(images).hexdigest() != about["sha256"]:
+                    raise ValueError("its sha256 differs")
+                with contextlib.suppress(UserError):  # the cache may be one that cannot be written
+                    write_atomically(entry / _ABOUT, json.dumps(about | {"stamp": stamp}) + "\n")
+            damaged = f"the decoded images of {self.title} are damaged; delete {entry}, and they are decoded anew"
+            images.recorded = about["sha256"], damaged
         except (UserError, OSError, ValueError, TypeError, KeyError) as error:
             if warn:
                 why = str(error) if isinstance(error, UserError | ValueError) else reason(error)
@@ -127,9 +132,9 @@ class Decoding:
             return None
         with contextlib.suppress(OSError):
             os.utime(entry)
-        images.sha256 = digest
-        good = np.setdiff1d(np.arange(len(self.files)), np.array(broken, np.int64))
-        return Decoded(_resident(images), self.order(good), broken)
+        whole = np.ones(len(self.files), bool)
+        whole[list(broken)] = False
+        return Decoded(_resident(images), self.order(np.flatnonzero(whole)), broken)
 
     def _can_decode(self, number: int) -> bool:
         try:
@@ -173,6 +178,7 @@ class Decoding:
             finally:
                 part.unlink(missing_ok=True)
         about = {"format": FORMAT, "of": self.title, "shape": shape, "broken": broken, "sha256": digest}
+        about["stamp"] = _stamp(entry / _PIXELS)
         write_atomically(entry / _ABOUT, json.dumps(about) + "\n")
         for name in (_UNORDERED, _CHANNELS):
             (entry / name).unlink(missing_ok=True)
@@ -231,7 +237,13 @@ class Decoding:
 
 def _resident(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The images in memory, if they are few."""
-    return np.array(images, subok=False) if images.nbytes <= RESIDENT else images
+    return copied(images, slice(None)) if images.nbytes <= RESIDENT else images
+
+
+def _stamp(path: Path) -> list[int]:
+    """What changes whenever a file is written to or replaced; the time of its change cannot be set."""
+    about = path.stat()
+    return [about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns]
 
 
 def _save(file: Any, record: Any, pending: bytearray) -> None:

@@ -4,20 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vaelab.errors import UserError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 # Bytes of the blocks in which a whole array is read.
 _BLOCK = 1 << 24
-# Rows that are read at once from anywhere in a file.
-_SOME = 128
+# Rows that are read at once from anywhere in a file, where they have to be mapped.
+_SOME = 8
+
+
+class _File:
+    """A file that is mapped and open for reading as long as an array lies in it.
+
+    Args:
+        number: of the open file, which is closed by this object.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.pages = mmap.mmap(number, 0, access=mmap.ACCESS_READ)
+        self.bytes = np.frombuffer(self.pages, np.uint8)
+
+    def __del__(self) -> None:
+        os.close(self.number)
+
+    def read(self, into: memoryview, place: int) -> None:
+        """Fill memory from a place in the file on."""
+        while into and (got := os.preadv(self.number, [into], place)):
+            into, place = into[got:], place + got
+        if into:
+            raise OSError(0, "the file has become shorter")
 
 
 class Mapped(np.ndarray[Any, Any]):
@@ -26,10 +53,12 @@ class Mapped(np.ndarray[Any, Any]):
     Rows that are selected by a slice stay in the file; those selected by number are a copy in memory.
     """
 
-    file: mmap.mmap | None = None
-    """The map, if the array still lies in it."""
+    file: _File | None = None
+    """The file, if the array still lies in it."""
     sha256: Any = None
-    """The hash object of the whole array, if it was computed when the file was opened."""
+    """The hash object of the whole array, once it was computed."""
+    recorded: tuple[str, str] | None = None
+    """The sha256 that the whole array should have, and what is said of one that differs."""
 
     def __array_finalize__(self, of: Any) -> None:
         if isinstance(of, Mapped) and of.file is not None and np.may_share_memory(self, of):
@@ -43,10 +72,9 @@ def mapped(path: Path, shape: tuple[int, ...]) -> Mapped:
         OSError: the file cannot be mapped.
         ValueError: it has another size.
     """
-    with path.open("rb") as file:
-        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    array = np.frombuffer(pages, np.uint8).reshape(shape).view(Mapped)
-    array.file = pages
+    file = _File(os.open(path, os.O_RDONLY))
+    array = file.bytes.reshape(shape).view(Mapped)
+    array.file = file
     return array
 
 
@@ -60,8 +88,8 @@ def forget_pages(array: NDArray[Any]) -> None:
 
     Without it, a process seems to need as much memory as it has read of the file.
     """
-    if isinstance(array, Mapped) and array.file is not None and hasattr(array.file, "madvise"):
-        array.file.madvise(mmap.MADV_DONTNEED)
+    if isinstance(array, Mapped) and array.file is not None and hasattr(array.file.pages, "madvise"):
+        array.file.pages.madvise(mmap.MADV_DONTNEED)
 
 
 def blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
@@ -73,15 +101,24 @@ def blocks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 def copied(array: NDArray[Any], rows: slice | NDArray[np.int64]) -> NDArray[Any]:
-    """The named rows of an array, in memory; of one in a file a few at a time.
+    """The named rows of an array, in memory.
 
-    The system maps the pages around each row as well, which would be most of a file for some thousand rows.
+    Those of a file are read, not mapped: for each row that is touched the system maps up to 2 MB around it, so that a
+    batch from all over a file would take hundreds of megabytes.
     """
-    if not in_file(array) or isinstance(rows, slice):
-        found = np.array(array[rows], subok=False)
-        forget_pages(array)
-        return found
+    if not (isinstance(array, Mapped) and array.file is not None):
+        return np.array(array[rows], subok=False)
+    if isinstance(rows, slice):
+        rows = np.arange(len(array))[rows]
     found = np.empty((len(rows), *array.shape[1:]), array.dtype)
+    if hasattr(os, "preadv") and array.flags.c_contiguous and ((rows >= 0) & (rows < len(array))).all():
+        start, size = array.ctypes.data - array.file.bytes.ctypes.data, array[:1].nbytes
+        memory = found.reshape(-1).data
+        # Rows that follow each other are read at once.
+        runs = np.flatnonzero(np.diff(rows, prepend=-2, append=-2) != 1).tolist()
+        for first, end in pairwise(runs):
+            array.file.read(memory[first * size : end * size], start + int(rows[first]) * size)
+        return found
     for start in range(0, len(rows), _SOME):
         found[start : start + _SOME] = array[rows[start : start + _SOME]]
         forget_pages(array)
@@ -89,17 +126,22 @@ def copied(array: NDArray[Any], rows: slice | NDArray[np.int64]) -> NDArray[Any]
 
 
 def sha256_of(array: NDArray[Any]) -> Any:
-    """The hash object over the bytes of an array."""
-    known = getattr(array, "sha256", None)
-    if known is not None:
-        return known.copy()
+    """The hash object over the bytes of an array; of one in a file it is computed once.
+
+    Raises:
+        UserError: the array lies in a file with another sha256 than the recorded one.
+    """
     digest = hashlib.sha256()
-    if in_file(array):
+    if not (isinstance(array, Mapped) and in_file(array)):
+        digest.update(np.ascontiguousarray(array).data)
+        return digest
+    if array.sha256 is None:
         for block in blocks(array):
             digest.update(np.ascontiguousarray(block).data)
-    else:
-        digest.update(np.ascontiguousarray(array).data)
-    return digest
+        if array.recorded is not None and digest.hexdigest() != array.recorded[0]:
+            raise UserError(array.recorded[1])
+        array.sha256 = digest
+    return array.sha256.copy()
 
 
 def as_tensor(array: NDArray[Any]) -> Tensor:
