@@ -6,12 +6,19 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import vaelab as vl
+from vaelab.cli import main
+from vaelab.evaluation.results import read_evaluation
+from vaelab.metrics.evidence import annealed_bound, exact_evidence, importance_bound
+from vaelab.models.files import save
+from vaelab.processes import count
 from vaelab.schedules import Progress
 from vaelab.training.by_rows import computed_by_rows
 from vaelab.training.group import any_process, joined, require_alike
@@ -55,37 +62,86 @@ def step(model: vl.ModelSpec, objective: vl.ObjectiveSpec, images: int, shared: 
     return [loss.detach(), *slopes, *(buffer.float() for buffer in built.buffers()), torch.rand(1)]
 
 
-def in_a_process() -> None:
-    """Compare each case with and without the other processes."""
+def costly(measurement: vl.Measurement) -> vl.Section:
+    """What takes long in an evaluation, in little time."""
+    model, x = measurement.model, measurement.x
+    assert ("decode" in vars(model.network)) == (count() > 1), "its rows are shared out"
+    found = {
+        "exact": exact_evidence(model, x, tolerance=1.0).log_p,
+        "importance": importance_bound(model, x, samples=30, seed=1).log_p,
+        "annealed": annealed_bound(model, x, temperatures=3, chains=2, seed=1).log_p,
+        "refined": vl.refine(model, x, steps=2, samples=2, evaluation=20).mean[:, 0],
+        "means": torch.from_numpy(measurement.test_binarised.means[:, 0]),
+    }
+    return vl.Section("costly", (), curves={name: tuple(values.tolist()) for name, values in found.items()})
+
+
+def numbers(model: vl.Model, data: vl.ImageData) -> list[list[float]]:
+    """What an evaluation finds for each image."""
+    part, budget = vl.Part("costly", "what takes long", costly), vl.Budget(n_images=13)
+    found = vl.evaluate(model, data, vl.Static(), only="costly", budget=budget, parts=[part])
+    return [list(curve) for curve in found.section("costly").curves.values()]
+
+
+def compare_evaluations(rank: int) -> None:
+    """Compare an evaluation with and without the other processes."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 1, 8, 8), np.uint8)
+    data = vl.ImageData("noise", images, splits={"train": range(25), "test": range(25, 40)})
+    torch.manual_seed(0)
+    model = vl.VAE(latent=2, network=vl.Mlp((8,))).build(data.format)
+    environment = {name: os.environ.pop(name) for name in ("RANK", "WORLD_SIZE")}
+    alone = numbers(model, data)
+    os.environ.update(environment)
+    np.testing.assert_allclose(numbers(model, data), alone, rtol=1e-6, atol=1e-5)
+    with pytest.raises(vl.UserError, match=r"settings of process 1 differ|says why"):
+        vl.evaluate(model, data, only=["elbo"], budget=vl.Budget(n_images=5 + rank))
+
+
+def in_a_process(model: str) -> None:
+    """Compare each case with and without the other processes; then give command lines to all of them."""
     rank = int(os.environ["RANK"])
+    compare_evaluations(rank)
     with joined(torch.device("cpu")):
         assert any_process(rank == 1)
         assert not any_process(False)
         with pytest.raises(vl.UserError, match="settings of process 1 differ"):
             require_alike({"settings": str(rank)})
-        for model, objective in CASES:
+        for spec, objective in CASES:
             for images in (8, 5):
-                alone, together = (step(model, objective, images, shared) for shared in (False, True))
+                alone, together = (step(spec, objective, images, shared) for shared in (False, True))
                 for one, other in zip(alone, together, strict=True):
-                    scale = max(1.0, float(one.abs().max()))
+                    scale = max(1.0, one.abs().max().item())
                     torch.testing.assert_close(other, one, rtol=0, atol=1e-6 * scale)
+    assert main(["evaluate", model, "--data", "digits", "--only", "elbo", "--images", "20", "--device", "cpu"]) == 0
+    assert main(["explore", model]) == 2
 
 
-def test_losses_gradients_and_state_of_two_processes_are_those_of_one() -> None:
+def test_two_processes_compute_and_print_what_one_does(tmp_path: Path) -> None:
+    """Losses, gradients, state and evaluations; one of them prints, or says what it refuses."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    model = tmp_path / "model.safetensors"
+    save(vl.VAE(network=vl.Mlp((8,))).build(vl.ImageFormat(1, 28, 28)), model)
     together = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     running = [
         subprocess.Popen(
-            [sys.executable, __file__], env=together | {"RANK": str(rank)}, stderr=subprocess.PIPE, text=True
+            [sys.executable, __file__, model],
+            env=together | {"RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for rank in range(2)
     ]
-    for process in running:
-        _, said = process.communicate()
-        assert process.returncode == 0, said
+    (printed, said), (printed_by_other, said_by_other) = [process.communicate() for process in running]
+    assert [process.returncode for process in running] == [0, 0], said + said_by_other
+    assert "results: " in printed
+    assert "vaelab: vaelab explore runs in one process, but torchrun started 2; start it without torchrun" in said
+    assert printed_by_other == ""
+    assert "vaelab:" not in said_by_other
+    assert read_evaluation(tmp_path / "model.evaluation.json").section("elbo").value("active units") >= 0
 
 
 if __name__ == "__main__":
-    in_a_process()
+    in_a_process(sys.argv[1])

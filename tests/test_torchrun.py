@@ -1,9 +1,10 @@
-"""Training under `torchrun`: one writer, the death of a process, and resuming with another number of them."""
+"""Training by several processes: one writer, a process that dies, one that hangs, and resuming with another number."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,18 +13,31 @@ from pathlib import Path
 import pytest
 
 import vaelab
+from vaelab.cli import main
+from vaelab.processes import timeout
 from vaelab.training import open_run
 
-# So many that the process is killed long before the last one.
+# So many that processes are stopped long before the last one.
 EPOCHS = 60
-SETTINGS = ["--epochs", str(EPOCHS), "--precision", "fp32", "--device", "cpu", "network:mlp"]
 PATIENCE = 120
 
 
-def start(processes: int, *words: str | Path) -> subprocess.Popen[str]:
-    together = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+def resume(out: Path, **environment: str) -> subprocess.Popen[str]:
+    """A process that resumes the run, one of several that `environment` names."""
     return subprocess.Popen(
-        [sys.executable, *(together if processes > 1 else []), "-m", "vaelab", "train", *map(str, words)],
+        [sys.executable, "-m", "vaelab", "train", "--resume", str(out), "--epochs", str(EPOCHS)],
+        env=os.environ | {"OMP_NUM_THREADS": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def under_torchrun(out: Path) -> subprocess.Popen[str]:
+    """`torchrun` with two processes that resume the run."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    return subprocess.Popen(
+        [*torchrun, "-m", "vaelab", "train", "--resume", str(out), "--epochs", str(EPOCHS)],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -44,31 +58,68 @@ def process_of_rank(rank: int, out: Path) -> int:
     raise AssertionError(f"no process of rank {rank}")
 
 
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds a process by its environment in /proc")
-def test_a_killed_process_ends_all_and_one_process_resumes_the_run(digits_file: Path, tmp_path: Path) -> None:
-    alone, killed = tmp_path / "alone", tmp_path / "killed"
-    settings = ["vae", "--data", f"npz:{digits_file}", *SETTINGS]
-    single = start(1, *settings[:3], "--out", alone, *settings[3:])
-    pair = start(2, *settings[:3], "--out", killed, *settings[3:])
-    rows = killed / "metrics.csv"
-    waited = time.monotonic()
-    while not rows.exists() or len(rows.read_text().splitlines()) < 4:
-        assert pair.poll() is None, pair.communicate()
+def epochs_done(out: Path) -> int:
+    return len((out / "metrics.csv").read_text().splitlines()) - 1
+
+
+def wait_for_epochs(process: subprocess.Popen[str], out: Path) -> None:
+    """Wait until two more epochs are done."""
+    before, waited = epochs_done(out), time.monotonic()
+    while epochs_done(out) < before + 2:
+        assert process.poll() is None, process.communicate()
         assert time.monotonic() - waited < PATIENCE
         time.sleep(0.01)
-    os.kill(process_of_rank(1, killed), signal.SIGKILL)
+
+
+def lines(said: str) -> list[str]:
+    """What vaelab said, without the traceback of its own that torchrun ends with."""
+    assert str(Path(vaelab.__file__).parent) not in said
+    return [line for line in said.splitlines() if line.startswith("vaelab:")]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds a process by its environment in /proc")
+def test_one_process_then_two_then_three_then_one_train_what_one_does(digits_file: Path, tmp_path: Path) -> None:
+    alone, out = tmp_path / "alone", tmp_path / "together"
+    words = ["train", "vae", "--data", f"npz:{digits_file}", "--precision", "fp32", "--device", "cpu"]
+    assert main([*words, "--out", str(alone), "--epochs", str(EPOCHS), "network:mlp"]) == 0
+    assert main([*words, "--out", str(out), "--epochs", "2", "network:mlp"]) == 0
+
+    # One of two is killed.
+    pair = under_torchrun(out)
+    wait_for_epochs(pair, out)
+    os.kill(process_of_rank(1, out), signal.SIGKILL)
     _, said = pair.communicate(timeout=PATIENCE)
     assert pair.returncode != 0
-    (line,) = (line for line in said.splitlines() if line.startswith("vaelab:"))
+    (line,) = lines(said)
     assert "another of the 2 processes has ended" in line
     assert "--resume" in line
-    # torchrun ends with a traceback of its own, through none of our files.
-    assert str(Path(vaelab.__file__).parent) not in said
-    assert 3 <= len(open_run(killed).rows) < EPOCHS
+    assert 4 <= len(open_run(out).rows) < EPOCHS
 
-    _, said = (resumed := start(1, "--resume", killed)).communicate(timeout=PATIENCE)
-    assert resumed.returncode == 0, said
-    assert single.wait(PATIENCE) == 0
-    last, expected = open_run(killed).rows[-1], open_run(alone).rows[-1]
+    # One of three hangs.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    place = {"WORLD_SIZE": "3", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "VAELAB_PROCESS_TIMEOUT": "4"}
+    three = [resume(out, RANK=str(rank), **place) for rank in range(3)]
+    try:
+        wait_for_epochs(three[0], out)
+        three[2].send_signal(signal.SIGSTOP)
+        found = [process.communicate(timeout=PATIENCE)[1] for process in three[:2]]
+        assert all(process.returncode == 2 for process in three[:2])
+        (line,) = [line for said in found for line in lines(said)]
+        assert "has not answered for 4 s (VAELAB_PROCESS_TIMEOUT)" in line
+    finally:
+        three[2].kill()
+        three[2].communicate()
+    assert 6 <= len(open_run(out).rows) < EPOCHS
+
+    assert main(["train", "--resume", str(out), "--epochs", str(EPOCHS)]) == 0
+    last, expected = open_run(out).rows[-1], open_run(alone).rows[-1]
     assert last["epoch"] == expected["epoch"] == EPOCHS
     assert last["test_total"] == pytest.approx(expected["test_total"], rel=1e-5)
+
+
+def test_a_timeout_that_is_no_number_of_seconds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAELAB_PROCESS_TIMEOUT", "soon")
+    with pytest.raises(vaelab.UserError, match="VAELAB_PROCESS_TIMEOUT is 'soon', but must be a number of seconds"):
+        timeout()

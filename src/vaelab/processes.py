@@ -8,6 +8,8 @@ from vaelab.errors import UserError
 
 # What `torch.distributed` needs to find the others. A program that sets only some of them runs alone.
 _NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+# Torch waits as long for processes on CPUs unless told otherwise, s.
+_TIMEOUT = 600.0
 
 
 def count() -> int:
@@ -30,6 +32,33 @@ def on_this_machine() -> tuple[int, int]:
     if count() == 1:
         return 0, 1
     return int(os.environ.get("LOCAL_RANK", rank())), int(os.environ.get("LOCAL_WORLD_SIZE", count()))
+
+
+def timeout() -> float:
+    """Seconds after which a process that does not answer ends the others: VAELAB_PROCESS_TIMEOUT, by default 600.
+
+    Raises:
+        UserError: VAELAB_PROCESS_TIMEOUT is no number of seconds.
+    """
+    text = os.environ.get("VAELAB_PROCESS_TIMEOUT") or str(_TIMEOUT)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 1e9:
+        raise UserError(f"VAELAB_PROCESS_TIMEOUT is {text!r}, but must be a number of seconds, such as 600")
+    return seconds
+
+
+def require_one(what: str) -> None:
+    """Refuse to run in several processes; one of them says so.
+
+    Raises:
+        UserError: `torchrun` started several.
+    """
+    if count() > 1:
+        refusal = f"{what} runs in one process, but torchrun started {count()}; start it without torchrun"
+        raise UserError(refusal) if first() else SaidByAnother(refusal)
 
 
 class SaidByAnother(UserError):

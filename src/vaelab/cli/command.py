@@ -14,6 +14,7 @@ import tyro
 
 from vaelab.cli.parsing import parse
 from vaelab.data import METAVAR
+from vaelab.processes import require_one
 
 DataDir = Annotated[
     Path | None,
@@ -53,6 +54,8 @@ class Command(ABC):
 
     name: ClassVar[str]
     """The word for it."""
+    together: ClassVar[bool] = False
+    """Whether several processes run it together, under `torchrun`."""
     line: tyro.conf.Suppress[str] = ""
     """The command line as given, for records."""
 
@@ -97,9 +100,12 @@ class Command(ABC):
         """The command that the words describe.
 
         Raises:
-            UserError: a flag is unknown, missing or has an unsuitable value.
+            UserError: a flag is unknown, missing or has an unsuitable value, or several processes were started for a
+                command that takes one.
         """
         chosen = parse(cls, prog, words, default, cls.notes())
+        if not cls.together:
+            require_one(prog)
         return replace(chosen, line=command_line(prog, words))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 
@@ -13,6 +13,7 @@ from vaelab.cli.command import Command, Data, DataDir, Device, Only, Quiet, RunP
 from vaelab.data import parse_source
 from vaelab.errors import UserError, did_you_mean
 from vaelab.evaluation import PARTS, chosen
+from vaelab.processes import first
 from vaelab.spec import words
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Evaluate(Command):
     measured before stay in the file if they are of the same weights.
     """
 
+    together: ClassVar[bool] = True
     path: RunPath
     only: Only = ()
     images: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
@@ -103,10 +105,11 @@ class Evaluate(Command):
                 whole = found if earlier is None else found.merge(earlier, [part.name for part in PARTS])
                 whole.write(out)
 
-        with Bar(self.quiet) as bar:
+        with Bar(self.quiet or not first()) as bar:
             found = measure_parts(Measurement(measured, budget, bar.say), self.only, self.line, keep)
-        _print(found)
-        print(f"results: {out}")
+        if first():
+            _print(found)
+            print(f"results: {out}")
 
 
 def _protocol(name: str) -> Any:

@@ -34,6 +34,7 @@ class Train(Command):
     `objective.beta:constant` choose parts; flags such as `--prior.components 20` set their fields.
     """
 
+    together: ClassVar[bool] = True
     COMMON: ClassVar[tuple[str, ...]] = (
         *("out", "data", "limit", "epochs", "batch_size", "learning_rate", "latent", "conditional", "seed", "device"),
         *("log", "data_dir", "quiet"),
@@ -184,6 +185,7 @@ class Preset:
 class Resume(Command):
     """Continue a run that was stopped, from its last checkpoint."""
 
+    together: ClassVar[bool] = True
     folder: tyro.conf.Suppress[Path] = Path()
     epochs: Epochs = None
     """Epochs in all, instead of the run's own number."""

@@ -16,7 +16,10 @@ from vaelab.evaluation.results import Evaluation, Section
 from vaelab.measured import MeasuredModel
 from vaelab.models.files import weights_digest
 from vaelab.models.model import Model
+from vaelab.processes import count, first
+from vaelab.training.by_rows import computed_by_rows
 from vaelab.training.device import describe_machine
+from vaelab.training.group import Lost, joined, require_alike, require_all
 
 
 def evaluate(
@@ -66,28 +69,41 @@ def measure_parts(
 ) -> Evaluation:
     """`evaluate` of a `Measurement`.
 
+    Of several processes that `torchrun` started, each computes the networks for its share of the images and draws; the
+    rest is the same in all of them, and all return the same numbers.
+
     Args:
         measurement: model, data and budget.
         only: names of parts, instead of all.
         command: the command line, for the record.
-        keep: called after each part with all results so far, such as to write them.
+        keep: called after each part with all results so far, such as to write them; by one of several processes.
         parts: further parts.
 
     Raises:
         UserError: there is no part of a name, or a part named in `only` does not apply.
     """
-    machine = describe_machine(measurement.model.device, bf16=False)
-    found = Evaluation(measurement.measured.title, weights_digest(measurement.model), (), {}, command, machine)
-    for part in chosen(only, parts):
-        try:
-            section = _measured(part, measurement)
-        except UserError as why:
-            if part.name in only:
+    model = measurement.model
+    machine, digest = describe_machine(model.device, bf16=False), weights_digest(model)
+    found = Evaluation(measurement.measured.title, digest, (), {}, command, machine)
+    with joined(model.device), computed_by_rows(model.by_row):
+        if count() > 1:
+            settings = f"{measurement.budget} {measurement.measured.binarisation} {only}"
+            require_alike({"weights": digest, "data": measurement.measured.data.digest, "settings": settings})
+        for part in chosen(only, parts):
+            try:
+                section = _measured(part, measurement)
+            except Lost:
                 raise
-            found = replace(found, left_out={**found.left_out, part.name: str(why)})
-        else:
-            found = replace(found, sections=(*found.sections, section))
-        keep(found)
+            except UserError as why:
+                if part.name in only:
+                    raise
+                found = replace(found, left_out={**found.left_out, part.name: str(why)})
+            else:
+                found = replace(found, sections=(*found.sections, section))
+            # Where another process has died, a part may have taken that for a reason to leave numbers out.
+            require_all()
+            if first():
+                keep(found)
     return found
 
 

@@ -16,11 +16,12 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from vaelab.errors import UserError
-from vaelab.processes import SaidByAnother, count, rank
+from vaelab.processes import SaidByAnother, count, rank, timeout
 
-# A process that has died is noticed at once, by its closed connections; one that hangs after this time.
-_PATIENCE = timedelta(minutes=10)
 _meetings = numbers()
+_AT_THE_START = timedelta(minutes=10)
+# Torch 2.13 calls it by a new name, and warns of the old one.
+_gather = dist.all_gather_single if hasattr(dist, "all_gather_single") else dist.all_gather_into_tensor
 
 
 class Lost(UserError):
@@ -41,14 +42,18 @@ def joined(device: torch.device) -> Iterator[None]:
         return
     with _answered():
         store = PrefixStore(f"vaelab {next(_meetings)}", _meeting_point())
+        # They may begin far apart, and are waited for with more patience than once they work.
+        store.set(f"process {rank()}", "")
+        store.wait([f"process {number}" for number in range(count())], _AT_THE_START)
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-        dist.init_process_group(backend, store=store, rank=rank(), world_size=count(), timeout=_PATIENCE)
+        # One that has died is noticed at once, by its closed connections; one that hangs after this time.
+        patience = timedelta(seconds=timeout())
+        dist.init_process_group(backend, store=store, rank=rank(), world_size=count(), timeout=patience)
     try:
         yield
         # What is freed after the connections are closed can abort the process.
         gc.collect()
-        with _answered():
-            dist.barrier()
+        require_all()
     except Exception as error:
         said = 1
         with suppress(RuntimeError):  # the process with the store may be the one that died
@@ -63,7 +68,7 @@ def joined(device: torch.device) -> Iterator[None]:
 @cache
 def _meeting_point() -> Store:
     """Where the processes find each other: the store that `torchrun` has, or that of the first process."""
-    store: Store = next(rendezvous("env://", timeout=_PATIENCE))[0]
+    store: Store = next(rendezvous("env://", timeout=_AT_THE_START))[0]
     return store
 
 
@@ -74,8 +79,8 @@ def _answered() -> Iterator[None]:
         yield
     except RuntimeError:
         raise Lost(
-            f"another of the {count()} processes has ended or does not answer; what was saved is kept, and `--resume` "
-            "goes on with any number of processes"
+            f"another of the {count()} processes has ended, or has not answered for {timeout():g} s "
+            "(VAELAB_PROCESS_TIMEOUT); what was saved is kept, and `--resume` goes on with any number of processes"
         ) from None
 
 
@@ -90,7 +95,7 @@ def rows_of_all(own: Tensor) -> Tensor:
     """The rows of all processes, in their order; each has as many."""
     rows = own.new_empty(count() * len(own), *own.shape[1:])
     with _answered():
-        dist.all_gather_into_tensor(rows, own)
+        _gather(rows, own)
     return rows
 
 
@@ -99,6 +104,17 @@ def any_process(flag: bool) -> bool:
     if not dist.is_initialized():
         return flag
     return bool(sum_over_processes(torch.tensor(int(flag))))
+
+
+def require_all() -> None:
+    """Wait for the other processes.
+
+    Raises:
+        UserError: one of them has ended or does not answer.
+    """
+    if dist.is_initialized():
+        with _answered():
+            dist.barrier()
 
 
 def require_alike(own: Mapping[str, str]) -> None:
