@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import vaelab
-from vaelab import VAE, Elbo, Experiment, Ladder, Mlp, Npz, Training
+from vaelab import VAE, Bernoulli, CategoricalPixels, Elbo, Experiment, Ladder, LearnedGaussian, Mlp, Npz, Training
 from vaelab.data import BinarisationSpec, Dynamic, Grey, ImageData, Sprites, Static, open_data
 from vaelab.errors import UserError
 from vaelab.evaluation import PARTS, chosen
@@ -118,6 +118,32 @@ def test_a_run_is_measured_in_every_applicable_part(binary_run: Run, digits: Ima
     assert elbo["-ELBO"].value == pytest.approx(elbo["distortion"].value + elbo["rate"].value)
     # Two estimates of the same bound, from different draws.
     assert -elbo["-ELBO"].value == pytest.approx(evidence["ELBO"].value, abs=3)
+
+
+def test_a_mass_on_pixels_has_bits_per_dimension() -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (12, 3, 4, 4), np.uint8)
+    data, budget = ImageData("grey", grey, splits={"train": range(2), "test": range(2, 12)}), Budget(n_costly=2)
+    dimensions = 3 * 4 * 4
+    parts: Any = {"network": Mlp(hidden=(4,)), "likelihood": CategoricalPixels()}
+    model = VAE(2, **parts).build(data.format)
+    numbers = named(vaelab.evaluate(model, data, only="elbo", budget=budget).section("elbo"))
+    bits, nats = numbers["bits per dimension"], numbers["-ELBO"]
+    assert bits.value == pytest.approx(nats.value / (dimensions * np.log(2)))
+    assert bits.interval == pytest.approx([end / (dimensions * np.log(2)) for end in nats.interval])
+    assert bits.cells[1] == f"{bits.value:.3f}"
+    # With all weights zero each of 256 values has the same mass, 8 bits; one of 16 codes takes 4 bits.
+    model = VAE(2, **parts, posterior=Codebook(size=16), prior=UniformCodes()).build(data.format)
+    bits = named(vaelab.evaluate(model, data, only="evidence", budget=budget).section("evidence"))["bits per dimension"]
+    assert 8 < bits.interval[0] < bits.value < bits.interval[1]
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+    bits = named(vaelab.evaluate(model, data, only="evidence", budget=budget).section("evidence"))["bits per dimension"]
+    assert (bits.value, *bits.interval) == pytest.approx([8 + 4 / dimensions] * 3, abs=1e-5)
+    # A density has no code length, and neither has a cross-entropy.
+    for likelihood in (LearnedGaussian(), Bernoulli()):
+        model = VAE(latent=2, network=Mlp(hidden=(4,)), likelihood=likelihood).build(data.format)
+        assert "bits per dimension" not in named(vaelab.evaluate(model, data, only="elbo").section("elbo"))
 
 
 def test_python_gives_what_the_command_gives(binary_run: Run, digits: ImageData) -> None:

@@ -215,6 +215,18 @@ def test_elbo_importance_bound_and_exact_evidence_are_ordered_and_close(x: Tenso
     assert ((bound.effective >= 1) & (bound.effective <= 2000)).all()
 
 
+def test_fewer_draws_are_decoded_at_once_where_a_decoder_makes_more_numbers_of_each() -> None:
+    spec = VAE(latent=2, network=Mlp(hidden=(4,)), likelihood=DiscretisedLogistic(components=10))
+    model = spec.build(ImageFormat(3, 32, 32))
+    draws: list[int] = []
+    model.register_forward_hook(lambda module, given, trace: draws.append(trace.reconstruction.numel()))
+    bound = importance_bound(model, torch.rand(2, 3, 32, 32), samples=200, seed=0)
+    assert sum(draws) == 400
+    assert bound.log_p.isfinite().all()
+    # A hundred parameters of 32 x 32 pixels, four bytes each, take 64 MB for 160 draws.
+    assert max(draws) == 162
+
+
 def test_all_samples_are_effective_if_the_posterior_is_exact() -> None:
     """If the decoder ignores z and the encoder returns the prior, all weights are equal."""
     model = pca()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from vaelab.errors import UserError
-from vaelab.evaluation.collect import pair
+from vaelab.evaluation.collect import in_bits, pair
 from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Number, Section
 from vaelab.metrics.rate import ElboParts, Estimate, RateSplit, decoder_use, diagnose, elbo_parts
@@ -57,7 +57,9 @@ def _terms(parts: ElboParts, measurement: Measurement) -> Iterator[Number]:
         return
     total = "-ELBO" if parts.distortion_is == "negative log-likelihood" else "cross-entropy + rate"
     yield _number("rate", parts.rate, measurement, "KL of posterior and prior")
-    yield _number(total, parts.total, measurement, "distortion plus rate")
+    whole = _number(total, parts.total, measurement, "distortion plus rate")
+    yield whole
+    yield from in_bits(whole, measurement)
     if len(parts.rate_by_group) > 1:
         for group, rate in enumerate(parts.rate_by_group, 1):
             yield Number(f"rate of group {group}", rate, measurement.nats, how="in the order of drawing")

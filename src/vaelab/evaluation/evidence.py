@@ -7,7 +7,7 @@ import math
 import torch
 
 from vaelab.errors import UserError
-from vaelab.evaluation.collect import pair
+from vaelab.evaluation.collect import in_bits, pair
 from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Number, Section
 from vaelab.metrics.evidence import (
@@ -54,6 +54,8 @@ def measure(measurement: Measurement) -> Section:
         ),
         Number(f"IWAE-{k}", bound.mean, measurement.nats, pair(bound.interval), effective),
     ]
+    low, high = pair(bound.interval)
+    numbers += in_bits(Number(f"-IWAE-{k}", -bound.mean, measurement.nats, (-high, -low)), measurement)
     exact, findings = measurement.log_p, [_order(measurement, bound)]
     if exact is None:
         findings.append(measurement.why_not_exact)

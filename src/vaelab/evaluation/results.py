@@ -47,6 +47,8 @@ class Number(Spec):
     def _rounded(self, value: float) -> str:
         if self.unit.startswith("nats"):
             return f"{value:.2f}"
+        if self.unit == "bits":
+            return f"{value:.3f}"
         return f"{value:.0f}" if float(value).is_integer() and abs(value) >= 1 else f"{value:.3g}"
 
 

@@ -22,6 +22,8 @@ from vaelab.models.model import Model
 
 # Draws of z that are decoded at once; memory grows with it, and not with k.
 _DECODED = 2000
+# Numbers that a decoder makes of them at most. A mixture of logistics has a hundred for each pixel of a colour image.
+_NUMBERS = 2**24
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def importance_bound(
 def _bound(model: Model, x: Tensor, y: Tensor | None, samples: int) -> Evidence:
     first = torch.full((len(x),), -math.inf, dtype=torch.float64, device=x.device)
     second, total = first.clone(), torch.zeros_like(first)
-    sizes = list(_chunks(samples, max(1, _DECODED // len(x))))
+    numbers = model.likelihood.outputs(x.shape[1]) * math.prod(x.shape[2:])
+    sizes = list(_chunks(samples, max(1, min(_DECODED, _NUMBERS // numbers) // len(x))))
     for size in counted(sizes, len(sizes)):
         with within_support("model"):
             log_weight = model(x, y, size).log_weight.double()
