@@ -121,18 +121,9 @@ def test_parts_lists_every_room(cli: Cli) -> None:
     listed = cli("parts").stdout
     rooms = re.findall(r"^(\S+):$", listed, re.MULTILINE)
     parts = ("network", "cell", "posterior", "prior", "likelihood", "objective", "schedule", "model", "data")
-    more = (
-        "binarisation",
-        "augmentation",
-        "tracker",
-        "experts",
-        "transform",
-        "kernel",
-        "penalty",
-        "regulariser",
-        "range",
-    )
-    assert {*parts, *more} == set(rooms)
+    more = ("binarisation", "augmentation", "tracker", "experts", "transform", "kernel", "penalty", "regulariser")
+    of_a_sweep = ("range", "sampler", "pruner")
+    assert {*parts, *more, *of_a_sweep} == set(rooms)
     assert re.search(r"^  vamp +\S+", listed, re.MULTILINE)
     assert "folder:PATH" in listed
     assert max(map(len, listed.splitlines())) <= 80

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,9 +18,12 @@ import pytest
 from torch import nn
 
 import vaelab as vl
+from vaelab.data import Threshold, validation_as_test
+from vaelab.evaluation import read_evaluation
+from vaelab.spec import members
 from vaelab.sweeps.reading import read_sweep
 
-pytest.importorskip("optuna")
+optuna = pytest.importorskip("optuna")
 
 PATIENCE = 120
 
@@ -64,7 +68,7 @@ def table(out: Path) -> list[dict[str, str]]:
 def test_a_sweep_goes_on_where_it_was_and_its_best_trial_can_be_repeated(
     experiment: vl.Experiment, tmp_path: Path
 ) -> None:
-    settings = vl.Sweep(experiment, SPACE, prune=False, startup=2)
+    settings = vl.Sweep(experiment, SPACE, sampler=vl.TreeParzen(startup=2), pruner=vl.NoPruner())
     vl.sweep(settings, tmp_path / "sweep", trials=2)
     results = vl.sweep(settings, tmp_path / "sweep", trials=5)
 
@@ -100,10 +104,13 @@ def test_parts_of_the_experiment_that_only_python_has_are_kept(experiment: vl.Ex
     assert table(tmp_path / "sweep")[0]["state"] == "complete"
 
 
-def test_a_bad_trial_is_ended_early_and_keeps_its_run(experiment: vl.Experiment, tmp_path: Path) -> None:
+@pytest.mark.parametrize("pruner", [vl.MedianPruner(startup=2), vl.Hyperband()], ids=lambda pruner: pruner.kind)
+def test_a_bad_trial_is_ended_early_and_keeps_its_run(
+    experiment: vl.Experiment, tmp_path: Path, pruner: vl.PrunerSpec
+) -> None:
     longer = replace(experiment, training=replace(experiment.training, epochs=6))
     rates = {"training.optimiser.learning_rate": vl.Choice((5e-3, 1e-7))}
-    vl.sweep(vl.Sweep(longer, rates, startup=2, seed=1), tmp_path / "sweep", trials=6)
+    vl.sweep(vl.Sweep(longer, rates, sampler=vl.RandomSearch(), pruner=pruner, seed=1), tmp_path / "sweep", trials=6)
     rows = table(tmp_path / "sweep")
     pruned = [row for row in rows if row["state"] == "pruned"]
     assert pruned
@@ -129,6 +136,187 @@ def test_two_jobs_of_a_cluster_share_the_trials(experiment: vl.Experiment, tmp_p
     assert sorted(int(row["trial"]) for row in rows) == list(range(6))
     assert {row["state"] for row in rows} <= {"complete", "pruned"}
     assert len({row["training.optimiser.learning_rate"] for row in rows}) == 6
+
+
+@pytest.mark.parametrize("sampler", members(vl.SamplerSpec, own=True), ids=lambda sampler: sampler.kind)
+def test_a_sampler_that_goes_on_draws_as_if_it_had_never_stopped(
+    experiment: vl.Experiment, tmp_path: Path, sampler: type[Any]
+) -> None:
+    if sampler.python_only:
+        pytest.skip("its random numbers are its own")
+    if sampler.kind == "cma-es":
+        pytest.importorskip("cmaes")
+    quick = replace(experiment, training=replace(experiment.training, epochs=1))
+    space = {"model.latent": vl.IntRange((2, 4)), "training.optimiser.learning_rate": vl.Choice((1e-3, 2e-3))}
+    spec = sampler(startup=1) if "startup" in sampler.__dataclass_fields__ else sampler()
+    settings = vl.Sweep(quick, space, sampler=spec, seed=3)
+    vl.sweep(settings, tmp_path / "whole", trials=4)
+    vl.sweep(settings, tmp_path / "stopped", trials=2)
+    vl.sweep(settings, tmp_path / "stopped", trials=4)
+    assert table(tmp_path / "whole") == table(tmp_path / "stopped")
+    drawn = trials_of(tmp_path / "whole")
+    assert {trial.user_attrs["sampler"] for trial in drawn} == {sampler.kind}
+    assert [trial.user_attrs["sampler seed"] for trial in drawn] == [spec.seed_of(3, number) for number in range(4)]
+
+
+def test_a_grid_has_each_combination_once_and_ends(experiment: vl.Experiment, tmp_path: Path) -> None:
+    quick = replace(experiment, training=replace(experiment.training, epochs=1))
+    space = {"model.latent": vl.IntRange((2, 4)), "training.batch_size": vl.Choice((50, 100))}
+    vl.sweep(vl.Sweep(quick, space, sampler="grid"), tmp_path / "sweep", trials=20)
+    rows = [(row["model.latent"], row["training.batch_size"]) for row in table(tmp_path / "sweep")]
+    assert sorted(rows) == [(str(latent), str(size)) for latent in (2, 3, 4) for size in (100, 50)]
+
+
+class Highest(optuna.samplers.BaseSampler):  # type: ignore[misc]
+    """A sampler of a user's own, that always draws the highest value."""
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        return {}
+
+    def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+        return {}
+
+    def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+        return param_distribution.high
+
+
+def test_any_sampler_and_pruner_of_optuna_is_taken(experiment: vl.Experiment, tmp_path: Path) -> None:
+    pruner = optuna.pruners.ThresholdPruner(upper=0.0)
+    settings = vl.Sweep(experiment, {"model.latent": vl.IntRange((2, 40))}, sampler=Highest(), pruner=pruner)
+    vl.sweep(settings, tmp_path / "sweep", trials=2)
+    rows = [(row["model.latent"], row["state"], row["epochs"]) for row in table(tmp_path / "sweep")]
+    assert rows == [("40", "pruned", "1")] * 2
+    assert trials_of(tmp_path / "sweep")[0].user_attrs["sampler seed"] is None
+
+
+def dark(measurement: vl.Measurement) -> vl.Section:
+    """A part of a user's own: what it measures tells which images it was given, and the model by its latents."""
+    pixel = float(measurement.test.pixels.mean())
+    return vl.Section("dark", (vl.Number("pixel", pixel), vl.Number("latents", sum(measurement.model.widths))))
+
+
+@pytest.mark.parametrize(("measured", "direction"), [("dark: latents", "maximise"), ("elbo: -ELBO", None)])
+def test_a_number_of_the_evaluation_is_of_the_images_held_out(
+    experiment: vl.Experiment, tmp_path: Path, measured: str, direction: Any
+) -> None:
+    binary = replace(experiment, binarisation=Threshold())
+    settings = vl.Sweep(
+        binary,
+        {"model.latent": vl.IntRange((2, 8))},
+        measured=measured,
+        direction=direction,
+        parts=(vl.Part("dark", "how dark images are", dark),),
+        sampler="random",
+        budget=vl.Budget(n_images=40),
+    )
+    results = vl.sweep(settings, tmp_path / "sweep", trials=3)
+    rows, trials = table(tmp_path / "sweep"), trials_of(tmp_path / "sweep")
+    values = [float(row[measured]) for row in rows]
+    assert values == sorted(values, reverse=direction == "maximise")
+    assert results.table.columns[1] == measured
+    run = vl.open_run(tmp_path / f"sweep/trial-000{rows[0]['trial']}")
+    if direction:
+        assert values == sorted((float(row["model.latent"]) for row in rows), reverse=True)
+        pixels = run.validation().images[:, 0] > 127
+        assert all(trial.user_attrs["dark: pixel"] == pytest.approx(pixels.mean()) for trial in trials)
+        first = vl.open_run(tmp_path / "sweep/trial-0000").rows[0]
+        assert trials[0].intermediate_values[1] == pytest.approx(-first["validation_total"])
+    else:
+        held_out = validation_as_test(run.load_data(), 40)
+        found = vl.evaluate(run.model, held_out, Threshold(), only=["elbo"], budget=settings.budget)
+        assert values[0] == pytest.approx(found.section("elbo").value("-ELBO"), abs=1e-4)
+        kept = read_evaluation(run.folder / "validation.json")
+        assert kept.section("elbo").value("-ELBO") == pytest.approx(values[0])
+
+
+def trials_of(out: Path, name: str = "sweep") -> list[Any]:
+    """The trials as Optuna has them."""
+    journal = optuna.storages.journal.JournalFileBackend(str(out / "journal.log"))
+    found: list[Any] = optuna.load_study(study_name=name, storage=optuna.storages.JournalStorage(journal)).trials
+    return found
+
+
+def test_trackers_are_given_every_trial(
+    experiment: vl.Experiment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Kept:
+        """A tracker that keeps what it is given."""
+
+        def __init__(self) -> None:
+            self.runs: dict[str, list[int]] = {}
+            self.latents: list[Any] = []
+
+        def start(self, run: vl.TrackedRun) -> None:
+            self.steps = self.runs.setdefault(run.folder.name, [])
+            self.latents.append(run.settings["model.latent"])
+
+        def log(self, metrics: Any, step: int) -> None:
+            self.steps.append(step)
+
+        def figure(self, name: str, figure: Any) -> None: ...
+
+        def finish(self, outcome: vl.Outcome) -> None: ...
+
+    monkeypatch.setattr("vaelab.tracking.trackers.draw", lambda source, left_out: ())
+    kept, settings = Kept(), vl.Sweep(experiment, {"model.latent": vl.IntRange((2, 20))})
+    vl.sweep(settings, tmp_path / "sweep", trials=2, log=[kept])
+    assert {name: len(steps) for name, steps in kept.runs.items()} == {"trial-0000": 2, "trial-0001": 2}
+    assert kept.latents == [trial.params["model.latent"] for trial in trials_of(tmp_path / "sweep")]
+    with pytest.raises(vl.UserError, match="did you mean tensorboard"):
+        vl.sweep(settings, tmp_path / "other", trials=1, log=["tensorbord"])
+    assert not (tmp_path / "other").exists()
+
+
+KILLED = """
+import os, signal, sys
+import optuna
+from pathlib import Path
+import vaelab as vl
+from vaelab.data import Threshold, validation_as_test
+from vaelab.evaluation import read_evaluation
+from vaelab.spec import members
+from vaelab.sweeps.reading import read_sweep
+
+drawn, draw = [], optuna.trial.Trial._suggest
+
+def killed_at_the_second(self, name, distribution):
+    drawn.append(name)
+    if len(drawn) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return draw(self, name, distribution)
+
+optuna.trial.Trial._suggest = killed_at_the_second
+space, out, storage = sys.argv[1:]
+vl.sweep(read_sweep(Path(space)), out, trials=2, storage=storage)
+"""
+
+
+@pytest.mark.parametrize("storage", ["journal", "sqlite"])
+def test_a_process_that_is_killed_as_it_draws_leaves_no_trial_behind(
+    experiment: vl.Experiment, tmp_path: Path, storage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is taken up, wherever the run is, beside a journal; in a database it is marked as failed from elsewhere."""
+    space = space_file(tmp_path, experiment)
+    place = str(tmp_path / "sweep.log") if storage == "journal" else f"sqlite:///{tmp_path}/sweep.db"
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(space), str(tmp_path / "first"), place], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    shutil.copytree(tmp_path, tmp_path.with_name(f"{tmp_path.name}-copy"))
+    settings = read_sweep(space)
+
+    monkeypatch.setattr("vaelab.sweeps.storage.GRACE", 1)
+    time.sleep(2 if storage == "sqlite" else 0)
+    vl.sweep(settings, tmp_path / "second", trials=2, storage=place)
+    states = {row["trial"]: row["state"] for row in table(tmp_path / "second")}
+    assert states == {"0": "complete" if storage == "journal" else "fail", "1": "complete"}
+
+    # In the folder where it began, it is taken up in either.
+    place = place.replace(str(tmp_path), f"{tmp_path}-copy")
+    vl.sweep(settings, tmp_path.with_name(f"{tmp_path.name}-copy") / "first", trials=2, storage=place)
+    rows = table(tmp_path.with_name(f"{tmp_path.name}-copy") / "first")
+    assert {row["state"] for row in rows} == {"complete"}
+    for row in rows:
+        run = vl.open_run(tmp_path.with_name(f"{tmp_path.name}-copy") / f"first/trial-000{row['trial']}")
+        assert str(run.experiment.training.optimiser.learning_rate) == row["training.optimiser.learning_rate"]
 
 
 def test_a_trial_whose_process_was_killed_is_taken_up(experiment: vl.Experiment, tmp_path: Path) -> None:
@@ -167,14 +355,21 @@ def test_a_trial_whose_process_was_killed_is_taken_up(experiment: vl.Experiment,
         ({"space": {"model.latent": {"choice": 3}}}, "model.latent.*array"),
         ({"space": {"model.latent": {"choice": [2, 3], "log": True}}}, "log: unknown field of Choice"),
         ({"space": {"model.latent": {"int": 3}}}, "model.latent"),
-        ({"startup": 0}, "startup"),
-        ({"prune": "yes"}, "prune"),
+        ({"sampler": {"kind": "tpe", "startup": 0}}, "startup"),
+        ({"sampler": "gird"}, "sampler is 'gird'.* did you mean grid"),
+        ({"sampler": "grid"}, "learning_rate: has too many values for the sampler 'grid'; give a choice"),
+        ({"pruner": True}, "pruner is True"),
+        ({"budget": {"n_images": 0}}, "budget: .*n_images"),
+        ({"measured": "evidenc: log p.x."}, "did you mean evidence"),
+        ({"measured": "elbo: rate"}, "give direction, minimise or maximise"),
+        ({"measured": "elbo: -ELBO", "settings": {"training.validation": 0}}, "held out"),
         ({"direction": "up"}, "direction"),
         ({"space": {}}, "space is empty"),
         ({"experiment": "vea"}, "did you mean vae"),
         ({"direktion": "maximise"}, "direktion.*did you mean direction"),
         ({"settings": {"training.validation": 0}}, "validation_total.*held out"),
-        ({"measured": "validation_totl"}, "validation_totl.*columns"),
+        ({"measured": "validation_totl"}, "validation_totl.* did you mean validation_total"),
+        ({"measured": "validation_totl", "direction": "minimise"}, "validation_totl.*columns"),
     ],
 )
 def test_a_space_that_cannot_be_searched_is_refused_in_one_line(

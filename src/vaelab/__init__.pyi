@@ -241,8 +241,20 @@ from .schedules import (
 from .sizes import CodeSpace as CodeSpace, PriorSizes as PriorSizes, Sizes as Sizes, Space as Space
 from .spec import Spec as Spec
 from .studies import Study as Study, StudySettings as StudySettings, run_study as run_study
-from .sweeps import Sweep as Sweep
-from .sweeps.sweep import SweepResults as SweepResults, sweep as sweep
+from .sweeps import (
+    CmaEs as CmaEs,
+    GridSearch as GridSearch,
+    Hyperband as Hyperband,
+    MedianPruner as MedianPruner,
+    NoPruner as NoPruner,
+    PrunerSpec as PrunerSpec,
+    RandomSearch as RandomSearch,
+    SamplerSpec as SamplerSpec,
+    Sweep as Sweep,
+    TreeParzen as TreeParzen,
+)
+from .sweeps.results import SweepResults as SweepResults
+from .sweeps.sweep import sweep as sweep
 from .trackers import (
     MLflow as MLflow,
     Outcome as Outcome,

@@ -59,7 +59,7 @@ class Parts(Command):
 def all_rooms() -> dict[str, type[Spec]]:
     """Every room by the field that takes it on the command line."""
     import vaelab.experiment  # its fields name every room of an experiment, so these are imported
-    import vaelab.ranges  # noqa: F401
+    import vaelab.sweeps  # noqa: F401
 
     def below(cls: type[Spec]) -> Iterator[type[Spec]]:
         for sub in cls.__subclasses__():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from vaelab.cli.command import Command, DataDir, Quiet, printer
+from vaelab.cli.command import Command, DataDir, LogEvery, LoggedTo, Quiet, printer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,16 @@ class Sweep(Command):
     """Path of a journal file or URL of a database, such as sqlite:///sweep.db; by default OUT/journal.log."""
     study: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Name of the study in the storage; by default that of the file."""
+    measured: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """Quantity by which trials are compared, such as 'evidence: log p(x)', instead of the file's."""
+    direction: Literal["minimise", "maximise"] | None = None
+    """Whether less or more of it is better; by default as is known of it."""
+    sampler: Annotated[str | None, tyro.conf.arg(metavar="WORD")] = None
+    """tpe, random, grid or cma-es, instead of the file's."""
+    pruner: Annotated[str | None, tyro.conf.arg(metavar="WORD")] = None
+    """median, hyperband or none, instead of the file's."""
+    log: LoggedTo = ()
+    log_every: LogEvery = 0
     data_dir: DataDir = None
     quiet: Quiet = False
 
@@ -38,8 +48,10 @@ class Sweep(Command):
         from vaelab.sweeps.reading import read_sweep
         from vaelab.sweeps.sweep import sweep
 
+        given = {name: getattr(self, name) for name in ("measured", "direction", "sampler", "pruner")}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         results = sweep(
-            read_sweep(self.path),
+            replace(read_sweep(self.path), **changes),
             self.out,
             trials=self.trials,
             storage=self.storage,
@@ -47,6 +59,8 @@ class Sweep(Command):
             data_directory=self.data_dir,
             show=not self.quiet,
             say=printer(self.quiet),
+            log=self.log,
+            log_every=self.log_every,
         )
         print_table(results.table)
         print(f"results: {self.out / 'sweep.csv'}")

@@ -35,7 +35,10 @@ from vaelab.data.sklearn_tables import SklearnTable as SklearnTable
 from vaelab.data.table_files import Csv as Csv, Parquet as Parquet
 from vaelab.data.in_memory import InMemory as InMemory
 from vaelab.data.limited import Limited as Limited
-from vaelab.data.validation import training_and_validation as training_and_validation
+from vaelab.data.validation import (
+    training_and_validation as training_and_validation,
+    validation_as_test as validation_as_test,
+)
 from vaelab.data.binarisation import (
     AnyBinarisation as AnyBinarisation,
     BinarisationSpec as BinarisationSpec,

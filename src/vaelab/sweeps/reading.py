@@ -10,12 +10,19 @@ from typing import Any
 from vaelab.codec import decode, encode
 from vaelab.data import parse_source
 from vaelab.errors import UserError, did_you_mean
+from vaelab.evaluation import Budget
 from vaelab.experiment import Experiment
 from vaelab.files import read_json
 from vaelab.presets import preset
 from vaelab.ranges import RangeSpec
 from vaelab.spec import Spec, tag_of, words
+from vaelab.sweeps.pruners import PrunerSpec
+from vaelab.sweeps.samplers import SamplerSpec
 from vaelab.sweeps.settings import Sweep, with_settings
+
+_PARTS: dict[str, type[Spec]] = {"sampler": SamplerSpec, "pruner": PrunerSpec, "budget": Budget}
+# What only Python can give.
+_NOT_JSON = {"parts"}
 
 
 def read_sweep(path: Path, specs: Sequence[type[Spec]] = ()) -> Sweep:
@@ -34,7 +41,7 @@ def read_sweep(path: Path, specs: Sequence[type[Spec]] = ()) -> Sweep:
         source = {} if data is None else {"data": encode(parse_source(data)) if isinstance(data, str) else data}
         values["experiment"] = with_settings(base | source, values.pop("settings", {}))
     space = values.pop("space", None)
-    known = ("experiment", "data", "settings", "space", *Sweep.__dataclass_fields__)
+    known = [*("experiment", "data", "settings", "space"), *(Sweep.__dataclass_fields__.keys() - _NOT_JSON)]
     for name in values:
         if name not in known:
             raise UserError(f"{path}: {name}: unknown field of a sweep{did_you_mean(name, known)}")
@@ -42,6 +49,9 @@ def read_sweep(path: Path, specs: Sequence[type[Spec]] = ()) -> Sweep:
         raise UserError(f"{path}: experiment is missing; name a preset, or give an experiment's JSON")
     experiment = decode(Experiment, values.pop("experiment"), f"{path}: experiment", specs)
     ranges = dict(_ranges(space, f"{path}: space", specs)) if isinstance(space, dict) else space
+    for name, room in _PARTS.items():
+        if isinstance(values.get(name), dict):
+            values[name] = decode(room, values[name], f"{path}: {name}", specs)
     try:
         return Sweep(experiment, ranges, **values)
     except UserError as error:

@@ -6,15 +6,20 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from annotated_types import Ge
 
 from vaelab.codec import decode, encode
 from vaelab.errors import UserError, did_you_mean
+from vaelab.evaluation import PARTS, Budget, Part
+from vaelab.evaluation.budget import QUICK
 from vaelab.experiment import Experiment
 from vaelab.ranges import RangeSpec
 from vaelab.spec import Spec, classes_in
+from vaelab.sweeps.pruners import MedianPruner, NoPruner, PrunerSpec
+from vaelab.sweeps.quantity import Direction, direction_of, part_of
+from vaelab.sweeps.samplers import SamplerSpec, TreeParzen
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,21 @@ class Sweep(Spec):
     space: Any
     """The ranges by setting, such as `{"model.latent": IntRange((2, 32))}`."""
     measured: str = "validation_total"
-    """The column of metrics.csv that is compared, after the last epoch."""
-    direction: Literal["minimise", "maximise"] = "minimise"
-    """Whether less of it is better, or more."""
-    prune: bool = True
-    """End a trial after an epoch at which it is worse than the median of the others."""
-    startup: Annotated[int, Ge(1)] = 10
-    """Trials that are drawn at random, and not pruned, before the others are chosen by their results."""
+    """A column of metrics.csv, as it is after the last epoch, or a number of the evaluation of the validation images,
+    such as `evidence: log p(x)`, under the names that `vaelab evaluate` prints."""
+    direction: Direction | None = None
+    """Whether less or more of it is better; by default as is known of it."""
+    sampler: SamplerSpec = TreeParzen()
+    """Decides what is tried next."""
+    pruner: PrunerSpec | None = None
+    """Ends trials early; by default `median` for a column and `none` for a number of the evaluation, which is known at
+    the end alone. A pruner that is given then compares the totals of the validation images."""
+    budget: Budget = Budget(**QUICK)
+    """Images and draws of the evaluation, if a number of it is measured."""
     seed: Annotated[int, Ge(0)] = 0
     """Decides, with the number of a trial, what is drawn for it."""
+    parts: tuple[Part, ...] = ()
+    """Parts of the evaluation of your own, which `measured` may name."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,15 +67,44 @@ class Sweep(Spec):
                 raise UserError(
                     f"space: {name}: is {values!r}, but must be an IntRange, FloatRange, Choice or a range of your own"
                 )
-        if self.measured.startswith("validation_") and self.experiment.training.validation == 0:
+        part, _ = part_of(self.measured)
+        known = [each.name for each in (*PARTS, *self.parts)]
+        if part and part not in known:
+            hint = did_you_mean(part, known)
+            raise UserError(f"measured is {self.measured!r}, but the evaluation has the parts {', '.join(known)}{hint}")
+        if (part or self.measured.startswith("validation_")) and self.experiment.training.validation == 0:
             raise UserError(
                 f"measured is {self.measured!r}, but training.validation is 0, so that no images are held out; give "
                 "their number, or null for a twelfth, or measure another column of metrics.csv"
+            )
+        if self.direction is None and direction_of(self.measured) is None:
+            hint = did_you_mean(self.measured, ("validation_total", "validation_reconstruction", "test_total"))
+            raise UserError(
+                f"measured is {self.measured!r}, of which neither less nor more is known to be better"
+                + (hint or "; give direction, minimise or maximise")
             )
         first = {name: values.ends()[0] for name, values in self.space.items()}
         for name, values in self.space.items():
             for value in values.ends():
                 self.experiment_of(first | {name: value})
+
+    @property
+    def better(self) -> Direction:
+        """Whether less or more of the quantity is better."""
+        found = self.direction or direction_of(self.measured)
+        assert found is not None
+        return found
+
+    @property
+    def pruning(self) -> PrunerSpec:
+        """What ends trials early."""
+        return self.pruner or (NoPruner() if part_of(self.measured)[0] else MedianPruner())
+
+    @property
+    def epochs(self) -> int:
+        """The largest number of epochs of a trial."""
+        varied = self.space.get("training.epochs")
+        return max(varied.ends()) if varied else self.experiment.training.epochs
 
     def experiment_of(self, values: Mapping[str, Any]) -> Experiment:
         """The experiment with these values of its settings.
