@@ -78,6 +78,7 @@ ROWS = {
     "WAE-MMD, IMQ": Row(objective=vl.Wae(kernel=vl.InverseMultiquadratic())),
     "sliced Wasserstein": Row(objective=vl.SlicedWasserstein()),
     "adversarial autoencoder": Row(objective=vl.Adversarial()),
+    "RHVAE": Row(objective=vl.RiemannianHamiltonian()),
     "MS-SSIM penalty": Row(objective=vl.Perceptual(vl.Elbo(), vl.MsSsim(), weight=20.0)),
     "VAE-GAN": Row(objective=vl.VaeGan()),
     # Posteriors.
@@ -97,6 +98,7 @@ ROWS = {
     "lookup-free, 7 bits": _codes(vl.LookupFree(bits=7)),
     "binary spherical, 7 bits": _codes(vl.BinarySpherical(bits=7)),
     "SimVQ of 128": _codes(vl.SimVq(size=128)),
+    "hierarchical codebook, 5 x 5 x 5": _codes(vl.HierarchicalCodebook(size=5, levels=3)),
     "Gumbel-softmax, 10 x 10": _codes(vl.GumbelSoftmax(size=10, variables=2), latent=20),
     "categorical 10 x 10, VIMCO": _codes(_CATEGORICAL, latent=20, objective=vl.Vimco()),
     "categorical 10 x 10, wake-sleep": _codes(_CATEGORICAL, latent=20, objective=vl.ReweightedWakeSleep()),
@@ -110,6 +112,7 @@ ROWS = {
     "MAF, afterwards": _fitted(vl.Flow(transform=vl.Maf())),
     "IAF, afterwards": _fitted(vl.Flow(transform=vl.Iaf())),
     "diffusion, afterwards": _fitted(vl.Diffusion()),
+    "uniform on the manifold, afterwards": _fitted(vl.UniformManifold()),
     # Points instead of densities, and densities fitted to them.
     "RAE, L2": Row(vl.VAE(2, network=_NET, posterior=vl.Deterministic()), vl.Rae(regulariser=vl.L2())),
     "RAE, gradient penalty": Row(

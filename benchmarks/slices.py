@@ -3,10 +3,11 @@
 Each loop has a process of its own, since what vaelab sets in the allocator would speed up the others too.
 """
 
+import itertools
 import multiprocessing
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -68,6 +69,19 @@ class Loop:
         # A training takes SIGTERM as a request to end with its current step.
         self.process.kill()
         self.process.join()
+
+
+def warm_up(loops: dict[str, Loop], seconds: float) -> None:
+    """A slice of each that does not count: the first ones load kernels and grow the heap."""
+    for loop in loops.values():
+        loop.slice(seconds)
+        loop.speeds.clear()
+
+
+def turns(loops: dict[str, Loop], rounds: int) -> Iterator[str]:
+    """Whose slice is next: one of each loop in a round, and the other way round in the next one."""
+    orders = itertools.cycle((list(loops), list(reversed(loops))))
+    return itertools.chain.from_iterable(itertools.islice(orders, rounds))
 
 
 def peak(device: torch.device, dtype: torch.dtype, seconds: float = 0.4, size: int = 2048) -> float:

@@ -15,7 +15,6 @@ With bf16 the plain loop runs under autocast, and once more in fp32. pythae's tr
 
 import argparse
 import importlib.util
-import itertools
 import statistics
 import tempfile
 from multiprocessing.connection import Connection
@@ -25,7 +24,7 @@ import numpy as np
 import torch
 
 import vaelab as vl
-from slices import Gate, Loop, peak
+from slices import Gate, Loop, peak, turns, warm_up
 from vaelab.data.store import DataNotFound
 from vaelab.training.device import choose_device, computes_in_bf16, describe_machine
 from vaelab.training.train import train
@@ -57,7 +56,6 @@ class Gated(Watcher):
 
 
 def ours(pipe: Connection, images: np.ndarray, device: str, bf16: bool, compiled: bool) -> None:
-    gate = Gate(pipe, torch.device(device))
     experiment = vl.preset(
         "vae",
         epochs=FOREVER,
@@ -66,11 +64,19 @@ def ours(pipe: Connection, images: np.ndarray, device: str, bf16: bool, compiled
         device=device,
         compile=compiled,
     )
-    # A test pass over one image, since only steps are compared.
+    with tempfile.TemporaryDirectory() as folder:
+        train_for_ever(pipe, experiment, images, f"{folder}/run")
+
+
+def train_for_ever(pipe: Connection | None, experiment: vl.Experiment, images: np.ndarray, folder: str) -> None:
+    """vaelab's own training, held back between slices by who holds the other end of the pipe, if there is one.
+
+    The test pass is over one image, since only steps are compared.
+    """
+    watcher = None if pipe is None else Gated(Gate(pipe, torch.device(experiment.training.device)))
     splits = {"train": range(1, len(images)), "test": range(1)}
     data = vl.ImageData("images", images, splits=splits)
-    with tempfile.TemporaryDirectory() as folder:
-        train(experiment, f"{folder}/run", data=data, watcher=Gated(gate), show=False)
+    train(experiment, folder, data=data, watcher=watcher, show=False)
 
 
 def pythae(pipe: Connection, images: np.ndarray, device: str, bf16: bool) -> None:
@@ -186,18 +192,13 @@ def main() -> None:
     print(f"{chosen.rounds} rounds of {chosen.seconds:g} s a loop\n", flush=True)
 
     dtype = torch.bfloat16 if bf16 else torch.float32
-    # The first slices load kernels and grow the heap.
-    for loop in loops.values():
-        loop.slice(chosen.seconds)
-        loop.speeds.clear()
+    warm_up(loops, chosen.seconds)
     peak(device, dtype)
     peaks, shares = [peak(device, dtype)], {name: [] for name in loops}
-    order = itertools.cycle((list(loops), list(reversed(loops))))
-    for names, _ in zip(order, range(chosen.rounds), strict=False):
-        for each in names:
-            speed = loops[each].slice(chosen.seconds)
-            peaks.append(peak(device, dtype))
-            shares[each].append(speed * FLOP_PER_IMAGE / statistics.mean(peaks[-2:]))
+    for each in turns(loops, chosen.rounds):
+        speed = loops[each].slice(chosen.seconds)
+        peaks.append(peak(device, dtype))
+        shares[each].append(speed * FLOP_PER_IMAGE / statistics.mean(peaks[-2:]))
     report(loops, shares, peaks)
     for loop in loops.values():
         loop.stop()
