@@ -21,7 +21,9 @@ from pathlib import Path
 # One thread per test process: two processes share the cores, and results do not depend on the load.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from jaxtyping import install_import_hook
+import jaxtyping
+
+from .shapes import checked
 
 # Shape annotations are checked in tests only, so users do not pay for it. Modules are selected by their source text,
 # because the hook must be installed before they are imported.
@@ -31,7 +33,8 @@ _CHECKED = [
     for path in sorted(_SOURCE.rglob("*.py"))
     if path.name != "__init__.py" and "from jaxtyping import" in path.read_text()
 ]
-_hook = install_import_hook(_CHECKED, "beartype.beartype")
+jaxtyping.jaxtyped = checked  # type: ignore[assignment]
+_hook = jaxtyping.install_import_hook(_CHECKED, "beartype.beartype")
 
 import numpy as np
 import pytest
