@@ -97,9 +97,16 @@ def mnist() -> ImageData:
 
 
 @pytest.fixture(scope="session")
-def explorer_site(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what all processes of the tests make once, each thing under its own lock."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def explorer_site(digits_file: Path, shared: Path) -> Site:
     """The explorer's page with a VAE and a CVAE of few epochs; skips the test if the page is not built."""
-    return write_site(digits_file, tmp_path_factory.mktemp("explorer"))
+    return write_site(digits_file, shared / "explorer")
 
 
 @pytest.fixture(scope="module")

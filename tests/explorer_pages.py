@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 from torch import Tensor
 
@@ -21,9 +22,10 @@ from vaelab.data import Npz
 from vaelab.explorer.page import built_page, explore
 from vaelab.models.model import Model
 from vaelab.presets import PRESETS
-from vaelab.training import Run
+from vaelab.training import Run, open_run
 
 from .browser import opened
+from .shapes import unchecked
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -49,22 +51,25 @@ class Site:
 
 
 def write_site(digits_file: Path, folder: Path) -> Site:
-    """Train the study's VAE, with a snapshot, and its CVAE, and write one page with both."""
+    """The study's VAE, with a snapshot, its CVAE and one page with both, made unless the folder has them."""
     try:
         built_page()
     except UserError as absent:
         pytest.skip(str(absent))
     pytest.importorskip("onnxscript", reason="the explorer exports models, which needs pip install '.[export]'")
-    runs = []
-    for name, every in (("vae", 2), ("cvae", 0)):
-        experiment = replace(PRESETS[name][1], data=Npz(str(digits_file)))
-        settings = replace(experiment.training, epochs=3, seed=0, device="cpu", snapshot_every=every)
-        runs.append(train(replace(experiment, training=settings), folder / name))
-    file = explore(*runs, snapshots=True).write(folder / "page.html")
+    file = folder / "page.html"
+    with FileLock(f"{folder}.lock"):
+        if not file.exists():
+            for name, every in (("vae", 2), ("cvae", 0)):
+                experiment = replace(PRESETS[name][1], data=Npz(str(digits_file)))
+                settings = replace(experiment.training, epochs=3, seed=0, device="cpu", snapshot_every=every)
+                train(replace(experiment, training=settings), folder / name)
+            with unchecked():
+                explore(folder / "vae", folder / "cvae", snapshots=True).write(file)
     with np.load(digits_file) as data:
         images = torch.from_numpy(data["test_images"]).float() / 255
         labels = torch.from_numpy(data["test_labels"]).long()
-    return Site(file, *runs, images.view(-1, 1, 28, 28), labels)
+    return Site(file, open_run(folder / "vae"), open_run(folder / "cvae"), images.view(-1, 1, 28, 28), labels)
 
 
 class Screen:

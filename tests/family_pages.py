@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -19,6 +18,7 @@ from vaelab.explorer.page import Explorer, built_page, explore
 from vaelab.testing.objectives import away
 
 from .browser import overflow, violations
+from .shapes import unchecked
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -51,13 +51,10 @@ def model_of(spec: Any, data: ImageData) -> Any:
 
 
 def page_of(*runs: Any, **settings: Any) -> Explorer:
-    """A page, made without checks of shapes at run time, which would make tracing several times as slow."""
+    """A page, made without checks of shapes."""
     need_built_page()
-    jaxtyping.config.update("jaxtyping_disable", True)
-    try:
+    with unchecked():
         return explore(*runs, **settings)
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def saved(models: dict[str, Any], folder: Path) -> list[Path]:

@@ -6,11 +6,12 @@ checks take more than half of the time of all tests.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import inspect
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jaxtyping
@@ -26,6 +27,16 @@ _by_type: dict[type, bool] = {}
 
 class _Unknown(Exception):
     """There is more to check than types, shapes and dtypes."""
+
+
+@contextlib.contextmanager
+def unchecked() -> Iterator[None]:
+    """No checks within: while a model is traced they would take several times as long as the tracing."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def described(value: Any) -> Any:

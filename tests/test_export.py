@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jaxtyping
 import numpy as np
 import onnx
 import onnxruntime
@@ -34,6 +33,7 @@ from vaelab.sizes import Sizes
 from vaelab.testing.objectives import away
 
 from .conftest import Cli
+from .shapes import unchecked
 
 LABELS = ImageFormat(1, 8, 8, ("cat", "<b>d&g</b>", "ünï\u2028"))
 PLAIN = ImageFormat(1, 8, 8)
@@ -134,10 +134,8 @@ FEWER = dict.fromkeys((*CODES, "foreign", "modules"), ("encoder", "decoder"))
 
 @pytest.fixture(autouse=True)
 def untyped() -> Iterator[None]:
-    """No checks of shapes at run time, which would make tracing several times as slow."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
+    with unchecked():
+        yield
 
 
 def built(name: str, spread: float = 5.0) -> Any:

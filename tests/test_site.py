@@ -51,13 +51,9 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="session")
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The folder of the built site, without outputs of notebooks; with an explorer where its page is built.
-
-    Several test processes share one.
-    """
-    shared = tmp_path_factory.getbasetemp()
-    folder = (shared if worker_id == "master" else shared.parent) / "site"
+def site(request: pytest.FixtureRequest, shared: Path) -> Path:
+    """The folder of the built site, without outputs of notebooks; with an explorer where its page is built."""
+    folder = shared / "site"
     with FileLock(f"{folder}.lock"):
         if not (folder / "log.txt").exists():
             build(request, folder)
