@@ -88,7 +88,8 @@ SMALL: tuple[Spec, ...] = (
     Limited(vl.Digits(), 20),
     vl.IntRange((2, 32), log=True),
     vl.FloatRange((1e-4, 1e-2), log=True),
-    vl.Choice((2, "grey", (16, 16), vl.Mixture(components=3))),
+    vl.Choice((2, "grey", (16, 16), vl.Mixture(components=3), vl.StandardNormal())),
+    vl.Choice(("standard-normal", vl.StandardNormal())),
     PowersOfTwo(),
 )
 ROOMS = (

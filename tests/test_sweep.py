@@ -102,6 +102,10 @@ def test_parts_of_the_experiment_that_only_python_has_are_kept(experiment: vl.Ex
     assert results.best.objective == own.objective
     assert results.best.model.network is network
     assert table(tmp_path / "sweep")[0]["state"] == "complete"
+    assert table(tmp_path / "sweep")[0]["model.prior"] in (
+        "standard-normal",
+        '{"components": 2, "full": false, "kind": "mixture"}',
+    )
 
 
 @pytest.mark.parametrize("pruner", [vl.MedianPruner(startup=2), vl.Hyperband()], ids=lambda pruner: pruner.kind)

@@ -106,27 +106,39 @@ class Choice(RangeSpec):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "values", tuple(map(_plain, self.values)))
-        if not self.values or len(set(self._labels)) < len(self.values):
-            raise UserError(f"choice is [{', '.join(self._labels)}], but must have at least one value, each once")
+        texts = list(map(_text, self.values))
+        if not self.values or len(set(texts)) < len(texts):
+            raise UserError(f"choice is [{', '.join(texts)}], but must have at least one value, each once")
 
     def __hash__(self) -> int:
-        return hash((*self._labels,))
+        return hash((*map(_text, self.values),))
 
     @property
-    def _labels(self) -> list[str]:
-        return [json.dumps(value, sort_keys=True) for value in self.values]
+    def _by_label(self) -> dict[str, Any]:
+        """The values by the texts that a study holds: a word, the kind of a part that has no settings, or JSON."""
+        short = {_label(value): value for value in self.values}
+        return short if len(short) == len(self.values) else {_text(value): value for value in self.values}
 
     def distribution(self) -> Any:
-        """Each with the same probability, known by its JSON."""
-        return optuna().distributions.CategoricalDistribution(self._labels)
+        """Each with the same probability."""
+        return optuna().distributions.CategoricalDistribution([*self._by_label])
 
     def ends(self) -> Sequence[Any]:
         """Every choice."""
         return self.values
 
     def value(self, drawn: Any) -> Any:
-        """The choice of this JSON."""
-        return json.loads(drawn)
+        """The choice of this text."""
+        return self._by_label[drawn]
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _label(value: Any) -> str:
+    named = value["kind"] if isinstance(value, dict) and value.keys() == {"kind"} else value
+    return named if isinstance(named, str) else _text(value)
 
 
 def _plain(value: Any) -> Any:

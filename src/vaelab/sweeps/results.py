@@ -86,7 +86,7 @@ class Trials:
         rows = []
         for number, state, value, *rest in map(self.cells, self.ordered):
             shown = f"{value:.4f}" if state == "complete" else state
-            rows.append((f"trial-{number:04d}", shown, *map(str, rest)))
+            rows.append((f"trial-{number:04d}", shown, *map(_shown, rest)))
         columns = tuple(name for name in self.columns if name != "state")
         return SweepResults(Table(title, columns, tuple(rows)), self.best, out)
 
@@ -94,3 +94,7 @@ class Trials:
 def is_complete(trial: Any) -> bool:
     """Whether a trial has ended with a value."""
     return bool(trial.state.name == "COMPLETE")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

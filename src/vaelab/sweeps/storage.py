@@ -77,9 +77,10 @@ def open_study(sweep: Sweep, digest: str, storage: str, name: str) -> Any:
             direction=sweep.better.replace("ise", "ize"),
             load_if_exists=True,
         )
-        if "sweep" not in study.user_attrs:
-            study.set_user_attr("sweep", began)
+        if not began.keys() <= study.user_attrs.keys():
             study.set_metric_names([sweep.measured])
+            for field in began.keys() - study.user_attrs.keys():
+                study.set_user_attr(field, began[field])
     check_same(study, began, name)
     return study
 
@@ -90,8 +91,7 @@ def check_same(study: Any, began: dict[str, Any], name: str) -> None:
     Raises:
         UserError: naming what differs.
     """
-    stored = study.user_attrs.get("sweep", {})
-    differing = [field for field in began if stored.get(field) != began[field]]
+    differing = [field for field in began if study.user_attrs.get(field) != began[field]]
     if differing:
         raise UserError(
             f"the study {name!r} was begun with another {differing[0]}; give it the same, or name another study"

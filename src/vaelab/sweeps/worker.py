@@ -138,6 +138,7 @@ class Worker:
             return
         with reaching(self.storage):
             live = self._live(number)
+            live.set_user_attr("run", str(self._folder(number)))
             live.set_user_attr("attempts", attempts)
             live.set_user_attr("worker", f"{socket.gethostname()}:{os.getpid()}")
             live.set_user_attr("sampler", self.settings.sampler.kind)
@@ -176,7 +177,7 @@ class Worker:
 
         run = train(
             experiment,
-            self.out / f"trial-{live.number:04d}",
+            self._folder(live.number),
             resume=True,
             data=self.images,
             show=self.show,
@@ -237,6 +238,9 @@ class Worker:
         with reaching(self.storage):
             found: list[Any] = self.study.get_trials(deepcopy=False)
             return found
+
+    def _folder(self, number: int) -> Path:
+        return self.out / f"trial-{number:04d}"
 
     def _claim(self, what: int | str) -> Path:
         """The path whose lock is the claim on a trial."""
