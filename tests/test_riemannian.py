@@ -23,6 +23,8 @@ from vaelab.metrics.evidence import Joint, exact_evidence
 from vaelab.models.vae import VAEModel
 from vaelab.schedules import Progress
 
+from .gradients import check_gradients
+
 START = Progress(epoch=1, step=0, steps=1, epochs=1, n_images=5)
 STEP = torch.tensor([0.2, 0.1], dtype=torch.float64)
 
@@ -188,15 +190,7 @@ def test_its_gradient_matches_finite_differences(x: Tensor) -> None:
         found: Tensor = objective(model(x), START)
         return found
 
-    value().backward()
-    for weight in [*model.parameters(), *objective.parameters()]:
-        flat, h = weight.data.view(-1), 1e-5
-        i, ends = len(flat) // 2, []
-        for change in (h, -2 * h):
-            flat[i] += change
-            ends.append(float(value().detach()))
-        flat[i] += h
-        assert float(weight.grad.view(-1)[i]) == pytest.approx((ends[0] - ends[1]) / (2 * h), rel=1e-4, abs=1e-5)
+    check_gradients(value, [*model.parameters(), *objective.parameters()], h=1e-5)
 
 
 def test_the_metric_remembers_the_latest_images(x: Tensor) -> None:

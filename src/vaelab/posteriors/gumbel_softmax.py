@@ -8,12 +8,12 @@ from torch.distributions import RelaxedOneHotCategorical
 from torch.nn.functional import one_hot
 
 from vaelab.contract import Draw, Network
-from vaelab.errors import UserError
+from vaelab.posteriors.annealed import AnnealedPosterior
 from vaelab.posteriors.categorical import CategoricalCodesPosterior
-from vaelab.schedules import Progress, ScheduleSpec
+from vaelab.schedules import ScheduleSpec
 
 
-class GumbelSoftmaxPosterior(CategoricalCodesPosterior):
+class GumbelSoftmaxPosterior(AnnealedPosterior, CategoricalCodesPosterior):
     """Categorical codes that are trained through a continuous relaxation of their draws.
 
     y = softmax((logits + g) / T), g standard Gumbel noise: Jang, Gu and Poole (2017), equation 2. In training the
@@ -38,21 +38,8 @@ class GumbelSoftmaxPosterior(CategoricalCodesPosterior):
         straight_through: bool,
     ) -> None:
         super().__init__(network, latent, size, variables, learned)
-        self.schedule, self.straight_through = temperature, straight_through
-        self.follow(Progress(epoch=1, step=0, steps=1, epochs=1))
-
-    def follow(self, progress: Progress) -> None:
-        """Set the temperature of the next draws.
-
-        Raises:
-            UserError: the schedule gives a temperature that is not positive.
-        """
-        self.temperature = self.schedule(progress)
-        if not self.temperature > 0:
-            raise UserError(
-                f"GumbelSoftmax.temperature is {self.temperature} after {progress.elapsed:g} epochs, but must be > 0; "
-                "let its schedule end above 0"
-            )
+        self.straight_through = straight_through
+        self.anneal(temperature)
 
     def forward(self, h: Float[Tensor, "B F"], samples: int) -> Draw:
         """`samples` draws: codes, and in training the vectors averaged with relaxed shares."""

@@ -8,17 +8,17 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
 from vaelab.contract import Network
-from vaelab.errors import UserError
+from vaelab.posteriors.annealed import AnnealedPosterior
 from vaelab.posteriors.quantising import QuantisingPosterior
 from vaelab.posteriors.residual_codebook import nearest_by_level, sum_of_levels
-from vaelab.schedules import Progress, ScheduleSpec
+from vaelab.schedules import ScheduleSpec
 from vaelab.sizes import CodeSpace
 
 # Each codebook starts this much shorter than the one before it.
 _SHRINK = 0.5
 
 
-class HierarchicalCodebookPosterior(QuantisingPosterior):
+class HierarchicalCodebookPosterior(AnnealedPosterior, QuantisingPosterior):
     """Codebooks for residuals, trained through Gumbel-softmax with hard codes (Hosking, Tang and Lapata 2022).
 
     With r the residual of a level, code = argmax_k (-|r - e_k|^2 + g_k), and the gradient is that of
@@ -46,22 +46,9 @@ class HierarchicalCodebookPosterior(QuantisingPosterior):
         super().__init__(network, latent, CodeSpace(network.positions * levels, size))
         lengths = _SHRINK ** torch.arange(levels)[:, None, None]
         self.codebooks = nn.Parameter(normalize(torch.randn(levels, size, latent), dim=-1) * lengths)
-        self.schedule, self.depth_dropout = temperature, depth_dropout
+        self.depth_dropout = depth_dropout
         self.norm_weight, self.norm_ratio = norm_weight, norm_ratio
-        self.follow(Progress(epoch=1, step=0, steps=1, epochs=1))
-
-    def follow(self, progress: Progress) -> None:
-        """Set the temperature of the next draws.
-
-        Raises:
-            UserError: the schedule gives a temperature that is not positive.
-        """
-        self.temperature = self.schedule(progress)
-        if not self.temperature > 0:
-            raise UserError(
-                f"HierarchicalCodebook.temperature is {self.temperature} after {progress.elapsed:g} epochs, but must "
-                "be > 0; let its schedule end above 0"
-            )
+        self.anneal(temperature)
 
     def quantise(self, vectors: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
         """The sums of the levels' vectors, and the codes of each level; with `learn` drawn and cut off."""
