@@ -1,12 +1,12 @@
 """Models of colour images side by side: bits per dimension of test images, errors of reconstructions, and one figure.
 
-    python benchmarks/colour.py NAME=RUN ... [--data SOURCE] [--images 10000] [--samples 1] [--figure FILE] [--out FILE]
+    python benchmarks/colour.py NAME=RUN ... [--images 10000] [--samples 1] [--figure FILE] [--out FILE]
 
-Each RUN is a folder that `vaelab train` made, all of images of one shape. Bits per dimension are those of the
-importance bound with k samples per image, which for k = 1 is one draw of the ELBO: only for a likelihood that is a mass
-on the 256 values of a pixel. The error of a reconstruction, the mean of p(x | z) at the posterior mean, is given for
-all as the peak signal-to-noise ratio, -10 log10 of the mean squared error of an image in [0, 1]. 95 % intervals
-resample the images (the bootstrap); they do not cover other trainings.
+Each RUN is a folder that `vaelab train` made, all of the same images; those that --limit left out are measured too.
+Bits per dimension are those of the importance bound with k samples per image, which for k = 1 is one draw of the ELBO:
+only for a likelihood that is a mass on the 256 values of a pixel. The error of a reconstruction, the mean of p(x | z)
+at the posterior mean, is given for all as the peak signal-to-noise ratio, -10 log10 of the mean squared error of an
+image in [0, 1]. 95 % intervals resample the images (the bootstrap); they do not cover other trainings.
 
 The figure has the first test image of each class, what each model makes of it, and as many draws from each prior.
 """
@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 import vaelab as vl
+from vaelab.data import Limited
 from vaelab.figures.rows import first_of_each_class
 from vaelab.measured import MeasuredModel
 from vaelab.metrics.evidence import importance_bound_over
@@ -96,19 +97,18 @@ def picture(runs: dict[str, vl.Run], test: vl.ImageData) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="NAME=RUN")
-    parser.add_argument("--data", help="test images to measure, instead of those of the first run")
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--samples", type=int, default=1, help="importance samples per image")
     parser.add_argument("--figure", type=Path, default=Path("docs/images/colour.png"))
     parser.add_argument("--out", type=Path, default=Path("runs/colour.json"))
     chosen = parser.parse_args()
     runs = {name: vl.open_run(folder) for name, _, folder in (each.partition("=") for each in chosen.runs)}
-    data = vl.open_data(chosen.data) if chosen.data else next(iter(runs.values())).load_data()
-    test = data.split("test")
+    source = next(iter(runs.values())).experiment.data
+    # A run that was trained on some of the images is measured on all.
+    test = vl.open_data(source.source if isinstance(source, Limited) else source).split("test")
     images = picture(runs, test)
     names = ["image", *runs, *(f"drawn: {name}" for name in runs)]
-    classes = [test.classes[label] for label in range(images.shape[1])] if test.classes else []
-    save_figure(image_grid(images, names, classes, gaps=((1, 1 + len(runs)), ())), chosen.figure)
+    save_figure(image_grid(images, names, gaps=((1, 1 + len(runs)), ())), chosen.figure)
 
     found = {name: measure(run, test, chosen) for name, run in runs.items()}
     chosen.out.parent.mkdir(parents=True, exist_ok=True)

@@ -119,7 +119,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         groups = {point: Group(point, f"{folder}/{number}", str(device)) for number, point in enumerate(points)}
         loops = {str(point): group.loop for point, group in groups.items()}
         try:
-            warm_up(loops, chosen.seconds)
+            warm_up(loops, chosen.seconds / 4)
             for name in turns(loops, chosen.rounds):
                 loops[name].slice(chosen.seconds)
         finally:

@@ -83,7 +83,11 @@ def test_places_of_latents_are_places_of_the_image() -> None:
 
 @pytest.mark.parametrize(
     ("channels", "groups", "message"),
-    [((16, 12), 8, "has 12, but must be multiples of groups, 8"), ((8, 16), 8, "has 8, but"), ((), 4, "is empty")],
+    [
+        ((16, 12), 8, "has 12, but groups is 8: each must be a multiple of it, at least 16"),
+        ((8, 16), 8, "has 8, but"),
+        ((), 4, "is empty"),
+    ],
 )
 def test_channels_that_cannot_be_grouped_are_refused(channels: Any, groups: int, message: str) -> None:
     with pytest.raises(vl.UserError, match=message):

@@ -81,8 +81,8 @@ class AutoencoderKl(NetworkSpec):
             # A group of one channel is zero on a map of one place, and passes no gradient.
             if width % self.groups or width < 2 * self.groups:
                 raise UserError(
-                    f"AutoencoderKl.channels has {width}, but must be multiples of groups, {self.groups}, from twice "
-                    "as many on; change one of them"
+                    f"AutoencoderKl.channels has {width}, but groups is {self.groups}: each must be a multiple of it, "
+                    f"at least {2 * self.groups}; change one of them"
                 )
 
     def build(self, sizes: Sizes) -> Network:
