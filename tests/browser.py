@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,17 +49,16 @@ def started() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(
-    browser: Browser, file: Path, width: int = 1440, scheme: str = "light", fragment: str = ""
-) -> Iterator[tuple[Page, list[str]]]:
-    """A fully loaded page from disk and a list of its problems: console messages, script errors, requests.
+def window(
+    browser: Browser, width: int = 1440, scheme: str = "light"
+) -> Iterator[Callable[[Path, str], tuple[Page, list[str]]]]:
+    """A function that shows a page from disk, fully loaded, with a list of its problems: console messages, script
+    errors, requests. One window for many pages spares each a process of its own.
 
     Args:
         browser: a started browser.
-        file: the page.
         width: the width of the window in pixels; a phone up to 500.
         scheme: "light" or "dark".
-        fragment: what follows # in its address.
     """
     phone = width <= 500
     context = browser.new_context(
@@ -81,12 +80,26 @@ def opened(
     page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
     page.on("request", request)
     page.on("requestfailed", lambda sent: complaints.append(f"failed: {sent.url[:80]}"))
-    address = file.resolve().as_uri() + (f"#{fragment}" if fragment else "")
-    page.goto(address, wait_until="load", timeout=180_000)
+
+    def show(file: Path, fragment: str) -> tuple[Page, list[str]]:
+        complaints.clear()
+        address = file.resolve().as_uri() + (f"#{fragment}" if fragment else "")
+        page.goto(address, wait_until="load", timeout=180_000)
+        return page, complaints
+
     try:
-        yield page, complaints
+        yield show
     finally:
         context.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser, file: Path, width: int = 1440, scheme: str = "light", fragment: str = ""
+) -> Iterator[tuple[Page, list[str]]]:
+    """A page in a window of its own. What follows # in its address is the fragment."""
+    with window(browser, width, scheme) as show:
+        yield show(file, fragment)
 
 
 def broken_images(page: Page) -> list[str]:

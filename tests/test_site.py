@@ -18,7 +18,7 @@ from filelock import FileLock
 
 import vaelab as vl
 
-from .browser import broken_images, opened, overflow, violations
+from .browser import broken_images, opened, overflow, violations, window
 
 pytest.importorskip("myst_nb", reason="the site needs pip install '.[docs]'")
 
@@ -140,8 +140,9 @@ def test_notebooks_can_be_downloaded(site: Path) -> None:
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_pages_open_in_a_browser(browser, pages: dict[Path, Page], width: int) -> None:
     """No message, no request to the network, no picture missing, nothing wider than the window."""
-    for path in pages:
-        with opened(browser, path, width) as (page, problems):
+    with window(browser, width) as show:
+        for path in pages:
+            page, problems = show(path, "")
             assert overflow(page) <= 0, path.name
             assert broken_images(page) == [], path.name
             assert problems == [], path.name
