@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from vaelab import Dynamic, Grey, Static, Threshold, UserError, open_data
 from vaelab.data import Folder, ImageData, Mnist, Npz, parse_source, source_text
@@ -106,6 +107,22 @@ def test_digits_are_real_and_28_pixels_wide() -> None:
     assert data.images.max() == 255
     assert np.bincount(data.labels).min() > 150
     assert len(data.split("train")) + len(data.split("test")) == 1797
+
+
+@pytest.mark.parametrize("found", [True, False], ids=["its file", "its function"])
+def test_digits_are_those_of_scikit_learn(found: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read from its file, or asked for where a version of it has no such file."""
+    from vaelab.data import digits as module
+
+    bunch = load_digits()
+    if found:
+        monkeypatch.delattr("sklearn.datasets.load_digits")
+    else:
+        monkeypatch.setattr(module, "find_spec", lambda name: None)
+    greys, labels = module._digits()
+    assert np.array_equal(greys, bunch.images)
+    assert np.array_equal(labels, bunch.target)
+    assert (greys.shape, labels.dtype) == ((1797, 8, 8), np.int64)
 
 
 def image(path: Path, size: tuple[int, int] = (20, 30), mode: str = "L") -> Path:

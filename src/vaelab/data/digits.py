@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
@@ -27,11 +28,23 @@ class Digits(SourceSpec):
         the same, is the test split.
         """
         from PIL import Image
-        from sklearn.datasets import load_digits
 
-        bunch = load_digits()
-        images = np.zeros((len(bunch.images), 1, 28, 28), np.uint8)
-        for row, small in enumerate(np.round(bunch.images * (255 / 16)).astype(np.uint8)):
+        greys, labels = _digits()
+        images = np.zeros((len(greys), 1, 28, 28), np.uint8)
+        for row, small in enumerate(np.round(greys * (255 / 16)).astype(np.uint8)):
             large = Image.fromarray(small).resize((24, 24), Image.Resampling.BICUBIC)
             images[row, 0, 2:26, 2:26] = np.asarray(large)
-        return held_out(ImageData("digits", images, bunch.target.astype(np.int64), tuple("0123456789")))
+        return held_out(ImageData("digits", images, labels, tuple("0123456789")))
+
+
+def _digits() -> tuple[np.ndarray, np.ndarray]:
+    """Greys from 0 to 16, (1797, 8, 8), and labels. The file is read here, since scikit-learn takes long to import."""
+    package = find_spec("sklearn")
+    file = package and package.origin and Path(package.origin).parent / "datasets/data/digits.csv.gz"
+    if file and file.is_file():
+        rows = np.loadtxt(file, delimiter=",")
+        return rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int64)
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    return bunch.images, bunch.target.astype(np.int64)
