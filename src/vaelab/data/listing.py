@@ -16,6 +16,7 @@ from vaelab.errors import UserError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 
+_ENDS = frozenset(suffix.removeprefix(".") for suffix in SUFFIXES)
 # Files whose stamps are put together before they are hashed.
 _AT_ONCE = 1000
 
@@ -106,10 +107,11 @@ def _walk(files: Files, folder: str, seen: set[str]) -> None:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_dir():
-                    folders.append(entry.name)
-                elif _is_image(entry):
+                stem, _, suffix = entry.name.rpartition(".")
+                if stem and suffix.lower() in _ENDS and entry.is_file():
                     names.append(entry.name)
+                elif entry.is_dir():
+                    folders.append(entry.name)
     except OSError as error:
         raise UserError(
             f"folder {error.filename!r} cannot be read ({error.strerror}); change its permissions or remove it"
@@ -122,11 +124,6 @@ def _walk(files: Files, folder: str, seen: set[str]) -> None:
         _walk(files, os.path.join(folder, name), seen)
         start = end
     _add(files, folder, names[start:])
-
-
-def _is_image(entry: os.DirEntry[str]) -> bool:
-    stem, _, end = entry.name.rpartition(".")
-    return bool(stem) and f".{end.lower()}" in SUFFIXES and entry.is_file()
 
 
 def _add(files: Files, folder: str, names: list[str]) -> None:
