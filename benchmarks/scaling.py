@@ -115,6 +115,8 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     }
     # The point that all curves share is timed once.
     points = dict.fromkeys(point for curve in curves.values() for point in curve.values())
+    minutes = len(points) * (chosen.rounds * chosen.seconds + 4) / 60
+    print(f"{len(points)} points, some {minutes:.1f} minutes on a quiet machine", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         groups = {point: Group(point, f"{folder}/{number}", str(device)) for number, point in enumerate(points)}
         loops = {str(point): group.loop for point, group in groups.items()}
