@@ -161,6 +161,8 @@ def test_a_sampler_that_goes_on_draws_as_if_it_had_never_stopped(
     drawn = trials_of(tmp_path / "whole")
     assert {trial.user_attrs["sampler"] for trial in drawn} == {sampler.kind}
     assert [trial.user_attrs["sampler seed"] for trial in drawn] == [spec.seed_of(3, number) for number in range(4)]
+    assert len({str(trial.params) for trial in drawn}) > 1
+    assert isinstance(drawn[3].user_attrs["sampler seed"], int)
 
 
 def test_a_grid_has_each_combination_once_and_ends(experiment: vl.Experiment, tmp_path: Path) -> None:
