@@ -22,6 +22,7 @@ from vaelab import (
     VAE,
     Codebook,
     Constant,
+    Conv,
     Cosine,
     Elbo,
     Experiment,
@@ -29,6 +30,7 @@ from vaelab import (
     Geco,
     Iwae,
     Ladder,
+    NeighbourEmbedding,
     OptimalGaussian,
     ResNet,
     Static,
@@ -198,6 +200,12 @@ STATEFUL = {
     "a discriminator": replace(small("vae"), objective=Factor(hidden=(8,))),
     "moving variance": replace(small("vae"), model=VAE(likelihood=OptimalGaussian())),
     "a condition": small("cvae"),
+    "Muon's momentum and a memory of images": replace(
+        small("vae"),
+        model=VAE(network=Conv(channels=(8, 8))),
+        objective=NeighbourEmbedding(memory=50),
+        training=replace(small("vae").training, optimiser=Adam(muon=0.02)),
+    ),
 }
 
 

@@ -41,6 +41,8 @@ class Adam(Spec):
     """Memory of squared gradients."""
     weight_decay: Annotated[float, Ge(0)] = 0.0
     """Decoupled from the gradient."""
+    muon: Annotated[float, Ge(0)] = 0.0
+    """Learning rate of Muon (Jordan et al. 2024), such as 0.02, for convolutions between hidden layers; 0 for Adam."""
     gradient_clip: Annotated[float, Ge(0)] = 0.0
     """Largest norm of a step's gradient; a larger one is scaled down to it (Pascanu et al. 2013); 0 for any."""
     gradient_skip: Annotated[float, Ge(0)] = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from vaelab.errors import UserError
 from vaelab.experiment import Adam
 from vaelab.models.model import Model
 from vaelab.objectives.objective import Loss
+from vaelab.training.muon import Muon
 
 
 def moving_average(model: Model, memory: float) -> AveragedModel:
@@ -62,12 +64,15 @@ def clip_gradient(parameters: list[nn.Parameter], loss: Tensor, settings: Adam) 
 
 
 def make_optimiser(settings: Adam, parameters: list[nn.Parameter]) -> torch.optim.AdamW:
-    """AdamW with one fused kernel; without weight decay it is Adam."""
-    return torch.optim.AdamW(
-        # As a group, since torch refuses an empty list, which is what a prior that is fitted at once has.
-        [{"params": parameters}],
-        lr=settings.learning_rate,
-        betas=(settings.beta1, settings.beta2),
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
+    """AdamW with one fused kernel; without weight decay it is Adam. If requested, Muon for hidden convolutions."""
+    betas = (settings.beta1, settings.beta2)
+    adam: dict[str, Any] = {
+        "lr": settings.learning_rate,
+        "betas": betas,
+        "weight_decay": settings.weight_decay,
+        "fused": True,
+    }
+    if settings.muon:
+        return Muon(parameters, settings.muon / settings.learning_rate, **adam)
+    # As a group, since torch refuses an empty list, which is what a prior that is fitted at once has.
+    return torch.optim.AdamW([{"params": parameters}], **adam)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from vaelab.errors import UserError
 from vaelab.experiment import Experiment
 from vaelab.models import VAE
 from vaelab.objectives import Elbo
@@ -26,7 +27,12 @@ def members(recipe: Recipe, n_images: int, epochs: int | None) -> dict[str, tupl
         recipe: how to train.
         n_images: training images.
         epochs: replaces the recipe's own number.
+
+    Raises:
+        UserError: the recipe is neither of these two.
     """
+    if recipe not in (Recipe.paper, Recipe.fast):
+        raise UserError(f"recipe is {recipe.value}, but the claims are about training by paper or fast; choose one")
     vae, cvae = (study_experiment(model, recipe, n_images, epochs) for model in ("vae", "cvae"))
     rising = Linear(epochs=_WARM_SHARE * vae.training.epochs, smooth=True)
     warm, cold = (replace(vae, objective=Elbo(beta=beta)) for beta in (rising, Constant(1.0)))
