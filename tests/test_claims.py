@@ -122,7 +122,12 @@ def test_every_claim_has_checks_and_every_check_has_a_reason() -> None:
             assert (check.at_least is None) + (check.at_most is None) < 2, claim.name
 
 
-@pytest.mark.parametrize("recipe", list(Recipe))
+def test_the_claims_are_about_the_paper_and_the_fast_recipe() -> None:
+    with pytest.raises(UserError, match="recipe is speedrun, but the claims are about training by paper or fast"):
+        members(Recipe.speedrun, 60_000, None)
+
+
+@pytest.mark.parametrize("recipe", [Recipe.paper, Recipe.fast])
 def test_warm_and_cold_runs_differ_only_in_beta(recipe: Recipe) -> None:
     runs = members(recipe, 60_000, None)
     (warm_folder, warm), (cold_folder, cold) = runs["warm"], runs["cold"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from vaelab import full_pass
 from vaelab.data import ImageData
 from vaelab.plots import image_grid, save_figure, to_svg, training_curves
 from vaelab.report.published import PAPER
+from vaelab.schedules import Progress
 from vaelab.studies.recipes import Recipe, study_experiment
 from vaelab.training import open_run
 
@@ -70,6 +72,34 @@ def test_the_fast_recipe_takes_a_quarter_of_the_epochs_or_fewer() -> None:
     fast = study_experiment("vae", Recipe.fast, n_images=60_000, epochs=None)
     assert fast.training.epochs <= 30 / 4
     assert fast.model == study_experiment("vae", Recipe.paper, n_images=60_000, epochs=None).model
+
+
+def test_the_speedrun_takes_half_of_the_fast_epochs_and_changes_neither_model_nor_data() -> None:
+    for model in ("vae", "cvae"):
+        paper, fast, speedrun = (
+            study_experiment(model, recipe, n_images=60_000, epochs=None)
+            for recipe in (Recipe.paper, Recipe.fast, Recipe.speedrun)
+        )
+        assert 2 * speedrun.training.epochs == fast.training.epochs
+        for other in (fast, speedrun):
+            changed = replace(other, objective=paper.objective, training=paper.training)
+            assert changed == paper
+
+
+def test_the_loss_of_the_speedrun_ends_as_the_bound() -> None:
+    """Beta is 1 and the neighbours have no weight in the last epoch, whatever the number of epochs."""
+    for epochs, n_images in ((None, 60_000), (None, 1_000), (1, 60_000)):
+        vae, cvae = (study_experiment(model, Recipe.speedrun, n_images, epochs) for model in ("vae", "cvae"))
+        number = vae.training.epochs
+        for step in (0, 5, 9):
+            progress = Progress(number, step, 10, number)
+            if progress.fraction >= 0.6:
+                assert vae.objective.beta(progress) == cvae.objective.beta(progress) == pytest.approx(1.0)
+            if progress.fraction >= 0.15:
+                assert vae.objective.weight(progress) == 0
+        first = Progress(1, 0, 10, number)
+        assert (vae.objective.beta(first), vae.objective.weight(first)) == (0.1, 20.0)
+    assert study_experiment("vae", Recipe.speedrun, 1_000, None).training.epochs == 10
 
 
 def test_a_finished_study_is_not_repeated(study: Path, digits_file: Path, cli: Cli) -> None:

@@ -38,13 +38,13 @@ class Muon(torch.optim.AdamW):
         (group,) = self.param_groups
         for weight in group["params"]:
             if weight.grad is not None and is_hidden(weight):
-                self._step(weight, group["lr"] * self.rate, group["weight_decay"] * group["lr"])
+                self._step(weight, weight.grad, group["lr"] * self.rate, group["weight_decay"] * group["lr"])
                 # AdamW leaves out weights without a gradient.
                 weight.grad = None
         return super().step(closure)
 
-    def _step(self, weight: nn.Parameter, rate: float, decay: float) -> None:
-        state, gradient = self.state[weight], weight.grad
+    def _step(self, weight: nn.Parameter, gradient: Tensor, rate: float, decay: float) -> None:
+        state = self.state[weight]
         if not state:
             # When it is loaded, AdamW looks for a number of steps.
             state["step"], state["momentum"] = torch.zeros(()), torch.zeros_like(weight)
@@ -67,7 +67,7 @@ def orthogonal_factor(matrix: Float[Tensor, "R C"]) -> Float[Tensor, "R C"]:
     X <- a X + b (X X^T) X + c (X X^T)^2 X, with (a, b, c) = (3.4445, -4.7750, 2.0315): Jordan et al. (2024).
     """
     wide = matrix.shape[0] <= matrix.shape[1]
-    x = matrix if wide else matrix.T
+    x: Tensor = matrix if wide else matrix.T
     x = x / (x.norm() + 1e-7)
     for _ in range(_STEPS):
         square = x @ x.T
