@@ -11,6 +11,12 @@ from vaelab.data import ImageData
 from vaelab.metrics.samples import ImageClassifier, kept_classifier, train_classifier
 
 
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bars are told apart after thirty steps, and how long a training takes is no matter here."""
+    monkeypatch.setattr("vaelab.metrics.samples.classifier._STEPS", 30)
+
+
 @pytest.fixture
 def bars() -> ImageData:
     """Vertical and horizontal bars of 8 x 8 pixels."""
