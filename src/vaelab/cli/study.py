@@ -39,7 +39,7 @@ _Source = Annotated[
 ]
 _Recipe = Annotated[
     Literal["paper", "fast", "speedrun"],
-    tyro.conf.arg(help="paper trains as the study did; fast reaches its totals in six epochs, speedrun takes three."),
+    tyro.conf.arg(help="paper trains as the study did; fast reaches its totals in six epochs; speedrun takes three."),
 ]
 _ClaimsRecipe = Annotated[
     Literal["paper", "fast"],
