@@ -61,8 +61,10 @@ class GumbelSoftmax(PosteriorSpec):
     learned: bool = True
     """The decoder reads a learned vector per class, added up over variables; otherwise one-hot vectors, concatenated,
     whose `variables` x `size` dimensions must be those of z."""
-    temperature: AnySchedule = Linear(epochs=10, start=1.0, stop=0.5, smooth=True)
-    """T, above 0; the training loop sets it before each step."""
+    temperature: AnySchedule = Linear(epochs=3, start=5.0, stop=0.5, smooth=True)
+    """T, above 0; the training loop sets it before each step. It starts high, since at T = 1 all images can get the
+    same code within the first steps, in which the decoder learns the mean image; their logits are then too large for a
+    gradient."""
     straight_through: bool = False
     """Decode the code itself in training too, with the gradient of y (section 2.2 of Jang et al.)."""
     discrete: ClassVar[bool] = True
