@@ -76,10 +76,15 @@ def window(
         if not sent.url.startswith(("file:", "data:", "blob:")):
             complaints.append(f"asked for {sent.url}")
 
+    def failed(sent) -> None:
+        # The page before can still be reading a blob of its own when it is left.
+        if not (sent.url.startswith("blob:") and sent.failure == "net::ERR_ABORTED"):
+            complaints.append(f"failed: {sent.url[:80]}, {sent.failure}")
+
     page.on("console", console)
     page.on("pageerror", lambda error: complaints.append(f"script: {error}"))
     page.on("request", request)
-    page.on("requestfailed", lambda sent: complaints.append(f"failed: {sent.url[:80]}"))
+    page.on("requestfailed", failed)
 
     def show(file: Path, fragment: str) -> tuple[Page, list[str]]:
         complaints.clear()

@@ -136,7 +136,7 @@ def test_the_table_shows_mean_and_spread_over_seeds(study: Path) -> None:
     results = results_of(study)
     table = {row[0]: row[1:] for row in results["table"]["rows"]}
     assert results["table"]["columns"] == ["", "beta = 0.1", "beta = 50"]
-    assert len(table) == len(results["table"]["rows"]) == 9 + 10 + 9
+    assert len(table) == len(results["table"]["rows"]) == 10 + 10 + 9
     for part, name, digits in (("elbo", "rate", 2), ("elbo", "active units", 1), ("disentanglement", "MIG", 3)):
         for beta, cell in zip(BETAS, table[name], strict=True):
             values = [value(results["runs"][f"beta-{beta:g}-seed{seed}"], part, name) for seed in SEEDS]

@@ -361,7 +361,7 @@ def test_a_model_on_the_sphere_is_evaluated_without_an_integral_over_the_plane()
     budget = Budget(n_costly=2, n_samples=5)
     evaluation = evaluate(model, data, Threshold(), only=["elbo", "evidence"], budget=budget)
     names = [number.name for number in evaluation.section("evidence").numbers]
-    assert names == ["ELBO", "IWAE-5"]
+    assert names == ["ELBO", "IWAE-5", "bits per dimension"]
     findings = " ".join(evaluation.section("evidence").findings)
     assert "log p(x) is not integrated" in findings
     assert "Annealing left out" in findings
