@@ -37,13 +37,13 @@ from throughput import FOREVER, train_for_ever
 from vaelab.plots.style import BLUE, save_figure, styled
 from vaelab.training.device import choose_device, computes_in_bf16, describe_machine
 
-# Pixels of all images, whatever their size, so that every point takes the same memory for them: those of MNIST.
+# Total number of pixels at every point, that of MNIST, so that images take the same memory at each size.
 _PIXELS = 60_000 * 28 * 28
 
 
 @dataclass(frozen=True)
 class Point:
-    """What a training is timed with."""
+    """The settings of a timed training."""
 
     batch: int = 128
     latent: int = 2
@@ -174,7 +174,7 @@ def draw(found: dict[str, Any]) -> Figure:
 
 
 def _note(found: dict[str, Any]) -> str:
-    """What a panel without a curve says."""
+    """The text of a panel that has no curve."""
     same, slices = Point(), f"{found['rounds']}\nslices of {found['seconds']:g} s"
     return (
         f"Median and quartiles of {slices}.\n\nWhat a curve does not change:\nbatch {same.batch}, "

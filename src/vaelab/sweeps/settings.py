@@ -44,7 +44,7 @@ class Sweep(Spec):
     """A column of metrics.csv, as it is after the last epoch, or a number of the evaluation of the validation images,
     such as `evidence: log p(x)`, under the names that `vaelab evaluate` prints."""
     direction: Direction | None = None
-    """Whether less or more of it is better; by default as is known of it."""
+    """Minimise or maximise it; None takes the known direction of the quantity."""
     sampler: SamplerSpec = TreeParzen()
     """Decides what is tried next."""
     pruner: PrunerSpec | None = None
