@@ -44,6 +44,7 @@ class Row:
     objective: vl.ObjectiveSpec = field(default_factory=vl.Elbo)
     after: str = ""
     prior: vl.PriorSpec | None = None
+    start_at_mean: bool = False
 
 
 def _vae(**parts: Any) -> Row:
@@ -100,6 +101,9 @@ ROWS = {
     "SimVQ of 128": _codes(vl.SimVq(size=128)),
     "hierarchical codebook, 5 x 5 x 5": _codes(vl.HierarchicalCodebook(size=5, levels=3)),
     "Gumbel-softmax, 10 x 10": _codes(vl.GumbelSoftmax(size=10, variables=2), latent=20),
+    "Gumbel-softmax, 10 x 10, from the mean image": _codes(
+        vl.GumbelSoftmax(size=10, variables=2), latent=20, start_at_mean=True
+    ),
     "categorical 10 x 10, VIMCO": _codes(_CATEGORICAL, latent=20, objective=vl.Vimco()),
     "categorical 10 x 10, wake-sleep": _codes(_CATEGORICAL, latent=20, objective=vl.ReweightedWakeSleep()),
     # Priors trained with the model.
@@ -135,7 +139,13 @@ def trained(name: str, arguments: argparse.Namespace) -> vl.Run:
         run = vl.fit_prior(trained(row.after, arguments), row.prior, folder, epochs=arguments.prior_epochs, show=False)
     else:
         cosine = vl.Adam(learning_rate=1e-3, schedule=vl.Cosine())
-        training = vl.Training(epochs=arguments.epochs, seed=arguments.seed, validation=0, optimiser=cosine)
+        training = vl.Training(
+            epochs=arguments.epochs,
+            seed=arguments.seed,
+            validation=0,
+            optimiser=cosine,
+            start_at_mean=row.start_at_mean,
+        )
         data = vl.preset("vae", data=arguments.data).data
         run = vl.train(vl.Experiment(data, vl.Dynamic(), row.model, row.objective, training), folder, show=False)
     (folder / "finished").touch()

@@ -13,6 +13,8 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Mul
 from torch.testing import assert_close
 
 import vaelab as vl
+from vaelab.cli.fit_prior import FitPrior
+from vaelab.experiment import fitting_a_prior
 from vaelab.sizes import PriorSizes
 
 
@@ -157,6 +159,13 @@ def test_it_is_fitted_to_a_run(tmp_path: Path) -> None:
     assert torch.equal(loaded.prior.log_normaliser, model.prior.log_normaliser)
     x = torch.from_numpy(data.split("test").images[:3] > 127).float()
     assert vl.exact_evidence(loaded, x, max_points=20_000).log_p.isfinite().all()
+
+    # The words of a command line name the prior after the defaults were made.
+    default = FitPrior(experiment=fitting_a_prior(run.experiment, str(run.folder)))
+    for words, epochs in (([], 10), (["prior:uniform-manifold"], 1), (["--epochs", "3", "prior:uniform-manifold"], 3)):
+        chosen = FitPrior.parse("vaelab fit-prior run", ["--out", "x", *words], default)
+        assert chosen.experiment.training.epochs == epochs
+    assert replace(chosen.experiment.training, epochs=1) == new.experiment.training
 
 
 def test_a_posterior_without_a_variance_is_refused() -> None:

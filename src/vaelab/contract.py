@@ -55,6 +55,13 @@ class Network(nn.Module):
         """The weight of the decoder's last layer: by default the last one registered of two or more axes."""
         return [weight for weight in self.parameters() if weight.ndim > 1][-1]
 
+    @property
+    def last_bias(self) -> Tensor | None:
+        """The bias of that layer, which is added to theta: (P k,) for k pixels that each have their own, or None."""
+        last = self.last_layer
+        biases = (getattr(each, "bias", None) for each in self.modules() if any(last is w for w in each.parameters()))
+        return next((bias for bias in biases if isinstance(bias, Tensor)), None)
+
     @abstractmethod
     def encode(self, x: Float[Tensor, "B ..."], c: Float[Tensor, "B K"] | None) -> Float[Tensor, "B F"]:
         """Features h of each image."""
@@ -175,6 +182,14 @@ class Likelihood(nn.Module):
     def outputs(self, channels: int) -> int:
         """P, the number of channels of theta for an image of `channels` channels."""
         return channels
+
+    def parameters_of(self, mean: Float[Tensor, "C ..."]) -> Float[Tensor, "P ..."]:
+        """theta at which the mean of p(x | z) is an image, to half a grey level: the inverse of the mean function.
+
+        Raises:
+            NotImplementedError: it is not known.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no theta for a mean")
 
     def discrete(self, binary: bool) -> bool:
         """Whether p(x | z) is a mass on discrete pixels: only then are there bits per dimension."""

@@ -80,6 +80,9 @@ class Training(Spec):
     conditional; 0 to show each image once."""
     fit: Literal["all", "prior"] = "all"
     """The whole model is trained, or the prior alone, with all other weights fixed as `start` has them."""
+    start_at_mean: bool = False
+    """Begin with a decoder that gives the mean training image, by the bias of its last layer, or the mean colour if its
+    bias is the same at every pixel. Discrete codes may collapse while a decoder has to learn that image."""
     compile: bool = False
     """Compile the networks with torch.compile; on a GPU their kernels are then replayed as CUDA graphs."""
     checkpoint_seconds: Annotated[float, Ge(0)] = 60.0

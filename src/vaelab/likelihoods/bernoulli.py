@@ -10,6 +10,7 @@ from torch.nn.functional import softplus
 
 from vaelab.contract import Likelihood
 from vaelab.distributions import independent
+from vaelab.likelihoods.levels import inside
 
 
 class BernoulliLikelihood(Likelihood):
@@ -43,6 +44,10 @@ class BernoulliLikelihood(Likelihood):
             table: Tensor = logits @ x.nan_to_num(0.0).T - softplus(logits) @ x.isfinite().to(x.dtype).T
             return table
         return torch.addmm(-softplus(logits).sum(1, keepdim=True), logits, x.flatten(1).T)
+
+    def parameters_of(self, mean: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        """The logit of the mean, which is drawn in by half a grey level, so that it is finite."""
+        return inside(mean).logit()
 
     def discrete(self, binary: bool) -> bool:
         """A probability mass on binary pixels only."""

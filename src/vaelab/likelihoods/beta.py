@@ -12,7 +12,7 @@ from torch.distributions import Beta, Distribution, Independent, constraints
 
 from vaelab.contract import Likelihood
 from vaelab.distributions import as_float64, bounded, scale_of
-from vaelab.likelihoods.levels import LEVELS
+from vaelab.likelihoods.levels import LEVELS, inside
 
 
 class BetaLikelihood(Likelihood):
@@ -36,6 +36,11 @@ class BetaLikelihood(Likelihood):
     def outputs(self, channels: int) -> int:
         """P = 2 C."""
         return 2 * channels
+
+    def parameters_of(self, mean: Float[Tensor, "C H W"]) -> Float[Tensor, "P H W"]:
+        """The logit of the mean of u, and the concentration 2."""
+        logit = inside(mean).logit()
+        return torch.cat([logit, torch.zeros_like(logit)])
 
 
 class BetaPixels(Distribution):
@@ -63,10 +68,10 @@ class BetaPixels(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log density of each pixel, nats; minus infinity beyond half a grey level outside [0, 1]."""
-        u = ((LEVELS - 1) * as_float64(value) + 0.5) / LEVELS
-        inside = (u > 0) & (u < 1)
-        log_p = self.u.log_prob(torch.where(inside, u, 0.5)) + math.log((LEVELS - 1) / LEVELS)
-        return torch.where(inside, log_p, -torch.inf).to(self.logit.dtype)
+        u = inside(as_float64(value))
+        open_interval = (u > 0) & (u < 1)
+        log_p = self.u.log_prob(torch.where(open_interval, u, 0.5)) + math.log((LEVELS - 1) / LEVELS)
+        return torch.where(open_interval, log_p, -torch.inf).to(self.logit.dtype)
 
     @property
     def mean(self) -> Tensor:

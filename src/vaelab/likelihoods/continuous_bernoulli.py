@@ -10,9 +10,12 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent, constraints
 
 from vaelab.contract import Likelihood
+from vaelab.likelihoods.levels import inside
 
 # For smaller |theta| the formulas lose digits, so series replace them; at this value both agree to 1e-9.
 _SMALL = 0.5
+# The mean is 1/1024 from 0 or 1 at this |theta|, half as far as that of a black or white pixel that is drawn in.
+_LARGE = 1024.0
 
 
 class ContinuousBernoulliLikelihood(Likelihood):
@@ -34,6 +37,17 @@ class ContinuousBernoulliLikelihood(Likelihood):
         logits: Tensor = p.base_dist.logits.flatten(1)  # type: ignore[attr-defined]
         middle: Tensor = p.base_dist.log_prob(torch.tensor(0.5)).flatten(1)  # type: ignore[attr-defined]
         return torch.addmm(middle.sum(1, keepdim=True), logits, x.flatten(1).T - 0.5)
+
+    def parameters_of(self, mean: Float[Tensor, "C H W"]) -> Float[Tensor, "P H W"]:
+        """The logit of which it is the mean, by bisection; the mean is drawn in by half a grey level."""
+        target = inside(mean)
+        low = torch.full_like(target, -_LARGE)
+        high = -low
+        for _ in range(50):
+            middle = (low + high) / 2
+            below = ContinuousBernoulli(middle).mean < target
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return (low + high) / 2
 
 
 class ContinuousBernoulli(Distribution):

@@ -31,6 +31,10 @@ class NormalPixels(Likelihood):
         """Independent normal pixels or columns."""
         return independent(Normal(mean, scale, validate_args=False), self.dimensions)
 
+    def parameters_of(self, mean: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        """The mean itself."""
+        return mean
+
     def pairwise_log_prob(self, p: Distribution, x: Float[Tensor, "N ..."]) -> Float[Tensor, "G N"]:
         """-1/2 sum_i [((x_i - theta_i) / sigma_i)^2 + log(2 pi sigma_i^2)], all pairs by two matrix products, nats.
 

@@ -9,6 +9,11 @@ from torch.nn.functional import logsigmoid
 LEVELS = 256
 
 
+def inside(x: Tensor) -> Tensor:
+    """Pixels in [0, 1], drawn in by half a grey level: (255 x + 1/2) / 256, the middle of one of 256 equal parts."""
+    return ((LEVELS - 1) * x + 0.5) / LEVELS
+
+
 def to_levels(x: Tensor) -> Tensor:
     """Convert pixels in [0, 1] to whole numbers from 0 to 255, in the floating type of x."""
     return (x * (LEVELS - 1)).round()

@@ -45,3 +45,7 @@ class LocationLikelihood(Likelihood):
         """Independent pixels or columns with locations theta."""
         scale = scale_of(2 * self.log_scale).expand_as(theta)
         return independent(self.density(theta, scale), self.dimensions)
+
+    def parameters_of(self, mean: Float[Tensor, ...]) -> Float[Tensor, ...]:
+        """The mean itself: every density is symmetric about its location."""
+        return mean

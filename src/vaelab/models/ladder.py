@@ -113,6 +113,11 @@ class LadderModel(Model):
         """The weight of the decoder's last layer, at which objectives compare the gradients of their terms."""
         return self.output.weight
 
+    @property
+    def last_bias(self) -> Tensor | None:
+        """The bias of that layer, for each channel and each of the four pixels that a place of the last map becomes."""
+        return self.output.bias
+
     def forward(self, x: Float[Tensor, "B C H W"], y: Tensor | None = None, samples: int = 1) -> Trace:
         """Encode the images, draw `samples` latents of each group per image and decode them."""
         c = self._condition(y, len(x))

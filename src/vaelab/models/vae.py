@@ -60,6 +60,11 @@ class VAEModel(Model):
         return self.network.last_layer
 
     @property
+    def last_bias(self) -> Tensor | None:
+        """The bias of that layer, with which training may start at the mean image."""
+        return self.network.last_bias
+
+    @property
     def map(self) -> tuple[int, int] | None:
         """Rows and columns of the network's positions; None if they form no map."""
         height, width = getattr(self.network, "map", (0, 0))[:2]

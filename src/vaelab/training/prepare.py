@@ -29,6 +29,7 @@ from vaelab.training.dry_run import dry_run
 from vaelab.training.folder import Row, RunFolder
 from vaelab.training.full_pass import DeviceSplit, accumulator, to_device
 from vaelab.training.labelled import repeat_labelled
+from vaelab.training.mean_start import start_at_mean
 from vaelab.training.optimiser import make_optimiser, moving_average, parts_with_weights, trained_parameters
 from vaelab.training.prior import start_from_codes, training_mode
 from vaelab.training.watcher import Watcher
@@ -184,6 +185,8 @@ def prepare(experiment: Experiment, data: Data, folder: RunFolder, resume: bool,
     bf16 = computes_in_bf16(device, settings.precision)
     # Images stay on the device, or in a mapped file, as bytes and are converted to pixels batch by batch.
     train_split, rows = to_device(data.split("train"), experiment.binarisation, device), torch.from_numpy(train_rows)
+    if settings.start_at_mean and experiment.start is None and not folder.checkpoint.exists():
+        start_at_mean(model, train_split, rows.to(train_split.home), settings.seed)
     if settings.fit == "prior" and not folder.checkpoint.exists():
         start_from_codes(cast(VAEModel, model), train_split, rows.to(train_split.home), bf16, settings.seed)
     average = moving_average(model, settings.average) if settings.average else None
