@@ -100,6 +100,9 @@ ROWS = {
     "binary spherical, 7 bits": _codes(vl.BinarySpherical(bits=7)),
     "SimVQ of 128": _codes(vl.SimVq(size=128)),
     "hierarchical codebook, 5 x 5 x 5": _codes(vl.HierarchicalCodebook(size=5, levels=3)),
+    "hierarchical codebook, 5 x 5 x 5, from the mean image": _codes(
+        vl.HierarchicalCodebook(size=5, levels=3), start_at_mean=True
+    ),
     "Gumbel-softmax, 10 x 10": _codes(vl.GumbelSoftmax(size=10, variables=2), latent=20),
     "Gumbel-softmax, 10 x 10, from the mean image": _codes(
         vl.GumbelSoftmax(size=10, variables=2), latent=20, start_at_mean=True
