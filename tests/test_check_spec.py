@@ -315,6 +315,22 @@ class UnnormalisedPixels(vl.LikelihoodSpec):
         return UnnormalisedGaussian()
 
 
+class HalfOfTheMean(vl.Likelihood):
+    """Gaussian pixels which take the wrong theta for that of a mean."""
+
+    def forward(self, theta: torch.Tensor) -> Distribution:
+        return diagonal_normal(theta, torch.ones_like(theta), event_dims=3)
+
+    def parameters_of(self, mean: torch.Tensor) -> torch.Tensor:
+        return mean / 2
+
+
+@dataclass(frozen=True)
+class WrongThetaOfAMean(vl.LikelihoodSpec):
+    def build(self, image: tuple[int, int, int]) -> vl.Likelihood:
+        return HalfOfTheMean()
+
+
 @dataclass(frozen=True)
 class FalseTraits(vl.PosteriorSpec):
     traits: ClassVar[frozenset[vl.Trait]] = frozenset({vl.Trait.independent_dimensions})
@@ -333,6 +349,7 @@ class FalseTraits(vl.PosteriorSpec):
         (IgnoresTheSeed(), "IgnoresTheSeed: forward ignores the seed"),
         (WrongThing(), "WrongThing.build returned Linear, but must return a vaelab.Prior"),
         (UnnormalisedPixels(), "UnnormalisedPixels: p(x | z) adds up to 2.01"),
+        (WrongThetaOfAMean(), "WrongThetaOfAMean: parameters_of gives a theta whose mean is another"),
         (FalseTraits(), "FalseTraits: says that its dimensions are independent"),
         (PowersOfTwo(base=3), "which is not within [2, 32]"),
         (Noisy(), "Noisy: has other values when the study is read again"),

@@ -64,7 +64,7 @@ class GumbelSoftmax(PosteriorSpec):
     temperature: AnySchedule = Linear(epochs=3, start=5.0, stop=0.5, smooth=True)
     """T, above 0; the training loop sets it before each step. It starts high, since at T = 1 all images can get the
     same code within the first steps, in which the decoder learns the mean image; their logits are then too large for a
-    gradient."""
+    gradient. `Training.start_at_mean` is the better cure."""
     straight_through: bool = False
     """Decode the code itself in training too, with the gradient of y (section 2.2 of Jang et al.)."""
     discrete: ClassVar[bool] = True
@@ -91,7 +91,8 @@ class HierarchicalCodebook(PosteriorSpec):
     the Gumbel-softmax. In evaluation there is no noise g, and the code is the nearest. In training the sum over levels
     is cut off at random depths, so that early levels learn to stand alone; the training loss is then no bound, that of
     evaluation is one. The penalty is on codes that are long beside those of the level before. The paper's KL between
-    the softmax and a uniform prior is left out, as `q` is a point mass.
+    the softmax and a uniform prior is left out, as `q` is a point mass. Without `Training.start_at_mean` all images may
+    get one code: while a decoder learns the mean image, their vectors grow in one common direction.
     """
 
     size: Annotated[int, Ge(2)] = 64

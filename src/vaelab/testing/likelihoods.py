@@ -36,6 +36,7 @@ def check_likelihood(spec: LikelihoodSpec) -> list[str]:
     # One format of images and, if it takes any, all of tables.
     for format in [each for each in formats if each not in FORMATS[1:]]:
         _scores(spec, format)
+    known = [_finds_theta_of_a_mean(spec, format) for format in formats]
     _integrates(spec, formats)
     tables = [format for format in formats if format in TABLES]
     for format in tables:
@@ -45,6 +46,7 @@ def check_likelihood(spec: LikelihoodSpec) -> list[str]:
         "sums or integrates to one",
         "pairs agree",
         "every parameter learns",
+        *(["theta of a mean"] if any(known) else []),
         *(["missing values are left out"] if tables else []),
     ]
 
@@ -72,6 +74,20 @@ def _scores(spec: LikelihoodSpec, format: DataFormat) -> None:
     has_shape(spec, "pairwise_log_prob", pairs, (_DRAWS, _BATCH))
     close = torch.allclose(pairs, torch.stack([flat.log_prob(each) for each in x], 1), atol=1e-2, rtol=1e-4)
     require(close, spec, "pairwise_log_prob differs from log_prob, pair by pair")
+
+
+def _finds_theta_of_a_mean(spec: LikelihoodSpec, format: DataFormat) -> bool:
+    """Whether it knows theta of a mean, which then is the mean."""
+    likelihood: Any = built(spec, Likelihood, format, method="build_for").eval()
+    mean = example(replace(format, missing=False) if isinstance(format, TableFormat) else format, 1)[0]
+    try:
+        theta = likelihood.parameters_of(mean)
+    except NotImplementedError:
+        return False
+    has_shape(spec, "theta of a mean", theta, (likelihood.outputs(format.shape[0]), *format.shape[1:]))
+    close = torch.allclose(likelihood(theta[None]).mean[0], mean, atol=0.5 / 255 + 1e-4)
+    require(close, spec, "parameters_of gives a theta whose mean is another")
+    return True
 
 
 def _integrates(spec: LikelihoodSpec, formats: list[DataFormat]) -> None:
