@@ -20,9 +20,10 @@ from vaelab.cli import main
 from vaelab.data import ImageFormat, Sprites, open_data
 from vaelab.evaluation.budget import Budget
 from vaelab.evaluation.results import Evaluation, Number, Section, read_evaluation
-from vaelab.experiment import Adam, Experiment, Training
+from vaelab.experiment import Experiment, Training
 from vaelab.networks import Conv
 from vaelab.objectives import Elbo
+from vaelab.optimisers import Adam
 from vaelab.plots import rate_distortion
 from vaelab.report import write_run_report
 from vaelab.schedules import Constant, Cosine

@@ -102,6 +102,7 @@ ROOMS = (
     vl.LikelihoodSpec,
     vl.ObjectiveSpec,
     vl.ScheduleSpec,
+    vl.OptimiserSpec,
     BinarisationSpec,
     vl.AugmentationSpec,
     ModelSpec,

@@ -41,7 +41,7 @@ def test_an_old_record_survives_reading_and_writing(name: str, old: Path) -> Non
     # What version 0.1 did without a setting for it.
     record["experiment"]["training"] |= {"validation": 0, "patience": 0, "labelled_share": 0, "augmentation": []}
     record["experiment"]["training"]["start_at_mean"] = False
-    record["experiment"]["training"]["optimiser"]["muon"] = 0.0
+    record["experiment"]["training"]["optimiser"]["kind"] = "adam"
     model = record["experiment"]["model"]
     for part in (model.get("posterior", {}), model.get("prior", {})):
         if part.get("kind") in ("flow", "flow-posterior"):

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vaelab import Adam
-from vaelab.training.muon import is_hidden, orthogonal_factor
-from vaelab.training.optimiser import make_optimiser
+from vaelab import Adam, Muon
+from vaelab.optimisers.muon import is_hidden, orthogonal_factor
 
 
 def weights(*shapes: tuple[int, ...]) -> list[nn.Parameter]:
@@ -30,7 +29,7 @@ def test_steps_are_those_of_torch(shape: tuple[int, ...]) -> None:
     (kernel,) = weights(shape)
     start = kernel.detach().clone()
     matrix = nn.Parameter(start.flatten(1).clone())
-    ours = make_optimiser(Adam(learning_rate=0.01, muon=0.05, weight_decay=0.1), [kernel])
+    ours = Muon(learning_rate=0.01, hidden_rate=0.05, weight_decay=0.1).build([kernel])
     theirs = torch.optim.Muon([matrix], lr=0.05, weight_decay=0.1 * 0.01 / 0.05, momentum=0.95, adjust_lr_fn="original")
     for step in range(4):
         (kernel.grad,) = gradients(step, [kernel])
@@ -57,7 +56,7 @@ def test_other_weights_are_trained_by_adamw() -> None:
     ours, plain = weights(*shapes), weights(*shapes)
     assert [is_hidden(weight) for weight in ours] == [True, False, False, False, False]
     settings = {"learning_rate": 0.01, "beta2": 0.9, "weight_decay": 0.1}
-    optimisers = make_optimiser(Adam(muon=0.02, **settings), ours), make_optimiser(Adam(**settings), plain)
+    optimisers = Muon(hidden_rate=0.02, **settings).build(ours), Adam(**settings).build(plain)
     for step in range(3):
         for parameters, optimiser in zip((ours, plain), optimisers, strict=True):
             for weight, gradient in zip(parameters, gradients(step, ours), strict=True):
@@ -73,7 +72,7 @@ def test_other_weights_are_trained_by_adamw() -> None:
 def test_the_schedule_scales_both_rates() -> None:
     (kernel,) = weights((8, 8, 3, 3))
     start = kernel.detach().clone()
-    optimiser = make_optimiser(Adam(learning_rate=0.01, muon=0.02), [kernel])
+    optimiser = Muon(learning_rate=0.01, hidden_rate=0.02).build([kernel])
     (kernel.grad,) = gradients(0, [kernel])
     expected = start - 0.5 * 0.02 * orthogonal_factor(kernel.grad.flatten(1)).view(kernel.shape)
     optimiser.param_groups[0]["lr"] = 0.5 * 0.01

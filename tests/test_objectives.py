@@ -74,12 +74,13 @@ from vaelab.codec import decode, encode
 from vaelab.contract import Latent, Trace
 from vaelab.data import ImageData, ImageFormat
 from vaelab.distributions import diagonal_normal
-from vaelab.experiment import Adam, Training
+from vaelab.experiment import Training
 from vaelab.models.vae import VAEModel
 from vaelab.objectives import ObjectiveSpec
 from vaelab.objectives.decomposition import decompose_kl, stratified_log_weights
 from vaelab.objectives.factor_loss import permuted
 from vaelab.objectives.mmd import squared_mmd
+from vaelab.optimisers import Adam
 from vaelab.schedules import Progress
 from vaelab.spec import members
 from vaelab.training.full_pass import batch_sums

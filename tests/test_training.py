@@ -20,6 +20,7 @@ import torch
 from vaelab import (
     PRESETS,
     VAE,
+    Adam,
     Codebook,
     Constant,
     Conv,
@@ -30,6 +31,7 @@ from vaelab import (
     Geco,
     Iwae,
     Ladder,
+    Muon,
     NeighbourEmbedding,
     OptimalGaussian,
     ResNet,
@@ -43,7 +45,7 @@ from vaelab import (
     train,
 )
 from vaelab.data import Dynamic, ImageData, data_of
-from vaelab.experiment import Adam, read_experiment
+from vaelab.experiment import read_experiment
 from vaelab.models.files import read_tensors
 from vaelab.training import open_run
 from vaelab.training.device import choose_device
@@ -204,7 +206,7 @@ STATEFUL = {
         small("vae"),
         model=VAE(network=Conv(channels=(8, 8))),
         objective=NeighbourEmbedding(memory=50),
-        training=replace(small("vae").training, optimiser=Adam(muon=0.02)),
+        training=replace(small("vae").training, optimiser=Muon(hidden_rate=0.02)),
     ),
 }
 

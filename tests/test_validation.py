@@ -12,8 +12,8 @@ import torch
 
 from vaelab import PRESETS, VAE, Experiment, ImageData, Mlp, Training, UserError, open_run, resume, train
 from vaelab.data import training_and_validation
-from vaelab.experiment import Adam
 from vaelab.models.files import read_tensors
+from vaelab.optimisers import Adam
 from vaelab.training import Run, Totals
 
 from .conftest import Cli

@@ -57,7 +57,7 @@ from .errors import UserError as UserError
 from .evaluation import Budget as Budget, Evaluation as Evaluation, Number as Number, Part as Part, Section as Section
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.measurement import Measurement as Measurement
-from .experiment import Adam as Adam, Experiment as Experiment, Training as Training
+from .experiment import Experiment as Experiment, Training as Training
 from .experts import (
     AnyExperts as AnyExperts,
     ExpertsSpec as ExpertsSpec,
@@ -184,6 +184,12 @@ from .objectives import (
     VaeGan as VaeGan,
     Vimco as Vimco,
     Wae as Wae,
+)
+from .optimisers import (
+    Adam as Adam,
+    FunctionOptimiser as FunctionOptimiser,
+    Muon as Muon,
+    OptimiserSpec as OptimiserSpec,
 )
 from .plots import image_grid as image_grid, save_figure as save_figure
 from .posteriors import (

@@ -135,7 +135,9 @@ def _spec(room: type[Spec], values: Any, path: tuple[str, ...], source: str, spe
         raise _error(source, path, f"is {values!r}, but must be an object with the fields of {room.__name__}")
     given = dict(values)
     tagged = room.room is not None
-    spec: Any = _class(room, given.pop("kind", None), path, source, specs) if tagged else room.of_json(given)
+    spec: Any = room if tagged and "kind" in given else room.of_json(given)
+    if tagged and spec is room:
+        spec = _class(room, given.pop("kind", None), path, source, specs)
     names = {_json_name(spec, field.name): field for field in _stored(spec)}
     for name in given:
         if name not in names:

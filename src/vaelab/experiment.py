@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Lt
 
 from vaelab._version import __version__
 from vaelab.codec import decode, encode
@@ -18,35 +18,11 @@ from vaelab.errors import UserError
 from vaelab.files import FORMAT, read_json
 from vaelab.models import VAE, AnyModel
 from vaelab.objectives import AnyObjective, Elbo
+from vaelab.optimisers import Adam, AnyOptimiser
 from vaelab.priors import AutoregressiveCodes, Flow, PriorSpec
-from vaelab.schedules import AnySchedule, Constant, Cosine
+from vaelab.schedules import Cosine
 from vaelab.spec import Spec, assumed, classes_in
 from vaelab.traits import Trait
-
-
-@dataclass(frozen=True)
-class Adam(Spec):
-    """Adam (Kingma and Ba 2015, algorithm 1), or AdamW where weights decay (Loshchilov and Hutter 2019).
-
-    w <- w - rate (m / (sqrt(v) + 1e-8) + weight_decay w), m and v the bias-corrected moments of the gradient.
-    """
-
-    learning_rate: Annotated[float, Gt(0)] = 1e-3
-    """Before the schedule's factor."""
-    schedule: AnySchedule = Constant(1.0)
-    """Factor on the learning rate."""
-    beta1: Annotated[float, Ge(0), Lt(1)] = 0.9
-    """Memory of gradients."""
-    beta2: Annotated[float, Ge(0), Lt(1)] = 0.999
-    """Memory of squared gradients."""
-    weight_decay: Annotated[float, Ge(0)] = 0.0
-    """Decoupled from the gradient."""
-    muon: Annotated[float, Ge(0)] = 0.0
-    """Learning rate of Muon (Jordan et al. 2024), such as 0.02, for convolutions between hidden layers; 0 for Adam."""
-    gradient_clip: Annotated[float, Ge(0)] = 0.0
-    """Largest norm of a step's gradient; a larger one is scaled down to it (Pascanu et al. 2013); 0 for any."""
-    gradient_skip: Annotated[float, Ge(0)] = 0.0
-    """A step whose gradient's norm is above this, or not finite, is left out (Child 2021); 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +42,7 @@ class Training(Spec):
     """Stop after this many epochs without a lower total on the validation images; 0 for never."""
     augmentation: tuple[AnyAugmentation, ...] = ()
     """Random changes to the training images, in this order, such as `flip crop:2 brightness:0.2 contrast:0.2`."""
-    optimiser: Annotated[Adam, tyro.conf.arg(name="")] = Adam()
+    optimiser: Annotated[AnyOptimiser, tyro.conf.arg(name="")] = Adam()
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """`auto`: bf16 where the hardware computes in it, otherwise fp32."""
     device: str = "auto"

@@ -7,11 +7,12 @@ from typing import Any
 
 from vaelab.data import CelebA, Cifar10, Dynamic, Mnist, SklearnTable, SourceSpec, parse_source
 from vaelab.errors import UserError, did_you_mean
-from vaelab.experiment import Adam, Experiment, Training
+from vaelab.experiment import Experiment, Training
 from vaelab.likelihoods import ByColumn, DiscretisedLogistic, LearnedGaussian
 from vaelab.models import VAE, Ladder, Multimodal
 from vaelab.networks import AutoencoderKl, Depthwise, Mlp, ResNet
 from vaelab.objectives import AdversarialReconstruction, Elbo, Iwae, SubsetBounds, TotalCorrelation
+from vaelab.optimisers import Adam
 from vaelab.posteriors import Codebook, FiniteScalar
 from vaelab.priors import Flow, UniformCodes, Vamp
 from vaelab.schedules import Constant, Cosine, Linear

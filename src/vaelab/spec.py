@@ -278,14 +278,26 @@ def words(room: type[Spec], only: Only | None = None) -> dict[str, type[Spec]]:
     return named
 
 
-def any_of(room: type[Spec], only: Only | None = None) -> Any:
+@dataclasses.dataclass(frozen=True)
+class Prefix:
+    """An annotation: what stands before the words of a field whose flags have no prefix.
+
+    Args:
+        text: such as `optimiser:`.
+    """
+
+    text: str
+
+
+def any_of(room: type[Spec], only: Only | None = None, prefix: Prefix | None = None) -> Any:
     """The annotation by which a field takes the words of a room on the command line, or only some of them."""
+    before = "" if prefix is None else prefix.text
 
     def union() -> Any:
         known = words(room, only)
         for spec in known.values():
             _name_choices(spec)
-        choices = [Annotated[spec, tyro.conf.subcommand(name=word)] for word, spec in known.items()]
+        choices = [Annotated[spec, tyro.conf.subcommand(name=before + word)] for word, spec in known.items()]
         return Union[tuple(choices)]  # noqa: UP007  # a union of a list has no other form
 
     return tyro.conf.arg(constructor_factory=union)

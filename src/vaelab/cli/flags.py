@@ -16,7 +16,7 @@ import tyro
 
 from vaelab.data import AugmentationSpec, SourceSpec, source_text
 from vaelab.named import text_of
-from vaelab.spec import Only, Spec, spec_hints, words
+from vaelab.spec import Only, Prefix, Spec, spec_hints, words
 
 _SUPPRESS = get_args(tyro.conf.Suppress[str])[1]
 _POSITIONAL = get_args(tyro.conf.Positional[str])[1]
@@ -122,9 +122,10 @@ def _walk(cls: Any, default: Any, prefix: str, needs: tuple[str, ...]) -> Iterat
                 yield from _walk(hint, value, path, needs)
                 continue
             only = next((extra for extra in extras if isinstance(extra, Only)), None)
-            spelled = {f"{path}:{word}".lstrip(":"): spec for word, spec in words(hint, only).items()}
+            own = next((extra.text for extra in extras if isinstance(extra, Prefix)), f"{path}:" if path else "")
+            spelled = {own + word: spec for word, spec in words(hint, only).items()}
             chosen = next((word for word, spec in spelled.items() if isinstance(value, spec)), "")
-            yield Room(path, spelled, chosen, needs)
+            yield Room(own.rstrip(":"), spelled, chosen, needs)
             for word, spec in spelled.items():
                 yield from _walk(spec, value if word == chosen else None, path, (*needs, word))
             continue

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vaelab.errors import did_you_mean
-from vaelab.experiment import Adam, Experiment, Training
+from vaelab.experiment import Experiment, Training
 from vaelab.likelihoods import Bernoulli, ByColumn, Laplace, LearnedGaussian, LikelihoodSpec, LogCosh, StudentT
 from vaelab.models import VAE as VAESpec
 from vaelab.networks import Mlp
 from vaelab.objectives import Elbo
+from vaelab.optimisers import Adam
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec
 from vaelab.schedules import Constant

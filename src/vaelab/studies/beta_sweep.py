@@ -15,7 +15,7 @@ from vaelab.evaluation.budget import Budget
 from vaelab.evaluation.evaluate import measure_parts
 from vaelab.evaluation.measurement import Measurement
 from vaelab.evaluation.results import Evaluation, read_evaluation
-from vaelab.experiment import Adam, Experiment, Training
+from vaelab.experiment import Experiment, Training
 from vaelab.figures import DrawnFigure
 from vaelab.measured import MeasuredModel
 from vaelab.metrics.disentanglement import (
@@ -28,6 +28,7 @@ from vaelab.models import VAE
 from vaelab.models.files import weights_digest
 from vaelab.networks import Conv
 from vaelab.objectives import Elbo
+from vaelab.optimisers import Adam
 from vaelab.report import Table
 from vaelab.schedules import Constant, Cosine
 from vaelab.studies.measured import Measured

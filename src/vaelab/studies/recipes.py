@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 
-from vaelab.experiment import Adam, Experiment, Training
+from vaelab.experiment import Experiment, Training
 from vaelab.objectives import Elbo, NeighbourEmbedding, ObjectiveSpec
+from vaelab.optimisers import Adam, Muon
 from vaelab.presets import PRESETS
 from vaelab.schedules import Constant, Cosine, Linear
 
@@ -63,11 +64,11 @@ def study_experiment(model: str, recipe: Recipe, n_images: int, epochs: int | No
     return replace(experiment, training=training)
 
 
-def _speedrun_optimiser(model: str, training: Training) -> Adam:
+def _speedrun_optimiser(model: str, training: Training) -> Muon:
     """Muon beside Adam; the rates of the CVAE are high at once, under which the plane of the VAE can settle badly."""
-    adam = Adam(learning_rate=3e-3, schedule=_COSINE, beta2=0.99, muon=0.02)
+    muon = Muon(learning_rate=3e-3, hidden_rate=0.02, schedule=_COSINE, beta2=0.99)
     falling = Linear(epochs=training.epochs, start=1.0, stop=0.0, smooth=True)
-    return replace(adam, learning_rate=4e-3, schedule=falling) if model == "cvae" else adam
+    return replace(muon, learning_rate=4e-3, schedule=falling) if model == "cvae" else muon
 
 
 def _speedrun_objective(model: str, training: Training) -> ObjectiveSpec:

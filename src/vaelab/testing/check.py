@@ -16,6 +16,7 @@ from vaelab.likelihoods import LikelihoodSpec
 from vaelab.models import ModelSpec
 from vaelab.networks import CellSpec, NetworkSpec
 from vaelab.objectives import KernelSpec, ObjectiveSpec, PenaltySpec, RegulariserSpec
+from vaelab.optimisers import OptimiserSpec
 from vaelab.posteriors import PosteriorSpec
 from vaelab.priors import PriorSpec
 from vaelab.ranges import RangeSpec
@@ -37,6 +38,7 @@ from vaelab.testing.objectives import (
     check_regulariser,
     check_schedule,
 )
+from vaelab.testing.optimisers import check_optimiser
 from vaelab.testing.ranges import check_range
 from vaelab.testing.trackers import check_tracker_spec, tracker_passes
 from vaelab.trackers import Tracker, TrackerSpec
@@ -54,6 +56,7 @@ _CHECKS: dict[type[Spec], Callable[[Any], list[str]]] = {
     KernelSpec: check_kernel,
     RegulariserSpec: check_regulariser,
     ScheduleSpec: check_schedule,
+    OptimiserSpec: check_optimiser,
     SourceSpec: check_source,
     BinarisationSpec: check_binarisation,
     AugmentationSpec: check_augmentation,

@@ -15,6 +15,7 @@ from vaelab.codec import decode, encode
 from vaelab.errors import UserError, reason
 from vaelab.experiment import Experiment, same_settings, upgraded
 from vaelab.models.files import read_tensors, restore, write_tensors
+from vaelab.optimisers.state import restore_state, state_of
 from vaelab.spec import classes_in
 from vaelab.training.device import random_state, set_random_state
 
@@ -63,15 +64,15 @@ def write_checkpoint(path: Path, parts: Parts, optimiser: Optimizer, state: Stat
         UserError: the file cannot be written; the previous checkpoint is intact.
     """
     tensors = {f"{part}.{name}": tensor for part, of in parts.items() for name, tensor in of.state_dict().items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": tensor for name, tensor in moments.items()}
+    moments, numbers = state_of(optimiser)
+    tensors |= {f"optimiser.{name}": tensor for name, tensor in moments.items()}
     tensors["random.cpu"] = torch.get_rng_state()
     on_device = random_state(state.sums.device)
     if on_device is not None:
         tensors["random.device"] = on_device
     tensors["sums"] = state.sums
     about = {name: getattr(state, name) for name in (*_NUMBERS, "threads", "history")}
-    about["experiment"] = encode(state.experiment)
+    about |= {"experiment": encode(state.experiment), "optimiser": numbers}
     # JSON has no infinity, so `best` is absent until the first epoch ends.
     write_tensors(path, tensors, about | ({"best": state.best} if state.best < float("inf") else {}))
 
@@ -117,16 +118,8 @@ def _restore(
         own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
         restore(module, own, f"{path} ({part})")
 
-    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in tensors.items():
-        if key.startswith("optimiser."):
-            _, index, name = key.split(".")
-            parameter = parameters[int(index)]
-            # The fused kernel treats a weight and its moments as flat memory, so they must have the same layout.
-            alike = torch.empty_like(parameter, dtype=tensor.dtype) if tensor.shape == parameter.shape else None
-            moments.setdefault(int(index), {})[name] = tensor if alike is None else alike.copy_(tensor)
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    own = {name.removeprefix("optimiser."): each for name, each in tensors.items() if name.startswith("optimiser.")}
+    restore_state(optimiser, own, about.get("optimiser", {}))
 
     torch.set_rng_state(tensors["random.cpu"])
     if "random.device" in tensors:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from vaelab.contract import Posterior
 from vaelab.data import augmented
-from vaelab.experiment import Adam
 from vaelab.processes import first
 from vaelab.schedules import Progress
 from vaelab.training.checkpoint import write_checkpoint
@@ -22,7 +21,7 @@ from vaelab.training.folder import QUANTITIES, rows_digest
 from vaelab.training.full_pass import Totals, batch_sums, bits_per_dimension, mean_over, measure
 from vaelab.training.group import any_process
 from vaelab.training.guards import refuse_bad_loss, refuse_bad_weights, refuse_empty_epoch, stop, stop_if
-from vaelab.training.optimiser import clip_gradient
+from vaelab.training.optimiser import clip_gradient, learning_rate, set_learning_rates, take_optimiser_step
 from vaelab.training.prepare import Job, save_model
 from vaelab.training.prior import training_mode
 
@@ -73,7 +72,7 @@ def run_steps(job: Job, display: Display, interrupted: threading.Event) -> float
 def take_step(job: Job, progress: Progress, rows: Tensor, first_bad: Tensor) -> Tensor:
     """Take one optimiser step; return the first step of the epoch with a non-finite loss, as a tensor on the device."""
     state, settings = job.state, job.settings
-    job.optimiser.param_groups[0]["lr"] = learning_rate(settings.optimiser, progress)
+    set_learning_rates(job.optimiser, settings.optimiser.schedule(progress))
     x, y = job.train_split.batch(rows)
     x = augmented(settings.augmentation, x)
     if settings.drop_labels and y is not None and not y.is_floating_point():
@@ -90,7 +89,7 @@ def take_step(job: Job, progress: Progress, rows: Tensor, first_bad: Tensor) -> 
         loss.backward()
     taken = clip_gradient(job.trained, loss, settings.optimiser)
     if taken:
-        job.optimiser.step()
+        take_optimiser_step(job.optimiser, settings.optimiser)
         state.sums += batch_sums(trace)
         state.images += len(x)
         if job.average is not None:
@@ -119,7 +118,8 @@ def finish_epoch(job: Job, display: Display, seconds: float) -> None:
         if not math.isfinite(totals.total):
             stop(f"the {name} total", state.epoch, job.batches, folder)
     test, validation = measured["test"], measured.get("validation")
-    row = metrics_row(state.epoch, beta, learning_rate(settings.optimiser, last), running, test, seconds, speed)
+    rate = learning_rate(job.optimiser, settings.optimiser.schedule(last))
+    row = metrics_row(state.epoch, beta, rate, running, test, seconds, speed)
     if validation is not None:
         row |= named("validation", validation)
     if not job.experiment.model.no_bound and job.model.likelihood.discrete(
@@ -157,11 +157,6 @@ def save_state(job: Job) -> None:
     if first():
         job.watcher.checkpoint(job)
         write_checkpoint(job.folder.checkpoint, job.parts, job.optimiser, job.state)
-
-
-def learning_rate(settings: Adam, progress: Progress) -> float:
-    """The scheduled learning rate of a step."""
-    return settings.learning_rate * settings.schedule(progress)
 
 
 def image_order(seed: int, epoch: int, n_images: int) -> Tensor:

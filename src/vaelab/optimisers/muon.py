@@ -15,7 +15,7 @@ _MOMENTUM, _STEPS = 0.95, 5
 _FEW_CHANNELS = 4
 
 
-class Muon(torch.optim.AdamW):
+class MuonWithAdam(torch.optim.AdamW):
     """Muon (Jordan et al. 2024): steps of equal size in all directions of a weight matrix; AdamW for other weights.
 
     M <- 0.95 M + 0.05 G, then W <- W - rate sqrt(max(1, rows / columns)) orthogonal_factor(0.05 G + 0.95 M), with G the
