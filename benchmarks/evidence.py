@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -50,13 +51,13 @@ def exact(run: Path, n_images: int, samples: int) -> dict[str, float]:
     }
 
 
-def importance(run: Path, n_images: int, samples: int) -> dict[str, float]:
+def importance(run: Path, n_images: int, samples: int, **options: str) -> dict[str, float]:
     """IWAE-k."""
     from vaelab.metrics.evidence import importance_bound
 
     model, x, y = measured(run, n_images)
     began = time.perf_counter()
-    bound = importance_bound(model, x, y, samples, seed=0)
+    bound = importance_bound(model, x, y, samples, seed=0, **options)
     return {
         "seconds": time.perf_counter() - began,
         "images": len(x),
@@ -80,7 +81,12 @@ def disentanglement(run: Path, n_images: int, samples: int) -> dict[str, float]:
     return {"seconds": time.perf_counter() - began, "images": len(z), "dimensions": 10, "factors": len(names)}
 
 
-TASKS = {"exact": exact, "importance": importance, "disentanglement": disentanglement}
+TASKS = {
+    "exact": exact,
+    "importance": importance,
+    "importance-bf16": partial(importance, precision="bf16"),
+    "disentanglement": disentanglement,
+}
 
 
 def alone(task: str, arguments: argparse.Namespace) -> dict[str, float]:

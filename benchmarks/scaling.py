@@ -35,7 +35,8 @@ import vaelab as vl
 from slices import Loop, turns, warm_up
 from throughput import FOREVER, train_for_ever
 from vaelab.plots.style import BLUE, save_figure, styled
-from vaelab.training.device import choose_device, computes_in_bf16, describe_machine
+from vaelab.precision import computes_in_bf16
+from vaelab.training.device import choose_device, describe_machine
 
 # Total number of pixels at every point, that of MNIST, so that images take the same memory at each size.
 _PIXELS = 60_000 * 28 * 28

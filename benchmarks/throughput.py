@@ -26,7 +26,8 @@ import torch
 import vaelab as vl
 from slices import Gate, Loop, peak, turns, warm_up
 from vaelab.data.store import DataNotFound
-from vaelab.training.device import choose_device, computes_in_bf16, describe_machine
+from vaelab.precision import computes_in_bf16
+from vaelab.training.device import choose_device, describe_machine
 from vaelab.training.train import train
 from vaelab.training.watcher import Watcher
 

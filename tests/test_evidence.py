@@ -403,3 +403,18 @@ def test_bootstrap_refuses_invalid_input() -> None:
         bootstrap_interval(np.array([1.0]))
     with pytest.raises(UserError, match=r"level is 95\.0, but must lie strictly between 0 and 1"):
         bootstrap_interval(np.array([1.0, 2.0]), level=95.0)
+
+
+def test_importance_samples_in_bf16_move_each_image_a_little_and_the_mean_hardly() -> None:
+    torch.manual_seed(0)
+    spec = VAE(latent=2, network=Mlp(hidden=(64, 64)), likelihood=Bernoulli())
+    model = spec.build(ImageFormat(1, 8, 8)).eval()
+    x = torch.rand(200, 1, 8, 8).round()
+    exact = importance_bound(model, x, samples=50, seed=0)
+    rough = importance_bound(model, x, samples=50, seed=0, precision="bf16")
+    moved = rough.log_p - exact.log_p
+    assert rough.log_p.dtype == torch.float64
+    assert 1e-4 < moved.abs().max() < 0.1
+    assert moved.mean().abs() < 0.01
+    with pytest.raises(UserError, match="precision is 'fp16', but must be one of auto, bf16, fp32"):
+        importance_bound(model, x, precision="fp16")

@@ -19,6 +19,7 @@ from vaelab.files import FORMAT, read_json
 from vaelab.models import VAE, AnyModel
 from vaelab.objectives import AnyObjective, Elbo
 from vaelab.optimisers import Adam, AnyOptimiser
+from vaelab.precision import Precision
 from vaelab.priors import AutoregressiveCodes, Flow, PriorSpec
 from vaelab.schedules import Cosine
 from vaelab.spec import Spec, assumed, classes_in
@@ -43,7 +44,7 @@ class Training(Spec):
     augmentation: tuple[AnyAugmentation, ...] = ()
     """Random changes to the training images, in this order, such as `flip crop:2 brightness:0.2 contrast:0.2`."""
     optimiser: Annotated[AnyOptimiser, tyro.conf.arg(name="")] = Adam()
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    precision: Precision = "auto"
     """`auto`: bf16 where the hardware computes in it, otherwise fp32."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`, ..."""

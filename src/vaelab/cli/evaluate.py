@@ -13,6 +13,7 @@ from vaelab.cli.command import Command, Data, DataDir, Device, Only, Quiet, RunP
 from vaelab.data import parse_source
 from vaelab.errors import UserError, did_you_mean
 from vaelab.evaluation import PARTS, chosen
+from vaelab.precision import Precision
 from vaelab.processes import first
 from vaelab.spec import words
 
@@ -39,6 +40,8 @@ class Evaluate(Command):
     """Number of images for annealing and for fitting posteriors; by default 50."""
     quick: bool = False
     """Every part on few images: 500, with 50 samples each and 10 for annealing, as far as they are not given."""
+    precision: Precision = "fp32"
+    """In which the networks compute importance samples; bf16 takes half the time on hardware that computes in it."""
     seed: int = 0
     """Decides every draw."""
     binarisation: Annotated[str | None, tyro.conf.arg(metavar="PROTOCOL")] = None
@@ -76,7 +79,7 @@ class Evaluate(Command):
                 raise UserError(f"{name} is {number}, but must be >= {least}")
         given_numbers = {"n_images": self.images, "n_costly": self.few, "n_samples": self.samples}
         numbers = {name: number for name, number in given_numbers.items() if number is not None}
-        budget = Budget(**{**(QUICK if self.quick else {}), **numbers}, seed=self.seed)
+        budget = Budget(**{**(QUICK if self.quick else {}), **numbers}, seed=self.seed, precision=self.precision)
         protocol = None if self.binarisation is None else _protocol(self.binarisation)
         given = None if self.data is None else parse_source(self.data).load(self.data_dir)
         if self.path.suffix == ".safetensors":

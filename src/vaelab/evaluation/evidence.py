@@ -41,7 +41,9 @@ def measure(measurement: Measurement) -> Section:
     if measurement.model.spec.no_bound:
         return _exact_alone(measurement)
     measurement.say(f"drawing {budget.n_samples} importance samples per {measurement.each}")
-    bound = importance_bound(measurement.model, x, measurement.y, budget.n_samples, seed=budget.seed)
+    bound = importance_bound(
+        measurement.model, x, measurement.y, budget.n_samples, seed=budget.seed, precision=budget.precision
+    )
     k = bound.samples
     effective = f"effective samples: median {float(bound.effective.median()):.0f} of {k}"
     numbers = [
@@ -71,6 +73,7 @@ def measure(measurement: Measurement) -> Section:
         measurement.noun: len(x),
         f"{measurement.noun} annealed": len(measurement.costly_rows),
         "seed": budget.seed,
+        "importance samples in": budget.precision,
     }
     return Section("evidence", tuple(numbers), tuple(findings), about)
 

@@ -42,6 +42,7 @@ def measure(measurement: Measurement) -> Section:
         measurement.noun: _labelled(measurement).n_images,
         "draws": budget.n_samples,
         "seed": budget.seed,
+        "importance samples in": budget.precision,
     }
     return Section("views", tuple(numbers), (*measurement.without_labels, *findings), about)
 
@@ -62,7 +63,7 @@ def _bounds(model: MultimodalModel, measurement: Measurement) -> Iterator[Number
     sets = {"log p(x)": (x, None), "log p(y)": (torch.full_like(x, torch.nan), y), "log p(x, y)": (x, y)}
     for name, (images, labels) in sets.items():
         measurement.say(f"bounding {name} by {budget.n_samples} importance samples")
-        found = importance_bound(model, images, labels, budget.n_samples, seed=budget.seed)
+        found = importance_bound(model, images, labels, budget.n_samples, seed=budget.seed, precision=budget.precision)
         elbo = pair(bootstrap_interval(found.elbo.numpy(force=True)))
         yield Number(f"ELBO of {name}", float(found.elbo.mean()), measurement.nats, elbo)
         yield Number(f"IWAE-{found.samples} of {name}", found.mean, measurement.nats, pair(found.interval))

@@ -1,4 +1,4 @@
-"""Device, precision, memory and random number generators."""
+"""Device, memory and random number generators."""
 
 from __future__ import annotations
 
@@ -53,24 +53,6 @@ def choose_device(name: str) -> torch.device:
             flags="use --device auto or cpu",
         ) from None
     return device
-
-
-def computes_in_bf16(device: torch.device, precision: str) -> bool:
-    """Whether to compute in bf16: as `precision` says, or with `auto` if the hardware supports it."""
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        # Emulated bf16 is slower than fp32, so require native instructions.
-        probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-        return any(getattr(torch.cpu, probe, bool)() for probe in probes)
-    return False
-
-
-def autocast(device: torch.device, bf16: bool) -> torch.autocast:
-    """The autocast context in which networks compute."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16)
 
 
 def keep_freed_memory() -> None:

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from vaelab.contract import Posterior
 from vaelab.data import augmented
+from vaelab.precision import autocast
 from vaelab.processes import first
 from vaelab.schedules import Progress
 from vaelab.training.checkpoint import write_checkpoint
-from vaelab.training.device import autocast
 from vaelab.training.display import Display
 from vaelab.training.folder import QUANTITIES, rows_digest
 from vaelab.training.full_pass import Totals, batch_sums, bits_per_dimension, mean_over, measure

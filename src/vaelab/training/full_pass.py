@@ -15,7 +15,8 @@ from vaelab.contract import Trace
 from vaelab.data import BinarisationSpec, Data, DataFormat, Grey
 from vaelab.data.mapped import blocks, in_file, rows_of
 from vaelab.models.model import Model
-from vaelab.training.device import autocast, fork_rng
+from vaelab.precision import autocast
+from vaelab.training.device import fork_rng
 
 
 @dataclass(frozen=True)

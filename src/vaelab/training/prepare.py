@@ -21,10 +21,11 @@ from vaelab.models.files import begin_with, save, weights_digest
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
 from vaelab.objectives import Loss
+from vaelab.precision import computes_in_bf16
 from vaelab.processes import count, first
 from vaelab.schedules import Progress
 from vaelab.training.checkpoint import State, read_checkpoint
-from vaelab.training.device import choose_device, computes_in_bf16
+from vaelab.training.device import choose_device
 from vaelab.training.dry_run import dry_run
 from vaelab.training.folder import Row, RunFolder
 from vaelab.training.full_pass import DeviceSplit, accumulator, to_device

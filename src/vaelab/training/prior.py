@@ -6,7 +6,8 @@ import torch
 
 from vaelab.models.model import Model
 from vaelab.models.vae import VAEModel
-from vaelab.training.device import autocast, fork_rng
+from vaelab.precision import autocast
+from vaelab.training.device import fork_rng
 from vaelab.training.full_pass import DeviceSplit
 
 _BATCH = 500

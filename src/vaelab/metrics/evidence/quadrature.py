@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -32,6 +32,9 @@ _STEPS = 1.6
 _GRID = 150_000_000
 # Prior draws that determine the range of the lattice.
 _DRAWS = 4096
+
+# The points of a tile, (G, D), the images that they are compared with, (R,), and log p(x, z) of all pairs, (G, R).
+Scored = tuple[Tensor, Tensor, Tensor]
 
 _FIELDS = ("log_p", "refining", "widening", "mean", "covariance", "step")
 
@@ -130,18 +133,22 @@ class Integral:
                 f"max_points is {max_points}, but the first two lattices need {2 * len(lattice)} per condition; allow "
                 "more, or give images of fewer conditions"
             )
-        highest, self.uneven = self._highest(lattice)
-        rough = self._sums(lattice, rows, highest, highest)
-        found, spent = _result(rough, lattice), 2 * len(lattice)
-        sums = self._sums(lattice, rows, found.log_p, highest)
+        # Kept, since how far the sums look depends on the highest points.
+        first = list(self._scored(lattice, rows))
+        highest, self.uneven = self._highest(first)
+        sums = self._sums(lattice, first, rows, highest, highest)
+        found, spent = _result(sums, lattice), len(lattice)
+        least = self._least(lattice, rows, found.log_p, highest)
+        sums = replace(sums, marks=[(seen, log_joint > least[seen]) for _, seen, log_joint in first])
+        del first
         moving = torch.ones_like(rows, dtype=torch.bool)
         while moving.any() and lattice.mask.numel() * 2**lattice.mask.ndim <= _GRID:
-            finer = lattice.refined(sums.active(moving), sums.near(moving, len(lattice.near)))
+            finer = lattice.refined(sums.marks, moving)
             if spent + len(finer) > max_points:
                 break
             rows, highest = rows[moving], torch.maximum(highest, sums.highest)[moving]
             before = found.log_p[rows]
-            sums = self._sums(finer, rows, before, highest)
+            sums = self._sums(finer, self._scored(finer, rows), rows, before, highest)
             latest, spent, lattice = _result(sums, finer), spent + len(finer), finer
             latest = replace(latest, refining=latest.log_p - before)
             found = found.updated(rows, latest)
@@ -160,12 +167,17 @@ class Integral:
         """The shared condition, repeated n times."""
         return None if self.condition is None else self.condition.expand(n, *self.condition.shape[1:])
 
-    def _highest(self, lattice: Lattice) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
+    def _scored(self, lattice: Lattice, rows: Int[Tensor, " R"]) -> Iterator[Scored]:
+        """The points of each tile, its images, and log p(x, z) of all pairs."""
+        for z, seen in lattice.tiles():
+            yield z, seen, self._log_joint(z, rows[seen])
+
+    def _highest(self, scored: Sequence[Scored]) -> tuple[Float[Tensor, " N"], Float[Tensor, " N"]]:
         """The highest log p(x, z) on a lattice per image, and the spread of its 3^D highest points."""
         most = 3 ** len(self.centre)
         highest = torch.full((most, len(self.x)), -math.inf, dtype=torch.float64, device=self.x.device)
-        for _, z, rows in lattice.tiles():
-            both = torch.cat([highest[:, rows], self._log_joint(z, rows).double()])
+        for _, rows, log_joint in scored:
+            both = torch.cat([highest[:, rows], log_joint.double()])
             highest[:, rows] = both.topk(most, dim=0).values
         return highest[0], highest[0] - highest[-1]
 
@@ -176,20 +188,31 @@ class Integral:
         log_p = self.model.likelihood.pairwise_log_prob(self.model.decode(z, self._conditions(len(z))), x)
         return log_p + log_prob_of(self.prior, z[:, None], "model.prior")
 
+    def _least(
+        self, lattice: Lattice, rows: Int[Tensor, " R"], log_p: Float[Tensor, " R"], highest: Float[Tensor, " R"]
+    ) -> Float[Tensor, " R"]:
+        """The log p(x, z) above which a point holds mass of an image."""
+        least = log_p + math.log(self.faint) - lattice.log_first_cell
+        uneven = self.uneven[rows] * _UNEVEN / 4**lattice.level
+        # While the step is still coarse for an image, much smaller densities count.
+        least = torch.minimum(least, highest - uneven.clamp(min=_TRACES * (lattice.level < _COARSE)))
+        return least.to(self.x.dtype)
+
     def _sums(
-        self, lattice: Lattice, rows: Int[Tensor, " R"], scale: Float[Tensor, " R"], highest: Float[Tensor, " R"]
+        self,
+        lattice: Lattice,
+        scored: Iterable[Scored],
+        rows: Int[Tensor, " R"],
+        scale: Float[Tensor, " R"],
+        highest: Float[Tensor, " R"],
     ) -> LatticeSums:
         """Sums over a lattice of p(x, z) exp(-scale), and of the terms of the posterior's moments."""
         dimensions = len(self.centre)
         moments = torch.zeros(2 + dimensions + dimensions**2, len(rows), dtype=torch.float64, device=rows.device)
-        least = scale + math.log(self.faint) - lattice.log_first_cell
-        uneven = self.uneven[rows] * _UNEVEN / 4**lattice.level
-        # While the step is still coarse for an image, much smaller densities count.
-        least = torch.minimum(least, highest - uneven.clamp(min=_TRACES * (lattice.level < _COARSE)))
-        relative, found, dense = scale.clone(), highest.clone(), []
-        for tile, z, seen in lattice.tiles():
-            log_joint = self._log_joint(z, rows[seen])
-            dense.append((tile, seen, log_joint > least[seen].to(z.dtype)))
+        least = self._least(lattice, rows, scale, highest)
+        relative, found, marks = scale.clone(), highest.clone(), []
+        for z, seen, log_joint in scored:
+            marks.append((seen, log_joint > least[seen]))
             within = ((z - self.centre).abs() <= self.reach).all(1, keepdim=True).to(z.dtype)
             seconds = (z[:, :, None] * z[:, None, :]).flatten(1)
             features = torch.cat([torch.ones_like(within), within, z, seconds], 1)
@@ -203,7 +226,7 @@ class Integral:
             moments[:, seen] *= (relative[seen] - above).exp()
             moments[:, seen] += sums.double() * (top.double() - above).exp()
             relative[seen] = above
-        return LatticeSums(relative, found, moments, dense)
+        return LatticeSums(relative, found, moments, marks)
 
 
 def _result(sums: LatticeSums, lattice: Lattice) -> Quadrature:
