@@ -173,6 +173,16 @@ def test_a_grid_has_each_combination_once_and_ends(experiment: vl.Experiment, tm
     assert sorted(rows) == [(str(latent), str(size)) for latent in (2, 3, 4) for size in (100, 50)]
 
 
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_a_grid_of_optuna_ends_when_it_is_exhausted(experiment: vl.Experiment, tmp_path: Path, pruner: str) -> None:
+    quick = replace(experiment, training=replace(experiment.training, epochs=1))
+    grid = optuna.samplers.GridSampler({"model.latent": [2, 4, 8]})
+    settings = vl.Sweep(quick, {"model.latent": vl.IntRange((2, 8))}, sampler=grid, pruner=pruner)
+    for trials in (2, 20, 40):
+        vl.sweep(settings, tmp_path / "sweep", trials=trials)
+    assert sorted(row["model.latent"] for row in table(tmp_path / "sweep")) == ["2", "4", "8"]
+
+
 class Highest(optuna.samplers.BaseSampler):  # type: ignore[misc]
     """A sampler of a user's own, that always draws the highest value."""
 

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from vaelab.named import parse_named
 from vaelab.ranges import optuna
-from vaelab.spec import Spec, qualified_name
+from vaelab.sweeps.from_optuna import OptunaSpec, Wrapped
 
 
-class PrunerSpec(Spec, room=True):
+class PrunerSpec(OptunaSpec, room=True):
     """Base of the pruners. A pruner is asked after every epoch but the last.
 
     Where a pruner is expected, a word such as "median" names one, and any pruner of Optuna is wrapped.
     """
 
     accepts: ClassVar[str] = "its name, such as 'median', or a pruner of Optuna"
-
-    @classmethod
-    def coerce(cls, value: Any) -> Any:
-        """The pruner that a text names, or a wrapped one of Optuna; other values unchanged."""
-        if isinstance(value, str):
-            return parse_named(PrunerSpec, value, "pruner")
-        return OptunaPruner(qualified_name(value), value) if hasattr(value, "prune") else value
 
     @abstractmethod
     def build(self, epochs: int) -> Any:
@@ -74,14 +66,8 @@ class NoPruner(PrunerSpec):
 
 
 @dataclass(frozen=True)
-class OptunaPruner(PrunerSpec):
+class OptunaPruner(Wrapped, PrunerSpec):
     """Any pruner of Optuna, for use in Python."""
 
-    name: str
-    """`module:class`."""
-    pruner: Any = field(default=None, repr=False, compare=False, metadata={"json": False})
-    python_only: ClassVar[bool] = True
-
-    def build(self, epochs: int) -> Any:
-        """The pruner itself."""
-        return self.pruner
+    noun: ClassVar[str] = "pruner"
+    method: ClassVar[str] = "prune"

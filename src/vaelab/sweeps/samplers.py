@@ -6,31 +6,23 @@ import importlib.util
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
 from vaelab.errors import UserError
-from vaelab.named import parse_named
 from vaelab.ranges import optuna
-from vaelab.spec import Spec, qualified_name
+from vaelab.sweeps.from_optuna import OptunaSpec, Wrapped
 
 
-class SamplerSpec(Spec, room=True):
+class SamplerSpec(OptunaSpec, room=True):
     """Base of the samplers. A sampler is built for each trial, and finds the results so far in the study.
 
     Where a sampler is expected, a word such as "grid" names one, and any sampler of Optuna is wrapped.
     """
 
     accepts: ClassVar[str] = "its name, such as 'grid', or a sampler of Optuna"
-
-    @classmethod
-    def coerce(cls, value: Any) -> Any:
-        """The sampler that a text names, or a wrapped one of Optuna; other values unchanged."""
-        if isinstance(value, str):
-            return parse_named(SamplerSpec, value, "sampler")
-        return OptunaSampler(qualified_name(value), value) if hasattr(value, "sample_relative") else value
 
     @abstractmethod
     def build(self, space: Mapping[str, Any], seed: int) -> Any:
@@ -56,6 +48,10 @@ class SamplerSpec(Spec, room=True):
     def most(self, space: Mapping[str, Any]) -> float:
         """The number of trials after which there is nothing left to try."""
         return math.inf
+
+    def exhausted(self, study: Any) -> bool:
+        """Whether the finished trials of a study leave nothing to try, for samplers that do not know how `most`."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -90,13 +86,7 @@ class GridSearch(SamplerSpec):
 
     def build(self, space: Mapping[str, Any], seed: int) -> Any:
         """The sampler."""
-        base: Any = optuna().samplers.GridSampler
-
-        class Grid(base):  # type: ignore[misc]  # Optuna is imported when it is used
-            def after_trial(self, *given: Any) -> None:
-                """Leave the end to `most`; Optuna can stop its own loop alone."""
-
-        return Grid({name: _values(name, of) for name, of in space.items()}, seed=seed)
+        return optuna().samplers.GridSampler({name: _values(name, of) for name, of in space.items()}, seed=seed)
 
     def seed_of(self, seed: int, number: int) -> int:
         """One for all trials, which share the order."""
@@ -123,20 +113,19 @@ class CmaEs(SamplerSpec):
 
 
 @dataclass(frozen=True)
-class OptunaSampler(SamplerSpec):
+class OptunaSampler(Wrapped, SamplerSpec):
     """Any sampler of Optuna, for use in Python; its seed is its own."""
 
-    name: str
-    """`module:class`."""
-    sampler: Any = field(default=None, repr=False, compare=False, metadata={"json": False})
-    python_only: ClassVar[bool] = True
-
-    def build(self, space: Mapping[str, Any], seed: int) -> Any:
-        """The sampler itself."""
-        return self.sampler
+    noun: ClassVar[str] = "sampler"
+    method: ClassVar[str] = "sample_relative"
 
     def seed_of(self, seed: int, number: int) -> None:
         """None: only the sampler knows its seed."""
+
+    def exhausted(self, study: Any) -> bool:
+        """What a grid of Optuna says; other samplers say nothing."""
+        ask = getattr(self.wrapped, "is_exhausted", None)
+        return ask is not None and bool(ask(study))
 
 
 def _values(name: str, distribution: Any) -> list[Any]:

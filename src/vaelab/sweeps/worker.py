@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from vaelab.data import Data, validation_as_test
@@ -72,6 +73,9 @@ class Worker:
         # Two processes at once cannot make the tables of a new database.
         with locked(self._claim("next")):
             self.study = open_study(settings, images.digest, storage, name)
+        # A sampler that has tried everything stops the study, but Optuna's own `stop` works in its own loop alone.
+        self.stopped = Event()
+        self.study.stop = self.stopped.set
 
     def work(self, trials: int) -> SweepResults:
         """Work until the study has all its trials."""
@@ -105,7 +109,7 @@ class Worker:
                 check_same(self.study, described(self.settings, self.images.digest), self.name)
                 fail_silent(self.study)
                 number = len(self._trials())
-                if number >= most:
+                if number >= most or self.stopped.is_set() or self.settings.sampler.exhausted(self.study):
                     return False
                 # Claimed before it is there, so that no other process takes it for one that was left.
                 self._claim_until(until_it_ends, number)
