@@ -47,12 +47,14 @@ class RangeSpec(Spec, room=True):
 class Interval(RangeSpec):
     """From low to high, both included; the base of the ranges of numbers."""
 
+    bounds: tuple[float, float]
+    """The lowest and the highest."""
     log: bool = field(default=False, kw_only=True)
     """Drawn uniformly in the logarithm."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        low, high = self.ends()
+        low, high = self.bounds
         if low > high:
             raise UserError(f"the range is from {low} to {high}, but must be from low to high; swap them")
         if self.log and low <= 0:
@@ -60,8 +62,7 @@ class Interval(RangeSpec):
 
     def ends(self) -> Sequence[Any]:
         """Both ends."""
-        bounds: tuple[Any, Any] = self.bounds  # type: ignore[attr-defined]  # each kind of numbers has its own type
-        return bounds
+        return self.bounds
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,6 @@ class IntRange(Interval):
 class FloatRange(Interval):
     """Numbers: `{"float": [1e-4, 1e-2], "log": true}`."""
 
-    bounds: tuple[float, float]
-    """The lowest and the highest."""
     kind: ClassVar[str] = "float"
 
     def distribution(self) -> Any:
