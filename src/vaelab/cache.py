@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from vaelab.errors import UserError
+from vaelab.environment import number
 
 _GB = 10**9
 _LARGEST = 50.0
@@ -29,14 +29,7 @@ def largest_cache() -> float:
     Raises:
         UserError: VAELAB_CACHE_GB is no number of gigabytes.
     """
-    text = os.environ.get("VAELAB_CACHE_GB") or str(_LARGEST)
-    try:
-        gigabytes = float(text)
-    except ValueError:
-        gigabytes = -1.0
-    if not gigabytes >= 0:
-        raise UserError(f"VAELAB_CACHE_GB is {text!r}, but must be a number of gigabytes, such as 50")
-    return gigabytes * _GB
+    return number("VAELAB_CACHE_GB", _LARGEST, "gigabytes", lambda gigabytes: gigabytes >= 0) * _GB
 
 
 def evict(folder: Path, keep: Path, largest: float) -> None:

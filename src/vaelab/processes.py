@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from vaelab.environment import number
 from vaelab.errors import UserError
 
 # What `torch.distributed` needs to find the others. A program that sets only some of them runs alone.
@@ -40,14 +41,7 @@ def timeout() -> float:
     Raises:
         UserError: VAELAB_PROCESS_TIMEOUT is no number of seconds.
     """
-    text = os.environ.get("VAELAB_PROCESS_TIMEOUT") or str(_TIMEOUT)
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 1e9:
-        raise UserError(f"VAELAB_PROCESS_TIMEOUT is {text!r}, but must be a number of seconds, such as 600")
-    return seconds
+    return number("VAELAB_PROCESS_TIMEOUT", _TIMEOUT, "seconds", lambda seconds: 0 < seconds <= 1e9)
 
 
 def require_one(what: str) -> None:
