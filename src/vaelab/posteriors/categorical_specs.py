@@ -15,12 +15,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CategoricalPosterior(PosteriorSpec):
-    """Independent categorical codes, drawn without a gradient (Mnih and Rezende 2016).
-
-    q(code | x) = prod_i Cat(code_i; softmax(logits_i(x))). Objectives with a score function train it; others are
-    refused. The KL to `UniformCodes` is exact, that to `AutoregressiveCodes` is sampled.
-    """
+class CategoricalVariables(PosteriorSpec):
+    """Base of the posteriors over categorical variables: their number, and what the decoder reads."""
 
     size: Annotated[int, Ge(2)] = 10
     """Number of classes of each variable."""
@@ -30,6 +26,16 @@ class CategoricalPosterior(PosteriorSpec):
     """The decoder reads a learned vector per class, added up over variables; otherwise one-hot vectors, concatenated,
     whose `variables` x `size` dimensions must be those of z."""
     discrete: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class CategoricalPosterior(CategoricalVariables):
+    """Independent categorical codes, drawn without a gradient (Mnih and Rezende 2016).
+
+    q(code | x) = prod_i Cat(code_i; softmax(logits_i(x))). Objectives with a score function train it; others are
+    refused. The KL to `UniformCodes` is exact, that to `AutoregressiveCodes` is sampled.
+    """
+
     reparameterised: ClassVar[bool] = False
 
     def build(self, network: Network, latent: int) -> Posterior:
@@ -44,7 +50,7 @@ class CategoricalPosterior(PosteriorSpec):
 
 
 @dataclass(frozen=True)
-class GumbelSoftmax(PosteriorSpec):
+class GumbelSoftmax(CategoricalVariables):
     """Categorical codes trained through their Gumbel-softmax relaxation (Jang et al. 2017; Maddison et al. 2017).
 
     y = softmax((logits + g) / T), g_k = -log(-log u_k): Jang, Gu and Poole (2017), equation 2. The model itself has
@@ -54,20 +60,12 @@ class GumbelSoftmax(PosteriorSpec):
     and priors without an exact KL, are refused; `AutoregressiveCodes` is fitted afterwards.
     """
 
-    size: Annotated[int, Ge(2)] = 10
-    """Number of classes of each variable."""
-    variables: Annotated[int, Ge(1)] = 1
-    """Categorical variables, and codes, per position."""
-    learned: bool = True
-    """The decoder reads a learned vector per class, added up over variables; otherwise one-hot vectors, concatenated,
-    whose `variables` x `size` dimensions must be those of z."""
     temperature: AnySchedule = Linear(epochs=3, start=5.0, stop=0.5, smooth=True)
     """T, above 0; the training loop sets it before each step. It starts high, since at T = 1 all images can get the
     same code within the first steps, in which the decoder learns the mean image; their logits are then too large for a
     gradient. `Training.start_at_mean` is the better cure."""
     straight_through: bool = False
     """Decode the code itself in training too, with the gradient of y (section 2.2 of Jang et al.)."""
-    discrete: ClassVar[bool] = True
     relaxed: ClassVar[bool] = True
 
     def build(self, network: Network, latent: int) -> Posterior:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,8 +11,7 @@ from torch.nn.functional import normalize, one_hot
 
 from vaelab.contract import Network
 from vaelab.posteriors.annealed import AnnealedPosterior
-from vaelab.posteriors.quantising import QuantisingPosterior
-from vaelab.posteriors.residual_codebook import nearest_by_level, sum_of_levels
+from vaelab.posteriors.residual import ResidualPosterior
 from vaelab.schedules import ScheduleSpec
 from vaelab.sizes import CodeSpace
 
@@ -18,7 +19,7 @@ from vaelab.sizes import CodeSpace
 _SHRINK = 0.5
 
 
-class HierarchicalCodebookPosterior(AnnealedPosterior, QuantisingPosterior):
+class HierarchicalCodebookPosterior(AnnealedPosterior, ResidualPosterior):
     """Codebooks for residuals, trained through Gumbel-softmax with hard codes (Hosking, Tang and Lapata 2022).
 
     With r the residual of a level, code = argmax_k (-|r - e_k|^2 + g_k), and the gradient is that of
@@ -50,6 +51,11 @@ class HierarchicalCodebookPosterior(AnnealedPosterior, QuantisingPosterior):
         self.norm_weight, self.norm_ratio = norm_weight, norm_ratio
         self.anneal(temperature)
 
+    @property
+    def by_level(self) -> Sequence[Tensor]:
+        """The codebooks, one parameter."""
+        return list(self.codebooks)
+
     def quantise(self, vectors: Tensor, learn: bool) -> tuple[Tensor, Tensor]:
         """The sums of the levels' vectors, and the codes of each level; with `learn` drawn and cut off."""
         residual, parts, codes = vectors, [], []
@@ -76,11 +82,3 @@ class HierarchicalCodebookPosterior(AnnealedPosterior, QuantisingPosterior):
         excess = (self.norm_ratio * lengths[1:] / lengths[:-1].clamp(min=1e-6)).clamp(min=1) - 1
         total: Tensor = excess.square().sum((0, 2))
         return self.norm_weight * total
-
-    def codes_of(self, vectors: Tensor) -> Tensor:
-        """The index of the nearest vector of each level, (B, positions, levels)."""
-        return nearest_by_level(vectors, list(self.codebooks))
-
-    def look_up(self, codes: Tensor) -> Tensor:
-        """The sums of the codebooks' vectors, (N, positions, latent), for codes (N, slots)."""
-        return sum_of_levels(codes, list(self.codebooks), self.positions)
