@@ -52,14 +52,14 @@ MUTANTS = (
     ),
     Mutant(
         "KL averaged over latent dimensions",
-        "contract.py",
+        "contract/trace.py",
         "return kl_divergence(self.q, self.p).expand(len(self.code), -1)",
         "return kl_divergence(self.q, self.p).expand(len(self.code), -1) / self.code.shape[-1]",
         "test_mathematics.py::test_kl_is_summed_over_dimensions_not_averaged",
     ),
     Mutant(
         "mean squared error in place of the log-likelihood",
-        "contract.py",
+        "contract/trace.py",
         "return -self.p.log_prob(self.x)",
         "return (self.p.mean - self.x).square().flatten(2).mean(-1)",
         "test_mathematics.py::test_reconstruction_is_summed_over_pixels_and_averaged_over_images",
@@ -80,7 +80,7 @@ MUTANTS = (
     ),
     Mutant(
         "a cross-entropy on grey pixels called a log-likelihood",
-        "contract.py",
+        "contract/parts.py",
         '"cross-entropy" if self.binary and not binary else "negative log-likelihood"',
         '"negative log-likelihood"',
         "test_contract.py::test_grey_pixels_have_a_cross_entropy_and_no_log_likelihood",
