@@ -14,7 +14,8 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from vaelab.data import BinarisationSpec, Data, DataFormat, Grey, ImageData, ImageFormat
+from vaelab.data import BinarisationSpec, Data, Grey, ImageData
+from vaelab.data.suited import check_suited
 from vaelab.errors import UserError
 from vaelab.loops import counted
 from vaelab.metrics.densities import mean_of, sample_of
@@ -61,7 +62,7 @@ class MeasuredModel:
     ) -> None:
         self.model, self.binarisation, self.title, self.seed = model, binarisation or Grey(), title, seed
         if data is not None:
-            _check_format(data, model.format, model.spec.conditional)
+            check_suited(data, model.format, model.spec.conditional)
         # A table is seen with the categories and the standardisation of the model's own training rows.
         self._data = None if data is None else data.like(model.format)
 
@@ -290,28 +291,3 @@ class MeasuredModel:
 
 def _posterior(model: Model, x: Tensor, y: Tensor | None) -> Any:
     return model.encode(x, y)
-
-
-def _check_format(data: Data, wanted: DataFormat, conditional: bool) -> None:
-    """Refuse data that a model does not take.
-
-    Raises:
-        UserError: another shape, or, for a conditional model, another number of classes or attributes.
-    """
-    if type(data.format) is not type(wanted):
-        raise UserError(f"data has {data.format.noun}, but the model takes {wanted.noun}; give {wanted.noun}")
-    if isinstance(data.format, ImageFormat) and data.format.shape != wanted.shape:
-        raise UserError(
-            f"data has images of shape {data.format.shape}, but the model takes {wanted.shape}; give images like those "
-            "that it was trained on"
-        )
-    given = _conditions(data.format) if data.condition is not None else "no labels"
-    if conditional and given != _conditions(wanted):
-        raise UserError(
-            f"data has {given}, but the model is conditional on {_conditions(wanted)}; give images like those that it "
-            "was trained on"
-        )
-
-
-def _conditions(format: DataFormat) -> str:
-    return f"{len(format.classes)} classes" if format.classes else f"{len(format.attributes)} attributes"
