@@ -15,8 +15,8 @@ from vaelab.data import DataFormat
 from vaelab.distributions import as_float32
 from vaelab.errors import UserError
 from vaelab.models.built import built
+from vaelab.models.inputs import check_request
 from vaelab.models.label_view import LabelView, ViewsTrace, label_score
-from vaelab.models.model import check_request
 from vaelab.models.vae import VAEModel
 
 if TYPE_CHECKING:
