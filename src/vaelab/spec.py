@@ -60,9 +60,9 @@ class Spec(ABC):
     accepts: ClassVar[str] = ""
     """The simpler values that `coerce` takes, for messages."""
     json_names: ClassVar[Mapping[str, str]] = {}
+    """Fields that have another name in JSON."""
     after_colon: ClassVar[str] = ""
     """The field that a text such as `crop:4` gives, where texts name specs; by default the first text field."""
-    """Fields that have another name in JSON."""
 
     def __init_subclass__(cls, room: bool = False, **options: Any) -> None:
         super().__init_subclass__(**options)
