@@ -55,7 +55,7 @@ class Command(ABC):
     name: ClassVar[str]
     """The word for it."""
     together: ClassVar[bool] = False
-    """Whether several processes run it together, under `torchrun`."""
+    """Whether it can be run in several processes, by `torchrun`."""
     line: tyro.conf.Suppress[str] = ""
     """The command line as given, for records."""
 

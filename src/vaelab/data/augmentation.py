@@ -28,8 +28,7 @@ class AugmentationSpec(Spec, room=True):
     """
 
     new_values: ClassVar[bool] = True
-    """Whether it computes new pixel values, instead of moving pixels; binary images are then no longer binary."""
-
+    """Whether pixels get values that no pixel had before, so that binary images do not stay binary."""
     accepts: ClassVar[str] = "its name, such as 'crop:4'"
 
     @classmethod
