@@ -10,7 +10,7 @@ PAGE := $(BIN)/python explorer/build_page.py --if-possible
 
 demo: .venv/installed
 	$(PAGE)
-	$(BIN)/vaelab study paper --recipe speedrun --data auto --out runs/demo
+	$(BIN)/vaelab study paper --recipe speedrun --data auto --processes 2 --out runs/demo
 
 test: .venv/installed-dev lint
 	$(PAGE) test

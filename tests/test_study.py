@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +18,13 @@ from PIL import Image
 
 from vaelab import full_pass
 from vaelab.data import ImageData
+from vaelab.files import claimed
 from vaelab.plots import image_grid, save_figure, to_svg, training_curves
 from vaelab.report.published import PAPER
 from vaelab.schedules import Progress
 from vaelab.studies.recipes import Recipe, study_experiment
 from vaelab.training import open_run
+from vaelab.training.folder import RunFolder
 
 from .conftest import Cli
 
@@ -242,3 +248,29 @@ def test_the_families_study_measures_each_kind_of_model(cli: Cli, digits_file: P
     before = {name: (tmp_path / "out" / name / "measured.json").stat().st_mtime_ns for name in rows}
     cli(*words, "--only", *rows)
     assert before == {name: (tmp_path / "out" / name / "measured.json").stat().st_mtime_ns for name in rows}
+
+
+def test_two_processes_share_the_runs_and_stop_together(digits_file: Path, tmp_path: Path) -> None:
+    """Both are at a run at the same time; an interrupt of the first ends both, and what they did is kept."""
+    words = ["study", "paper", "--data", f"npz:{digits_file}", "--processes", "2", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vaelab", *words, "--epochs", "2000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    runs = [RunFolder(tmp_path / "out" / name) for name in ("vae-seed0", "cvae-seed0")]
+    deadline = time.monotonic() + 300
+    while not all(run.checkpoint.exists() for run in runs) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=120)
+    assert process.returncode == 130, complaint
+    assert b"Traceback" not in complaint
+    assert [run.events()[-1]["event"] for run in runs] == ["interrupted", "interrupted"]
+    # Nobody is at a run any more.
+    for run in runs:
+        with claimed(run.path) as free:
+            assert free
+
+
+def test_processes_below_one_are_refused(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+    refused = cli("study", "paper", "--data", f"npz:{digits_file}", "--processes", "0", "--out", tmp_path, code=2)
+    assert "--processes is 0, but must be >= 1" in refused.stderr

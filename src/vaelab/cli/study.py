@@ -25,6 +25,7 @@ from vaelab.cli.command import (
 )
 from vaelab.cli.group import Group
 from vaelab.data import METAVAR
+from vaelab.errors import UserError
 
 if TYPE_CHECKING:
     from vaelab.data import ImageData
@@ -62,6 +63,10 @@ class _Study(Command):
     device: Device = "auto"
     log: LoggedTo = ()
     log_every: LogEvery = 0
+    processes: int = 1
+    """Processes that share the runs, each with its share of this machine's cores."""
+    runs_only: bool = False
+    """Train and measure the runs, and leave results and report to another process of the same study."""
     quiet: Quiet = False
 
     @abstractmethod
@@ -77,8 +82,12 @@ class _Study(Command):
 
     def run(self) -> None:
         """Run the study, and print its tables and the files that it wrote."""
+        from vaelab.cli.beside import beside
         from vaelab.studies import StudySettings, run_study
+        from vaelab.studies.study import measure_study
 
+        if self.processes < 1:
+            raise UserError(f"--processes is {self.processes}, but must be >= 1")
         study = self.study()
         images, notice = self.open()
         if notice:
@@ -97,7 +106,11 @@ class _Study(Command):
             log_every=self.log_every,
             say=printer(self.quiet),
         )
-        results = run_study(study, settings)
+        with beside(self.processes, self.line):
+            if self.runs_only:
+                measure_study(study, settings)
+                return
+            results = run_study(study, settings)
         for table in study.printed(results):
             print_table(table)
         for line in study.remarks(results):

@@ -170,6 +170,20 @@ def run_study(study: Study, settings: StudySettings) -> dict[str, Any]:
     Raises:
         UserError: as `train`, settings that the study refuses, or no case can be measured.
     """
+    measured, runs, settings = measure_study(study, settings)
+    with locked(settings.out / study.file):
+        return _finish(study, measured, runs, settings)
+
+
+def measure_study(study: Study, settings: StudySettings) -> tuple[Measured, StudyRuns, StudySettings]:
+    """Train and measure the runs of a study, and write neither figures nor report.
+
+    Returns:
+        The numbers, the runs, and the settings with the number of seeds.
+
+    Raises:
+        UserError: as `run_study`.
+    """
     settings = replace(settings, seeds=study.seeds if settings.seeds is None else settings.seeds)
     known = [entry.name for entry in ENTRIES]
     for name in study.run_figures or ():
@@ -189,8 +203,7 @@ def run_study(study: Study, settings: StudySettings) -> dict[str, Any]:
                 _write(study, study.results(measured, runs, settings), (), settings)
     if measured.refused and not measured:
         raise next(iter(measured.refused.values()))
-    with locked(settings.out / study.file):
-        return _finish(study, measured, runs, settings)
+    return measured, runs, settings
 
 
 @contextmanager
