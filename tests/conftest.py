@@ -40,10 +40,10 @@ import numpy as np
 import pytest
 import torch
 
-from vaelab import spec
 from vaelab.data import Digits, ImageData, Mnist
 from vaelab.data.directory import data_directory
 from vaelab.data.store import DataNotFound
+from vaelab.spec import Spec, rooms
 
 from .browser import started
 from .explorer_pages import Screen, Site, shown as shown_page, write_site
@@ -164,13 +164,13 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixture
     """
     from vaelab.cli import main
 
-    imported = spec.members
+    imported = rooms.members
 
-    def members(room: type[spec.Spec], own: bool = False) -> list[type[spec.Spec]]:
+    def members(room: type[Spec], own: bool = False) -> list[type[Spec]]:
         here = request.module.__name__
         return [part for part in imported(room, own) if part.__module__ == here or ".test_" not in part.__module__]
 
-    monkeypatch.setattr(spec, "members", members)
+    monkeypatch.setattr(rooms, "members", members)
 
     def run(*words: str | Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         given = [str(word) for word in words]

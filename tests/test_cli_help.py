@@ -120,7 +120,18 @@ def test_all_flags_of_tyro_are_known_to_help_and_completion(words: str, cli: Cli
 def test_parts_lists_every_room(cli: Cli) -> None:
     listed = cli("parts").stdout
     rooms = re.findall(r"^(\S+):$", listed, re.MULTILINE)
-    parts = ("network", "cell", "posterior", "prior", "likelihood", "objective", "schedule", "model", "data")
+    parts = (
+        "network",
+        "cell",
+        "posterior",
+        "prior",
+        "likelihood",
+        "objective",
+        "optimiser",
+        "schedule",
+        "model",
+        "data",
+    )
     more = ("binarisation", "augmentation", "tracker", "experts", "transform", "kernel", "penalty", "regulariser")
     of_a_sweep = ("range", "sampler", "pruner")
     assert {*parts, *more, *of_a_sweep} == set(rooms)

@@ -1,14 +1,9 @@
-"""Specs: the frozen dataclasses that a model, an objective and a run are composed of, checked when they are made.
-
-A room (networks, priors, ...) has one abstract spec class, such as `PriorSpec`; a concrete spec is a frozen dataclass
-derived from it, whoever wrote it. Its word on the command line is its `kind`, by default its class name in lower case.
-"""
+"""The base of specs, whose fields are checked when one is made."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import inspect
 import math
 import re
 from abc import ABC
@@ -16,7 +11,6 @@ from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
-import tyro
 from annotated_types import Ge, Gt, Le, Lt
 
 from vaelab import html
@@ -123,7 +117,7 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
     options = get_args(hint) if isinstance(hint, UnionType) or get_origin(hint) is Union else (hint,)
     for option in options:
         bare, own = _bare(option)
-        if _is_spec(bare):
+        if is_spec(bare):
             value = bare.coerce(value)
         if own and type(value) in _ACCEPTS.get(bare, ()):
             bounds = [*bounds, *own]
@@ -132,7 +126,7 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
     mistaken = isinstance(value, bool) and bool not in accepted
     if accepted and None not in accepted and (not isinstance(value, tuple(accepted)) or mistaken):
         names = ["None" if kind is type(None) else kind.__name__ for kind in accepted]
-        simpler = [kind.accepts for kind in accepted if _is_spec(kind) and kind.accepts]
+        simpler = [kind.accepts for kind in accepted if is_spec(kind) and kind.accepts]
         called = isinstance(value, type) and issubclass(value, tuple(accepted))
         remedy = f"; give an instance, {value.__name__}()" if called else ""
         raise UserError(f"{where} is {brief(value)}, but must be of type {' or '.join([*names, *simpler])}{remedy}")
@@ -172,10 +166,11 @@ def _accepted(hint: Any) -> tuple[Any, ...]:
         return _ACCEPTS[hint]
     if get_origin(hint) is tuple:
         return (tuple,)
-    return (hint,) if _is_spec(hint) else (None,)
+    return (hint,) if is_spec(hint) else (None,)
 
 
-def _is_spec(hint: Any) -> bool:
+def is_spec(hint: Any) -> bool:
+    """Whether a type is a class of specs."""
     return isinstance(hint, type) and issubclass(hint, Spec)
 
 
@@ -239,77 +234,3 @@ def qualified_name(thing: Any) -> str:
         return f"{qualified_name(thing.func)}({', '.join(given)})"
     named = thing if hasattr(thing, "__qualname__") else type(thing)
     return f"{named.__module__}:{named.__qualname__}"
-
-
-def members(room: type[Spec], own: bool = False) -> list[type[Spec]]:
-    """Every concrete spec class of a room that is imported, or only this package's own, in the order of definition.
-
-    >>> from vaelab.schedules import ScheduleSpec
-    >>> [spec.kind for spec in members(ScheduleSpec, own=True) if not spec.python_only]
-    ['constant', 'linear', 'cyclical', 'cosine']
-    """
-    found: list[type[Spec]] = []
-    for spec in room.__subclasses__():
-        # Only what is a dataclass by itself, and can be made, is a choice.
-        if "__dataclass_params__" in vars(spec) and not inspect.isabstract(spec):
-            found.append(spec)
-        found += members(spec)
-    ordered = sorted(found, key=lambda spec: not is_own(spec))
-    return [spec for spec in ordered if is_own(spec) or not own]
-
-
-@dataclasses.dataclass(frozen=True)
-class Only:
-    """An annotation: of the words of a room, a field takes those of which this holds.
-
-    Args:
-        holds: whether a field takes a spec class.
-    """
-
-    holds: Callable[[Any], bool]
-
-
-def words(room: type[Spec], only: Only | None = None) -> dict[str, type[Spec]]:
-    """The specs of a room by their words on the command line; a foreign spec never takes a word of our own."""
-    named: dict[str, type[Spec]] = {}
-    for spec in members(room):
-        if not spec.python_only and "<locals>" not in spec.__qualname__ and (only is None or only.holds(spec)):
-            named[spec.kind if spec.kind not in named else tag_of(spec)] = spec
-    return named
-
-
-@dataclasses.dataclass(frozen=True)
-class Prefix:
-    """An annotation: what stands before the words of a field whose flags have no prefix.
-
-    Args:
-        text: such as `optimiser:`.
-    """
-
-    text: str
-
-
-def any_of(room: type[Spec], only: Only | None = None, prefix: Prefix | None = None) -> Any:
-    """The annotation by which a field takes the words of a room on the command line, or only some of them."""
-    before = "" if prefix is None else prefix.text
-
-    def union() -> Any:
-        known = words(room, only)
-        for spec in known.values():
-            _name_choices(spec)
-        choices = [Annotated[spec, tyro.conf.subcommand(name=before + word)] for word, spec in known.items()]
-        return Union[tuple(choices)]  # noqa: UP007  # a union of a list has no other form
-
-    return tyro.conf.arg(constructor_factory=union)
-
-
-def _name_choices(spec: type[Spec]) -> None:
-    """Let the fields of a foreign spec that are annotated with a room, such as `PriorSpec`, be chosen by words.
-
-    tyro reads the annotations of a class, so they are what has to change.
-    """
-    for base in spec.__mro__:
-        if issubclass(base, Spec) and not is_own(base):
-            for name, hint in get_type_hints(base, include_extras=True).items():
-                if name in vars(base).get("__annotations__", {}) and _is_spec(hint) and hint.room is hint:
-                    base.__annotations__[name] = Annotated[hint, any_of(hint)]
