@@ -45,6 +45,7 @@ from vaelab.data.directory import data_directory
 from vaelab.data.store import DataNotFound
 from vaelab.spec import Spec, rooms
 
+from . import warm
 from .browser import started
 from .explorer_pages import Screen, Site, shown as shown_page, write_site
 
@@ -62,6 +63,15 @@ collect_ignore_glob = [] if importlib.util.find_spec("onnx") else ["test_explore
 os.fsync = lambda handle: None
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+# The command line where no file grows beyond 200,000 bytes, as on a disk that is full or under a quota.
+SMALL_FILES = """
+import resource, sys
+from vaelab.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 @pytest.fixture(scope="session")
@@ -194,7 +204,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixture
 
 @pytest.fixture
 def process(tmp_path: Path) -> Cli:
-    """Run `vaelab` in its own folder and a separate process."""
+    """Run `vaelab` in its own folder and a Python of its own, for what is tested of a start."""
 
     def run(*words: str | Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -206,6 +216,19 @@ def process(tmp_path: Path) -> Cli:
             timeout=300,
             check=False,
         )
+        assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture
+def forked(tmp_path: Path) -> Cli:
+    """Run `vaelab` in its own folder and a separate process, which begins with torch imported."""
+
+    def run(*words: str | Path, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        given = os.environ | {"COLUMNS": "100"} | environment
+        done = warm.run("-m", "vaelab", *words, folder=tmp_path, environment=given)
         assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 

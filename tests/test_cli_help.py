@@ -92,9 +92,9 @@ def test_help_of_a_preset_lists_its_main_flags_and_words(name: str, cli: Cli) ->
     assert "  schedule: " in output
 
 
-def test_help_fits_on_one_screen(process: Cli) -> None:
+def test_help_fits_on_one_screen(forked: Cli) -> None:
     # In a separate process, because parts defined by other tests would be listed as well.
-    assert len(process("train", "vae", "--help").stdout.splitlines()) <= 64
+    assert len(forked("train", "vae", "--help").stdout.splitlines()) <= 64
 
 
 def test_help_shows_the_flags_of_the_words_given(cli: Cli) -> None:
@@ -168,17 +168,17 @@ class Box(PriorSpec):
 """
 
 
-def test_the_plugin_flag_adds_words_at_any_position(process: Cli, tmp_path: Path) -> None:
+def test_the_plugin_flag_adds_words_at_any_position(forked: Cli, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(PLUGIN)
-    priors = process("parts", "prior", "--plugin", "mine").stdout
+    priors = forked("parts", "prior", "--plugin", "mine").stdout
     foreign = next(part for part in priors.strip().split("\n\n") if part.startswith("box\n"))
     assert "  A uniform prior on a box.\n  from mine, class Box\n    half = 3.0: Half its width" in foreign
     assert "it is assumed: discrete = False" in " ".join(foreign.split())
-    output = process("--plugin=mine", "train", "vae", "--help").stdout
+    output = forked("--plugin=mine", "train", "vae", "--help").stdout
     assert re.search(r"^  prior: [^:]*\bbox\b", output, re.MULTILINE)
-    wrong = process("train", "vae", "--plugin", "mine", "prior:bx", "--out", "x", code=2).stderr
+    wrong = forked("train", "vae", "--plugin", "mine", "prior:bx", "--out", "x", code=2).stderr
     assert "did you mean prior:box?" in wrong
-    assert not re.search(r"\bbox\b", process("train", "vae", "--help").stdout)
+    assert not re.search(r"\bbox\b", forked("train", "vae", "--help").stdout)
 
 
 NESTED = """
@@ -206,26 +206,26 @@ class Weighed(vl.ObjectiveSpec):
 """
 
 
-def test_parts_of_foreign_parts_are_chosen_by_words(process: Cli, tmp_path: Path) -> None:
+def test_parts_of_foreign_parts_are_chosen_by_words(forked: Cli, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(NESTED)
     start = ["--plugin", "mine", "train", "vae", "--data", "digits", "--limit", "60", "network:mlp", "--epochs", "1"]
     words = ["objective:weighed", "objective.weight:constant", "--objective.weight.value", "3", "--out", "a", "--quiet"]
-    process(*start, *words)
+    forked(*start, *words)
     objective = json.loads((tmp_path / "a" / "experiment.json").read_text())["experiment"]["objective"]
     assert objective["weight"] == {"kind": "constant", "value": 3.0}
 
 
-def test_a_broken_installed_plugin_is_reported_in_one_line(process: Cli, tmp_path: Path) -> None:
+def test_a_broken_installed_plugin_is_reported_in_one_line(forked: Cli, tmp_path: Path) -> None:
     info = tmp_path / "broken-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[vaelab.specs]\nbroken = brokenplugin\n")
     (tmp_path / "brokenplugin.py").write_text("import nowhere_to_be_found")
-    done = process("parts", "prior", PYTHONPATH=str(tmp_path))
+    done = forked("parts", "prior", PYTHONPATH=str(tmp_path))
     assert "vamp" in done.stdout
     (line,) = done.stderr.splitlines()
     assert line.startswith("vaelab: the plugin 'broken' (brokenplugin) cannot be imported (ModuleNotFoundError: ")
-    assert not process("--help", PYTHONPATH=str(tmp_path)).stderr
+    assert not forked("--help", PYTHONPATH=str(tmp_path)).stderr
 
 
 LINES = {

@@ -6,8 +6,6 @@ import doctest
 import importlib
 import pkgutil
 import re
-import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,12 +13,13 @@ import pytest
 
 import vaelab
 
+from . import warm
 from .conftest import Cli
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINKED = [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs/notebooks").glob("*.md"))]
-# Runs each file as a script in a folder of its own. One process for all blocks of a page saves the imports.
+# Runs each file as a script in a folder of its own.
 SCRIPTS = """
 import os, pathlib, runpy, sys
 for path in map(pathlib.Path, sys.argv[1:]):
@@ -41,7 +40,7 @@ def test_python_blocks_in_the_documents_run(page: Path, tmp_path: Path) -> None:
     for index, code in enumerate(blocks(page, "python")):
         files.append(tmp_path / f"block-{index}.py")
         files[-1].write_text(code)
-    done = subprocess.run([sys.executable, "-c", SCRIPTS, *files], capture_output=True, text=True, check=False)
+    done = warm.run("-c", SCRIPTS, *files)
     if "the explorer's page is not built" in done.stderr:
         pytest.skip("the explorer's page is not built (make explorer)")
     if "vaelab[export]" in done.stderr or "No module named 'onnxruntime'" in done.stderr:

@@ -56,11 +56,21 @@ def test_the_axe_is_at_hand() -> None:
         pytest.skip("axe-core is not installed, so accessibility is not checked; run npm ci in explorer/")
 
 
+def moving(screen: Screen) -> int:
+    """The number of elements with a transition or an animation."""
+    return screen.value(
+        "[...document.querySelectorAll('*')].map(each => getComputedStyle(each)).filter("
+        "style => parseFloat(style.transitionDuration) > 0.01 || parseFloat(style.animationDuration) > 0.01).length"
+    )
+
+
 @pytest.mark.parametrize("width", [390, 1440])
-def test_the_tour(browser, explorer_site: Site, width: int) -> None:
+def test_the_tour_with_reduced_motion(browser, explorer_site: Site, width: int) -> None:
     with shown(browser, explorer_site.file, width) as screen:
         card = screen.page.get_by_role("dialog", name="Guided tour")
+        assert moving(screen) > 0
         screen.page.emulate_media(reduced_motion="reduce")
+        assert moving(screen) == 0
         screen.button("Tour", "header").focus()
         screen.page.keyboard.press("Enter")
         for step in range(1, 6):
@@ -102,13 +112,3 @@ def test_the_tour(browser, explorer_site: Site, width: int) -> None:
         screen.page.keyboard.press("Escape")
         assert card.count() == 0
         assert screen.value("document.activeElement.closest('#ink') !== null")
-
-
-def test_motion_is_reduced(browser, explorer_site: Site) -> None:
-    with shown(browser, explorer_site.file) as screen:
-        screen.page.emulate_media(reduced_motion="reduce")
-        moving = screen.value(
-            "[...document.querySelectorAll('*')].map(each => getComputedStyle(each)).filter("
-            "style => parseFloat(style.transitionDuration) > 0.01 || parseFloat(style.animationDuration) > 0.01).length"
-        )
-        assert moving == 0

@@ -11,7 +11,7 @@ import torch
 
 import vaelab as vl
 
-from .explorer_families import Group, check_layout, family
+from .explorer_families import DESK, PHONE, Group, check_layout, family
 from .family_pages import agrees, at_cursor, eventually, look, take_image
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def test_codes(shown: tuple[Any, Page], test_images: tuple[torch.Tensor, torch.T
         assert abs(float(kl) - uniform) > 1
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", [DESK, PHONE])
 @pytest.mark.parametrize("name", ["hierarchy", "codes"])
 def test_layout(group: Callable[[str], Group], browser: Browser, name: str, width: int) -> None:
     check_layout(group(name), browser, width)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from .explorer_families import Group, check_layout, family
+from .explorer_families import DESK, PHONE, Group, check_layout, family
 from .family_pages import agrees, at_cursor, eventually, look, take_image
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def test_flow_posterior(shown: tuple[Any, Page]) -> None:
     assert not page.get_by_label("points", exact=True).count()
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", [DESK, PHONE])
 @pytest.mark.parametrize("name", ["vectors", "priors"])
 def test_layout(group: Callable[[str], Group], browser: Browser, name: str, width: int) -> None:
     check_layout(group(name), browser, width)

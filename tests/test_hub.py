@@ -6,12 +6,8 @@ import builtins
 import json
 import os
 import pickle
-import resource
 import shutil
-import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -31,7 +27,8 @@ from vaelab.evaluation import Evaluation, Number, Section
 from vaelab.models.files import weights_digest
 from vaelab.training.folder import RunFolder
 
-from .conftest import Cli
+from . import warm
+from .conftest import SMALL_FILES, Cli
 from .hub_server import OWNER, TOKEN, Hub, hub as a_hub
 
 REPO = f"{OWNER}/digits"
@@ -180,11 +177,12 @@ def test_a_private_repo_needs_a_token(
 
 def test_a_push_that_was_killed_goes_on(trained: vl.Run, hub: Hub, tmp_path: Path) -> None:
     hub.stall_upload = 1
-    words = [sys.executable, "-m", "vaelab", "push", str(trained.folder), REPO, "--endpoint", hub.endpoint]
-    environment = os.environ | {"HF_TOKEN": TOKEN}
-    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert hub.stalled.wait(100), process.communicate()
-        process.send_signal(signal.SIGKILL)
+    words = ["-m", "vaelab", "push", trained.folder, REPO, "--endpoint", hub.endpoint]
+    process = warm.start(*words, environment=os.environ | {"HF_TOKEN": TOKEN})
+    try:
+        assert hub.stalled.wait(100), process.poll()
+    finally:
+        process.kill()
         process.wait()
     assert hub.repo("digits").messages == ["initial"], "nobody sees half a push"
     hub.stall_upload = None
@@ -267,8 +265,7 @@ def test_the_three_lines_of_the_card_load_the_model(
     code = hub.repo("digits").files()["README.md"].decode().split("```python\n")[1].split("```")[0]
     assert len(code.split("\n\n")[-1].splitlines()) <= 3
     environment = os.environ | {"HF_ENDPOINT": hub.endpoint, "XDG_CACHE_HOME": str(tmp_path)}
-    words = [sys.executable, "-c", f"{code}\nprint(tuple(images.shape))"]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    done = warm.run("-c", f"{code}\nprint(tuple(images.shape))", environment=environment)
     assert done.stdout == "(16, 1, 28, 28)\n", done.stderr
 
 
@@ -325,7 +322,7 @@ def test_a_model_whose_header_names_a_folder_is_refused(digits: Any, tmp_path: P
     assert hub.repos == {}
 
 
-def test_a_foreign_part_is_never_imported(digits: Any, hub: Hub, tmp_path: Path, process: Cli) -> None:
+def test_a_foreign_part_is_never_imported(digits: Any, hub: Hub, tmp_path: Path, forked: Cli) -> None:
     experiment = vl.Experiment(model=vl.VAE(network=OwnNetwork(hidden=(4,))), training=vl.Training(epochs=1))
     push(vl.train(experiment, tmp_path / "run", data=digits), hub)
     card = hub.repo("digits").files()["README.md"].decode()
@@ -344,10 +341,10 @@ def test_a_foreign_part_is_never_imported(digits: Any, hub: Hub, tmp_path: Path,
         f"try: vl.from_hub('{REPO}', endpoint='{hub.endpoint}', cache='cache')\n"
         "except vl.UserError as error: print(error); assert 'mine' not in sys.modules\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = warm.run("-c", code, folder=tmp_path)
     assert "needs the class mine:Net, which is not imported; import mine first, pass specs=[Net]" in done.stdout, done
     # The files can be had all the same.
-    process("pull", REPO, "--out", "x", "--endpoint", hub.endpoint)
+    forked("pull", REPO, "--out", "x", "--endpoint", hub.endpoint)
     assert (tmp_path / "x/last.safetensors").exists()
 
 
@@ -428,14 +425,8 @@ def test_a_full_disk_is_one_line(hub: Hub, pushed: Any, tmp_path: Path) -> None:
     """A file size limit of the system makes writes fail, like a full disk or a quota."""
     large = os.urandom(300_000)
     hub.repo("digits").commit(hub.repo("digits").files() | {"figures/large.png": large})
-    done = subprocess.run(
-        [sys.executable, "-m", "vaelab", "pull", REPO, "--out", "x", "--endpoint", hub.endpoint, "--quiet"],
-        cwd=tmp_path,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ["pull", REPO, "--out", "x", "--endpoint", hub.endpoint, "--quiet"]
+    done = warm.run("-c", SMALL_FILES, *words, folder=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "cannot write" in done.stderr
     assert "free or choose another place" in done.stderr
@@ -460,9 +451,7 @@ def test_no_token_is_in_a_log_a_file_or_an_output(trained: vl.Run, hub: Hub, tmp
     )
     environment = os.environ | {"HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path / "hf"), "XDG_CACHE_HOME": str(tmp_path)}
     environment |= {"HF_DEBUG": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
+    done = warm.run("-c", code, folder=tmp_path, environment=environment)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "log").stat().st_size > 1000
     assert TOKEN not in done.stdout + done.stderr

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from . import warm
 
 jupytext = pytest.importorskip("jupytext", reason="notebooks need pip install '.[docs]'")
 
@@ -36,7 +36,7 @@ def test_every_notebook_runs(tmp_path: Path) -> None:
     for path in NOTEBOOKS:
         scripts.append(tmp_path / f"{path.stem}.py")
         scripts[-1].write_text(jupytext.writes(jupytext.read(path), "py:percent"))
-    done = subprocess.run([sys.executable, "-c", SCRIPTS, *scripts], capture_output=True, text=True, check=False)
+    done = warm.run("-c", SCRIPTS, *scripts)
     finished = re.findall(r"finished (\w+)", done.stdout)
     assert done.returncode == 0, f"finished: {finished}\n{done.stderr}"
     assert finished == [path.stem for path in NOTEBOOKS]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from vaelab.models.files import read_tensors
+
+from . import warm
 
 PLUGIN = Path(__file__).parent / "plugin"
 WORDS = "network:tanh posterior:laplace-posterior prior:student likelihood:laplace-pixels objective:warm"
@@ -38,19 +39,11 @@ def command(site: Path | None) -> dict[str, str]:
     """The environment of a process with or without the plugin."""
     paths = [str(site)] if site else []
     paths += [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "100"}
 
 
 def vaelab(words: str, folder: Path, site: Path | None, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "vaelab", *words.split()],
-        cwd=folder,
-        env=command(site),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = warm.run("-m", "vaelab", *words.split(), folder=folder, environment=command(site))
     assert done.returncode == code, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
 
@@ -71,12 +64,12 @@ def copied(trained: Path, tmp_path: Path) -> Path:
 
 
 def test_a_killed_run_of_plugin_parts_resumes_bit_for_bit(installed: Path, trained: Path, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "vaelab", *TRAIN.split(), "--out", "run", "--checkpoint-seconds", "0"]
-    process = subprocess.Popen(words, cwd=tmp_path, env=command(installed), stderr=subprocess.DEVNULL)
+    words = ["-m", "vaelab", *TRAIN.split(), "--out", "run", "--checkpoint-seconds", "0"]
+    process = warm.start(*words, folder=tmp_path, environment=command(installed))
     while not (tmp_path / "run" / "checkpoint.safetensors").exists():
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     vaelab("train --resume run", tmp_path, installed)
     killed, uninterrupted = (read_tensors(folder / "run" / "last.safetensors")[0] for folder in (tmp_path, trained))
@@ -123,9 +116,7 @@ assert len(more.rows) == 5
 again = vl.train(vl.preset("vae", data=Bars(), network=Tanh(), prior=Student(), epochs=1), "again")
 print(again.model.generate(2).shape)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=copied, env=command(installed), capture_output=True, text=True, check=False
-    )
+    done = warm.run("-c", program, folder=copied, environment=command(installed))
     assert done.returncode == 0, done.stderr
     assert "does not say, so it is assumed" in done.stdout
 
@@ -178,9 +169,7 @@ def test_without_the_plugin_one_line_names_the_class_and_the_remedies(words: str
 
 def test_python_names_all_four_remedies(copied: Path) -> None:
     code = "import vaelab as vl\ntry:\n    vl.open_run('run')\nexcept vl.UserError as error:\n    print(error)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=copied, env=command(None), capture_output=True, text=True, check=True
-    )
+    done = warm.run("-c", code, folder=copied, environment=command(None))
     (line,) = done.stdout.splitlines()
     for remedy in ("import bars.parts first", "specs=[", "install the package", "--plugin bars.parts"):
         assert remedy in line
@@ -203,7 +192,5 @@ try:
 except vl.UserError as error:
     print(error)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=copied, env=command(None), capture_output=True, text=True, check=True
-    )
+    done = warm.run("-c", program, folder=copied, environment=command(None))
     assert "other:Tanh was given, a class of the same name from another module" in done.stdout

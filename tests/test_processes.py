@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -118,22 +117,15 @@ def in_a_process(model: str) -> None:
 
 def test_two_processes_compute_and_print_what_one_does(tmp_path: Path) -> None:
     """Losses, gradients, state and evaluations; one of them prints, or says what it refuses."""
+    from . import warm  # this file is also run as a program, which has no package
+
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     model = tmp_path / "model.safetensors"
     save(vl.VAE(network=vl.Mlp((8,))).build(vl.ImageFormat(1, 28, 28)), model)
     together = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    running = [
-        subprocess.Popen(
-            [sys.executable, __file__, model],
-            env=together | {"RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
+    running = [warm.start(__file__, model, environment=together | {"RANK": str(rank)}) for rank in range(2)]
     (printed, said), (printed_by_other, said_by_other) = [process.communicate() for process in running]
     assert [process.returncode for process in running] == [0, 0], said + said_by_other
     assert "results: " in printed

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from vaelab.files import locked, read_json, write_atomically
 from vaelab.models.files import read_tensors
 from vaelab.report.claims import read_claims
 
+from . import warm
 from .conftest import Cli
 
 DATA = vl.open_data("digits")
@@ -130,12 +132,12 @@ def test_a_lost_history_is_not_continued_in_silence(run: Path) -> None:
     assert len(vl.resume(run, epochs=3).rows) == 3
 
 
-def test_another_number_of_threads_is_said(trained: Path, process: Cli, tmp_path: Path) -> None:
+def test_another_number_of_threads_is_said(trained: Path, forked: Cli, tmp_path: Path) -> None:
     words = ("train", "vae", "network:mlp", "--data", f"npz:{trained / 'digits.npz'}", "--out", "run")
-    process(*words, "--epochs", "1", OMP_NUM_THREADS="1")
-    said = process("train", "--resume", "run", "--epochs", "2", OMP_NUM_THREADS="2").stderr
+    forked(*words, "--epochs", "1", OMP_NUM_THREADS="1")
+    said = forked("train", "--resume", "run", "--epochs", "2", OMP_NUM_THREADS="2").stderr
     assert "resumed with 2 threads, begun with 1" in said
-    said = process("train", "--resume", "run", "--epochs", "3", OMP_NUM_THREADS="2").stderr
+    said = forked("train", "--resume", "run", "--epochs", "3", OMP_NUM_THREADS="2").stderr
     assert "threads" not in said
 
 
@@ -164,17 +166,29 @@ def test_a_run_removes_what_a_killed_process_left(run: Path) -> None:
     assert not list(run.glob(".*.part"))
 
 
+# The command line, which makes a file once a lock holds it back.
+SAYS_THAT_IT_WAITS = """
+import sys
+from functools import partial
+from pathlib import Path
+from vaelab import files
+from vaelab.cli import main
+files.locked = partial(files.locked, waiting=Path(sys.argv[1]).touch)
+sys.exit(main(sys.argv[2:]))
+"""
+
+
 def test_two_evaluations_at_once_keep_both_parts(run: Path) -> None:
-    start = [sys.executable, "-m", "vaelab", "evaluate", str(run), "--images", "20", "--quiet", "--only"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    parts, words = ("elbo", "representation"), ["evaluate", run, "--images", "20", "--quiet", "--only"]
     # The lock holds both back until each has measured.
     with locked(run / "evaluation.json"):
-        both = [
-            subprocess.Popen([*start, part], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            for part in ("elbo", "representation")
-        ]
-        with pytest.raises(subprocess.TimeoutExpired):
-            both[0].wait(8)
+        both = [warm.start("-c", SAYS_THAT_IT_WAITS, run / f"waiting-{part}", *words, part) for part in parts]
+        began = time.monotonic()
+        while len(list(run.glob("waiting-*"))) < 2:
+            ended = [process.poll() for process in both]
+            assert ended == [None, None], [process.communicate() for process in both]
+            assert time.monotonic() - began < 120
+            time.sleep(0.01)
     for process in both:
         _, complaint = process.communicate(timeout=120)
         assert process.returncode == 0, complaint
@@ -366,12 +380,9 @@ def test_a_current_folder_that_is_gone_is_named(tmp_path: Path) -> None:
         ("SOURCE_DATE_EPOCH", "SOURCE_DATE_EPOCH is 'x', but must be a whole number of seconds; unset it"),
     ],
 )
-def test_an_environment_that_libraries_refuse_is_named(
-    variable: str, says: str, digits: vl.ImageData, tmp_path: Path
-) -> None:
-    run = vl.train(vl.preset("vae", data="digits", epochs=1, batch_size=64), tmp_path / "run", data=digits)
+def test_an_environment_that_libraries_refuse_is_named(variable: str, says: str, run: Path) -> None:
     refused = subprocess.run(
-        [sys.executable, "-m", "vaelab", "figures", str(run.folder), "--only", "training-curves", "--format", "svg"],
+        [sys.executable, "-m", "vaelab", "figures", str(run), "--only", "training-curves", "--format", "svg"],
         env=os.environ | {variable: "x"},
         capture_output=True,
         text=True,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from . import warm
 
 BETA_SWEEP = "beta-sweep --betas 1 4 --seeds 1"
 CLAIMS = "claims --seeds 2 --only axes"
@@ -58,16 +58,7 @@ def test_two_processes_train_each_run_once_and_end_with_the_same_table(
 ) -> None:
     out, data = tmp_path / "out", factors_file if study == BETA_SWEEP else digits_file
     words = [*study.split(), "--epochs", "1", "--data", f"npz:{data}", "--out", str(out), "--quiet"]
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-c", QUICK, "study", *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-        )
-        for _ in range(2)
-    ]
+    both = [warm.start("-c", QUICK, "study", *words, environment=os.environ | {"COLUMNS": "200"}) for _ in range(2)]
     ended = [process.communicate(timeout=500) for process in both]
     assert [process.returncode for process in both] == [0, 0], ended
     tables = ["\n".join(line for line in shown.splitlines() if "│" in line) for shown, _ in ended]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -22,6 +20,8 @@ from vaelab.data import Threshold, validation_as_test
 from vaelab.evaluation import read_evaluation
 from vaelab.spec import members
 from vaelab.sweeps.reading import read_sweep
+
+from . import warm
 
 optuna = pytest.importorskip("optuna")
 
@@ -314,7 +314,7 @@ def test_a_process_that_is_killed_as_it_draws_leaves_no_trial_behind(
     """It is taken up, wherever the run is, beside a journal; in a database it is marked as failed from elsewhere."""
     space = space_file(tmp_path, experiment)
     place = str(tmp_path / "sweep.log") if storage == "journal" else f"sqlite:///{tmp_path}/sweep.db"
-    killed = subprocess.run([sys.executable, "-c", KILLED, str(space), str(tmp_path / "first"), place], check=False)
+    killed = warm.run("-c", KILLED, space, tmp_path / "first", place)
     assert killed.returncode == -signal.SIGKILL
     shutil.copytree(tmp_path, tmp_path.with_name(f"{tmp_path.name}-copy"))
     settings = read_sweep(space)
@@ -338,15 +338,14 @@ def test_a_process_that_is_killed_as_it_draws_leaves_no_trial_behind(
 def test_a_trial_whose_process_was_killed_is_taken_up(experiment: vl.Experiment, tmp_path: Path) -> None:
     longer = replace(experiment, training=replace(experiment.training, epochs=150))
     space, out = space_file(tmp_path, longer), tmp_path / "sweep"
-    command = [sys.executable, "-m", "vaelab", "sweep", str(space), "--out", str(out), "--trials", "1", "--quiet"]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    running = warm.start("-m", "vaelab", "sweep", space, "--out", out, "--trials", "1", "--quiet")
     rows, waited = out / "trial-0000/metrics.csv", time.monotonic()
     while not rows.exists() or len(rows.read_text().splitlines()) < 3:
         assert running.poll() is None, running.communicate()
         assert time.monotonic() - waited < PATIENCE
         time.sleep(0.01)
-    os.kill(running.pid, signal.SIGKILL)
-    running.communicate()
+    running.kill()
+    running.wait()
     before = len(rows.read_text().splitlines())
     results = vl.sweep(read_sweep(space), out, trials=1, name="space")
     assert [row["state"] for row in table(out)] == ["complete"]

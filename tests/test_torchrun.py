@@ -17,20 +17,17 @@ from vaelab.cli import main
 from vaelab.processes import timeout
 from vaelab.training import open_run
 
+from . import warm
+
 # So many that processes are stopped long before the last one.
 EPOCHS = 60
 PATIENCE = 120
 
 
-def resume(out: Path, **environment: str) -> subprocess.Popen[str]:
+def resume(out: Path, **environment: str) -> warm.Process:
     """A process that resumes the run, one of several that `environment` names."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "vaelab", "train", "--resume", str(out), "--epochs", str(EPOCHS)],
-        env=os.environ | {"OMP_NUM_THREADS": "1", **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    words = ["-m", "vaelab", "train", "--resume", str(out), "--epochs", str(EPOCHS)]
+    return warm.start(*words, environment=os.environ | environment)
 
 
 def under_torchrun(out: Path) -> subprocess.Popen[str]:
@@ -62,7 +59,7 @@ def epochs_done(out: Path) -> int:
     return len((out / "metrics.csv").read_text().splitlines()) - 1
 
 
-def wait_for_epochs(process: subprocess.Popen[str], out: Path) -> None:
+def wait_for_epochs(process: subprocess.Popen[str] | warm.Process, out: Path) -> None:
     """Wait until two more epochs are done."""
     before, waited = epochs_done(out), time.monotonic()
     while epochs_done(out) < before + 2:

@@ -7,7 +7,6 @@ import math
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import warnings
@@ -34,6 +33,7 @@ from vaelab.trackers.mlflow import MLflowTracker
 from vaelab.tracking import trackers
 from vaelab.training import Run
 
+from . import warm
 from .conftest import Cli, mirror
 from .tracker_readers import READERS, read
 
@@ -280,13 +280,7 @@ def test_a_killed_run_resumes_without_a_step_twice_or_left_out(offline: Path, di
     flags = "--checkpoint-seconds 0 --log-every 1 --out killed --log tensorboard mlflow bomb wandb trackio"
     # W&B's processes would share a service, as those of two shells do not.
     environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
-    done = subprocess.run(
-        [sys.executable, "-m", "vaelab", *words.split(), *flags.split()],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = warm.run("-m", "vaelab", *words.split(), *flags.split(), environment=environment)
     assert done.returncode == -signal.SIGKILL, done.stderr
     vl.resume("killed", log=NAMES, log_every=1)
     for name in NAMES:
@@ -461,10 +455,10 @@ class Lines:
 '''
 
 
-def test_a_plugins_tracker_is_a_word_like_any_other(process: Cli, digits_file: Path, tmp_path: Path) -> None:
+def test_a_plugins_tracker_is_a_word_like_any_other(forked: Cli, digits_file: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(PLUGIN)
     words = f"train vae --plugin mine --data npz:{digits_file} network:mlp --epochs 1 --out run --log journal:diary.txt"
-    process(*words.split())
+    forked(*words.split())
     lines = (tmp_path / "diary.txt").read_text().splitlines()
     assert lines[:2] == ["start run", "log 3"]
     assert "figure reconstructions" in lines

@@ -7,8 +7,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +49,8 @@ from vaelab.training import open_run
 from vaelab.training.device import choose_device
 from vaelab.training.folder import RunFolder
 
-from .conftest import Cli
+from . import warm
+from .conftest import SMALL_FILES, Cli
 
 
 def small(name: str = "vae", **settings: object) -> Experiment:
@@ -131,16 +130,11 @@ def test_training_restores_the_rng_state_of_the_caller(digits: ImageData, tmp_pa
 COMMAND = ["--batch-size", "32", "--epochs", "3", "--checkpoint-seconds", "0", "binarisation:dynamic"]
 
 
-def start(*words: str | Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "vaelab", *map(str, words)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+def start(*words: str | Path) -> warm.Process:
+    return warm.start("-m", "vaelab", *words)
 
 
-def checkpoints(folder: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+def checkpoints(folder: Path, count: int, process: warm.Process) -> None:
     """Wait until the run has written `count` checkpoints."""
     written, last, deadline = 0, None, time.monotonic() + 120
     while written < count and process.poll() is None and time.monotonic() < deadline:
@@ -250,8 +244,8 @@ def test_an_interrupt_saves_and_exits_with_130(digits_file: Path, tmp_path: Path
     process.send_signal(signal.SIGINT)
     _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert b"Traceback" not in complaint
-    assert b"--resume" in complaint
+    assert "Traceback" not in complaint
+    assert "--resume" in complaint
     events = (tmp_path / "run" / "events.jsonl").read_text()
     assert json.loads(events.splitlines()[-1])["event"] == "interrupted"
 
@@ -315,16 +309,40 @@ def test_a_run_whose_schedule_spans_it_is_not_extended(digits: ImageData, tmp_pa
         train(longer, tmp_path / "run", data=digits, resume=True)
 
 
-def test_a_compiled_run_trains_and_is_saved_like_any_other(process: Cli, digits_file: Path, tmp_path: Path) -> None:
-    """Compiled kernels sum in another order, so numbers agree up to rounding; names and files are the same."""
-    words = ["train", "vae", "--data", f"npz:{digits_file}", "--precision", "fp32", "--epochs", "1"]
-    process(*words, "--out", "plain")
-    process(*words, "--out", "compiled", "--compile")
+# The command line, whose networks are traced and differentiated by torch's compiler, but not translated to C++.
+TRACED = """
+import functools, sys, torch
+from vaelab.cli import main
+torch.compile = functools.partial(torch.compile, backend="aot_eager")
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "network"),
+    [(("-c", TRACED), "conv"), (("-m", "vaelab"), "mlp")],
+    ids=["convolutions are traced", "a small network is translated"],
+)
+def test_a_compiled_run_trains_and_is_saved_like_any_other(
+    start: tuple[str, str], network: str, forked: Cli, digits_file: Path, tmp_path: Path
+) -> None:
+    """Compiled kernels sum in another order, so numbers agree up to rounding; names and files are the same.
+
+    To translate convolutions takes minutes, and every size of a batch is compiled anew: here there is one.
+    """
+    words = ["train", "vae", f"network:{network}", "--data", f"npz:{digits_file}", "--precision", "fp32"]
+    words += ["--network.hidden", "16"] if network == "mlp" else []
+    words += ["--batch-size", "60", "--epochs", "1", "--out"]
+    forked(*words, "plain")
+    done = warm.run(*start, *words, "compiled", "--compile", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
     plain, compiled = open_run(tmp_path / "plain"), open_run(tmp_path / "compiled")
     assert compiled.model.state_dict().keys() == plain.model.state_dict().keys()
     assert compiled.rows[0]["test_total"] == pytest.approx(plain.rows[0]["test_total"], rel=1e-3)
-    process("train", "--resume", "compiled", "--epochs", "2")
-    assert len(open_run(tmp_path / "compiled").rows) == 2
+    if network == "conv":
+        done = warm.run(*start, "train", "--resume", "compiled", "--epochs", "2", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert len(open_run(tmp_path / "compiled").rows) == 2
 
 
 def test_a_run_resumes_with_another_snapshot_setting(digits: ImageData, tmp_path: Path) -> None:
@@ -364,13 +382,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(digits: ImageData, digits_fil
     run = tmp_path / "run"
     train(small(epochs=1), run, data=digits)
     before = {path.name: path.read_bytes() for path in run.glob("*.safetensors")}
-    process = subprocess.run(
-        [sys.executable, "-m", "vaelab", "train", "vae", "--data", f"npz:{digits_file}", "--out", tmp_path / "full"],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    process = warm.run("-c", SMALL_FILES, "train", "vae", "--data", f"npz:{digits_file}", "--out", tmp_path / "full")
     assert process.returncode == 2
     last = process.stderr.strip().splitlines()[-1]
     assert "cannot write" in last

@@ -10,6 +10,8 @@ from api import write_if_new
 from sphinx.application import Sphinx
 
 import vaelab as vl
+from vaelab.figures import chosen
+from vaelab.figures.source import FigureSource
 
 _NONE = "\nThis copy of the site was built without a trained model; `make docs` trains two.\n"
 
@@ -35,8 +37,13 @@ def _section(run: vl.Run, folder: Path, drawn: set[str]) -> str:
     """The figures of a run that no earlier run showed."""
     name = run.folder.name
     lines = [f"\n## {name}\n", f"{run!r}.".replace(f"Run {run.folder}: ", "") + "\n"]
-    for figure in vl.draw_figures(run, run.load_data()):
-        if figure.name in drawn:
+    source = FigureSource.of_run(run, run.load_data())
+    for entry in chosen(source):
+        if entry.name in drawn:
+            continue
+        try:
+            figure = entry.render(source)
+        except vl.UserError:  # what this run cannot show although its model could
             continue
         drawn.add(figure.name)
         file = folder / f"{name}-{figure.name}.png"
