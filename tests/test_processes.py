@@ -15,7 +15,13 @@ from torch import nn
 import vaelab as vl
 from vaelab.cli import main
 from vaelab.evaluation.results import read_evaluation
-from vaelab.metrics.evidence import annealed_bound, exact_evidence, importance_bound
+from vaelab.metrics.evidence import (
+    annealed_bound,
+    exact_evidence,
+    hamiltonian_bound,
+    importance_bound,
+    inference_gaps,
+)
 from vaelab.models.files import save
 from vaelab.processes import count
 from vaelab.schedules import Progress
@@ -65,8 +71,13 @@ def costly(measurement: vl.Measurement) -> vl.Section:
     """What takes long in an evaluation, in little time."""
     model, x = measurement.model, measurement.x
     assert ("decode" in vars(model.network)) == (count() > 1), "its rows are shared out"
+    exact = exact_evidence(model, x, tolerance=1.0).log_p
+    gaps = inference_gaps(model, x, exact, steps=3, samples=2, evaluation=20, refinement=1)
     found = {
-        "exact": exact_evidence(model, x, tolerance=1.0).log_p,
+        "exact": exact,
+        "gaps": gaps.amortisation,
+        "left after refinement": gaps.remaining,
+        "Hamiltonian": hamiltonian_bound(model, x, steps=1, samples=5, pilots=2).bound,
         "importance": importance_bound(model, x, samples=30, seed=1).log_p,
         "annealed": annealed_bound(model, x, temperatures=3, chains=2, seed=1).log_p,
         "refined": vl.refine(model, x, steps=2, samples=2, evaluation=20).mean[:, 0],
