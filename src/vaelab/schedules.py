@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt, Le
 
-from vaelab.errors import UserError, brief, reason
-from vaelab.spec import Spec, any_of, as_python, qualified_name, spec_hints
+from vaelab.errors import UserError, brief
+from vaelab.spec import FunctionSpec, Spec, any_of, as_python, spec_hints
 
 
 @dataclass(frozen=True)
@@ -165,22 +164,14 @@ class Cosine(ScheduleSpec):
 
 
 @dataclass(frozen=True)
-class FunctionSchedule(ScheduleSpec):
-    """Callable `(progress) -> value`, for use in Python; a file holds only its name."""
+class FunctionSchedule(FunctionSpec, ScheduleSpec):
+    """Callable `(progress) -> value`, for use in Python; a file holds only its name.
 
-    name: str
-    """`module:function`."""
-    function: Callable[..., Any] | None = field(default=None, repr=False, compare=False, metadata={"json": False})
-    python_only: ClassVar[bool] = True
+    >>> FunctionSchedule.of(lambda progress: 0.5)(Progress(epoch=1, step=0, steps=10, epochs=30))
+    0.5
+    """
 
-    @classmethod
-    def of(cls, function: Callable[[Progress], float]) -> FunctionSchedule:
-        """Wrap a callable as a schedule.
-
-        >>> FunctionSchedule.of(lambda progress: 0.5)(Progress(epoch=1, step=0, steps=10, epochs=30))
-        0.5
-        """
-        return cls(qualified_name(function), function)
+    noun: ClassVar[str] = "schedule"
 
     def __call__(self, progress: Progress) -> float:
         """The value at this point of the run.
@@ -189,12 +180,7 @@ class FunctionSchedule(ScheduleSpec):
             UserError: the schedule was read from a file, which holds only the name of the function, or the function
                 fails, or does not return a finite number >= 0.
         """
-        if self.function is None:
-            raise UserError(f"the schedule {self.name} is a Python function, which files cannot hold; pass it again")
-        try:
-            value = self.function(progress)
-        except Exception as error:
-            raise UserError(f"the schedule {self.name} raises {reason(error)}") from error
+        value = self.call(progress)
         number = as_python(value)
         if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < math.inf:
             raise UserError(f"the schedule {self.name} returned {brief(value)}, but must return a finite number >= 0")

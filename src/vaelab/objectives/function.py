@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from vaelab.errors import UserError, reason
 from vaelab.objectives.objective import Loss, ObjectiveSpec
 from vaelab.schedules import Progress
-from vaelab.spec import qualified_name
+from vaelab.spec import FunctionSpec, qualified_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,20 +20,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FunctionObjective(ObjectiveSpec):
+class FunctionObjective(FunctionSpec, ObjectiveSpec):
     """Callable `(trace, progress) -> loss`, for use in Python; a file holds only its name."""
 
-    name: str
-    """`module:function`."""
     samples: Annotated[int, Ge(1)] = 1
     """Draws of z per image."""
-    function: Callable[..., Any] | None = field(default=None, repr=False, compare=False, metadata={"json": False})
-    python_only: ClassVar[bool] = True
+    noun: ClassVar[str] = "objective"
 
     @classmethod
     def of(cls, function: Callable[[Any, Progress], Any], samples: int = 1) -> FunctionObjective:
         """Wrap a callable as an objective."""
-        return cls(qualified_name(function), samples, function)
+        return cls(qualified_name(function), function, samples)
 
     def build(self, latent: int) -> Loss:
         """The callable; if it is an `nn.Module`, a copy of it, whose weights are trained with the model's."""
@@ -48,10 +44,5 @@ class FunctionObjective(ObjectiveSpec):
         Raises:
             UserError: the function fails, or the objective was read from a file, which holds only its name.
         """
-        if self.function is None:
-            raise UserError(f"the objective {self.name} is a Python function, which files cannot hold; pass it again")
-        try:
-            loss: Tensor = self.function(trace, progress)
-        except Exception as error:
-            raise UserError(f"the objective {self.name} raises {reason(error)}") from error
+        loss: Tensor = self.call(trace, progress)
         return loss

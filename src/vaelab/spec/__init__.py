@@ -4,6 +4,7 @@ A room (networks, priors, ...) has one abstract spec class, such as `PriorSpec`;
 derived from it, whoever wrote it. Its word on the command line is its `kind`, by default its class name in lower case.
 """
 
+from vaelab.spec.function import FunctionSpec as FunctionSpec
 from vaelab.spec.rooms import Only as Only, Prefix as Prefix, any_of as any_of, members as members, words as words
 from vaelab.spec.spec import (
     Spec as Spec,
