@@ -1,4 +1,4 @@
-"""Adds what screen readers and keyboards need and the theme lacks; `tests/test_site.py` checks it with axe."""
+"""Adds what screen readers, keyboards and phones need and the theme lacks; `tests/test_site.py` checks it with axe."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ _BETTER = {
     '<summary aria-label="Toggle hidden content">': "<summary>",
     # The corner of a table heads nothing.
     '<th class="head"><p></p></th>': "<td></td>",
+    # A flag, and a number with its spread, stay on one line, in a narrow table too.
+    '<span class="pre">--': '<span class="pre flag">--',
+    " ± ": "&nbsp;±&nbsp;",
 }
 
 
