@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -55,6 +57,9 @@ def joined(device: torch.device) -> Iterator[None]:
         gc.collect()
         require_all()
     except Exception as error:
+        # torchrun ends all by SIGTERM once one has ended, and the reason is only said further up.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         said = 1
         with suppress(RuntimeError):  # the process with the store may be the one that died
             said = store.add("said", 1)
