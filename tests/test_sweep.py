@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,17 +126,29 @@ def test_a_bad_trial_is_ended_early_and_keeps_its_run(
         assert 0 < epochs == int(row["epochs"]) < 6
 
 
-@pytest.mark.parametrize("storage", ["journal", "sqlite"])
-def test_two_jobs_of_a_cluster_share_the_trials(experiment: vl.Experiment, tmp_path: Path, storage: str) -> None:
+def jobs_of_a_cluster(words: list[str], folder: Path) -> list[str]:
+    """What two jobs of a cluster print."""
     submitit = pytest.importorskip("submitit")
+    job = submitit.helpers.CommandFunction([sys.executable, *words])
+    executor = submitit.LocalExecutor(folder=folder / "jobs")
+    jobs = [executor.submit(job) for _ in range(2)]
+    return [each.result() for each in jobs]
+
+
+def two_processes(words: list[str], folder: Path) -> list[str]:
+    """What two processes on one machine print."""
+    return [each.communicate()[0] for each in [warm.start(*words) for _ in range(2)]]
+
+
+@pytest.mark.parametrize(("storage", "together"), [("journal", jobs_of_a_cluster), ("sqlite", two_processes)])
+def test_two_jobs_share_the_trials(
+    experiment: vl.Experiment, tmp_path: Path, storage: str, together: Callable[[list[str], Path], list[str]]
+) -> None:
     out = tmp_path / "sweep"
     place = out / "journal.log" if storage == "journal" else f"sqlite:///{tmp_path}/sweep.db"
-    command = [sys.executable, "-m", "vaelab", "sweep", str(space_file(tmp_path, experiment)), "--out", str(out)]
-    job = submitit.helpers.CommandFunction([*command, "--trials", "6", "--storage", str(place), "--quiet"])
-    executor = submitit.LocalExecutor(folder=tmp_path / "jobs")
-    jobs = [executor.submit(job) for _ in range(2)]
-    for each in jobs:
-        assert "best: vaelab train --config" in each.result()
+    words = ["-m", "vaelab", "sweep", str(space_file(tmp_path, experiment)), "--out", str(out)]
+    for printed in together([*words, "--trials", "6", "--storage", str(place), "--quiet"], tmp_path):
+        assert "best: vaelab train --config" in printed
     rows = table(out)
     assert sorted(int(row["trial"]) for row in rows) == list(range(6))
     assert {row["state"] for row in rows} <= {"complete", "pruned"}

@@ -20,8 +20,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import wandb
-from mlflow import MlflowClient
 
 import vaelab as vl
 from vaelab.data import ImageData
@@ -296,6 +294,8 @@ def test_a_killed_run_resumes_without_a_step_twice_or_left_out(offline: Path, di
 @pytest.fixture
 def fresh_wandb() -> Iterator[None]:
     """W&B reads its environment once per process, unless it is taken down."""
+    import wandb  # here, since every process of the tests would wait for it
+
     wandb.teardown()
     yield
     wandb.teardown()
@@ -330,6 +330,8 @@ def test_wandb_without_a_key_costs_one_line(cli: Cli, digits_file: Path, tmp_pat
 
 
 def test_a_server_that_stops_answering_is_given_up_soon(tmp_path: Path, digits: ImageData) -> None:
+    from mlflow import MlflowClient
+
     asked: list[str] = []
 
     class Busy(BaseHTTPRequestHandler):
