@@ -85,7 +85,7 @@ mutants: .venv/installed-dev
 
 # Attacks on files, processes and input, each tried many times; the table stands in docs/reliability.md.
 campaign: .venv/installed-dev
-	$(BIN)/python tests/campaign.py
+	$(BIN)/python -m tests.campaign
 
 clean:
 	rm -rf .venv .venv-oldest runs build docs/generated

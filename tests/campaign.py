@@ -1,6 +1,6 @@
 """Attacks on files, processes and input, each tried many times: `make campaign` prints tried, held and bad as a table.
 
-    python tests/campaign.py [NAME ...] [--share 1.0] [--seed 0]
+    python -m tests.campaign [NAME ...] [--share 1.0] [--seed 0]
 
 Held means: the program refused in one line (`UserError`, exit code 2), or gave exactly what it gives without the
 attack. Bad is everything else: another exception, a traceback, an altered result. tests/test_campaign.py runs a small
@@ -41,6 +41,8 @@ from vaelab.experiment import read_experiment
 from vaelab.files import read_json
 from vaelab.models.files import read_tensors, weights_digest
 from vaelab.training import open_run
+
+from . import warm
 
 FULL = Path("/dev/full")
 
@@ -99,9 +101,9 @@ def kills(n: int, chance: random.Random, folder: Path) -> Iterator[str | None]:
     words += ["--checkpoint-seconds", "0"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
 
-    def start(*words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "vaelab", *words, "--quiet"]
-        return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    def start(*words: str) -> warm.Process:
+        # Most moments are then of the training, not of the imports before it.
+        return warm.start("-m", "vaelab", *words, "--quiet", folder=folder, environment=environment)
 
     began = time.monotonic()
     whole = start(*words, "--out", "whole")
