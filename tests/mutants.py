@@ -109,7 +109,7 @@ MUTANTS = (
     ),
     Mutant(
         "a checkpoint whose optimiser is not read back",
-        "training/checkpoint.py",
+        "optimisers/state.py",
         "    optimiser.load_state_dict(",
         "    dict(",
         "test_training.py::test_stopped_after_any_checkpoint_it_ends_bit_identical",
