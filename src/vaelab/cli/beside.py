@@ -1,4 +1,4 @@
-"""More processes of a command, which share its work."""
+"""Further processes of a command that share its work."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from vaelab.cli.dispatch import take_flag
 
 @contextmanager
 def beside(processes: int, line: str) -> Iterator[None]:
-    """Within the context, other processes of a study train and measure what this one is not at.
+    """Within the context, further processes train and measure runs of the same study.
 
-    All of them, this one too, compute with an equal share of the threads: small networks do not gain from more. They
-    end with the context.
+    All processes, including this one, get an equal share of the threads, since small networks gain little from more.
+    The others are stopped at the end of the context.
 
     Args:
-        processes: how many there are in all.
+        processes: total number, including this one.
         line: the command line of this one.
     """
     if processes == 1:
@@ -46,6 +46,6 @@ def beside(processes: int, line: str) -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         for process in started:
-            # It saves what it is at.
+            # A training writes a checkpoint first.
             process.terminate()
             process.wait()

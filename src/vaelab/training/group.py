@@ -57,7 +57,7 @@ def joined(device: torch.device) -> Iterator[None]:
         gc.collect()
         require_all()
     except Exception as error:
-        # torchrun ends all by SIGTERM once one has ended, and the reason is only said further up.
+        # Once one process has ended, torchrun sends SIGTERM to the others; this one has yet to report the reason.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         said = 1
