@@ -19,15 +19,28 @@ from vaelab.training import open_run
 
 from . import warm
 
+# A user's own program, which goes on when its training has failed.
+PROGRAM = """
+import os, pathlib, signal, sys, time
+import vaelab as vl
+from vaelab.training import group
+group._LAST_WORDS = float(sys.argv[3])
+signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+try:
+    vl.resume(sys.argv[1], epochs=10_000)
+except vl.UserError:
+    pathlib.Path(sys.argv[2]).touch()
+while True:
+    time.sleep(0.1)
+"""
 # So many that processes are stopped long before the last one.
 EPOCHS = 60
 PATIENCE = 120
 
 
-def resume(out: Path, **environment: str) -> warm.Process:
-    """A process that resumes the run, one of several that `environment` names."""
-    words = ["-m", "vaelab", "train", "--resume", str(out), "--epochs", str(EPOCHS)]
-    return warm.start(*words, environment=os.environ | environment)
+def resume(out: Path, place: dict[str, str]) -> warm.Process:
+    """A process that resumes the run, one of several."""
+    return warm.start("-m", "vaelab", "train", "--resume", str(out), "--epochs", str(EPOCHS), environment=place)
 
 
 def under_torchrun(out: Path) -> subprocess.Popen[str]:
@@ -53,6 +66,15 @@ def process_of_rank(rank: int, out: Path) -> int:
         if f"RANK={rank}".encode() in environment and str(out).encode() in words:
             return int(entry.name)
     raise AssertionError(f"no process of rank {rank}")
+
+
+def places(processes: int) -> list[dict[str, str]]:
+    """The environment of each of several processes that find each other as those of `torchrun` do."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    place = os.environ | {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return [place | {"RANK": str(rank)} for rank in range(processes)]
 
 
 def epochs_done(out: Path) -> int:
@@ -93,11 +115,7 @@ def test_one_process_then_two_then_three_then_one_train_what_one_does(digits_fil
     assert 4 <= len(open_run(out).rows) < EPOCHS
 
     # One of three hangs.
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    place = {"WORLD_SIZE": "3", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "VAELAB_PROCESS_TIMEOUT": "4"}
-    three = [resume(out, RANK=str(rank), **place) for rank in range(3)]
+    three = [resume(out, place | {"VAELAB_PROCESS_TIMEOUT": "4"}) for place in places(3)]
     try:
         wait_for_epochs(three[0], out)
         three[2].send_signal(signal.SIGSTOP)
@@ -114,6 +132,29 @@ def test_one_process_then_two_then_three_then_one_train_what_one_does(digits_fil
     last, expected = open_run(out).rows[-1], open_run(alone).rows[-1]
     assert last["epoch"] == expected["epoch"] == EPOCHS
     assert last["test_total"] == pytest.approx(expected["test_total"], rel=1e-5)
+
+
+@pytest.mark.parametrize("last_words", ["0", "2"])
+def test_a_program_that_goes_on_after_another_has_died_ends_as_it_wants_to(
+    last_words: str, digits_file: Path, tmp_path: Path
+) -> None:
+    out, goes_on = tmp_path / "run", tmp_path / "goes on"
+    words = ["train", "vae", "--data", f"npz:{digits_file}", "--precision", "fp32", "--device", "cpu"]
+    assert main([*words, "--out", str(out), "--epochs", "1", "network:mlp"]) == 0
+    one, other = (warm.start("-c", PROGRAM, out, goes_on, last_words, environment=place) for place in places(2))
+    try:
+        wait_for_epochs(one, out)
+        other.kill()
+        waited = time.monotonic()
+        while not goes_on.exists():
+            assert one.poll() is None, one.communicate()
+            assert time.monotonic() - waited < PATIENCE
+            time.sleep(0.01)
+        one.send_signal(signal.SIGTERM)
+        assert one.wait(PATIENCE) == 7
+    finally:
+        for process in (one, other):
+            process.kill()
 
 
 def test_a_timeout_that_is_no_number_of_seconds_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

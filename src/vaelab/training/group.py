@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -22,6 +24,8 @@ from vaelab.processes import SaidByAnother, count, rank, timeout
 
 _meetings = numbers()
 _AT_THE_START = timedelta(minutes=10)
+# Time that a process has to report why it ends, s; `torchrun` waits for 30 before it kills.
+_LAST_WORDS = 10.0
 # Torch 2.13 calls it by a new name, and warns of the old one.
 _gather = dist.all_gather_single if hasattr(dist, "all_gather_single") else dist.all_gather_into_tensor
 
@@ -57,9 +61,7 @@ def joined(device: torch.device) -> Iterator[None]:
         gc.collect()
         require_all()
     except Exception as error:
-        # Once one process has ended, torchrun sends SIGTERM to the others; this one has yet to report the reason.
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _postpone_termination()
         said = 1
         with suppress(RuntimeError):  # the process with the store may be the one that died
             said = store.add("said", 1)
@@ -68,6 +70,28 @@ def joined(device: torch.device) -> Iterator[None]:
         raise
     finally:
         dist.destroy_process_group()
+
+
+def _postpone_termination() -> None:
+    """Once a process has ended, `torchrun` sends SIGTERM to the others: let it act when they have reported the reason.
+
+    A program that goes on after the error ends by SIGTERM as it did before.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    end = time.monotonic() + _LAST_WORDS
+
+    def postpone(number: int, frame: object) -> None:
+        signal.signal(number, before)
+        if (left := end - time.monotonic()) > 0:
+            again = threading.Timer(left, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+        else:
+            signal.raise_signal(number)
+
+    # None stands for a handler that was not set from Python, which cannot be put back.
+    before = signal.signal(signal.SIGTERM, postpone) or signal.SIG_DFL
 
 
 @cache
