@@ -23,10 +23,12 @@ import torch
 
 
 def measured(run: Path, n_images: int) -> tuple[torch.nn.Module, torch.Tensor, torch.Tensor | None]:
-    """The model, its images and their labels."""
+    """The model, its images and their labels, and memory kept as `vaelab evaluate` keeps it."""
     from vaelab.metrics.images import condition_of, pixels_of
     from vaelab.training import open_run
+    from vaelab.training.device import keep_freed_memory
 
+    keep_freed_memory()
     opened = open_run(run)
     test = opened.load_data().split("test")
     test = test.take(slice(0, n_images))

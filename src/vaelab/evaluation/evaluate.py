@@ -18,7 +18,7 @@ from vaelab.models.files import weights_digest
 from vaelab.models.model import Model
 from vaelab.processes import count, first
 from vaelab.training.by_rows import computed_by_rows
-from vaelab.training.device import describe_machine
+from vaelab.training.device import describe_machine, keep_freed_memory
 from vaelab.training.group import Lost, joined, require_alike, require_all
 
 
@@ -82,6 +82,7 @@ def measure_parts(
     Raises:
         UserError: there is no part of a name, or a part named in `only` does not apply.
     """
+    keep_freed_memory()
     model = measurement.model
     machine, digest = describe_machine(model.device, bf16=False), weights_digest(model)
     found = Evaluation(measurement.measured.title, digest, (), {}, command, machine)

@@ -63,15 +63,18 @@ class _OneChannel(torch.autograd.Function):
         # Kernels of odd size get a row and a column of zeros: patches are then made of cells of 2 x 2 pixels.
         odd = weight.shape[2] % 2
         kernel = pad(weight, (0, odd, 0, odd))
-        cells, (n, _, h, w) = kernel.shape[2] // 2, x.shape
+        cells, (n, c, h, w) = kernel.shape[2] // 2, x.shape
+        # One row per cell of a patch and pixel of a cell, one column per pixel of x, so that sums run along columns.
+        rows = kernel.view(c, cells, 2, cells, 2).permute(1, 3, 2, 4, 0).reshape(-1, c)
         # At least in fp32, since a sum of bf16 numbers would be rounded after each patch.
-        patches = (_by_pixel(x) @ kernel.flatten(1)).to(torch.promote_types(x.dtype, torch.float32))
-        patches = patches.view(n, h, w, cells, 2, cells, 2)
-        y = patches.new_zeros(n, h + cells - 1, 2, w + cells - 1, 2)
+        patches = (rows @ _by_pixel(x).mT).to(torch.promote_types(x.dtype, torch.float32))
+        patches = patches.view(cells, cells, 2, 2, n, h, w)
+        y = patches.new_zeros(2, 2, n, h + cells - 1, w + cells - 1)
         for i, j in product(range(cells), repeat=2):
-            y[:, i : i + h, :, j : j + w] += patches[:, :, :, i, :, j].transpose(2, 3)
+            y[..., i : i + h, j : j + w] += patches[i, j]
+        y = y.permute(2, 3, 0, 4, 1).reshape(n, 1, 2 * (h + cells - 1), -1)
         # The first row and column are padding.
-        return y.view(n, 1, 2 * (h + cells - 1), -1)[:, :, 1 : height + 1, 1 : width + 1].contiguous().to(x.dtype)
+        return y[:, :, 1 : height + 1, 1 : width + 1].contiguous().to(x.dtype)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:

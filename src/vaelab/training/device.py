@@ -56,7 +56,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def keep_freed_memory() -> None:
-    """Make glibc keep the memory of freed tensors for the next step.
+    """Make glibc keep the memory of freed tensors for the next step of a training or batch of an evaluation.
 
     By default it returns each block of several megabytes to the system and requests it again in the next step, page by
     page: about 5,000 page faults per step of the study's VAE, and up to a third of its time. Has no effect on systems
