@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -250,21 +251,31 @@ def test_the_families_study_measures_each_kind_of_model(cli: Cli, digits_file: P
     assert before == {name: (tmp_path / "out" / name / "measured.json").stat().st_mtime_ns for name in rows}
 
 
-def test_two_processes_share_the_runs_and_stop_together(digits_file: Path, tmp_path: Path) -> None:
-    """Both are at a run at the same time; an interrupt of the first ends both, and what they did is kept."""
-    words = ["study", "paper", "--data", f"npz:{digits_file}", "--processes", "2", "--out", str(tmp_path / "out")]
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+def test_two_processes_share_the_runs_and_stop_together(ending: signal.Signals, tmp_path: Path) -> None:
+    """Both are at a run at the same time; what ends the first ends both, and what the other did is kept."""
+    words = ["study", "paper", "--data", "auto", "--processes", "2", "--out", str(tmp_path / "out"), "--epochs", "2000"]
+    # Without MNIST, both train on digits, and one says so.
+    nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "VAELAB_DATA": str(tmp_path)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "vaelab", *words, "--epochs", "2000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [sys.executable, "-m", "vaelab", *words],
+        env=os.environ | nowhere,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     runs = [RunFolder(tmp_path / "out" / name) for name in ("vae-seed0", "cvae-seed0")]
     deadline = time.monotonic() + 300
     while not all(run.checkpoint.exists() for run in runs) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ending)
+    # Its errors end with the last process that writes them.
     _, complaint = process.communicate(timeout=120)
-    assert process.returncode == 130, complaint
-    assert b"Traceback" not in complaint
-    assert [run.events()[-1]["event"] for run in runs] == ["interrupted", "interrupted"]
+    assert process.returncode == (130 if ending == signal.SIGINT else -signal.SIGKILL), complaint
+    assert "Traceback" not in complaint
+    assert complaint.count("This is not MNIST") == 1
+    ends = [run.events()[-1]["event"] for run in runs]
+    assert ends.count("interrupted") == (2 if ending == signal.SIGINT else 1)
     # Nobody is at a run any more.
     for run in runs:
         with claimed(run.path) as free:

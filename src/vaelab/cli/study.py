@@ -106,7 +106,7 @@ class _Study(Command):
             log_every=self.log_every,
             say=printer(self.quiet),
         )
-        with beside(self.processes, self.line):
+        with beside(self.processes, self.line, images.name if notice else None):
             if self.runs_only:
                 measure_study(study, settings)
                 return
