@@ -61,6 +61,7 @@ def unlabelled(digits: ImageData, tmp_path: Path) -> Path:
         ("train vae --out x --quiet=yes", "--quiet is a switch and takes no value, but is given 'yes'"),
         ("train vae --out x --data digits --epohcs 3", "unknown flag --epohcs; did you mean --epochs?"),
         ("train vae --out x --batch_sise 3", "unknown flag --batch-sise; did you mean --batch-size?"),
+        ("train vae --out x --batch_size 3 --batch-size 4 prior:xyzzy", "unknown word 'prior:xyzzy'"),
         ("evaluate run --onyl elbo", "unknown flag --onyl; did you mean --only?"),
         ("train vae --out x prior:vampp", "unknown word 'prior:vampp'; did you mean prior:vamp?"),
         ("train vae --out x piror:vamp", "unknown word 'piror:vamp'; did you mean prior:vamp?"),

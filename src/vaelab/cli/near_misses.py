@@ -26,13 +26,14 @@ def in_front(words: Sequence[str], known: Grammar) -> list[str]:
     return [*choosing, *(word for word in words if word not in choosing)]
 
 
-def explain(words: Sequence[str], known: Grammar, complaint: str) -> str:
+def explain(words: Sequence[str], known: Grammar, complaint: str = "", unread: str = "") -> str:
     """A sentence that says what is wrong with a line and how to mend it.
 
     Args:
         words: the line.
         known: the flags and words of the command.
         complaint: the first paragraph of tyro's message, which is returned if there is no better one.
+        unread: the first word that tyro had no use for, if it has no message.
     """
     by_name: dict[str, list[Flag]] = {}
     for flag in known.flags:
@@ -40,7 +41,6 @@ def explain(words: Sequence[str], known: Grammar, complaint: str) -> str:
     given = {word for word in words if word in known.words}
     for word in words:
         name, equals, value = word.partition("=")
-        name = name.replace("_", "-")
         if not re.match(r"--?[A-Za-z]", name) or name in ("-h", "--help"):
             continue
         if name not in by_name:
@@ -49,7 +49,9 @@ def explain(words: Sequence[str], known: Grammar, complaint: str) -> str:
             return _wrong_part(name, by_name[name], known, given)
         if equals and by_name[name][0].kind is bool:
             return f"{name} is a switch and takes no value, but is given {value!r}"
-    return _unknown_word(words, known) or _value(words, known, by_name, complaint)
+    if said := _unknown_word(words, known):
+        return said
+    return _one_too_many(words, known, by_name, unread) if unread else _value(known, by_name, complaint)
 
 
 def _wrong_part(name: str, flags: Sequence[Flag], known: Grammar, given: set[str]) -> str:
@@ -73,8 +75,16 @@ def _unknown_word(words: Sequence[str], known: Grammar) -> str:
     return ""
 
 
-def _value(words: Sequence[str], known: Grammar, by_name: dict[str, list[Flag]], complaint: str) -> str:
-    """A value that is missing, unsuitable or one too many."""
+def _one_too_many(words: Sequence[str], known: Grammar, by_name: dict[str, list[Flag]], word: str) -> str:
+    """A word that is no value of a flag."""
+    before = words[words.index(word) - 1] if word in words[1:] else ""
+    if before in by_name and by_name[before][0].kind is bool:
+        return f"{before} is a switch and takes no value, but is followed by {word!r}"
+    return f"unknown word {word!r}{did_you_mean(word, known.words)}"
+
+
+def _value(known: Grammar, by_name: dict[str, list[Flag]], complaint: str) -> str:
+    """A value that is missing or unsuitable."""
     if found := re.match(r"Error parsing (--\S+): .*'(.*)'$", complaint):
         name, value = found.groups()
         for number, says in _NUMBERS.items():
@@ -92,12 +102,6 @@ def _value(words: Sequence[str], known: Grammar, by_name: dict[str, list[Flag]],
         return f"{found[1]} has no value"
     if found := re.match(r"Missing from .*?: (\S+)", complaint):
         return f"{found[1]} is missing"
-    if found := re.match(r"Unrecognized (?:or misplaced )?options: (\S+?)(?:,| \(applied|$)", complaint):
-        word = found[1]
-        before = words[words.index(word) - 1] if word in words[1:] else ""
-        if before in by_name and by_name[before][0].kind is bool:
-            return f"{before} is a switch and takes no value, but is followed by {word!r}"
-        return f"unknown word {word!r}{did_you_mean(word, known.words)}"
     return by_flag(re.sub(r"^Error parsing \S+: ", "", complaint), known)
 
 

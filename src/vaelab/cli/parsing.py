@@ -35,24 +35,40 @@ def parse(command: type[T], prog: str, words: Sequence[str], default: T | None =
         SystemExit: help was printed.
     """
     known = grammar(command, default)
-    line = in_front(["--help" if word in HELP else word for word in words], known)
+    line = in_front(["--help" if word in HELP else _with_hyphens(word) for word in words], known)
     refuse_empty(line, known)
     options: dict[str, Any] = {} if default is None else {"default": default}
     # tyro explains in a box of many lines, of which one line is made.
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            chosen: T = tyro.cli(command, prog=prog, args=line, config=_CONFIG, **options)
+            # It would look through the flags of all parts for one like an unknown one, which takes seconds.
+            parsed: tuple[T, list[str]] = tyro.cli(
+                command, prog=prog, args=line, config=_CONFIG, return_unknown_args=True, **options
+            )
     except UserError as error:
         raise UserError(by_flag(str(error), known)) from None
     except SystemExit as stop:
         if stop.code:
-            says = explain(line, known, _paragraph(complaint.getvalue()))
-            raise UserError(says if "did you mean" in says else f"{says}; see {prog} --help") from None
+            raise _refusal(explain(line, known, complaint=_paragraph(complaint.getvalue())), prog) from None
         if notes:
             print(f"\n{notes}")
         raise
+    chosen, unread = parsed
+    if unread:
+        raise _refusal(explain(line, known, unread=unread[0]), prog)
     return chosen
+
+
+def _with_hyphens(word: str) -> str:
+    """A flag as it is called, since `--batch_size` is taken as well."""
+    name, equals, value = word.partition("=")
+    return name.replace("_", "-") + equals + value if word.startswith("--") else word
+
+
+def _refusal(says: str, prog: str) -> UserError:
+    """The sentence, with where help is unless it has a remedy."""
+    return UserError(says if "did you mean" in says else f"{says}; see {prog} --help")
 
 
 def _paragraph(box: str) -> str:
