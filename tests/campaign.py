@@ -18,7 +18,6 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -400,25 +399,45 @@ def _refusal(code: int, errors: str) -> str | None:
     return None if code == 2 and "Traceback" not in errors and last.startswith("vaelab: ") else f"{code}: {last[:120]}"
 
 
+# The command line where no file grows beyond a number of bytes, as under a quota.
+LIMITED = """
+import contextlib, io, resource, sys
+from vaelab.cli import main
+room = int(sys.argv.pop(1))
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+try:
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        code = main(sys.argv[1:])
+finally:
+    # What it says goes to a file as well.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    sys.stderr.write(said.getvalue())
+sys.exit(code)
+"""
+
+
 def disk(n: int, chance: random.Random, folder: Path) -> Iterator[str | None]:
     """A training on a disk that fills up stops in one line, and ends with the same bytes once there is room."""
     begun = small_run(folder, epochs=1).folder
-    words, environment = ["train", "--resume", "full", "--epochs", "3", "--quiet"], {"OMP_NUM_THREADS": "1"}
+    words = ["train", "--resume", "full", "--epochs", "3", "--quiet"]
+
+    def refusal(*start: str) -> str | None:
+        done = warm.run(*start, *words, folder=folder, environment=os.environ | {"OMP_NUM_THREADS": "1"})
+        return _refusal(done.returncode, done.stderr)
+
     shutil.copytree(begun, folder / "full")
-    _process(words, folder, environment)
+    refusal("-m", "vaelab")
     names = ("last.safetensors", "best.safetensors", "checkpoint.safetensors")
     expected = {name: (folder / "full" / name).read_bytes() for name in names}
     largest = max(map(len, expected.values()))
     for _ in range(n):
         shutil.rmtree(folder / "full")
         shutil.copytree(begun, folder / "full")
-        # No file grows beyond it, as under a quota.
         room = chance.choice([chance.randrange(4000), chance.randrange(largest)])
-        limited = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (room, room))
-        code, errors = _process(words, folder, environment, preexec_fn=limited)
-        found = _refusal(code, errors)
+        found = refusal("-c", LIMITED, str(room))
         if found is None:
-            found = _refusal(*_process(words, folder, environment))
+            found = refusal("-m", "vaelab")
             if any((folder / "full" / name).read_bytes() != content for name, content in expected.items()):
                 found = "it ends with other bytes"
         yield None if found is None else f"room for {room} bytes: {found}"

@@ -14,7 +14,7 @@ SHARES = {
     "lines": 0.05,
     "writers": 0.1,
     "folders": 0.1,
-    "environments": 0.06,
+    "environments": 0.04,
 }
 
 
