@@ -57,7 +57,15 @@ class Loop:
 
     def slice(self, seconds: float) -> float:
         """Run for this long; return the images/s."""
+        self.begin(seconds)
+        return self.end()
+
+    def begin(self, seconds: float) -> None:
+        """Run for this long, beside others that are begun as well."""
         self.pipe.send(seconds)
+
+    def end(self) -> float:
+        """Wait for the end of the slice that was begun; return the images/s."""
         try:
             speed, self.memory = self.pipe.recv()
         except EOFError:
