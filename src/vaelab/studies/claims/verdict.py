@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from vaelab.report import CheckOutcome, Measure, Verdict
 
@@ -35,7 +35,7 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
     """
     if len(set(values)) < 2:
         return None
-    reach = float(student.ppf(1 - LEVEL / 2, len(values) - 1)) * _standard_error(values)
+    reach = float(stdtrit(len(values) - 1, 1 - LEVEL / 2)) * _standard_error(values)
     return mean(values) - reach, mean(values) + reach
 
 
@@ -88,8 +88,8 @@ class Check:
         if interval(values) is None:
             return 1.0
         error, degrees = _standard_error(values), len(values) - 1
-        below = 1.0 if self.at_least is None else float(student.cdf((mean(values) - self.at_least) / error, degrees))
-        above = 1.0 if self.at_most is None else float(student.sf((mean(values) - self.at_most) / error, degrees))
+        below = 1.0 if self.at_least is None else float(stdtr(degrees, (mean(values) - self.at_least) / error))
+        above = 1.0 if self.at_most is None else float(stdtr(degrees, (self.at_most - mean(values)) / error))
         return min(1.0, 2 * min(below, above))
 
     def verdict(self, values: Sequence[float], p: float) -> Verdict:
