@@ -25,7 +25,7 @@ from vaelab.presets import PRESETS
 from vaelab.training import Run, open_run
 
 from .browser import opened
-from .shapes import unchecked
+from .exports import quick_exports
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -64,7 +64,7 @@ def write_site(digits_file: Path, folder: Path) -> Site:
                 experiment = replace(PRESETS[name][1], data=Npz(str(digits_file)))
                 settings = replace(experiment.training, epochs=3, seed=0, device="cpu", snapshot_every=every)
                 train(replace(experiment, training=settings), folder / name)
-            with unchecked():
+            with quick_exports():
                 explore(folder / "vae", folder / "cvae", snapshots=True).write(file)
     with np.load(digits_file) as data:
         images = torch.from_numpy(data["test_images"]).float() / 255

@@ -18,7 +18,7 @@ from vaelab.explorer.page import Explorer, built_page, explore
 from vaelab.testing.objectives import away
 
 from .browser import overflow, violations
-from .shapes import unchecked
+from .exports import quick_exports
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -53,7 +53,7 @@ def model_of(spec: Any, data: ImageData) -> Any:
 def page_of(*runs: Any, **settings: Any) -> Explorer:
     """A page, made without checks of shapes."""
     need_built_page()
-    with unchecked():
+    with quick_exports():
         return explore(*runs, **settings)
 
 

@@ -18,7 +18,7 @@ from vaelab.data import ImageFormat
 from vaelab.models.model import Model
 
 from .explorer_pages import PATIENCE, Map, Screen, Site, box_of, close, decoded, place, shown
-from .shapes import unchecked
+from .exports import quick_exports
 
 
 def draw(screen: Screen) -> None:
@@ -183,7 +183,7 @@ def brought(tmp_path_factory: pytest.TempPathFactory, explorer_site: Site) -> tu
     model = vl.VAE(latent=2, network=vl.Mlp(hidden=(8,))).build(form).eval()
     other = vl.VAE(latent=2, network=vl.Mlp(hidden=(6,)), conditional=True).build(form)
     colour = vl.VAE(latent=2, network=vl.Mlp(hidden=(4,))).build(ImageFormat(3, 8, 8))
-    with unchecked():
+    with quick_exports():
         for name, each in (("mine", model), ("other", other), ("colour", colour)):
             vl.export_onnx(each, folder / name)
     decoder = (folder / "mine" / "decoder.onnx").read_bytes()

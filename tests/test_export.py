@@ -33,7 +33,7 @@ from vaelab.sizes import Sizes
 from vaelab.testing.objectives import away
 
 from .conftest import Cli
-from .shapes import unchecked
+from .exports import quick_exports
 
 LABELS = ImageFormat(1, 8, 8, ("cat", "<b>d&g</b>", "ünï\u2028"))
 PLAIN = ImageFormat(1, 8, 8)
@@ -134,7 +134,7 @@ FEWER = dict.fromkeys((*CODES, "foreign", "modules"), ("encoder", "decoder"))
 
 @pytest.fixture(autouse=True)
 def untyped() -> Iterator[None]:
-    with unchecked():
+    with quick_exports():
         yield
 
 
