@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import importlib.util
 import io
 import os
@@ -72,6 +73,12 @@ from vaelab.cli import main
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 sys.exit(main(sys.argv[1:]))
 """
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays, so the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -166,6 +173,24 @@ def logistic_for_boosted() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def coarse_posteriors() -> Iterator[None]:
+    """Few points for the true posteriors of figures that nobody looks at: those of a plane take seconds to decode."""
+    from vaelab.figures import posterior
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"_CANDIDATES": 12, "_TOLERANCE": 3.0, "_MIN_POINTS": 20, "_MAX_POINTS": 20}.items():
+            patch.setattr(posterior, name, value)
+        yield
+
+
+@pytest.fixture
+def coarse() -> Iterator[None]:
+    """The same for a test."""
+    with coarse_posteriors():
+        yield
+
+
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Cli:
     """Run `vaelab` in its own folder, but in this process, because starting a new one takes seconds.
@@ -253,4 +278,4 @@ def mirror(folder: Path) -> Iterator[str]:
         server.server_close()
 
 
-__all__ = ["Cli", "Mnist", "mirror"]
+__all__ = ["Cli", "Mnist", "coarse_posteriors", "mirror"]

@@ -33,6 +33,7 @@ from vaelab.studies.runs import StudyRuns
 from vaelab.training import Totals
 
 from .browser import broken_images, opened, overflow, started
+from .conftest import coarse_posteriors
 
 
 def test_the_interval_is_students_t() -> None:
@@ -463,7 +464,8 @@ def study(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         str(out),
     ]
     only = ["classes-cluster", "neighbours", "axes", "shared-style", "cvae-keeps-class", "warm-up", "two-dimensions"]
-    assert main(["study", "claims", *words, "--only", *only]) == 0
+    with coarse_posteriors():
+        assert main(["study", "claims", *words, "--only", *only]) == 0
     return out, words
 
 

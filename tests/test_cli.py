@@ -312,7 +312,10 @@ def test_limit_sets_the_field_of_a_source_that_has_one() -> None:
     assert Train(limit=9, experiment=Experiment(data=Digits())).source() == Limited(Digits(), 9)
 
 
-def test_figures_and_report_take_the_folder_of_a_study(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
+def test_figures_and_report_take_the_folder_of_a_study(
+    cli: Cli, digits_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vaelab.report.collect.draw", lambda source: [])
     for preset in ("vae", "cvae"):
         cli("train", preset, "--data", f"npz:{digits_file}", "--out", f"study/{preset}", *SMALL)
     written = cli("figures", "study", "--only", "training-curves", "class-samples", "--format", "svg").stdout.split()

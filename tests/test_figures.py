@@ -121,6 +121,7 @@ def assert_same_image(actual: Any, expected: Any) -> None:
     np.testing.assert_allclose(actual, np.asarray(expected).squeeze(), atol=1e-5)
 
 
+@pytest.mark.usefixtures("coarse")
 def test_every_figure_is_drawn_for_some_model(
     vae: FigureSource, cvae: FigureSource, others: dict[str, FigureSource]
 ) -> None:
@@ -562,6 +563,7 @@ def test_coloured_images_without_labels_have_figures(tmp_path: Path) -> None:
     assert {entry.render(source).name for entry in chosen(source)} >= {"reconstructions", "map-pca", "map-tsne"}
 
 
+@pytest.mark.usefixtures("coarse")
 @pytest.mark.parametrize("labels", [[3], [3, 3], [1] * 12, list(range(10)), [0, 5] * 6])
 def test_few_images_and_few_classes_still_have_figures(labels: list[int], digits: ImageData) -> None:
     rows = [int(np.flatnonzero(digits.labels == label)[0]) for label in labels]
@@ -587,6 +589,7 @@ COMPOSITIONS = [
 ]
 
 
+@pytest.mark.usefixtures("coarse")
 @pytest.mark.parametrize("spec", COMPOSITIONS, ids=lambda spec: spec.summary)
 def test_every_family_of_models_has_figures(spec: VAE | Ladder, digits: ImageData) -> None:
     source = untrained(spec, replace(digits, images=np.ascontiguousarray(digits.images[:, :, 2:26:2, 2:26:2])))
@@ -596,6 +599,7 @@ def test_every_family_of_models_has_figures(spec: VAE | Ladder, digits: ImageDat
         drawn_figure.figure.draw_without_rendering()
 
 
+@pytest.mark.usefixtures("coarse")
 def test_twelve_of_forty_seven_classes_are_shown(digits: ImageData) -> None:
     names = tuple(f"letter {index}" for index in range(47))
     labels = np.arange(len(digits)) % 47
@@ -640,6 +644,7 @@ def test_a_film_has_one_frame_per_epoch(cvae: FigureSource, others: dict[str, Fi
         write_film_of(others["ladder"], tmp_path / "none.gif")
 
 
+@pytest.mark.usefixtures("coarse")
 def test_the_command_writes_one_file_per_figure(cli: Cli, digits_file: Path, tmp_path: Path) -> None:
     cli(
         "train",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from vaelab.files import claimed
 from vaelab.plots import image_grid, save_figure, to_svg, training_curves
 from vaelab.report.published import PAPER
 from vaelab.schedules import Progress
+from vaelab.studies.paper import PaperStudy
 from vaelab.studies.recipes import Recipe, study_experiment
 from vaelab.training import open_run
 from vaelab.training.folder import RunFolder
@@ -38,6 +40,13 @@ def study(digits_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ["study", "paper", "--out", out, "--data", f"npz:{digits_file}", "--epochs", "3", "--seeds", "2"]
     assert main([str(word) for word in words]) == 0
     return out
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Studies without figures of their runs and without an explorer, of which the study above has both."""
+    monkeypatch.setattr(PaperStudy, "draw", lambda self, run, settings: [])
+    monkeypatch.setattr(PaperStudy, "explored", lambda self, runs: [])
 
 
 def test_the_table_is_a_full_pass_with_the_final_weights(study: Path, digits: ImageData) -> None:
@@ -109,7 +118,9 @@ def test_the_loss_of_the_speedrun_ends_as_the_bound() -> None:
     assert study_experiment("vae", Recipe.speedrun, 1_000, None).training.epochs == 10
 
 
-def test_a_finished_study_is_not_repeated(study: Path, digits_file: Path, cli: Cli) -> None:
+@pytest.mark.usefixtures("plain")
+def test_a_finished_study_is_not_repeated(study: Path, digits_file: Path, cli: Cli, tmp_path: Path) -> None:
+    study = Path(shutil.copytree(study, tmp_path / "out"))
     before = {path: path.stat().st_mtime_ns for path in study.rglob("last.safetensors")}
     results = json.loads((study / "results.json").read_text())
     cli("study", "paper", "--out", study, "--data", f"npz:{digits_file}", "--epochs", "3", "--seeds", "2")
@@ -124,6 +135,7 @@ def test_a_finished_study_is_not_repeated(study: Path, digits_file: Path, cli: C
         assert "other settings" in cli("study", "paper", *words, code=2).stderr
 
 
+@pytest.mark.usefixtures("plain")
 def test_the_fallback_is_reported_on_screen_and_in_the_report(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     blocked = {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
@@ -138,6 +150,7 @@ def test_the_fallback_is_reported_on_screen_and_in_the_report(cli: Cli, tmp_path
 def test_the_report_is_self_contained(study: Path) -> None:
     page = (study / "report.html").read_text()
     assert not re.search(r'(?:src|href)="(?!data:|#|explorer\.html")', page)
+    assert ('href="explorer.html"' in page) == (study / "explorer.html").is_file()
     assert not re.search(r"https?://", re.sub(r'xmlns(:\w+)?="[^"]*"', "", page))
     assert page.count("<figure") == page.count("<img ") == 13
     assert "prefers-color-scheme: dark" in page
