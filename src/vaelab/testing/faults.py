@@ -39,6 +39,9 @@ TABLES = (
 """Formats of tables, for parts that take them: columns of one type, and of all types with missing values."""
 
 
+Parameters = list[tuple[str, nn.Parameter]]
+
+
 def example(format: DataFormat, n: int) -> Tensor:
     """n rows of x, (n, *shape), drawn at random; of a table whose values may be missing, one in four is."""
     if not isinstance(format, TableFormat):
@@ -104,17 +107,44 @@ def same_for_a_seed(spec: Spec, draw: Callable[[], Tensor], name: str, varies: b
 
 def every_parameter_learns(spec: Spec, modules: Iterable[nn.Module], loss: Tensor) -> None:
     """The gradient of the loss reaches every parameter that is trained, and is finite."""
+    each_learns(spec, trained(modules), loss)
+
+
+def trained(modules: Iterable[nn.Module]) -> Parameters:
+    """The parameters of modules that are trained, with their names."""
+    return [each for module in modules for each in module.named_parameters() if each[1].requires_grad]
+
+
+def each_learns(spec: Spec, parameters: Parameters, loss: Tensor, again: bool = False) -> None:
+    """The gradient of the loss reaches each parameter, and is finite.
+
+    Args:
+        spec: named in faults.
+        parameters: without gradients before and after.
+        loss: a scalar.
+        again: keep what the loss was computed from, for another loss of it.
+
+    Raises:
+        UserError: a fault.
+    """
     require(bool(loss.isfinite()), spec, f"gives a loss of {float(loss.detach())}, which is not finite")
-    loss.backward()
-    for module in modules:
-        for name, parameter in module.named_parameters():
-            if not parameter.requires_grad:
-                continue
-            require(parameter.grad is not None, spec, f"the parameter {name} gets no gradient; use it or remove it")
-            assert parameter.grad is not None
-            require(bool(parameter.grad.isfinite().all()), spec, f"the gradient of {name} is not finite")
-            require(bool(parameter.grad.abs().sum() > 0), spec, f"the gradient of {name} is zero everywhere")
-            parameter.grad = None
+    loss.backward(retain_graph=again)
+    gradients = [parameter.grad for _, parameter in parameters if parameter.grad is not None]
+    # One look at all of them is enough if nothing is wrong.
+    sizes = torch.stack(torch._foreach_norm(gradients, 1)) if gradients else torch.zeros(0)
+    if len(gradients) < len(parameters) or not bool((sizes.isfinite() & (sizes > 0)).all()):
+        for name, parameter in parameters:
+            _learns(spec, name, parameter.grad)
+    for _, parameter in parameters:
+        parameter.grad = None
+
+
+def _learns(spec: Spec, name: str, gradient: Tensor | None) -> None:
+    """A parameter has a gradient that is finite and not zero."""
+    require(gradient is not None, spec, f"the parameter {name} gets no gradient; use it or remove it")
+    assert gradient is not None
+    require(bool(gradient.isfinite().all()), spec, f"the gradient of {name} is not finite")
+    require(bool(gradient.abs().sum() > 0), spec, f"the gradient of {name} is zero everywhere")
 
 
 def has_shape(spec: Spec, name: str, values: Any, shape: tuple[int, ...]) -> None:
