@@ -108,7 +108,8 @@ def holds_the_contract(spec: Any, format: DataFormat, file: Path) -> None:
     # With a flow as the prior, latents stay within the range of its splines.
     spread = (5, 2) if isinstance(getattr(spec, "prior", None), Flow) else (20, 3)
     # For so small images oneDNN prepares a convolution for several times as long as torch's own takes.
-    with torch.backends.mkldnn.flags(enabled=False):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.backends.mkldnn, "enabled", False)
         check_model(spec, [format], fitting(spec, format), file, spread)
 
 
