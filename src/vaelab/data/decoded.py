@@ -80,7 +80,7 @@ class Decoding:
         """The folder in the cache, which other settings or files that changed never share."""
         from PIL import __version__ as pillow
 
-        about = f"{FORMAT} {pillow} {self.settings} {self.size} {self.grey} {self.files.stamps.hexdigest()}"
+        about = f"{FORMAT} {pillow} {self.settings} {self.size} {self.grey} {self.files.fingerprint()}"
         return cache_directory() / "images" / hashlib.sha256(about.encode()).hexdigest()[:32]
 
     @property

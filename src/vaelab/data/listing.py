@@ -12,18 +12,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vaelab.data.stamps import stamps
 from vaelab.errors import UserError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 
 _ENDS = frozenset(suffix.removeprefix(".") for suffix in SUFFIXES)
-# Files whose stamps are put together before they are hashed.
+# Files of a part, whose stamps are asked for together.
 _AT_ONCE = 1000
 
 
 @dataclass
 class Files:
-    """Files in order, with a fingerprint of what they are: names, sizes and times, not contents.
+    """Files in order.
 
     Names are kept as one text per folder: half a million paths as objects would take more memory than a batch of
     images ever does.
@@ -32,7 +33,6 @@ class Files:
     runs: list[tuple[str, str, int]] = field(default_factory=list)
     """A folder, names of files in it, separated by NUL, and the number of the first."""
     count: int = 0
-    stamps: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def add(self, folder: str, names: list[str]) -> None:
         """Append files of a folder."""
@@ -40,9 +40,17 @@ class Files:
             return
         self.runs.append((folder, "\0".join(names), self.count))
         self.count += len(names)
-        for start in range(0, len(names), _AT_ONCE):
-            self.stamps.update(_stamps(folder, names[start : start + _AT_ONCE]))
-        self.stamps.update(f"{os.path.abspath(folder)}\n".encode(errors="surrogateescape"))
+
+    def fingerprint(self) -> str:
+        """What changes whenever a file does: a digest of names, sizes and times."""
+        parts = []
+        for folder, text, _ in self.runs:
+            names, place = text.split("\0"), os.path.abspath(folder)
+            parts += [
+                os.fsencode("\0".join([place, *names[start : start + _AT_ONCE]]))
+                for start in range(0, len(names), _AT_ONCE)
+            ]
+        return hashlib.sha256(stamps(parts)).hexdigest()
 
     def __len__(self) -> int:
         return self.count
@@ -59,34 +67,6 @@ class Files:
 
     def __getitem__(self, number: int) -> str:
         return next(self.after(number))
-
-
-def _stamps(folder: str, names: list[str]) -> bytes:
-    """A line for each file; most of a second start is spent here."""
-    lines = []
-    # Names in an open folder are found in two thirds of the time of paths.
-    opened = _opened(folder) if os.stat in os.supports_dir_fd else None
-    place = os.path.join(folder, "") if opened is None else ""
-    try:
-        for name in names:
-            try:
-                about = os.stat(place + name, dir_fd=opened)
-            except OSError:
-                lines.append(f"{name}\0absent\n")
-            else:
-                # A copy may keep the time of its content, but never that of its change.
-                lines.append(f"{name}\0{about.st_size} {about.st_mtime_ns} {about.st_ctime_ns}\n")
-    finally:
-        if opened is not None:
-            os.close(opened)
-    return "".join(lines).encode(errors="surrogateescape")
-
-
-def _opened(folder: str) -> int | None:
-    try:
-        return os.open(folder, os.O_RDONLY)
-    except OSError:  # it is absent, and so are its files
-        return None
 
 
 def list_images(files: Files, root: str) -> None:
@@ -107,11 +87,12 @@ def _walk(files: Files, folder: str, seen: set[str]) -> None:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                stem, _, suffix = entry.name.rpartition(".")
-                if stem and suffix.lower() in _ENDS and entry.is_file():
-                    names.append(entry.name)
+                name = entry.name
+                stem, _, suffix = name.rpartition(".")
+                if suffix.lower() in _ENDS and stem and entry.is_file():
+                    names.append(name)
                 elif entry.is_dir():
-                    folders.append(entry.name)
+                    folders.append(name)
     except OSError as error:
         raise UserError(
             f"folder {error.filename!r} cannot be read ({error.strerror}); change its permissions or remove it"
