@@ -18,6 +18,7 @@ from filelock import FileLock
 
 import vaelab as vl
 
+from . import warm
 from .browser import broken_images, opened, overflow, violations, window
 
 pytest.importorskip("myst_nb", reason="the site needs pip install '.[docs]'")
@@ -71,12 +72,8 @@ def build(request: pytest.FixtureRequest, folder: Path) -> None:
     for name in ("README.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, folder)
     options = ["-q", "-W", "--keep-going", "-D", "nb_execution_mode=off", "-b", "html"]
-    done = subprocess.run(
-        [sys.executable, "-m", "sphinx", *options, folder / "docs", folder / "html"],
-        env=os.environ | given,
-        capture_output=True,
-        text=True,
-        check=False,
+    done = warm.run(
+        "-m", "sphinx", *options, folder / "docs", folder / "html", folder=folder, environment=dict(os.environ) | given
     )
     (folder / "log.txt").write_text(f"{done.returncode}\n{done.stderr}")
 
