@@ -175,11 +175,12 @@ def logistic_for_boosted() -> Iterator[None]:
 
 @contextmanager
 def coarse_posteriors() -> Iterator[None]:
-    """Few points for the true posteriors of figures that nobody looks at: those of a plane take seconds to decode."""
+    """Few points and steps for true posteriors in figures that nobody looks at: a whole plane takes seconds."""
     from vaelab.figures import posterior
 
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"_CANDIDATES": 12, "_TOLERANCE": 3.0, "_MIN_POINTS": 20, "_MAX_POINTS": 20}.items():
+        fewer = {"_CANDIDATES": 12, "_TOLERANCE": 3.0, "_STEPS": 2, "_MIN_POINTS": 20, "_MAX_POINTS": 20}
+        for name, value in fewer.items():
             patch.setattr(posterior, name, value)
         yield
 
