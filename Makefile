@@ -61,9 +61,9 @@ $(BIN)/python:
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	touch $@ .venv/installed .venv/installed-docs
 
-# The contract test over all compositions of parts, some 32,000. PART=3/8 takes the third of eight parts, which add up to
-# all and can be spread over days and machines. COMPOSITIONS=500 takes as many, drawn at random, others with each SEED.
-# `make test` takes each pair of parts once.
+# The contract test over all compositions of parts, some 32,000. PART=3/8 takes the third of eight parts, which add up
+# to all and can be spread over days and machines. COMPOSITIONS=500 takes as many, drawn at random, others with each
+# SEED. `make test` takes each pair of parts once.
 COMPOSITIONS ?= full
 PART ?= 1/1
 SEED ?= 0
