@@ -666,6 +666,24 @@ def test_dreg_has_iwaes_gradient_for_a_prior_with_weights() -> None:
     close(*(torch.autograd.grad(kind()(trace, PROGRESS), mean, retain_graph=True) for kind in (Iwae, Dreg)))
 
 
+def test_what_is_added_to_dreg_keeps_its_gradient() -> None:
+    """As a perceptual penalty on the images of the same draws does."""
+    model = linear_gaussian()
+    x = torch.randn(5, 1, 3, 4, dtype=torch.float64)
+
+    def gradients(*losses: Any) -> list[Tensor]:
+        torch.manual_seed(3)
+        trace = model(x, None, 6)
+        total = sum(loss(trace, PROGRESS) for loss in losses)
+        return list(torch.autograd.grad(total, list(model.posterior.parameters())))
+
+    def penalty(trace: Trace, progress: Any) -> Tensor:
+        return (trace.x - trace.p.mean).abs().mean()
+
+    dreg, added, both = gradients(Dreg(samples=6)), gradients(penalty), gradients(Dreg(samples=6), penalty)
+    close(both, [a + b for a, b in zip(dreg, added, strict=True)])
+
+
 def encoder_gradients(objective: Any, draws: int) -> Tensor:
     """`draws` gradients of the loss by the posterior mean and scale at one image of the linear model."""
     model = linear_gaussian()

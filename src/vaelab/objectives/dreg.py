@@ -36,14 +36,18 @@ class Dreg(ObjectiveSpec):
 
     def __call__(self, trace: Trace, progress: Progress) -> Tensor:
         """The loss, a scalar in nats."""
+        import torch
+
         from vaelab.objectives.path import log_q_along_the_path
 
         (latent,) = trace.latents
         log_weight = latent.p.log_prob(latent.code) - trace.reconstruction - log_q_along_the_path(latent)
         share = log_weight.detach().softmax(0)
-        if latent.code.requires_grad:
-            # Only the encoder's gradient passes through z, so here it gets the second factor v_i.
-            latent.code.register_hook(lambda slope: slope * share[..., None])
         surrogate = (share * log_weight).sum(0)
+        if latent.code.requires_grad:
+            # Only the encoder's gradient passes through z. It gets the second factor v_i by a term whose slope is the
+            # difference. A hook on z would be faster, but would scale the gradients of what is added to this loss too.
+            (slope,) = torch.autograd.grad(surrogate.sum(), latent.code, retain_graph=True)
+            surrogate = surrogate + ((share[..., None] - 1) * slope * latent.code).sum((0, -1))
         bound = log_mean_weight(log_weight.detach())
         return (trace.penalty - bound - (surrogate - surrogate.detach())).mean()
