@@ -181,8 +181,11 @@ def test_bounds_lie_below_the_integral_for_every_set_of_views(experts: Any) -> N
         elbo, error = -trace.total.mean(0), trace.total.std(0) / math.sqrt(4000)
         assert bool((elbo < exact + 3 * error).all())
         assert bool((elbo < exact - 1e-3).any())
-        found = vl.importance_bound(model, *given, samples=40_000, seed=0).log_p
-        torch.testing.assert_close(found, exact, atol=0.05, rtol=0)
+        found = vl.importance_bound(model, *given, samples=40_000, seed=0)
+        # That of the log of a mean of so many weights, by the delta method.
+        error = found.effective.rsqrt()
+        assert bool(((found.log_p - exact).abs() < 4 * error).all())
+        assert bool((error < 0.15).all())
     torch.testing.assert_close(
         vl.exact_evidence(model, x, y).log_p.double(), log_joint(model, x, None), atol=1e-3, rtol=0
     )
