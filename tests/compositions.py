@@ -169,7 +169,7 @@ def model_of(numbers: tuple[int, ...]) -> VAE:
 
 @functools.cache
 def allowed(numbers: tuple[int, ...]) -> bool:
-    """Whether `composed(numbers)` is not refused."""
+    """Whether `composed(numbers)` is allowed."""
     try:
         model_of(numbers[:-1]).check(ROOMS[-1][numbers[-1]])
     except UserError:

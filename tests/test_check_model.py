@@ -36,7 +36,7 @@ def of_nan(trace: Any, progress: Progress) -> Tensor:
 
 
 def hooking(trace: Any, progress: Progress) -> Tensor:
-    """Doubles the gradient at the draws, for whatever is computed of them."""
+    """Doubles the gradient at the draws for everything that is computed from them."""
     trace.latents[0].code.register_hook(lambda slope: 2 * slope)
     loss: Tensor = trace.cost().mean()
     return loss

@@ -42,7 +42,7 @@ class Files:
         self.count += len(names)
 
     def fingerprint(self) -> str:
-        """What changes whenever a file does: a digest of names, sizes and times."""
+        """A digest of names, sizes and times, which changes whenever a file does."""
         parts = []
         for folder, text, _ in self.runs:
             names, place = text.split("\0"), os.path.abspath(folder)

@@ -1,4 +1,4 @@
-"""What tells that a file has changed: sizes and times of many files, asked for by several processes.
+"""Sizes and times of many files, which tell whether one has changed, read by several processes.
 
 As a program it is one of those processes, which begins in a fiftieth of a second, since it imports next to nothing.
 Threads would not do: most of the time goes to Python and to what it makes of each answer.

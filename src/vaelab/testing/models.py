@@ -70,7 +70,7 @@ def _trains(spec: ModelSpec, model: Any, objectives: Sequence[ObjectiveSpec], x:
         has_shape(spec, f"the loss of {type(objective).__name__}", loss, ())
         of_loss = trained([loss_of]) if isinstance(loss_of, nn.Module) else []
         each_learns(spec, own + of_loss, loss, again=True)
-        # A hook changes the gradient at the draws, for whatever is computed of them.
+        # A hook at the draws changes the gradients of everything computed from them.
         if any(latent.code._backward_hooks for latent in trace.latents):
             trace = _traced(spec, model, x, y)
 
